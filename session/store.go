@@ -1,0 +1,95 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// What a store says. Anything else it returns means that it can't be asked just now, which is never
+// a reason to treat anyone as logged out.
+var (
+	// ErrNotFound: there is no such record; the only answer that means "logged out".
+	ErrNotFound = errors.New("no such session")
+	// ErrConflict: the record changed since the version that was read.
+	ErrConflict = errors.New("session changed since it was read")
+	// ErrExists: Create found the name taken.
+	ErrExists = errors.New("session name is taken")
+)
+
+// An Entry is a record as a store keeps it: sealed, with beside it only what the store must sort by.
+type Entry struct {
+	Name        Name
+	Version     uint64 // 1 when created, one more at each Update
+	Sealed      []byte
+	Provider    string   // configured id of the provider
+	Indices     []string // hashed keys this record is found by; see IndexKey
+	CreatedAt   time.Time
+	ExpiresAt   time.Time // absolute
+	IdleExpires time.Time // zero: none
+	LastActive  time.Time
+}
+
+// A Revocation is an item of the outbox: what is left to revoke of an ended session. Sealed is the
+// record as it was at the end, sealed under Origin as its name.
+type Revocation struct {
+	ID        string // unique; chosen by the store for records it moved, equal to Origin there
+	Origin    Name   // the name Sealed was sealed under
+	Provider  string
+	Reason    Reason
+	Sealed    []byte
+	EndedAt   time.Time
+	NotBefore time.Time // next attempt; leases push it ahead
+	Attempts  int
+	LastError string // why the last attempt failed, already free of secrets; empty at first
+}
+
+// A Store keeps sealed records and the outbox. All methods are safe for concurrent use, by several
+// processes too where the store is shared. Times are kept to the millisecond at least.
+//
+// The store never opens a record: ending one moves the sealed record, as it is at that instant,
+// into the outbox, so that the newest tokens are the ones revoked and nothing has to be read first.
+type Store interface {
+	// Create writes a new record at version 1. ErrExists when the name is taken, in the outbox too.
+	Create(ctx context.Context, e Entry) error
+	// Load returns the record, expired or not. ErrNotFound when there is none.
+	Load(ctx context.Context, name Name) (Entry, error)
+	// Update replaces Sealed, Indices and ExpiresAt if the record still is at e.Version, and makes
+	// it e.Version+1. ErrConflict when it is at another, ErrNotFound when it is gone.
+	Update(ctx context.Context, e Entry) error
+	// Touch moves LastActive and IdleExpires forward, never back, leaving the version alone.
+	// ErrNotFound when the record is gone.
+	Touch(ctx context.Context, name Name, lastActive, idleExpires time.Time) error
+	// End removes the record and puts it into the outbox in one atomic step. ErrNotFound when there
+	// is none, so exactly one of several callers hears nil.
+	End(ctx context.Context, name Name, reason Reason, at time.Time) error
+	// EndExpired ends at most limit records whose absolute or idle expiry is not after now, with
+	// ReasonExpired, and returns their names.
+	EndExpired(ctx context.Context, now time.Time, limit int) ([]Name, error)
+	// Find returns the names indexed under key; some may be gone already.
+	Find(ctx context.Context, key string) ([]Name, error)
+	// List returns up to limit entries with names greater than after, by name, without Sealed.
+	List(ctx context.Context, after Name, limit int) ([]Entry, error)
+	// Count returns how many records there are.
+	Count(ctx context.Context) (int, error)
+
+	// Enqueue adds to the outbox something that no record holds (the tokens of a renewal that lost
+	// to a logout). Adding an ID again changes nothing.
+	Enqueue(ctx context.Context, r Revocation) error
+	// Lease hands out at most limit items due at now and makes each due again only after lease.
+	Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]Revocation, error)
+	// Retry puts an item off until notBefore and notes the attempt.
+	Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error
+	// Done removes an item. Removing one that is gone is no error.
+	Done(ctx context.Context, id string) error
+	// Revocations returns up to limit items, oldest first, without Sealed, and how many there are.
+	Revocations(ctx context.Context, limit int) ([]Revocation, int, error)
+
+	// MarkOnce remembers key until the given time and reports whether it was new.
+	MarkOnce(ctx context.Context, key string, until time.Time) (bool, error)
+
+	// Ping returns nil when the store answers.
+	Ping(ctx context.Context) error
+	// Close lets go of the store. No method may be called after it.
+	Close() error
+}
