@@ -1,0 +1,89 @@
+// Package provider is one OpenID provider (OP) as this relying party uses it: its metadata and keys,
+// client authentication, token requests, the checks on ID tokens and logout tokens, userinfo,
+// revocation and the URLs that a browser is sent to. Quirks of a product end here.
+//
+// Everything it learns from the provider comes over requests that follow no redirect, end in time and
+// are read up to a limit, and nothing is used before it was checked. Its weak point is the same as
+// that of every relying party: who owns the issuer's name (DNS, certificate) owns the login.
+//
+// It knows nothing of sessions, cookies or the configuration file.
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/secret"
+)
+
+// Config says which provider this is and how this service is registered there.
+type Config struct {
+	ID, Name     string // the operator's id (in redirect URIs, metrics) and the name that people see
+	Issuer       string // compared byte for byte, everywhere
+	ClientID     string
+	ClientSecret secret.Value
+	// ClientAuth is client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt,
+	// tls_client_auth or none; "" means client_secret_basic.
+	ClientAuth    string
+	ClientKeyPEM  secret.Value // private key (PEM or one JWK) for private_key_jwt and tls_client_auth
+	ClientCertPEM string       // certificate chain for tls_client_auth
+	// IDTokenAlg is the one algorithm that ID tokens, logout tokens and signed userinfo may bear;
+	// "" means RS256. Metadata is never asked.
+	IDTokenAlg       string
+	TrustedAudiences []string // further audiences that an ID token may name beside ClientID
+	ResponseMode     string   // query or form_post; "" means query
+	Scopes           []string // "openid" is added when it is missing
+	RefreshOff       bool     // never ask for offline_access
+	// AuthParams go into every authorization request and win over what a caller asked for, except
+	// for prompt, which a caller may choose. An empty value keeps the parameter out.
+	AuthParams                         map[string]string
+	RootCAsPEM                         []byte // trusted beside the system's
+	RedirectURI, PostLogoutRedirectURI string
+}
+
+// Options are what a Provider needs from its surroundings. The zero value of each works.
+type Options struct {
+	Now       func() time.Time      // nil: time.Now
+	Logger    *slog.Logger          // nil: slog.Default
+	Metrics   prometheus.Registerer // nil: not registered; several providers may share one
+	Transport http.RoundTripper     // nil: one of its own, tuned and with the Config's certificates
+	Timeout   time.Duration         // of one request to the provider, body included; 0 means 10 s
+}
+
+// A Provider talks to one OpenID provider. It is safe for concurrent use and starts no goroutine
+// that outlives a request by more than Options.Timeout.
+type Provider struct {
+	config  Config
+	now     func() time.Time
+	logger  *slog.Logger
+	timeout time.Duration
+}
+
+// New checks c, and reaches for nothing: a provider that is down does not stop the start.
+func New(c Config, o Options) (*Provider, error) {
+	return nil, errors.New("not built yet")
+}
+
+// ID is the operator's id of the provider.
+func (p *Provider) ID() string { return p.config.ID }
+
+// Name is what people call the provider.
+func (p *Provider) Name() string { return p.config.Name }
+
+// Issuer is the configured issuer.
+func (p *Provider) Issuer() string { return p.config.Issuer }
+
+// ClientID is who this service is at the provider.
+func (p *Provider) ClientID() string { return p.config.ClientID }
+
+// Config is the configuration with its defaults filled in. Callers must not change its maps and slices.
+func (p *Provider) Config() Config { return p.config }
+
+var _ = fmt.Sprint
+var _ url.Values
