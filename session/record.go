@@ -64,3 +64,14 @@ const (
 	ReasonRefused        Reason = "refused"         // the provider refused the refresh token, or its answer broke the rules
 	ReasonUnreadable     Reason = "unreadable"      // the stored record does not open
 )
+
+// Public is the reason as the browser is told it: one of the contract's four words.
+func (r Reason) Public() string {
+	switch r {
+	case ReasonReplaced:
+		return string(ReasonLogout)
+	case ReasonRefused, ReasonUnreadable:
+		return string(ReasonRevoked)
+	}
+	return string(r)
+}

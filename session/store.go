@@ -87,6 +87,8 @@ type Store interface {
 
 	// MarkOnce remembers key until the given time and reports whether it was new.
 	MarkOnce(ctx context.Context, key string, until time.Time) (bool, error)
+	// Marked reports whether key is remembered, without marking it.
+	Marked(ctx context.Context, key string) (bool, error)
 
 	// Ping returns nil when the store answers.
 	Ping(ctx context.Context) error
