@@ -1,0 +1,123 @@
+// Package check tries what a configuration names, and says what is wrong with a remedy.
+//
+// It finds what the file alone can't show: a provider whose metadata contradicts the configuration,
+// a store that does not open, an upstream that nobody listens on. It changes nothing anywhere, and
+// asks each provider for public documents alone: whether a client secret is right shows at the first
+// login.
+package check
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/cloakroom/cloakroom/config"
+)
+
+// Status is how a finding stands.
+type Status string
+
+// The statuses; only Wrong makes a check fail.
+const (
+	OK      Status = "ok"
+	Warning Status = "warning"
+	Wrong   Status = "wrong"
+	Skipped Status = "skipped"
+)
+
+// A Finding is one row: what was looked at, how it stands, and what to do if it is not well.
+type Finding struct {
+	Area   string `json:"area"` // configuration, store, provider, upstream, app
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// URIs are what has to be registered for this client at one provider, byte for byte.
+type URIs struct {
+	Provider           string `json:"provider"`
+	Redirect           string `json:"redirect_uri"`
+	PostLogoutRedirect string `json:"post_logout_redirect_uri"`
+	BackchannelLogout  string `json:"backchannel_logout_uri"`
+	FrontchannelLogout string `json:"frontchannel_logout_uri"`
+}
+
+// A Report is what a check found.
+type Report struct {
+	Findings []Finding `json:"findings"`
+	Register []URIs    `json:"register"`
+}
+
+// OK reports whether nothing is wrong; warnings are not.
+func (r *Report) OK() bool {
+	for _, f := range r.Findings {
+		if f.Status == Wrong {
+			return false
+		}
+	}
+	return true
+}
+
+// Options say how far a check goes.
+type Options struct {
+	Offline bool // ask nobody: what the file says is all that is looked at
+}
+
+// timeout bounds each single try.
+const timeout = 5 * time.Second
+
+// Run looks at everything cfg names.
+func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
+	r := &Report{}
+	r.add(Finding{Area: "configuration", Name: "file", Status: OK, Detail: "reads without a fault"})
+	for _, w := range cfg.Warnings() {
+		r.add(Finding{Area: "configuration", Name: "file", Status: Warning, Detail: w})
+	}
+	for _, p := range cfg.Providers {
+		r.Register = append(r.Register, URIs{
+			p.ID, cfg.RedirectURI(p), cfg.PostLogoutRedirectURI(p), cfg.BackchannelLogoutURI(p), cfg.FrontchannelLogoutURI(p),
+		})
+	}
+	if o.Offline {
+		r.add(Finding{Area: "configuration", Name: "network", Status: Skipped, Detail: "--offline: no store, provider or upstream was tried"})
+		return r
+	}
+	r.add(checkStore(ctx, cfg))
+	for _, p := range cfg.Providers {
+		r.add(checkProvider(ctx, cfg, p)...)
+	}
+	for _, route := range cfg.Routes {
+		r.add(checkUpstream(ctx, route.Path, route.Upstream))
+	}
+	if cfg.SPA.DevServer != nil {
+		r.add(checkUpstream(ctx, "spa.dev_server", cfg.SPA.DevServer))
+	} else {
+		r.add(checkApp(cfg.SPA.Dir))
+	}
+	return r
+}
+
+func (r *Report) add(f ...Finding) { r.Findings = append(r.Findings, f...) }
+
+// checkUpstream only connects: what a request would do there is not ours to try.
+func checkUpstream(ctx context.Context, name string, u *url.URL) Finding {
+	f := Finding{Area: "upstream", Name: name + " → " + u.Redacted(), Status: OK, Detail: "accepts connections"}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		f.Status, f.Detail = Wrong, fmt.Sprintf("does not accept connections: %v", err)
+		f.Remedy = "start it, or correct the address in the route; until then this route answers 502 upstream_unreachable"
+		return f
+	}
+	_ = conn.Close() // nothing was sent; closing can't lose anything
+	return f
+}

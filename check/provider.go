@@ -1,0 +1,110 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/session/store"
+)
+
+// checkProvider reads the provider's metadata and compares it with what the configuration relies on.
+func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider) []Finding {
+	row := func(s Status, detail, remedy string) Finding {
+		return Finding{Area: "provider", Name: pc.ID, Status: s, Detail: detail, Remedy: remedy}
+	}
+	rp, err := server.ProviderConfig(cfg, pc)
+	if err != nil {
+		return []Finding{row(Wrong, err.Error(), "correct the file that the provider's settings name")}
+	}
+	p, err := provider.New(rp, provider.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return []Finding{row(Wrong, err.Error(), "correct the provider's settings")}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	m, err := p.Metadata(ctx)
+	if errors.Is(err, provider.ErrMisconfigured) {
+		return []Finding{row(Wrong, err.Error(), "compare `issuer` with the value in the provider's own metadata, byte for byte")}
+	}
+	if err != nil {
+		return []Finding{row(Wrong, err.Error(), "open "+pc.Issuer+"/.well-known/openid-configuration from this host; check name, network and certificate (`ca_file` for a CA of your own)")}
+	}
+	found := []Finding{row(OK, "metadata read from "+pc.Issuer, "")}
+	for _, f := range metadataGaps(pc, m) {
+		found = append(found, row(Warning, f[0], f[1]))
+	}
+	return found
+}
+
+// metadataGaps are the features that this provider does not announce: each a pair of what is
+// missing and what follows from it.
+func metadataGaps(pc config.Provider, m *provider.Metadata) [][2]string {
+	var gaps [][2]string
+	if m.RevocationEndpoint == "" {
+		gaps = append(gaps, [2]string{"no revocation_endpoint", "tokens of ended sessions live on there until they run out; keep their lifetimes short at the provider"})
+	}
+	if m.EndSessionEndpoint == "" {
+		gaps = append(gaps, [2]string{"no end_session_endpoint", "logout ends the session here; the provider's own session goes on"})
+	}
+	if len(m.ScopesSupported) > 0 {
+		for _, s := range pc.Scopes {
+			if !slices.Contains(m.ScopesSupported, s) {
+				gaps = append(gaps, [2]string{fmt.Sprintf("scope %q is not in scopes_supported", s), "drop it from `scopes`, or have it added at the provider"})
+			}
+		}
+	}
+	return gaps
+}
+
+// checkStore opens the store as the service would.
+func checkStore(ctx context.Context, cfg *config.Config) Finding {
+	kind, _, _ := strings.Cut(cfg.Session.Store.Reveal(), ":")
+	f := Finding{Area: "store", Name: kind, Status: OK, Detail: "opens and answers"}
+	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return checkFolder(f, filepath.Dir(path))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	s, err := store.Open(ctx, cfg.Session.Store.Reveal())
+	if err == nil {
+		err = errors.Join(s.Ping(ctx), s.Close())
+	}
+	if err != nil {
+		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), "correct `session.store`, or start what it names"
+	}
+	return f
+}
+
+// checkFolder looks whether the database could be made, without making it.
+func checkFolder(f Finding, dir string) Finding {
+	f.Detail = "the database does not exist yet; it is made at the first start"
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		f.Status, f.Detail, f.Remedy = Wrong, "its folder "+dir+" does not exist", "make the folder, writable by the service alone"
+	}
+	return f
+}
+
+// checkApp looks for the app's start page.
+func checkApp(dir string) Finding {
+	f := Finding{Area: "app", Name: dir, Status: OK, Detail: "index.html is there"}
+	if dir == "" {
+		f.Name, f.Status, f.Detail = "spa", Skipped, "no app is served (neither spa.dir nor spa.dev_server)"
+		return f
+	}
+	if _, err := os.Stat(filepath.Join(dir, "index.html")); err != nil {
+		f.Status, f.Detail = Wrong, err.Error()
+		f.Remedy = "build the app, or point spa.dir at the folder that holds its index.html"
+	}
+	return f
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloakroom/cloakroom/check"
+	"github.com/cloakroom/cloakroom/config"
+)
+
+func checkCommand() *cobra.Command {
+	var path string
+	var offline, asJSON bool
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Read the file, then try every provider, store and upstream",
+		Long: "Read the file, then try every provider, store and upstream; print a row for each finding with its\n" +
+			"remedy, and the URIs to register at each provider.\n" +
+			"Exit 0: nothing is wrong. 1: something is. 2: the file can't be read.",
+		Example: "  cloakroom check --config cloakroom.yaml\n  cloakroom check --offline --json | jq '.findings[] | select(.status != \"ok\")'",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, "cloakroom:", err)
+				return exitError{2}
+			}
+			report := check.Run(c.Context(), cfg, check.Options{Offline: offline})
+			if err := report.Write(c.OutOrStdout(), asJSON); err != nil {
+				return err
+			}
+			if !report.OK() {
+				return exitError{1}
+			}
+			return nil
+		},
+	}
+	addConfigFlag(c, &path)
+	c.Flags().BoolVar(&offline, "offline", false, "only the file and the store's address; ask nobody")
+	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
+	return c
+}

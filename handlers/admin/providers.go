@@ -1,0 +1,52 @@
+package admin
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// A providerRow is a provider as it stands: what is configured and whether it could be read.
+type providerRow struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Issuer   string `json:"issuer"`
+	ClientID string `json:"client_id"`
+	Ready    bool   `json:"ready"` // its metadata is known
+}
+
+// listProviders answers GET /admin/providers.
+func (h *Handlers) listProviders(c echo.Context) error {
+	rows := make([]providerRow, 0, len(h.Providers))
+	for _, p := range h.Providers {
+		rows = append(rows, providerRow{p.ID(), p.Name(), p.Issuer(), p.ClientID(), p.Ready()})
+	}
+	return c.JSON(http.StatusOK, map[string]any{"providers": rows})
+}
+
+// A revocationRow is an item of the outbox: which session's tokens wait, and why they still do.
+type revocationRow struct {
+	ID          string         `json:"id"`
+	Provider    string         `json:"provider"`
+	Reason      session.Reason `json:"reason"`
+	EndedAt     time.Time      `json:"ended_at"`
+	NextAttempt time.Time      `json:"next_attempt_at"`
+	Attempts    int            `json:"attempts"`
+	LastError   string         `json:"last_error,omitempty"`
+}
+
+// listRevocations answers GET /admin/revocations: what waits to be revoked, oldest first.
+func (h *Handlers) listRevocations(c echo.Context) error {
+	items, pending, err := h.Sessions.Outbox().Revocations(c.Request().Context(), maxRows)
+	if err != nil {
+		return session.Unavailable(err)
+	}
+	rows := make([]revocationRow, 0, len(items))
+	for _, i := range items {
+		rows = append(rows, revocationRow{i.ID, i.Provider, i.Reason, i.EndedAt.UTC(), i.NotBefore.UTC(), i.Attempts, i.LastError})
+	}
+	return c.JSON(http.StatusOK, map[string]any{"pending": pending, "revocations": rows})
+}

@@ -1,0 +1,52 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/templates"
+)
+
+// redirect sends the browser on, leaving no trace of this URL's query in a Referer (RFC 9700 §4.2).
+func redirect(c echo.Context, status int, to string) error {
+	c.Response().Header().Set("Referrer-Policy", "no-referrer")
+	c.Response().Header().Set("Location", to)
+	c.Response().WriteHeader(status)
+	return nil
+}
+
+// page writes one of our pages in the reader's language.
+func (h *Handlers) page(c echo.Context, status int, p templates.Page) error {
+	lang := h.Pages.Language(c.Request().Header.Get("Accept-Language"))
+	return h.Pages.Write(c.Response(), status, lang, p)
+}
+
+// unknownProvider is the answer to a provider id that no operator configured.
+func unknownProvider() error { return problem.New(problem.UnknownProvider) }
+
+// requireCSRF is the guard of the endpoints that a fetch calls with the session cookie: the custom
+// header, which no other origin can send without a preflight, and no mark of another origin.
+func (h *Handlers) requireCSRF(r *http.Request) error {
+	if r.Header.Get("X-CSRF") != "1" {
+		return problem.New(problem.CSRF)
+	}
+	return h.requireOwnOrigin(r)
+}
+
+// requireOwnOrigin refuses what the browser marks as coming from another origin, a sibling
+// subdomain included (CS2), and no-cors requests, which a script of another origin may send (CS9).
+func (h *Handlers) requireOwnOrigin(r *http.Request) error {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "cross-site", "same-site":
+		return problem.New(problem.CSRF)
+	}
+	if r.Header.Get("Sec-Fetch-Mode") == "no-cors" {
+		return problem.New(problem.CSRF)
+	}
+	if origins := r.Header.Values("Origin"); len(origins) > 1 || len(origins) == 1 && origins[0] != h.Origin {
+		return problem.New(problem.CSRF)
+	}
+	return nil
+}

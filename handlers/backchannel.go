@@ -1,0 +1,158 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+const (
+	maxLogoutBody = 64 << 10
+	// clockSkew is how far a provider's clock may be behind ours.
+	clockSkew = 5 * time.Second
+	// replayWindow is the least time for which a jti is remembered; longer when exp is further off.
+	replayWindow = 10 * time.Minute
+)
+
+// backchannel is what the back-channel endpoint keeps beyond a request: a bound on how many
+// signatures strangers can have checked, and its counter.
+type backchannel struct {
+	limit *rate.Limiter
+	total *prometheus.CounterVec
+}
+
+func newBackchannel(reg prometheus.Registerer) *backchannel {
+	b := &backchannel{
+		limit: rate.NewLimiter(200, 400),
+		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloakroom_backchannel_logouts_total", Help: "Back-channel logout requests by outcome.",
+		}, []string{"provider", "outcome"}),
+	}
+	reg.MustRegister(b.total)
+	return b
+}
+
+// backchannelLogout answers POST /bff/backchannel/{provider} (OIDC Back-Channel Logout §2.5–2.8):
+// exactly 200 when the sessions are ended or were never there, exactly 400 when the token is no
+// good, 503 when it could not be done and the provider should try again.
+func (h *Handlers) backchannelLogout(c echo.Context) error {
+	p, err := h.provider(c.Param("provider"))
+	if err != nil {
+		return err
+	}
+	if !h.backchannel.limit.Allow() {
+		return problem.New(problem.RateLimited)
+	}
+	outcome, err := h.endByLogoutToken(c, p)
+	h.backchannel.total.WithLabelValues(p.ID(), outcome).Inc()
+	if err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusOK)
+}
+
+// endByLogoutToken does it, and says for the counter what came of it.
+func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (string, error) {
+	ctx := c.Request().Context()
+	params, err := form(c, maxLogoutBody)
+	if err != nil {
+		return "invalid", problem.New(problem.InvalidLogoutToken).CausedBy(err)
+	}
+	if len(params["logout_token"]) != 1 {
+		return "invalid", problem.New(problem.InvalidLogoutToken).Because("the body must have one logout_token")
+	}
+	token, err := p.VerifyLogoutToken(ctx, params.Get("logout_token"))
+	if bad := new(provider.InvalidLogoutTokenError); errors.As(err, &bad) {
+		return "invalid", problem.New(problem.InvalidLogoutToken).CausedBy(err)
+	}
+	if err != nil {
+		return "unavailable", err
+	}
+	// A jti is marked only after the work is done: a provider that repeats a request which we could
+	// not carry out must be heard, and ending a session twice harms nobody.
+	replayed, err := h.Sessions.Outbox().Marked(ctx, jtiKey(p, token))
+	if err != nil {
+		return "unavailable", session.Unavailable(err)
+	}
+	if replayed {
+		return "replayed", problem.New(problem.InvalidLogoutToken).Because("this logout token was used before")
+	}
+	if err := h.endNamedBy(ctx, p, token); err != nil {
+		return "unavailable", err
+	}
+	until := h.Now().Add(replayWindow)
+	if token.Expiry.After(until) {
+		until = token.Expiry
+	}
+	if _, err := h.Sessions.Outbox().MarkOnce(ctx, jtiKey(p, token), until); err != nil {
+		return "unavailable", session.Unavailable(err)
+	}
+	return "ok", nil
+}
+
+func jtiKey(p *provider.Provider, t *provider.LogoutToken) string {
+	return session.IndexKey("jti", p.ID(), t.JTI)
+}
+
+// endNamedBy ends what the token names (§2.7): with `sid` that provider session's records, and
+// nothing if a `sub` beside it contradicts; with `sub` alone all of that user's. A session that
+// began after the token was issued is a later login and stays (BC8).
+func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *provider.LogoutToken) error {
+	key := session.SubjectKey(p.ID(), t.Subject)
+	if t.SID != "" {
+		key = session.SIDKey(p.ID(), t.SID)
+	}
+	sessions, err := h.Sessions.Find(ctx, key)
+	if err != nil {
+		return err
+	}
+	for _, s := range sessions {
+		if t.Subject != "" && s.Record.Subject != t.Subject || s.Record.CreatedAt.After(t.IssuedAt.Add(clockSkew)) {
+			continue
+		}
+		if err := h.Sessions.End(ctx, s.Name, session.ReasonProviderLogout); err != nil {
+			return err
+		}
+	}
+	if len(sessions) > 0 {
+		h.Outbox.Wake()
+	}
+	return nil
+}
+
+// frontchannelLogout answers GET /bff/frontchannel/{provider} (OIDC Front-Channel Logout §2). It
+// works without the cookie, which a frame on the provider's page does not bring. `iss` and `sid`
+// must both be there: without them any page could log its visitors out by a frame. The answer is
+// the same whether a session was there or not.
+func (h *Handlers) frontchannelLogout(c echo.Context) error {
+	p, err := h.provider(c.Param("provider"))
+	if err != nil {
+		return err
+	}
+	query := c.Request().URL.Query()
+	iss, sid := query["iss"], query["sid"]
+	if len(iss) == 1 && len(sid) == 1 && sid[0] != "" && iss[0] == p.Issuer() {
+		sessions, err := h.Sessions.Find(c.Request().Context(), session.SIDKey(p.ID(), sid[0]))
+		if err != nil {
+			return err
+		}
+		for _, s := range sessions {
+			if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonProviderLogout); err != nil {
+				return err
+			}
+		}
+		h.Outbox.Wake()
+	}
+	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+originOf(p.Issuer()))
+	c.Response().Header().Del("X-Frame-Options")
+	return c.HTML(http.StatusOK, "<!doctype html><title>cloakroom</title>")
+}

@@ -1,0 +1,129 @@
+package handlers
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/templates"
+)
+
+// maxCallbackBody bounds a form_post response; a code, a state and an error fit many times over.
+const maxCallbackBody = 64 << 10
+
+// callback answers the redirect URI: it ends the attempt that `state` names, and starts the session.
+func (h *Handlers) callback(c echo.Context) error {
+	r := c.Request()
+	p, err := h.provider(c.Param("provider"))
+	if err != nil {
+		return err
+	}
+	params, err := authorizationResponse(c, p.Config().ResponseMode)
+	if err != nil {
+		return err
+	}
+	if params.Has("stale") && len(params) == 1 {
+		return h.afterStaleCallback(c)
+	}
+	outcome, err := h.Login.Finish(c.Response(), r, p.ID(), params)
+	if err != nil {
+		return h.callbackFailed(c, err)
+	}
+	h.Outbox.Wake() // a session that this login replaced has tokens to revoke
+	if outcome.Silent {
+		return h.silentResult(c, true)
+	}
+	return redirect(c, seeOther(r), outcome.ReturnURL)
+}
+
+// authorizationResponse reads the parameters from where the response mode puts them, and from there
+// alone: the query of a GET, or the form of a POST (Form Post Response Mode §2).
+func authorizationResponse(c echo.Context, mode string) (url.Values, error) {
+	r := c.Request()
+	if r.Method == http.MethodGet {
+		query, err := url.ParseQuery(r.URL.RawQuery)
+		if err != nil {
+			return nil, problem.New(problem.BadRequest).Because("the query does not parse")
+		}
+		if mode == "form_post" && (query.Has("code") || query.Has("error")) {
+			return nil, problem.New(problem.BadRequest).Because("this provider is set to response_mode form_post, and answered by GET")
+		}
+		return query, nil
+	}
+	if mode != "form_post" {
+		c.Response().Header().Set("Allow", "GET, HEAD")
+		return nil, problem.New(problem.MethodNotAllowed)
+	}
+	return form(c, maxCallbackBody)
+}
+
+// form reads a urlencoded body of at most limit bytes; parameters in the URL do not mix with it.
+func form(c echo.Context, limit int64) (url.Values, error) {
+	r := c.Request()
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, problem.New(problem.BadRequest).Because("the body must be application/x-www-form-urlencoded")
+	}
+	if r.URL.RawQuery != "" {
+		return nil, problem.New(problem.BadRequest).Because("parameters belong into the body, not into the URL")
+	}
+	r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
+	if err := r.ParseForm(); err != nil {
+		return nil, problem.FormError(err)
+	}
+	return r.PostForm, nil
+}
+
+// callbackFailed answers a refused response. A stale one (back button, second tab) in a browser
+// that has a live session is no failure to that person: they go on to the app.
+func (h *Handlers) callbackFailed(c echo.Context, err error) error {
+	failure, ok := asFailure(err)
+	if !ok {
+		return err
+	}
+	h.Outbox.Wake() // tokens that came and were refused are waiting to be revoked
+	if failure.Silent {
+		problem.Annotate(c.Request().Context(), err)
+		return h.silentResult(c, false)
+	}
+	if failure.Kind.Stale() {
+		if _, sessionErr := h.Sessions.FromRequest(c.Request()); sessionErr == nil {
+			return redirect(c, seeOther(c.Request()), "/")
+		}
+		if h.cameWithoutStrictCookie(c.Request()) {
+			problem.Annotate(c.Request().Context(), err)
+			return h.page(c, http.StatusOK, templates.Continue{
+				URL: c.Request().URL.EscapedPath() + "?stale=" + url.QueryEscape(string(failure.Kind)),
+			})
+		}
+	}
+	return err
+}
+
+// cameWithoutStrictCookie reports whether the browser may have a session that it was not allowed to
+// show: a SameSite=Strict cookie stays behind on a navigation that another site began. A page of
+// ours that goes on by itself brings it along.
+func (h *Handlers) cameWithoutStrictCookie(r *http.Request) bool {
+	return h.Strict && r.Header.Get("Sec-Fetch-Site") == "cross-site" && r.Header.Get("Sec-Fetch-Dest") == "document"
+}
+
+// afterStaleCallback is where that page leads: now the cookie shows whether there is a session.
+func (h *Handlers) afterStaleCallback(c echo.Context) error {
+	if _, err := h.Sessions.FromRequest(c.Request()); err == nil {
+		return redirect(c, http.StatusFound, "/")
+	}
+	return login.StaleFailure(c.Param("provider"), c.QueryParam("stale"))
+}
+
+// seeOther keeps a form_post from being posted on: 303 makes the browser GET what follows, while
+// 307 and 308 would carry the code to the app (RFC 9700 §4.12).
+func seeOther(r *http.Request) int {
+	if r.Method == http.MethodPost {
+		return http.StatusSeeOther
+	}
+	return http.StatusFound
+}

@@ -1,0 +1,157 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/templates"
+)
+
+// startLogin answers GET /bff/login: off to the provider, or the page to choose one from.
+func (h *Handlers) startLogin(c echo.Context) error {
+	r := c.Request()
+	if !mayStartLogin(r) {
+		return problem.New(problem.NavigationRequired)
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return problem.New(problem.BadRequest).Because("the query does not parse")
+	}
+	returnURL, err := h.returnURL(query)
+	if err != nil {
+		return err
+	}
+	id, err := h.chosenProvider(query)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		return h.chooser(c, query, returnURL)
+	}
+	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: returnURL, Params: query})
+	if err != nil {
+		return err
+	}
+	return redirect(c, http.StatusFound, to)
+}
+
+// chosenProvider is the provider that the query names, the only one there is, or "" when the
+// person has to choose. A repeated or unknown one never falls back to a default (LS8).
+func (h *Handlers) chosenProvider(query url.Values) (string, error) {
+	switch ids := query["provider"]; {
+	case len(ids) > 1:
+		return "", unknownProvider()
+	case len(ids) == 1:
+		p, err := h.provider(ids[0])
+		if err != nil {
+			return "", err
+		}
+		return p.ID(), nil
+	case len(h.Providers) == 1:
+		return h.Providers[0].ID(), nil
+	}
+	return "", nil
+}
+
+// chooser shows the providers, each as a link back here that keeps everything else that was asked.
+func (h *Handlers) chooser(c echo.Context, query url.Values, returnURL string) error {
+	page := templates.ChooseProvider{RequestID: problem.RequestID(c.Request().Context())}
+	for _, p := range h.Providers {
+		next := url.Values{}
+		for k, v := range query {
+			next[k] = v
+		}
+		next.Set("provider", p.ID())
+		next.Set("returnUrl", returnURL)
+		page.Providers = append(page.Providers, templates.ProviderChoice{
+			ID: p.ID(), Name: p.Name(), URL: h.BasePath + "/login?" + next.Encode(),
+		})
+	}
+	return h.page(c, http.StatusOK, page)
+}
+
+// returnURL takes the one return URL of a query, "/" when there is none.
+func (h *Handlers) returnURL(query url.Values) (string, error) {
+	given := query["returnUrl"]
+	if len(given) > 1 {
+		return "", problem.New(problem.InvalidReturnURL)
+	}
+	if len(given) == 0 {
+		return "/", nil
+	}
+	checked, ok := login.ValidReturnURL(given[0], h.BasePath)
+	if !ok {
+		return "", problem.New(problem.InvalidReturnURL)
+	}
+	return checked, nil
+}
+
+// mayStartLogin tells a navigation that a person can notice from a fetch, an image, a frame or a
+// prefetch (LS9). Without Fetch Metadata there is nothing to tell by, and SameSite and the
+// provider's own consent have to do.
+func mayStartLogin(r *http.Request) bool {
+	if isPrefetch(r) {
+		return false
+	}
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
+}
+
+// isPrefetch reports whether the browser only wants to have the answer ready.
+func isPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
+			return true
+		}
+	}
+	return false
+}
+
+// startSilentLogin answers GET /bff/silent-login, in a frame of our own origin: prompt=none, so the
+// provider answers at once whether the person is logged in there (OIDC Core §3.1.2.1).
+func (h *Handlers) startSilentLogin(c echo.Context) error {
+	r := c.Request()
+	if isPrefetch(r) || (r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate") {
+		return problem.New(problem.NavigationRequired)
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return problem.New(problem.CSRF)
+	}
+	query := r.URL.Query()
+	id, err := h.chosenProvider(query)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		s, err := h.Sessions.FromRequest(r)
+		if err != nil {
+			return h.silentResult(c, false)
+		}
+		id = s.Record.Provider
+	}
+	query.Set("prompt", "none")
+	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true})
+	if err != nil {
+		problem.Annotate(r.Context(), err)
+		return h.silentResult(c, false)
+	}
+	return redirect(c, http.StatusFound, to)
+}
+
+// silentResult is the page that tells the parent window of our own origin.
+func (h *Handlers) silentResult(c echo.Context, loggedIn bool) error {
+	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Origin, LoggedIn: loggedIn})
+}
+
+// asFailure returns the login failure inside err.
+func asFailure(err error) (*login.Failure, bool) {
+	var f *login.Failure
+	ok := errors.As(err, &f)
+	return f, ok
+}

@@ -1,0 +1,105 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// ownSession is one row of GET /bff/sessions: what a person needs to recognise a device of theirs.
+type ownSession struct {
+	ID         string     `json:"id"`
+	Current    bool       `json:"current"`
+	Provider   string     `json:"provider"`
+	UserAgent  string     `json:"user_agent,omitempty"`
+	Address    string     `json:"address,omitempty"`
+	CreatedAt  *time.Time `json:"created_at"`
+	LastActive *time.Time `json:"last_active_at,omitempty"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+}
+
+// listSessions answers GET /bff/sessions: every session of this user at this provider, where a user
+// is issuer and subject together (ID14).
+func (h *Handlers) listSessions(c echo.Context) error {
+	current, all, err := h.ownSessions(c)
+	if err != nil {
+		return err
+	}
+	rows := make([]ownSession, 0, len(all))
+	for _, s := range all {
+		rows = append(rows, ownSession{
+			ID: s.Record.ID, Current: s.Name == current.Name, Provider: s.Record.Provider,
+			UserAgent: s.Record.UserAgent, Address: s.Record.RemoteAddr,
+			CreatedAt: timestamp(s.Record.CreatedAt), LastActive: timestamp(s.LastActive), ExpiresAt: timestamp(expiry(s)),
+		})
+	}
+	return c.JSON(http.StatusOK, rows)
+}
+
+// endSession answers DELETE /bff/sessions/{id}: one of the user's own, the current one included.
+func (h *Handlers) endSession(c echo.Context) error {
+	current, all, err := h.ownSessions(c)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Record.ID != c.Param("id") {
+			continue
+		}
+		if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+			return err
+		}
+		h.Outbox.Wake()
+		if s.Name == current.Name {
+			h.forget(c)
+		}
+		return c.NoContent(http.StatusNoContent)
+	}
+	return problem.New(problem.NotFound)
+}
+
+// endOthers answers POST /bff/sessions/end-others: all of the user's but this one.
+func (h *Handlers) endOthers(c echo.Context) error {
+	current, all, err := h.ownSessions(c)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.Name == current.Name {
+			continue
+		}
+		if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+			return err
+		}
+	}
+	h.Outbox.Wake()
+	return c.NoContent(http.StatusNoContent)
+}
+
+// ownSessions guards the three: the current session, and all of its user.
+func (h *Handlers) ownSessions(c echo.Context) (*session.Session, []*session.Session, error) {
+	r := c.Request()
+	if err := h.requireCSRF(r); err != nil {
+		return nil, nil, err
+	}
+	current, err := h.Sessions.FromRequest(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := h.Sessions.Find(r.Context(), session.SubjectKey(current.Record.Provider, current.Record.Subject))
+	return current, all, err
+}
+
+// originOf is the scheme and host of an issuer that was checked when the configuration was read.
+func originOf(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return "'none'"
+	}
+	return u.Scheme + "://" + u.Host
+}

@@ -1,0 +1,143 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// A claim is one statement about the user, as SPA developers know it from the BFF pattern.
+type claim struct {
+	Type  string          `json:"type"`
+	Value json.RawMessage `json:"value"`
+}
+
+// user answers GET /bff/user: who is logged in, as an array of claims or as one object.
+func (h *Handlers) user(c echo.Context) error {
+	r := c.Request()
+	if err := h.requireCSRF(r); err != nil {
+		return err
+	}
+	s, err := h.Sessions.FromRequest(r)
+	if err != nil {
+		return err
+	}
+	if c.QueryParam("slide") != "false" {
+		h.Sessions.Touch(r.Context(), s)
+	}
+	claims, err := h.claims(s)
+	if err != nil {
+		return fmt.Errorf("read claims of session %s: %w", s.Record.ID, err)
+	}
+	if c.QueryParam("format") == "object" {
+		return c.JSONBlob(http.StatusOK, asObject(claims))
+	}
+	return c.JSON(http.StatusOK, repeated(claims))
+}
+
+// claims returns the record's claims in their order, then this service's own. A claim that only
+// pretends to be ours is left out (MD12).
+func (h *Handlers) claims(s *session.Session) ([]claim, error) {
+	all, err := orderedMembers(s.Record.Claims)
+	if err != nil {
+		return nil, err
+	}
+	claims := make([]claim, 0, len(all)+3)
+	for _, cl := range all {
+		if !strings.HasPrefix(cl.Type, "bff:") {
+			claims = append(claims, cl)
+		}
+	}
+	claims = append(claims,
+		claim{"bff:logout_url", quoted(h.BasePath + "/logout?sid=" + s.Record.LogoutID)},
+		claim{"bff:session_expires_in", json.RawMessage(fmt.Sprint(h.secondsLeft(s)))},
+	)
+	if s.Record.State != "" {
+		claims = append(claims, claim{"bff:session_state", quoted(s.Record.State)})
+	}
+	return claims, nil
+}
+
+// secondsLeft is how long the session lasts if nothing more happens, rounded down, never negative.
+func (h *Handlers) secondsLeft(s *session.Session) int {
+	return int(math.Max(0, expiry(s).Sub(h.Now()).Seconds()))
+}
+
+// expiry is the earlier of the absolute and the idle end.
+func expiry(s *session.Session) time.Time {
+	if !s.IdleExpires.IsZero() && s.IdleExpires.Before(s.Record.ExpiresAt) {
+		return s.IdleExpires
+	}
+	return s.Record.ExpiresAt
+}
+
+// orderedMembers splits a JSON object into its members, keeping their order.
+func orderedMembers(object json.RawMessage) ([]claim, error) {
+	if len(object) == 0 {
+		return nil, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(object))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return nil, errors.New("claims are no JSON object")
+	}
+	var members []claim
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, err
+		}
+		members = append(members, claim{name.(string), value})
+	}
+	return members, nil
+}
+
+// repeated turns a claim whose value is an array into as many claims of one value.
+func repeated(claims []claim) []claim {
+	out := make([]claim, 0, len(claims))
+	for _, cl := range claims {
+		var values []json.RawMessage
+		if json.Unmarshal(cl.Value, &values) != nil {
+			out = append(out, cl)
+			continue
+		}
+		for _, v := range values {
+			out = append(out, claim{cl.Type, v})
+		}
+	}
+	return out
+}
+
+// asObject writes the claims as one JSON object, in their order.
+func asObject(claims []claim) []byte {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, cl := range claims {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(quoted(cl.Type))
+		b.WriteByte(':')
+		b.Write(cl.Value)
+	}
+	b.WriteByte('}')
+	return b.Bytes()
+}
+
+// quoted is s as a JSON string.
+func quoted(s string) json.RawMessage {
+	b, _ := json.Marshal(s) // a string always marshals
+	return b
+}

@@ -1,0 +1,189 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/handlers"
+	"github.com/cloakroom/cloakroom/handlers/admin"
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/proxy"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/session/revocation"
+	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/session/store/sqlite"
+	"github.com/cloakroom/cloakroom/templates"
+	"github.com/cloakroom/cloakroom/web"
+)
+
+func newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}
+
+// keys are session.keys. Left out, an SQLite store has a key file beside it, and a memory store,
+// which forgets its sessions at the end anyway, gets a fresh key.
+func (s *Server) keys() ([][]byte, error) {
+	keys, err := s.cfg.Session.KeyBytes()
+	if err != nil || len(keys) > 0 {
+		return keys, err
+	}
+	if path, ok := strings.CutPrefix(s.cfg.Session.Store.Reveal(), "sqlite:"); ok {
+		key, err := sqlite.LoadOrCreateKey(path + ".key")
+		if err != nil {
+			return nil, fmt.Errorf("read the key file beside session.store: %w", err)
+		}
+		return [][]byte{key}, nil
+	}
+	key := make([]byte, 32)
+	rand.Read(key) // never fails (crypto/rand, Go 1.24)
+	return [][]byte{key}, nil
+}
+
+func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
+	c := s.cfg.Session
+	if s.store, err = store.Open(ctx, c.Store.Reveal()); err != nil {
+		return fmt.Errorf("open session.store: %w", err)
+	}
+	s.sessions, err = session.NewManager(session.Options{
+		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
+		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
+		Now: s.now, Logger: s.log, Metrics: s.registry,
+	})
+	return err
+}
+
+func (s *Server) buildProviders() error {
+	s.byID = make(map[string]*provider.Provider, len(s.cfg.Providers))
+	for _, pc := range s.cfg.Providers {
+		c, err := ProviderConfig(s.cfg, pc)
+		if err != nil {
+			return err
+		}
+		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: s.registry})
+		if err != nil {
+			return fmt.Errorf("set up provider %q: %w", pc.ID, err)
+		}
+		s.providers = append(s.providers, p)
+		s.byID[pc.ID] = p
+	}
+	return nil
+}
+
+// ProviderConfig is what package provider needs of a configured provider, the files it names read.
+func ProviderConfig(cfg *config.Config, p config.Provider) (provider.Config, error) {
+	c := provider.Config{
+		ID: p.ID, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientAuth: p.ClientAuth,
+		IDTokenAlg: p.IDTokenAlg, TrustedAudiences: p.TrustedAudiences, ResponseMode: p.ResponseMode, Scopes: p.Scopes,
+		RefreshOff: p.Refresh == "off", AuthParams: p.AuthParams,
+		RedirectURI: cfg.RedirectURI(p), PostLogoutRedirectURI: cfg.PostLogoutRedirectURI(p),
+	}
+	for _, f := range []struct {
+		key, path string
+		into      func([]byte)
+	}{
+		{"client_key_file", p.ClientKeyFile, func(b []byte) { c.ClientKeyPEM = secret.New(string(b)) }},
+		{"client_certificate_file", p.ClientCertificateFile, func(b []byte) { c.ClientCertPEM = string(b) }},
+		{"ca_file", p.CAFile, func(b []byte) { c.RootCAsPEM = b }},
+	} {
+		if f.path == "" {
+			continue
+		}
+		b, err := os.ReadFile(f.path)
+		if err != nil {
+			return c, fmt.Errorf("read %s of provider %q: %w", f.key, p.ID, err)
+		}
+		f.into(b)
+	}
+	return c, nil
+}
+
+// buildWorkers makes what renews and revokes.
+func (s *Server) buildWorkers() {
+	s.renewer = renewal.New(renewal.Options{
+		Providers: s.byID, Sessions: s.sessions, Now: s.now, Logger: s.log, Metrics: s.registry,
+	})
+	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry})
+	s.outbox = revocation.NewWorker(revocation.Options{
+		Sessions: s.sessions, Providers: s.byID, RevokeOnBackchannel: s.cfg.Session.RevokeOnBackchannel,
+		Now: s.now, Logger: s.log, Metrics: s.registry,
+	})
+}
+
+// buildHandlers makes what answers on the two listeners.
+func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
+	pages, err := templates.Load(s.cfg.Pages.Templates)
+	if err != nil {
+		return fmt.Errorf("load pages.templates: %w", err)
+	}
+	problems := problem.NewWriter(problem.Options{
+		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Logger: s.log,
+	})
+	attempts, err := login.New(login.Options{
+		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),
+		BasePath: s.cfg.Server.BasePath, Now: s.now, Logger: s.log, Metrics: s.registry,
+	})
+	if err != nil {
+		return err
+	}
+	api, err := s.buildProxy(problems)
+	if err != nil {
+		return err
+	}
+	spa, err := s.buildSPA(app, problems)
+	if err != nil {
+		return err
+	}
+	bff := handlers.New(handlers.Options{
+		Providers: s.providers, Sessions: s.sessions, Login: attempts, Outbox: s.outbox, Pages: pages, Keys: keys,
+		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Strict: s.cfg.StrictCookie(),
+		Now: s.now, Logger: s.log, Metrics: s.registry,
+	})
+	s.publicHandler = s.publicRoutes(bff, api, spa, problems)
+	s.adminHandler = s.adminRoutes(admin.New(admin.Options{
+		Token: s.cfg.Admin.Token, Providers: s.providers, Sessions: s.sessions, Outbox: s.outbox,
+		Gatherer: s.registry, Now: s.now, Logger: s.log,
+	}), problems)
+	return nil
+}
+
+func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
+	routes := make([]proxy.Route, 0, len(s.cfg.Routes))
+	for _, r := range s.cfg.Routes {
+		routes = append(routes, proxy.Route{
+			Path: r.Path, Upstream: r.Upstream, Token: r.Token, CSRF: r.CSRF, Timeout: r.Timeout, Methods: r.Methods,
+			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider,
+		})
+	}
+	api, err := proxy.New(proxy.Options{
+		Routes: routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(),
+		TrustedProxies: s.cfg.Server.TrustedProxies, MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write,
+		Now: s.now, Logger: s.log, Metrics: s.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.sessions.OnEnd(api.EndStreams)
+	return api, nil
+}
+
+func (s *Server) buildSPA(app fs.FS, problems *problem.Writer) (*web.SPA, error) {
+	spa, err := web.NewSPA(web.Options{FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Fail: problems.Write})
+	if err != nil {
+		return nil, fmt.Errorf("serve the app: %w", err)
+	}
+	return spa, nil
+}

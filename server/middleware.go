@@ -1,0 +1,144 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+)
+
+// headers sets what every answer of ours bears; a page or a proxied answer may replace it.
+func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
+	secure := s.cfg.Secure()
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		if secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+		}
+		return next(c)
+	}
+}
+
+// bffHeaders sets what every answer below the base path bears.
+func bffHeaders(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Cache-Control", "no-store")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+		return next(c)
+	}
+}
+
+// requestLog gives each request its id and, when it is done, its one line. The query is left out:
+// on the callback it holds the code.
+func (s *Server) requestLog(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := s.now()
+		r := c.Request()
+		id := s.requestID(r)
+		ctx, notes := problem.WithNotes(problem.WithRequestID(r.Context(), id))
+		c.SetRequest(r.WithContext(ctx))
+		c.Response().Header().Set("X-Request-Id", id)
+		defer func() {
+			if p := recover(); p != nil {
+				s.afterPanic(c, p)
+			}
+			s.logRequest(c, start, notes)
+		}()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		return nil
+	}
+}
+
+// afterPanic answers generically and keeps the process alive. http.ErrAbortHandler is no fault: it
+// is how the proxy cuts an answer that it can't finish, and the connection must be cut with it.
+func (s *Server) afterPanic(c echo.Context, p any) {
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	c.Error(fmt.Errorf("panic: %v", p))
+}
+
+func (s *Server) logRequest(c echo.Context, start time.Time, notes *problem.Notes) {
+	r, status := c.Request(), c.Response().Status
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelWarn
+	}
+	if status == http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", problem.RequestID(r.Context())),
+		slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", status),
+		slog.Duration("took", s.now().Sub(start)), slog.String("client", s.clientAddr(r)),
+	}
+	s.log.LogAttrs(r.Context(), level, "request", append(attrs, notes.Attrs()...)...)
+}
+
+// requestID is the one a trusted proxy gave, if it is short and plain, otherwise a new one.
+func (s *Server) requestID(r *http.Request) string {
+	given := r.Header.Get("X-Request-Id")
+	if given != "" && len(given) <= 64 && strings.Trim(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == "" && s.fromTrustedProxy(r) {
+		return given
+	}
+	return problem.NewRequestID()
+}
+
+func (s *Server) fromTrustedProxy(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	for _, p := range s.cfg.Server.TrustedProxies {
+		if p.Contains(peer.Addr().Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// knownHost refuses requests for another authority (RFC 9112 §3.2, RFC 9110 §7.4): the host is used
+// nowhere in an answer, but a name that an attacker rebound to this address must not reach the
+// app's cookies either. Addresses are let through, for probes; no name can be rebound to one.
+func (s *Server) knownHost(next echo.HandlerFunc) echo.HandlerFunc {
+	want := hostname(s.cfg.Server.PublicURL.Host)
+	loopback := isLoopback(want)
+	return func(c echo.Context) error {
+		got := hostname(c.Request().Host)
+		if _, err := netip.ParseAddr(strings.Trim(got, "[]")); got == want || err == nil || loopback && isLoopback(got) {
+			return next(c)
+		}
+		return problem.New(problem.MisdirectedRequest)
+	}
+}
+
+// hostname is the name of an authority, lower case, without its port.
+func hostname(authority string) string {
+	u := url.URL{Host: authority}
+	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cloakroom/cloakroom/provider"
+)
+
+type handler = http.Handler
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+)
+
+// Run serves until ctx ends, then shuts down in order: no new connections, requests under way may
+// finish for shutdown_timeout, renewals under way are committed, the store is closed last. It
+// returns nil after a clean shutdown.
+func (s *Server) Run(ctx context.Context) error {
+	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { s.outbox.Run(workers) })
+	for _, p := range s.providers {
+		background.Go(func() { s.learn(workers, p) })
+	}
+
+	public, admin := s.httpServer(s.publicHandler), s.httpServer(s.adminHandler)
+	serving, failed := errgroup.WithContext(ctx)
+	serving.Go(func() error { return serve(public, s.public) })
+	if s.admin != nil {
+		serving.Go(func() error { return serve(admin, s.admin) })
+	}
+	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.cfg.Server.PublicURL.String(),
+		"listen", s.public.Addr().String(), "admin_listen", s.cfg.Server.AdminListen)
+
+	<-failed.Done()
+	s.log.InfoContext(ctx, "shutting down", "timeout", s.cfg.Server.ShutdownTimeout.String())
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
+	defer cancel()
+	err := errors.Join(shutdown(grace, public), shutdown(grace, admin))
+	err = errors.Join(err, serving.Wait())
+	err = errors.Join(err, s.renewer.Close(grace))
+	stopWorkers()
+	background.Wait()
+	return errors.Join(err, s.close(grace))
+}
+
+// learn asks for a provider's metadata until it is known, so that the first person to log in does
+// not wait for it and readiness can tell.
+func (s *Server) learn(ctx context.Context, p *provider.Provider) {
+	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 30*time.Second) {
+		if _, err := p.Metadata(ctx); err == nil || ctx.Err() != nil {
+			return
+		} else {
+			s.log.WarnContext(ctx, "provider can't be used yet", "provider", p.ID(), "error", err, "next_try_in", wait.String())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// httpServer has limits on everything that a stranger can make it wait for. There is no write
+// time-out: streams run on. HTTP/2 without TLS is for the load balancer in front.
+func (s *Server) httpServer(h http.Handler) *http.Server {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
+	}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	return srv
+}
+
+func serve(srv *http.Server, l net.Listener) error {
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// shutdown lets requests under way finish; streams that are still open at the deadline are cut.
+func shutdown(ctx context.Context, srv *http.Server) error {
+	err := srv.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return srv.Close()
+	}
+	return err
+}
+
+// close lets go of what New opened; it is safe on a server that was built half.
+func (s *Server) close(context.Context) error {
+	var errs []error
+	for _, l := range []net.Listener{s.public, s.admin} {
+		if l != nil {
+			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	if s.sessions != nil {
+		s.sessions.Close()
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}

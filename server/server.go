@@ -1,0 +1,107 @@
+// Package server is the composition root: it builds everything from a configuration and runs it.
+//
+// Here, and nowhere else, it is decided what stands in front of what: the order of the middleware,
+// which listener answers what, and the order in which things stop. The tests and the demo run this
+// very package. It decides nothing about tokens, cookies or pages.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/session/revocation"
+)
+
+// Options are what a configuration does not say.
+type Options struct {
+	Logger *slog.Logger
+	SPA    fs.FS            // an embedded app to serve in place of spa.dir; nil: what the configuration says
+	Now    func() time.Time // nil: time.Now
+}
+
+// A Server is a whole cloakroom: both listeners and the workers behind them.
+type Server struct {
+	cfg       *config.Config
+	log       *slog.Logger
+	now       func() time.Time
+	registry  *prometheus.Registry
+	store     session.Store
+	sessions  *session.Manager
+	providers []*provider.Provider // in the operator's order
+	byID      map[string]*provider.Provider
+	renewer   *renewal.Renewer
+	clients   *renewal.ClientTokens
+	outbox    *revocation.Worker
+
+	public, admin net.Listener
+	publicHandler handler
+	adminHandler  handler
+}
+
+// New opens the store and both listeners and builds what answers on them. It asks no provider for
+// anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
+// all of it.
+func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
+	s := &Server{cfg: cfg, log: o.Logger, now: o.Now, registry: newRegistry()}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	for _, w := range cfg.Warnings() {
+		s.log.WarnContext(ctx, w)
+	}
+	if err := errors.Join(s.build(ctx, o.SPA)); err != nil {
+		return nil, errors.Join(err, s.close(ctx))
+	}
+	return s, nil
+}
+
+// build makes the parts, those that others need first.
+func (s *Server) build(ctx context.Context, app fs.FS) error {
+	keys, err := s.keys()
+	if err != nil {
+		return err
+	}
+	if err := s.buildSessions(ctx, keys); err != nil {
+		return err
+	}
+	if err := s.buildProviders(); err != nil {
+		return err
+	}
+	s.buildWorkers()
+	if err := s.buildHandlers(keys, app); err != nil {
+		return err
+	}
+	return s.listen(ctx)
+}
+
+// listen opens both ports, so that a port that is taken stops the start, not the first request.
+func (s *Server) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Server.Listen); err != nil {
+		return fmt.Errorf("listen on server.listen %q: %w", s.cfg.Server.Listen, err)
+	}
+	if s.cfg.Server.AdminListen == "" {
+		return nil
+	}
+	if s.admin, err = lc.Listen(ctx, "tcp", s.cfg.Server.AdminListen); err != nil {
+		return fmt.Errorf("listen on server.admin_listen %q: %w", s.cfg.Server.AdminListen, err)
+	}
+	return nil
+}
+
+// Addr is where the public listener listens.
+func (s *Server) Addr() net.Addr { return s.public.Addr() }
+
+// AdminAddr is where the admin listener listens.
+func (s *Server) AdminAddr() net.Addr { return s.admin.Addr() }
