@@ -146,3 +146,6 @@ func (m *Manager) getAll(ctx context.Context, names []Name) ([]*Session, error) 
 
 // short is enough of a name to find a line by, in logs.
 func short(n Name) string { return string(n[:min(len(n), 8)]) }
+
+// Reload is Get without the cache, for writers that must see what other replicas wrote.
+func (m *Manager) Reload(ctx context.Context, name Name) (*Session, error) { return m.load(ctx, name) }

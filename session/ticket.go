@@ -95,3 +95,7 @@ func (t *tickets) fromRequest(r *http.Request) []ticket {
 	}
 	return found
 }
+
+// AttemptCookiePrefix is what the names of all attempt cookies begin with that belong to a session
+// cookie's name.
+func AttemptCookiePrefix(sessionCookie string) string { return sessionCookie + "-attempt-" }
