@@ -68,19 +68,16 @@ func (h *Handlers) selected(c echo.Context) (found []*session.Session, next stri
 	if n, err := strconv.Atoi(c.QueryParam("limit")); err == nil && n > 0 && n < maxRows {
 		limit = n
 	}
-	page, err := h.Sessions.List(c.Request().Context(), session.Name(c.QueryParam("after")), limit)
+	page, more, err := h.Sessions.List(c.Request().Context(), session.Name(c.QueryParam("after")), limit)
 	if err != nil {
 		return nil, "", err
-	}
-	if len(page) == limit {
-		next = string(page[len(page)-1].Name)
 	}
 	for _, s := range page {
 		if provider == "" || s.Record.Provider == provider {
 			found = append(found, s)
 		}
 	}
-	return found, next, nil
+	return found, string(more), nil
 }
 
 // ofSubject finds the sessions of a user, at the one provider that is named or at every one.

@@ -22,6 +22,8 @@ import (
 const (
 	batch      = 64
 	inFlight   = 8                // deliveries at once, per provider
+	waiting    = 512              // deliveries that are under way or wait for their provider's turn
+	patience   = 20 * time.Second // how long they wait; then their lease runs out and they are found again
 	lease      = time.Minute      // longer than a delivery can take
 	poll       = time.Second      // how soon an item is found that nobody woke us for
 	sweepEvery = 5 * time.Second  // how late an expired session may be ended
@@ -49,6 +51,7 @@ type Options struct {
 type Worker struct {
 	Options
 	wake    chan struct{}
+	all     chan struct{} // bounds deliveries of every provider together
 	metrics *metrics
 
 	mu    sync.Mutex               // guards slots
@@ -64,7 +67,7 @@ func NewWorker(o Options) *Worker {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Worker{
-		Options: o, wake: make(chan struct{}, 1), slots: map[string]chan struct{}{},
+		Options: o, wake: make(chan struct{}, 1), all: make(chan struct{}, waiting), slots: map[string]chan struct{}{},
 		metrics: newMetrics(o.Metrics, o.Sessions.Outbox(), o.Now),
 	}
 }
@@ -122,20 +125,33 @@ func (w *Worker) deliverDue(ctx context.Context, deliveries *sync.WaitGroup) {
 			return
 		}
 		for _, item := range due {
-			slots := w.slotsOf(item.Provider)
 			select {
-			case slots <- struct{}{}:
+			case w.all <- struct{}{}:
 			default:
-				continue // its lease runs out, and it is found again
+				return // enough under way; what was leased is found again when its lease runs out
 			}
 			deliveries.Go(func() {
-				defer func() { <-slots }()
-				w.deliver(ctx, item)
+				defer func() { <-w.all }()
+				w.inTurn(ctx, item)
 			})
 		}
 		if len(due) < batch {
 			return
 		}
+	}
+}
+
+// inTurn delivers an item when its provider has a slot free.
+func (w *Worker) inTurn(ctx context.Context, item session.Revocation) {
+	slots := w.slotsOf(item.Provider)
+	giveUp := time.NewTimer(patience)
+	defer giveUp.Stop()
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+		w.deliver(ctx, item)
+	case <-giveUp.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -1,0 +1,49 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/renewal"
+)
+
+func ambiguousPath() error {
+	return problem.New(problem.BadRequest).Because("the path could be read in more than one way: no encoded slashes, backslashes, dot segments, double slashes or control characters")
+}
+
+func tooLarge() error { return problem.New(problem.RequestTooLarge) }
+
+func methodNotAllowed() error { return problem.New(problem.MethodNotAllowed) }
+
+func forged() error { return problem.New(problem.CSRF) }
+
+func unsupportedUpgrade() error {
+	return problem.New(problem.BadRequest).Because("only an upgrade to websocket is passed on")
+}
+
+// upstreamProblem sorts why an upstream gave no response. A session or renewal that ended on the way
+// keeps its own answer.
+func upstreamProblem(err error, r *http.Request) error {
+	var (
+		tooMuch *http.MaxBytesError
+		timeout net.Error
+	)
+	switch {
+	case errors.Is(err, renewal.ErrRefused), errors.Is(err, session.ErrEnded), errors.Is(err, session.ErrUnavailable),
+		errors.Is(err, session.ErrNoSession), errors.Is(err, session.ErrSessionExpired),
+		errors.Is(err, provider.ErrUnreachable), errors.Is(err, provider.ErrMisconfigured):
+		return err
+	case errors.As(err, &tooMuch):
+		return problem.New(problem.RequestTooLarge).CausedBy(err)
+	case errors.Is(context.Cause(r.Context()), errSessionOver):
+		return problem.New(problem.NotAuthenticated).CausedBy(err)
+	case errors.Is(err, errFirstByte), errors.As(err, &timeout) && timeout.Timeout():
+		return problem.New(problem.UpstreamTimeout).CausedBy(err)
+	}
+	return problem.New(problem.UpstreamUnreachable).CausedBy(err)
+}

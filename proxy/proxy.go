@@ -1,0 +1,254 @@
+// Package proxy passes API calls on: it finds the route, refuses what could be forged, puts the
+// access token in, and cleans what goes in and what comes back.
+//
+// It stands on httputil.ReverseProxy, one per route. What a caller sends is judged in the very form
+// it is forwarded, and what the service asserts is removed from it first. It does not know where
+// sessions are kept or how tokens are renewed. Its weak point is the upstream itself: it is handed a
+// token, and what it does with that is its own affair.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/renewal"
+)
+
+// The kinds of token that a route's requests go out with.
+const (
+	TokenUser         = "user"           // the user's; nobody logged in is 401
+	TokenClient       = "client"         // this service's own
+	TokenUserOrClient = "user_or_client" // the user's, or this service's own for a visitor
+	TokenOptional     = "optional"       // the user's, or none for a visitor
+	TokenNone         = "none"
+)
+
+// The ways in which a route tells a forged request.
+const (
+	CSRFHeader        = "header"
+	CSRFFetchMetadata = "fetch-metadata"
+	CSRFNone          = "none"
+)
+
+// A Route is a path prefix and the API behind it.
+type Route struct {
+	Path        string // prefix, matched at segment borders
+	Upstream    *url.URL
+	Token       string
+	CSRF        string
+	Timeout     time.Duration // to the response's first byte
+	Methods     []string
+	SharedCache bool     // whether an upstream's `public` and `s-maxage` stand
+	Scopes      []string // of this service's own token
+	Provider    string   // that this service's own token is from
+}
+
+// Sessions finds and touches sessions; *session.Manager is one.
+type Sessions interface {
+	FromRequest(r *http.Request) (*session.Session, error)
+	Get(ctx context.Context, name session.Name) (*session.Session, error)
+	Touch(ctx context.Context, s *session.Session)
+}
+
+// Tokens gives users' access tokens; *renewal.Renewer is one.
+type Tokens interface {
+	AccessToken(ctx context.Context, s *session.Session) (renewal.Token, error)
+	AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (renewal.Token, error)
+}
+
+// ClientTokens gives this service's own access tokens; *renewal.ClientTokens is one.
+type ClientTokens interface {
+	AccessToken(ctx context.Context, provider string, scopes []string) (renewal.Token, error)
+	AfterRejection(ctx context.Context, provider string, scopes []string, rejected secret.Value) (renewal.Token, error)
+}
+
+// Options are what a Proxy needs; Now, Logger and Metrics may be nil.
+type Options struct {
+	Routes         []Route
+	Sessions       Sessions
+	Tokens         Tokens
+	ClientTokens   ClientTokens
+	Origin         string // the public origin
+	TrustedProxies []netip.Prefix
+	CookieName     string // the session cookie's; attempt cookies are named after it
+	MaxBody        int64  // bytes; 0: unlimited
+	Fail           func(http.ResponseWriter, *http.Request, error)
+	Now            func() time.Time
+	Logger         *slog.Logger
+	Metrics        prometheus.Registerer
+}
+
+// A Proxy passes requests on. It is safe for concurrent use and owns the streams that are open.
+type Proxy struct {
+	Options
+	routes  []*route // longest path first
+	streams *streams
+	metrics *metrics
+}
+
+// New returns a Proxy.
+func New(o Options) (*Proxy, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Fail == nil || o.Sessions == nil {
+		return nil, errors.New("set up proxy: Fail and Sessions are required")
+	}
+	p := &Proxy{Options: o, streams: newStreams(), metrics: newMetrics(o.Metrics)}
+	p.routes = p.newRoutes()
+	return p, nil
+}
+
+// EndStreams cuts every request of a session that is still under way, WebSockets and streams among
+// them. It is quick.
+func (p *Proxy) EndStreams(name session.Name, _ session.Reason) { p.streams.end(name) }
+
+// Match reports whether a route takes this escaped path. A path that is refused because it could be
+// read in two ways matches too, so that the app's files never answer it.
+func (p *Proxy) Match(escaped string) bool {
+	return p.find(escaped) != nil || ambiguous(escaped) && p.find(decodedFully(escaped)) != nil
+}
+
+// ServeHTTP passes one request on, or answers why not. The order is part of the design: form, method
+// and forgery are judged before any session is looked up, so that a refused request costs nothing,
+// renews nothing and counts as no activity (CS11).
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := p.Now()
+	rt := p.find(r.URL.EscapedPath())
+	if rt == nil || ambiguous(r.URL.EscapedPath()) {
+		p.Fail(w, r, ambiguousPath())
+		return
+	}
+	rec := &statusRecorder{ResponseWriter: w}
+	defer func() { p.metrics.done(rt.Path, rec.status, p.Now().Sub(start)) }()
+	if err := p.serve(rec, r, rt); err != nil {
+		p.Fail(rec, r, err)
+	}
+}
+
+// serve does it; an error means that nothing was written yet.
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, rt *route) error {
+	if answered := p.preflight(w, r); answered {
+		return nil
+	}
+	if err := rt.allows(w, r); err != nil {
+		return err
+	}
+	if err := p.checkUpgrade(r); err != nil {
+		return err
+	}
+	if err := p.checkForgery(rt, r); err != nil {
+		return err
+	}
+	if p.MaxBody > 0 {
+		if r.ContentLength > p.MaxBody {
+			return tooLarge()
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, p.MaxBody)
+	}
+	call, err := p.authorize(r, rt)
+	if err != nil {
+		return err
+	}
+	return p.forward(w, r, rt, call)
+}
+
+// A call is what one request goes out with.
+type call struct {
+	route       *route
+	session     *session.Session // nil for a visitor
+	accessToken secret.Value     // zero: none
+	clientToken bool
+	failed      error // set by the ReverseProxy's error handler
+}
+
+type callKey struct{}
+
+// authorize finds the session and the token that the route wants.
+func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
+	c := &call{route: rt}
+	if rt.Token == TokenNone {
+		return c, nil
+	}
+	if rt.Token != TokenClient {
+		s, err := p.Sessions.FromRequest(r)
+		visitor := errors.Is(err, session.ErrNoSession) || errors.Is(err, session.ErrSessionExpired)
+		switch {
+		case err == nil:
+			return c, p.authorizeUser(r.Context(), c, s)
+		case rt.Token == TokenUser || !visitor:
+			return nil, err
+		case rt.Token == TokenOptional:
+			return c, nil
+		}
+	}
+	t, err := p.ClientTokens.AccessToken(r.Context(), rt.Provider, rt.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	c.accessToken, c.clientToken = t.AccessToken, true
+	return c, nil
+}
+
+func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) error {
+	p.Sessions.Touch(ctx, s)
+	t, err := p.Tokens.AccessToken(ctx, s)
+	if err != nil {
+		return err
+	}
+	c.session, c.accessToken = t.Session, t.AccessToken
+	return nil
+}
+
+// forward hands the request to the route's ReverseProxy, under a context that ends with the session.
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, rt *route, c *call) error {
+	ctx := context.WithValue(r.Context(), callKey{}, c)
+	if c.session != nil {
+		streamCtx, done := p.streams.open(ctx, c.session.Name, c.session.Record.ExpiresAt.Sub(p.Now()))
+		defer done()
+		// The end may have come between the look-up and now; whoever comes later finds the stream.
+		if _, err := p.Sessions.Get(ctx, c.session.Name); errors.Is(err, session.ErrNoSession) {
+			return err
+		}
+		ctx = streamCtx
+	}
+	rt.reverse.ServeHTTP(w, r.WithContext(ctx))
+	return c.failed
+}
+
+// newReverse makes the ReverseProxy of a route. Rewrite, not Director: hop-by-hop fields that the
+// caller names in Connection go before ours are set, so they can't drop those (golang/go#50580).
+func (p *Proxy) newReverse(rt *route) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(rt, pr) },
+		ModifyResponse: p.cleanResponse,
+		ErrorHandler:   p.upstreamFailed,
+		Transport:      &retrying{proxy: p, next: newTransport(rt.Timeout)},
+		FlushInterval:  -1,
+		BufferPool:     buffers,
+		ErrorLog:       slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+	}
+}
+
+// upstreamFailed sorts why there is no response, for serve to return.
+func (p *Proxy) upstreamFailed(_ http.ResponseWriter, r *http.Request, err error) {
+	c, ok := r.Context().Value(callKey{}).(*call)
+	if !ok {
+		panic(http.ErrAbortHandler) // no request of ours is without its call
+	}
+	c.failed = upstreamProblem(fmt.Errorf("route %s: %w", c.route.Path, err), r)
+}

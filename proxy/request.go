@@ -1,0 +1,112 @@
+package proxy
+
+import (
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"strings"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// neverForwarded are the fields that a caller can't send on, in canonical form, however they spell
+// them: credentials, what this service asserts, and what frameworks take as orders from a proxy.
+var neverForwarded = set(
+	"Authorization", "Proxy-Authorization", "Proxy-Authenticate", "Dpop", "X-Csrf",
+	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
+	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Host",
+	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
+	"X-User", "X-User-Id", "X-Remote-User", "Remote-User", "X-Access-Token", "X-Id-Token", "X-Auth-Request-User",
+	"X-Auth-Request-Email", "X-Auth-Request-Access-Token", "X-Request-Id", "Proxy", "X-Accel-Redirect", "X-Sendfile",
+)
+
+func set(names ...string) map[string]struct{} {
+	m := make(map[string]struct{}, len(names))
+	for _, n := range names {
+		m[n] = struct{}{}
+	}
+	return m
+}
+
+// asserted reports whether a field is ours to set. Underscores count as hyphens: some stacks fold
+// them together (PX8).
+func asserted(name string) bool {
+	if strings.IndexByte(name, '_') >= 0 {
+		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
+	if strings.HasPrefix(name, "X-Forwarded-") {
+		return true
+	}
+	_, ours := neverForwarded[name]
+	return ours
+}
+
+// rewrite makes the outgoing request. The ReverseProxy has removed hop-by-hop fields by now, and
+// with them whatever the caller named in Connection (PX9).
+func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
+	rt.setURL(pr.Out.URL, pr.In.URL.EscapedPath(), pr.In.URL.RawQuery)
+	pr.Out.Host = rt.Upstream.Host
+	h := pr.Out.Header
+	for name := range h {
+		if asserted(name) {
+			delete(h, name)
+		}
+	}
+	for name := range pr.Out.Trailer {
+		if asserted(name) || name == "Cookie" {
+			delete(pr.Out.Trailer, name) // PX13
+		}
+	}
+	p.stripCookies(h)
+	p.setForwarded(h, pr.In)
+	if c, ok := pr.In.Context().Value(callKey{}).(*call); ok && !c.accessToken.IsZero() {
+		h.Set("Authorization", "Bearer "+c.accessToken.Reveal())
+	}
+	if h.Get("User-Agent") == "" {
+		h.Set("User-Agent", "") // keeps net/http from making one up
+	}
+}
+
+// stripCookies takes our cookies out of the Cookie lines and leaves every other byte alone. It reads
+// the lines as they stand: a parser would lose malformed neighbours, and net/http's gives up above
+// its count limit and would pass ours on (SC8).
+func (p *Proxy) stripCookies(h http.Header) {
+	lines := h["Cookie"]
+	if len(lines) == 0 {
+		return
+	}
+	kept := lines[:0:0]
+	for _, line := range lines {
+		if line = p.withoutOurs(line); strings.Trim(line, "; \t") != "" {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+func (p *Proxy) withoutOurs(line string) string {
+	if !strings.Contains(strings.ToLower(line), strings.ToLower(strings.TrimPrefix(strings.TrimPrefix(p.CookieName, "__Host-Http-"), "__Host-"))) {
+		return line
+	}
+	parts := strings.Split(line, ";")
+	kept := parts[:0:0]
+	for _, part := range parts {
+		name, _, _ := strings.Cut(part, "=")
+		if !p.ours(name) {
+			kept = append(kept, part)
+		}
+	}
+	return strings.TrimLeft(strings.Join(kept, ";"), " ")
+}
+
+// ours reports whether a cookie name is one of this service's, or would be taken for one by a
+// careless reader: other case, white space around it (SC7).
+func (p *Proxy) ours(name string) bool {
+	name = strings.ToLower(strings.TrimSpace(name))
+	cookie := strings.ToLower(p.CookieName)
+	return name == cookie || strings.HasPrefix(name, strings.ToLower(session.AttemptCookiePrefix(p.CookieName)))
+}

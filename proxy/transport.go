@@ -1,0 +1,201 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session/renewal"
+)
+
+// maxReplayed is how large a body may be for its request to be sent again after a 401; it is kept in
+// memory until the answer is there.
+const maxReplayed = 64 << 10
+
+var (
+	// errFirstByte: the upstream did not begin to answer within the route's timeout.
+	errFirstByte = errors.New("no response within the route's timeout")
+)
+
+// newTransport is tuned for one upstream: connections are kept, none goes through a proxy of the
+// environment (destinations are fixed), encodings are left alone.
+func newTransport(timeout time.Duration) *http.Transport {
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:           512,
+		MaxIdleConnsPerHost:    512,
+		IdleConnTimeout:        90 * time.Second,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ExpectContinueTimeout:  time.Second,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 256 << 10,
+		ResponseHeaderTimeout:  0, // the route's timeout counts from the start, not from the body's end
+		WriteBufferSize:        16 << 10,
+		ReadBufferSize:         16 << 10,
+	}
+}
+
+// buffers are what responses are copied through, shared by all routes.
+var buffers = &bufferPool{sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}}
+
+type bufferPool struct{ sync.Pool }
+
+// Get implements httputil.BufferPool.
+func (p *bufferPool) Get() []byte { return *p.Pool.Get().(*[]byte) }
+
+// Put implements httputil.BufferPool.
+func (p *bufferPool) Put(b []byte) { p.Pool.Put(&b) }
+
+// retrying is a route's RoundTripper: it bounds the wait for the first byte, drops interim responses,
+// and sends a request once more when the API blames the token (contract §4.5).
+type retrying struct {
+	proxy *Proxy
+	next  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
+	c, ok := r.Context().Value(callKey{}).(*call)
+	if !ok {
+		return nil, errors.New("request without a call")
+	}
+	replay := t.replayable(r, c)
+	res, err := t.once(r, c.route.Timeout)
+	if err != nil || replay == nil || !blamesToken(res) {
+		return res, err
+	}
+	token, err := t.another(r.Context(), c)
+	if errors.Is(err, renewal.ErrNotRenewed) {
+		return res, nil
+	}
+	drain(res)
+	if err != nil {
+		return nil, err
+	}
+	c.accessToken = token.AccessToken
+	again := r.Clone(r.Context())
+	again.Body = replay()
+	again.Header.Set("Authorization", "Bearer "+token.AccessToken.Reveal())
+	return t.once(again, c.route.Timeout)
+}
+
+// another gets a token in place of the one that the API rejected.
+func (t *retrying) another(ctx context.Context, c *call) (renewal.Token, error) {
+	if c.clientToken {
+		return t.proxy.ClientTokens.AfterRejection(ctx, c.route.Provider, c.route.Scopes, c.accessToken)
+	}
+	return t.proxy.Tokens.AfterRejection(ctx, c.session, c.accessToken)
+}
+
+// once sends a request. Its timeout ends with the response's first byte; the body may take as long
+// as it likes.
+func (t *retrying) once(r *http.Request, timeout time.Duration) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(untraced{r.Context()})
+	timer := time.AfterFunc(timeout, func() { cancel(errFirstByte) })
+	res, err := t.next.RoundTrip(r.WithContext(ctx))
+	inTime := timer.Stop()
+	if err != nil {
+		cause := context.Cause(ctx)
+		cancel(nil)
+		if errors.Is(cause, errFirstByte) {
+			return nil, errFirstByte
+		}
+		return nil, err
+	}
+	if !inTime {
+		_ = res.Body.Close() // it came too late to be read
+		return nil, errFirstByte
+	}
+	res.Request = r
+	return res, nil
+}
+
+// untraced hides the ReverseProxy's own trace from the transport: it copies interim responses (103
+// and their like) to the browser past every filter (PR8), and a trace added beside it would not stop it.
+type untraced struct{ context.Context }
+
+// Value implements context.Context.
+func (u untraced) Value(key any) any {
+	v := u.Context.Value(key)
+	if _, trace := v.(*httptrace.ClientTrace); trace {
+		return nil
+	}
+	return v
+}
+
+// replayable returns how to make the request's body again, nil when it can't be sent twice: no
+// token to blame, an upgrade, or a body that is too large to keep or was not read to its end.
+func (t *retrying) replayable(r *http.Request, c *call) func() io.ReadCloser {
+	switch {
+	case c.accessToken.IsZero() || r.Header.Get("Upgrade") != "":
+		return nil
+	case r.Body == nil || r.Body == http.NoBody:
+		return func() io.ReadCloser { return http.NoBody }
+	case r.ContentLength < 0 || r.ContentLength > maxReplayed:
+		return nil
+	}
+	kept := &keeping{ReadCloser: r.Body, want: r.ContentLength}
+	r.Body = kept
+	return func() io.ReadCloser { return kept.again() }
+}
+
+// blamesToken reports whether a response says that the token is no good (RFC 6750 §3.1): Bearer with
+// invalid_token, or Bearer without any error. Other errors are about something else (RN11).
+func blamesToken(res *http.Response) bool {
+	if res.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	for _, challenge := range res.Header["Www-Authenticate"] {
+		scheme, params, _ := strings.Cut(strings.TrimSpace(challenge), " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			continue
+		}
+		if !strings.Contains(strings.ToLower(params), "error=") || strings.Contains(params, "invalid_token") {
+			return true
+		}
+	}
+	return false
+}
+
+// drain reads a little of a body that nobody wants, so that its connection can be used again.
+func drain(res *http.Response) {
+	_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // whatever it holds
+	_ = res.Body.Close()                         // nothing of it is needed
+}
+
+// keeping keeps what is read of a body.
+type keeping struct {
+	io.ReadCloser
+	want int64
+
+	mu   sync.Mutex // guards kept: the transport may still be reading when the response is there
+	kept bytes.Buffer
+}
+
+// Read implements io.Reader.
+func (k *keeping) Read(b []byte) (int, error) {
+	n, err := k.ReadCloser.Read(b)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kept.Write(b[:n])
+	return n, err
+}
+
+// again is the whole body once more: what was kept, and after it what was not yet read.
+func (k *keeping) again() io.ReadCloser {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	rest := io.LimitReader(k.ReadCloser, k.want-int64(k.kept.Len()))
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(bytes.Clone(k.kept.Bytes())), rest), k.ReadCloser}
+}

@@ -1,0 +1,60 @@
+package templates
+
+// A Page is one of the values below.
+type Page interface{ file() string }
+
+// ChooseProvider lets a person choose where to log in.
+type ChooseProvider struct {
+	Providers []ProviderChoice
+	RequestID string
+}
+
+// A ProviderChoice is one provider on the page.
+type ProviderChoice struct{ ID, Name, URL string }
+
+// LoginFailed says why a login did not work and how to try again.
+type LoginFailed struct {
+	Kind          string // login.Kind; picks the words
+	ProviderError string // the provider's error code, "" when it sent none
+	ProviderSays  string // its words
+	RetryURL      string
+	RequestID     string
+}
+
+// LoggedOut says that the person is logged out.
+type LoggedOut struct{ LoginURL, RequestID string }
+
+// ErrorPage says what went wrong with any other navigation.
+type ErrorPage struct {
+	Code      string // the contract's; picks the words
+	Status    int
+	LoginURL  string // "" where logging in would not help
+	RequestID string
+}
+
+// Continue goes on to a path of this origin by itself, so that the browser brings its
+// SameSite=Strict cookie along.
+type Continue struct{ URL string }
+
+// SilentLogin tells the window that framed it whether a person is logged in.
+type SilentLogin struct {
+	Origin   string // the one origin that is told
+	LoggedIn bool
+}
+
+func (ChooseProvider) file() string { return "choose_provider.html" }
+func (LoginFailed) file() string    { return "login_failed.html" }
+func (LoggedOut) file() string      { return "logged_out.html" }
+func (ErrorPage) file() string      { return "error.html" }
+func (Continue) file() string       { return "continue.html" }
+func (SilentLogin) file() string    { return "silent_login.html" }
+
+// samples are one value of each page, to try the templates with.
+var samples = [...]Page{
+	ChooseProvider{Providers: []ProviderChoice{{"main", "Example", "/bff/login?provider=main"}}, RequestID: "r"},
+	LoginFailed{Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down", RetryURL: "/bff/login", RequestID: "r"},
+	LoggedOut{LoginURL: "/bff/login", RequestID: "r"},
+	ErrorPage{Code: "not_found", Status: 404, LoginURL: "/bff/login", RequestID: "r"},
+	Continue{URL: "/bff/callback/main?stale=x"},
+	SilentLogin{Origin: "https://app.example.com", LoggedIn: true},
+}

@@ -1,0 +1,211 @@
+// Package templates has the pages that people see: choose a provider, the login failed, logged out,
+// an error. They are embedded, and a folder of the operator's can replace each file singly.
+//
+// A page is one typed value; html/template escapes whatever is in it. The words are in locales/, a
+// file for each language. A page loads nothing from anywhere and runs no script, but for the one of the silent
+// login, and its Content-Security-Policy says so.
+package templates
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+//go:embed *.html *.css *.js locales/*.json
+var embedded embed.FS
+
+// A Set is all pages in all languages, parsed. It is safe for concurrent use.
+type Set struct {
+	pages   map[string]*template.Template
+	words   []map[string]string // by the order of tags
+	tags    []language.Tag
+	matcher language.Matcher
+
+	css       template.CSS
+	script    template.JS
+	policy    string // Content-Security-Policy of a page
+	framePage string // Content-Security-Policy of the silent login
+}
+
+// languages are the locales' files, the default first.
+var languages = [...]string{"en", "ja", "ko"}
+
+// Load parses every page, those in overrides in place of the embedded ones ("" for none), and
+// executes each once, so that a broken one stops the start and not a request.
+func Load(overrides string) (*Set, error) {
+	s := &Set{pages: map[string]*template.Template{}}
+	files := layered{embedded, overrides}
+	if err := s.loadWords(files); err != nil {
+		return nil, err
+	}
+	if err := s.loadAssets(files); err != nil {
+		return nil, err
+	}
+	for _, sample := range samples {
+		name := sample.file()
+		t, err := template.New("layout.html").ParseFS(files, "layout.html", name)
+		if err != nil {
+			return nil, fmt.Errorf("parse page %s: %w", name, err)
+		}
+		s.pages[name] = t
+		if err := s.Render(new(bytes.Buffer), languages[0], sample); err != nil {
+			return nil, fmt.Errorf("try page %s: %w", name, err)
+		}
+	}
+	return s, nil
+}
+
+// layered is the embedded files with a folder over them.
+type layered struct {
+	base   fs.FS
+	folder string
+}
+
+// Open implements fs.FS.
+func (l layered) Open(name string) (fs.File, error) {
+	if l.folder != "" {
+		f, err := os.DirFS(l.folder).Open(name)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return l.base.Open(name)
+}
+
+func (s *Set) loadWords(files fs.FS) error {
+	for _, lang := range languages {
+		b, err := fs.ReadFile(files, path.Join("locales", lang+".json"))
+		if err != nil {
+			return fmt.Errorf("read locale: %w", err)
+		}
+		var words map[string]string
+		if err := json.Unmarshal(b, &words); err != nil {
+			return fmt.Errorf("read locale %s: %w", lang, err)
+		}
+		s.words, s.tags = append(s.words, words), append(s.tags, language.Make(lang))
+	}
+	s.matcher = language.NewMatcher(s.tags)
+	return nil
+}
+
+func (s *Set) loadAssets(files fs.FS) error {
+	css, err := fs.ReadFile(files, "page.css")
+	if err != nil {
+		return fmt.Errorf("read page.css: %w", err)
+	}
+	script, err := fs.ReadFile(files, "silent.js")
+	if err != nil {
+		return fmt.Errorf("read silent.js: %w", err)
+	}
+	s.css, s.script = template.CSS(css), template.JS(script)
+	base := "default-src 'none'; base-uri 'none'; object-src 'none'; style-src " + source(css)
+	s.policy = base + "; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'"
+	s.framePage = base + "; script-src " + source(script) + "; form-action 'none'; frame-ancestors 'self'"
+	return nil
+}
+
+// source is what lets one inline block through a policy: its hash (CSP 3 §6.7.3.3).
+func source(block []byte) string {
+	sum := sha256.Sum256(block)
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// Language picks the language for an Accept-Language header; English when nothing fits.
+func (s *Set) Language(acceptLanguage string) string {
+	if len(acceptLanguage) > 1<<10 {
+		return languages[0]
+	}
+	wanted, _, err := language.ParseAcceptLanguage(acceptLanguage)
+	if err != nil {
+		return languages[0]
+	}
+	_, i, confidence := s.matcher.Match(wanted...)
+	if confidence == language.No {
+		return languages[0]
+	}
+	return languages[i]
+}
+
+// view is what a template sees.
+type view struct {
+	Lang string
+	Page Page
+	CSS  template.CSS
+	JS   template.JS
+
+	words, fallback map[string]string
+}
+
+// T is the text of a key in the page's language; a key that is in no locale shows as itself.
+func (v view) T(key string) string {
+	if text, ok := v.words[key]; ok {
+		return text
+	}
+	if text, ok := v.fallback[key]; ok {
+		return text
+	}
+	return key
+}
+
+// TOr is T for a key that may be missing, with another to fall back on: a code that is newer than
+// the locale.
+func (v view) TOr(key, other string) string {
+	if text := v.T(key); text != key {
+		return text
+	}
+	return v.T(other)
+}
+
+// Render writes a page's HTML in a language that Language returned.
+func (s *Set) Render(b *bytes.Buffer, lang string, p Page) error {
+	words := s.words[0]
+	for i, l := range languages {
+		if l == lang {
+			words = s.words[i]
+		}
+	}
+	t, ok := s.pages[p.file()]
+	if !ok {
+		return fmt.Errorf("no page %s", p.file())
+	}
+	return t.ExecuteTemplate(b, "layout.html", view{Lang: lang, Page: p, CSS: s.css, JS: s.script, words: words, fallback: s.words[0]})
+}
+
+// Write answers with a page: nothing is sent before all of it is rendered.
+func (s *Set) Write(w http.ResponseWriter, status int, lang string, p Page) error {
+	var b bytes.Buffer
+	if err := s.Render(&b, lang, p); err != nil {
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		return fmt.Errorf("render page %s: %w", strings.TrimSuffix(p.file(), ".html"), err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", lang)
+	h.Add("Vary", "Accept-Language")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Content-Security-Policy", s.policy)
+	h.Set("X-Frame-Options", "DENY")
+	if _, framed := p.(SilentLogin); framed {
+		h.Set("Content-Security-Policy", s.framePage)
+		h.Set("X-Frame-Options", "SAMEORIGIN")
+	}
+	w.WriteHeader(status)
+	_, err := w.Write(b.Bytes())
+	return err
+}
