@@ -45,6 +45,7 @@ func (c registration) IDTokenLifetime() time.Duration      { return 10 * time.Mi
 func (c registration) DevMode() bool                       { return true }
 func (c registration) ClockSkew() time.Duration            { return 0 }
 
+//lint:ignore ST1003 op.Client names it so.
 func (c registration) RestrictAdditionalIdTokenScopes() func([]string) []string {
 	return func(scopes []string) []string { return scopes }
 }
