@@ -31,7 +31,7 @@ type rig struct {
 }
 
 type rigOptions struct {
-	client            map[string]any // on top of the usual registration
+	client            map[string]any // on top of the usual registration; nil takes a member away
 	providerYAML      string         // more lines for the provider, indented by four
 	accessTokenSecond int            // lifetime; 0 means 60
 }
@@ -48,7 +48,9 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		"backchannel_logout_uri":    g.app + "/bff/backchannel/main", "backchannel_logout_session_required": true,
 	}
 	for name, value := range o.client {
-		client[name] = value
+		if client[name] = value; value == nil {
+			delete(client, name)
+		}
 	}
 	api := map[string]any{
 		"client_id": "api", "client_secret": testSecret, "redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{},
