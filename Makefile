@@ -1,0 +1,80 @@
+# Everything that people and the build server do with cloakroom. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO      ?= go
+TOOL    := $(GO) tool -modfile=tools/go.mod
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 10s
+
+export GOFLAGS ?= -buildvcs=false
+export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+##@ Use
+
+.PHONY: demo
+demo: ## run everything in one process and print where to look (needs nothing but Go)
+	$(GO) run ./cmd/cloakroom demo
+
+.PHONY: build
+build: ## build the release binary, without the demo, into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -tags nodemo -ldflags '$(LDFLAGS)' -o bin/cloakroom ./cmd/cloakroom
+
+##@ Check
+
+.PHONY: test
+test: setup lint ## install what is missing, then lint and run every test
+	$(GO) test -race ./...
+	$(MAKE) --no-print-directory test-browser
+
+.PHONY: test-go
+test-go: ## run the tests that need nothing but Go
+	$(GO) test -race $$($(GO) list ./... | grep -v '/test/providers$$')
+
+.PHONY: test-providers
+test-providers: node-modules ## run the tests against real providers
+	$(GO) test -race ./test/providers/...
+
+.PHONY: test-browser
+test-browser: node-modules ## run the demo in Chromium; screenshots go to test/out
+	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
+	cd test/browser && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
+
+.PHONY: fuzz
+fuzz: ## run each fuzz test for FUZZTIME (10s)
+	@$(GO) list -f '{{.ImportPath}} {{.Dir}}' ./... | while read -r pkg dir; do \
+		{ grep -hoE '^func Fuzz[A-Za-z0-9_]*' "$$dir"/*_test.go 2>/dev/null || true; } | sed 's/^func //' | sort -u | while read -r name; do \
+			echo "== $$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks beside what they are compared to
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: lint
+lint: ## every linter, pinned in tools/go.mod; any output is a failure
+	@tools/lint
+
+##@ Prepare
+
+.PHONY: setup
+setup: ## install what the tests need (by apt as root; elsewhere names it and stops)
+	@tools/setup
+
+.PHONY: node-modules
+node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --no-fund --no-audit
+	@touch $@
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin test/out test/providers/oidc-provider/node_modules test/browser/node_modules
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))

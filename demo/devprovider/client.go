@@ -1,0 +1,62 @@
+package devprovider
+
+import (
+	"net/url"
+	"time"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+	"github.com/zitadel/oidc/v3/pkg/op"
+
+	"github.com/cloakroom/cloakroom/secret"
+)
+
+// A Client is a relying party, or an API that may ask whether a token is good.
+type Client struct {
+	ID                     string
+	Secret                 secret.Value
+	RedirectURIs           []string
+	PostLogoutRedirectURIs []string
+	BackchannelLogoutURI   string // empty: it is not told of logouts
+	// ResourceServer clients may introspect everyone's access tokens (RFC 7662) and log nobody in.
+	ResourceServer bool
+}
+
+// registration is a Client in the shape that op asks its storage for.
+type registration struct{ Client }
+
+var _ op.Client = registration{}
+
+func (c registration) GetID() string                       { return c.ID }
+func (c registration) RedirectURIs() []string              { return c.Client.RedirectURIs }
+func (c registration) PostLogoutRedirectURIs() []string    { return c.Client.PostLogoutRedirectURIs }
+func (c registration) ApplicationType() op.ApplicationType { return op.ApplicationTypeWeb }
+func (c registration) AuthMethod() oidc.AuthMethod         { return oidc.AuthMethodBasic }
+func (c registration) ResponseTypes() []oidc.ResponseType {
+	return []oidc.ResponseType{oidc.ResponseTypeCode}
+}
+
+func (c registration) GrantTypes() []oidc.GrantType {
+	return []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials}
+}
+
+func (c registration) LoginURL(id string) string           { return "/login?id=" + url.QueryEscape(id) }
+func (c registration) AccessTokenType() op.AccessTokenType { return op.AccessTokenTypeJWT }
+func (c registration) IDTokenLifetime() time.Duration      { return 10 * time.Minute }
+func (c registration) DevMode() bool                       { return true }
+func (c registration) ClockSkew() time.Duration            { return 0 }
+
+//lint:ignore ST1003 op.Client names it so.
+func (c registration) RestrictAdditionalIdTokenScopes() func([]string) []string {
+	return func(scopes []string) []string { return scopes }
+}
+
+func (c registration) RestrictAdditionalAccessTokenScopes() func([]string) []string {
+	return func(scopes []string) []string { return scopes }
+}
+
+// IsScopeAllowed lets through a scope of the sample API beside OpenID's own.
+func (c registration) IsScopeAllowed(scope string) bool { return scope == "api" }
+
+// IDTokenUserinfoClaimsAssertion is false: profile and email come from userinfo only, as OpenID
+// Connect Core §5.4 has it for the code flow, so that the relying party has to ask for them.
+func (c registration) IDTokenUserinfoClaimsAssertion() bool { return false }

@@ -1,0 +1,113 @@
+// Package deploy holds packages for operators; its tests hold them together: what Keycloak was told
+// must be what cloakroom asks for, byte for byte.
+package deploy
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cloakroom/cloakroom/config"
+)
+
+type compose struct {
+	Services map[string]struct {
+		Image       string
+		Build       struct{ Target string }
+		Environment map[string]string
+		Healthcheck struct{ Test []string }
+	}
+}
+
+func readCompose(t *testing.T) compose {
+	t.Helper()
+	raw, err := os.ReadFile("../docker-compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c compose
+	if err := yaml.Unmarshal(raw, &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// pinned is a tag that starts with three numbers: the same image tomorrow as today.
+var pinned = regexp.MustCompile(`:\d+\.\d+\.\d+(-[a-z0-9.]+)?(@sha256:[0-9a-f]{64})?$`)
+
+func TestEveryServiceIsPinnedAndWatched(t *testing.T) {
+	for name, s := range readCompose(t).Services {
+		if !pinned.MatchString(s.Image) {
+			t.Errorf("service %s: image %q names no version", name, s.Image)
+		}
+		if len(s.Healthcheck.Test) == 0 {
+			t.Errorf("service %s has no health check", name)
+		}
+	}
+	dockerfile, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^FROM (\S+) AS (\S+)`).FindAllStringSubmatch(string(dockerfile), -1) {
+		if m[1] != "scratch" && !pinned.MatchString(m[1]) {
+			t.Errorf("Dockerfile stage %s: image %q names no version", m[2], m[1])
+		}
+	}
+}
+
+// A client as Keycloak's realm file has it.
+type client struct {
+	ClientID     string
+	Secret       string
+	RedirectURIs []string `json:"redirectUris"`
+	Attributes   map[string]string
+}
+
+func TestKeycloakIsToldWhatCloakroomAsksFor(t *testing.T) {
+	services := readCompose(t).Services
+	t.Setenv("CLIENT_SECRET", services["cloakroom"].Environment["CLIENT_SECRET"])
+	cfg, err := config.Load("compose/cloakroom.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile("keycloak/realm.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var realm struct {
+		Realm   string
+		Clients []client
+	}
+	if err := json.Unmarshal(raw, &realm); err != nil {
+		t.Fatal(err)
+	}
+	p := cfg.Providers[0]
+	if !strings.HasSuffix(p.Issuer, "/realms/"+realm.Realm) {
+		t.Errorf("issuer %q is not realm %q", p.Issuer, realm.Realm)
+	}
+	i := slices.IndexFunc(realm.Clients, func(c client) bool { return c.ClientID == p.ClientID })
+	if i < 0 {
+		t.Fatalf("the realm has no client %q", p.ClientID)
+	}
+	app := realm.Clients[i]
+	for what, pair := range map[string][2]string{
+		"redirect URI":             {app.RedirectURIs[0], cfg.RedirectURI(p)},
+		"post-logout redirect URI": {app.Attributes["post.logout.redirect.uris"], cfg.PostLogoutRedirectURI(p)},
+		"back-channel logout URI":  {app.Attributes["backchannel.logout.url"], cfg.BackchannelLogoutURI(p)},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: Keycloak has %q, cloakroom %q", what, pair[0], pair[1])
+		}
+	}
+	if !p.ClientSecret.Equal(app.Secret) {
+		t.Error("the client secret in the realm is not the one in docker-compose.yml")
+	}
+	if api := realm.Clients[1]; api.Secret != services["sample-api"].Environment["CLIENT_SECRET"] {
+		t.Error("the sample API's secret in the realm is not the one in docker-compose.yml")
+	}
+}

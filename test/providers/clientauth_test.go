@@ -1,0 +1,90 @@
+package providers
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// An authMethod is how a client is registered and configured for a way to authenticate.
+type authMethod struct {
+	name   string
+	client map[string]any
+	yaml   string
+}
+
+// Each method has to work at all three endpoints that want it: the code's exchange, the renewal and
+// the revocation.
+func TestEveryClientAuthenticationMethodWorks(t *testing.T) {
+	for _, m := range []authMethod{
+		{"client_secret_basic", nil, secretYAML},
+		{"client_secret_post", nil, secretYAML},
+		{"client_secret_jwt", map[string]any{"token_endpoint_auth_signing_alg": "HS256"}, secretYAML},
+		keyMethod(t, "RS256"),
+		keyMethod(t, "ES256"),
+		{"none", map[string]any{"client_secret": nil, "grant_types": []string{"authorization_code", "refresh_token"}}, ""},
+	} {
+		t.Run(m.name+" "+fmt.Sprint(m.client["token_endpoint_auth_signing_alg"]), func(t *testing.T) {
+			client := map[string]any{"token_endpoint_auth_method": m.name}
+			for name, value := range m.client {
+				client[name] = value
+			}
+			g := newRig(t, rigOptions{client: client, providerYAML: m.yaml + "\n    client_auth: " + m.name, accessTokenSecond: 1})
+			b := NewBrowser(t)
+			g.login(b, "alice")
+			time.Sleep(1200 * time.Millisecond)
+			g.call(b)
+			if st := g.op.State(); st.Renewals == 0 || len(st.Refused) != 0 {
+				t.Errorf("provider = %+v, want a renewal and nothing refused", st)
+			}
+			g.logout(b)
+			eventually(t, "the refresh token to be revoked", func() bool { return g.op.State().RefreshTokens == 0 })
+		})
+	}
+}
+
+// keyMethod is private_key_jwt with a fresh key, whose public half the provider has.
+func keyMethod(t *testing.T, alg string) authMethod {
+	t.Helper()
+	var private, public any
+	switch alg {
+	case "RS256":
+		k, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			t.Fatal(err)
+		}
+		private, public = k, k.Public()
+	default:
+		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		private, public = k, k.Public()
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "client.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return authMethod{
+		"private_key_jwt",
+		map[string]any{
+			"client_secret": nil, "token_endpoint_auth_signing_alg": alg,
+			"jwks": jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public, Use: "sig", Algorithm: alg}}},
+		},
+		"    client_key_file: " + file,
+	}
+}
