@@ -57,7 +57,7 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 			delete(pr.Out.Trailer, name) // PX13
 		}
 	}
-	p.stripCookies(h)
+	p.StripCookies(h)
 	p.setForwarded(h, pr.In)
 	if c, ok := pr.In.Context().Value(callKey{}).(*call); ok && !c.accessToken.IsZero() {
 		h.Set("Authorization", "Bearer "+c.accessToken.Reveal())
@@ -67,10 +67,10 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 	}
 }
 
-// stripCookies takes our cookies out of the Cookie lines and leaves every other byte alone. It reads
+// StripCookies takes our cookies out of the Cookie lines and leaves every other byte alone. It reads
 // the lines as they stand: a parser would lose malformed neighbours, and net/http's gives up above
 // its count limit and would pass ours on (SC8).
-func (p *Proxy) stripCookies(h http.Header) {
+func (p *Proxy) StripCookies(h http.Header) {
 	lines := h["Cookie"]
 	if len(lines) == 0 {
 		return

@@ -68,12 +68,13 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 
 func (s *Server) buildProviders() error {
 	s.byID = make(map[string]*provider.Provider, len(s.cfg.Providers))
+	metrics := provider.NewMetrics(s.registry)
 	for _, pc := range s.cfg.Providers {
 		c, err := ProviderConfig(s.cfg, pc)
 		if err != nil {
 			return err
 		}
-		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: s.registry})
+		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: metrics})
 		if err != nil {
 			return fmt.Errorf("set up provider %q: %w", pc.ID, err)
 		}
@@ -116,7 +117,7 @@ func (s *Server) buildWorkers() {
 	s.renewer = renewal.New(renewal.Options{
 		Providers: s.byID, Sessions: s.sessions, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
-	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry})
+	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now})
 	s.outbox = revocation.NewWorker(revocation.Options{
 		Sessions: s.sessions, Providers: s.byID, RevokeOnBackchannel: s.cfg.Session.RevokeOnBackchannel,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
@@ -130,11 +131,11 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 		return fmt.Errorf("load pages.templates: %w", err)
 	}
 	problems := problem.NewWriter(problem.Options{
-		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Logger: s.log,
+		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(),
 	})
 	attempts, err := login.New(login.Options{
 		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),
-		BasePath: s.cfg.Server.BasePath, Now: s.now, Logger: s.log, Metrics: s.registry,
+		BasePath: s.cfg.Server.BasePath, ClientAddr: s.shortAddr, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	if err != nil {
 		return err
 	}
-	spa, err := s.buildSPA(app, problems)
+	spa, err := s.buildSPA(app, api, problems)
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	}
 	api, err := proxy.New(proxy.Options{
 		Routes: routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(),
-		TrustedProxies: s.cfg.Server.TrustedProxies, MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write,
+		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
@@ -180,8 +181,10 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	return api, nil
 }
 
-func (s *Server) buildSPA(app fs.FS, problems *problem.Writer) (*web.SPA, error) {
-	spa, err := web.NewSPA(web.Options{FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Fail: problems.Write})
+func (s *Server) buildSPA(app fs.FS, api *proxy.Proxy, problems *problem.Writer) (*web.SPA, error) {
+	spa, err := web.NewSPA(web.Options{
+		FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Strip: api.StripCookies, Fail: problems.Write,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("serve the app: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/proxy"
 )
 
 // headers sets what every answer of ours bears; a page or a proxied answer may replace it.
@@ -87,7 +88,7 @@ func (s *Server) logRequest(c echo.Context, start time.Time, notes *problem.Note
 	attrs := []slog.Attr{
 		slog.String("request_id", problem.RequestID(r.Context())),
 		slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", status),
-		slog.Duration("took", s.now().Sub(start)), slog.String("client", s.clientAddr(r)),
+		slog.Duration("took", s.now().Sub(start)), slog.String("client", proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()),
 	}
 	s.log.LogAttrs(r.Context(), level, "request", append(attrs, notes.Attrs()...)...)
 }
@@ -112,6 +113,21 @@ func (s *Server) fromTrustedProxy(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// shortAddr is the browser's address as it is kept with a session: enough for a person to recognise
+// their place by (an IPv4 /24, an IPv6 /48), not enough to find them.
+func (s *Server) shortAddr(r *http.Request) string {
+	a := proxy.ClientAddr(r, s.cfg.Server.TrustedProxies)
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
 }
 
 // knownHost refuses requests for another authority (RFC 9112 §3.2, RFC 9110 §7.4): the host is used

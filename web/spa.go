@@ -1,0 +1,247 @@
+// Package web serves what browsers load: the operator's single-page app, from a folder, from an
+// embedded file system, or through a development server.
+//
+// A file is served only from inside the folder: os.Root refuses what a path or a symbolic link leads
+// out of. A path that is no file and wants HTML gets index.html, so that the app can route it.
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+)
+
+// defaultCSP lets an app load from its own origin and be framed by nobody. What it loads from
+// elsewhere, the operator must name (spa.csp).
+const defaultCSP = "base-uri 'self'; object-src 'none'; frame-ancestors 'none'"
+
+// Options say what app is served. The first of FS, DevServer and Dir that is set counts; none means
+// that every path is 404.
+type Options struct {
+	FS        fs.FS
+	DevServer *url.URL
+	Dir       string
+	CSP       string                   // of HTML; "" for the default
+	Strip     func(header http.Header) // takes our cookies from what goes to the development server
+	Fail      func(http.ResponseWriter, *http.Request, error)
+}
+
+// A SPA is an http.Handler for the app.
+type SPA struct {
+	files fs.FS
+	csp   string
+	fail  func(http.ResponseWriter, *http.Request, error)
+	dev   *httputil.ReverseProxy // nil: files are served
+	etags *lru.Cache[stamp, string]
+}
+
+// stamp is what a file's ETag is remembered by.
+type stamp struct {
+	name     string
+	size     int64
+	modified time.Time
+}
+
+// NewSPA returns the handler. A folder that is not there is an error.
+func NewSPA(o Options) (*SPA, error) {
+	s := &SPA{files: o.FS, csp: o.CSP, fail: o.Fail}
+	if s.csp == "" {
+		s.csp = defaultCSP
+	}
+	s.etags, _ = lru.New[stamp, string](4096) // errs only for sizes below 1
+	switch {
+	case o.FS != nil:
+	case o.DevServer != nil:
+		s.dev = devServer(o)
+	case o.Dir != "":
+		root, err := os.OpenRoot(o.Dir)
+		if err != nil {
+			return nil, fmt.Errorf("open spa.dir: %w", err)
+		}
+		s.files = root.FS()
+	}
+	return s, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (s *SPA) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.dev != nil {
+		s.dev.ServeHTTP(w, r)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		s.fail(w, r, problem.New(problem.MethodNotAllowed))
+		return
+	}
+	if err := s.serve(w, r); err != nil {
+		s.fail(w, r, err)
+	}
+}
+
+func (s *SPA) serve(w http.ResponseWriter, r *http.Request) error {
+	name, ok := fileName(r.URL)
+	if !ok || s.files == nil {
+		return problem.New(problem.NotFound)
+	}
+	served, err := s.serveFile(w, r, name)
+	if served || err != nil {
+		return err
+	}
+	if !wantsPage(r, name) {
+		return problem.New(problem.NotFound)
+	}
+	if served, err = s.serveFile(w, r, "index.html"); !served && err == nil {
+		err = problem.New(problem.NotFound)
+	}
+	return err
+}
+
+// fileName is the file that a URL names, false for one that names none in any folder: hidden files,
+// source maps, names that some file system reads as something else.
+func fileName(u *url.URL) (string, bool) {
+	p := u.Path
+	if strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == ':' }) ||
+		strings.Contains(strings.ToLower(u.EscapedPath()), "%2f") {
+		return "", false
+	}
+	for segment := range strings.SplitSeq(strings.TrimPrefix(p, "/"), "/") {
+		if strings.HasPrefix(segment, ".") || strings.HasSuffix(segment, ".") && segment != "" {
+			return "", false
+		}
+	}
+	if strings.HasSuffix(strings.ToLower(p), ".map") {
+		return "", false
+	}
+	name := strings.TrimPrefix(path.Clean("/"+p), "/")
+	if name == "" {
+		name = "index.html"
+	}
+	return name, fs.ValidPath(name)
+}
+
+// wantsPage reports whether index.html is the answer to a path that is no file: a navigation, and no
+// name with an extension, which was meant to be a file.
+func wantsPage(r *http.Request, name string) bool {
+	if path.Ext(name) != "" && path.Ext(name) != ".html" || strings.Contains(r.URL.Path, ";") {
+		return false
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// serveFile serves one file; false when there is none.
+func (s *SPA) serveFile(w http.ResponseWriter, r *http.Request, name string) (bool, error) {
+	f, err := s.files.Open(name)
+	if err != nil {
+		return false, nil // not there, or not to be had from inside the folder
+	}
+	defer f.Close() // it was only read
+	st, err := f.Stat()
+	content, seekable := f.(io.ReadSeeker)
+	if err != nil || !st.Mode().IsRegular() || !seekable {
+		return false, nil
+	}
+	etag, err := s.etag(name, st, content)
+	if err != nil {
+		return false, fmt.Errorf("read file of the app: %w", err)
+	}
+	h := w.Header()
+	h.Set("Etag", etag)
+	h.Set("Content-Type", contentType(name))
+	h.Set("Cache-Control", cacheControl(name))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+	if path.Ext(name) == ".html" {
+		h.Set("Content-Security-Policy", s.csp)
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Add("Vary", "Accept")
+	}
+	http.ServeContent(w, r, name, time.Time{}, content)
+	return true, nil
+}
+
+// etag is a hash of the content: equal on every replica, and right even when a file's time is not.
+func (s *SPA) etag(name string, st fs.FileInfo, content io.ReadSeeker) (string, error) {
+	key := stamp{name, st.Size(), st.ModTime()}
+	if e, ok := s.etags.Get(key); ok && !st.ModTime().IsZero() {
+		return e, nil
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, content); err != nil {
+		return "", err
+	}
+	if _, err := content.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	e := `"` + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:15]) + `"`
+	s.etags.Add(key, e)
+	return e, nil
+}
+
+// hashed matches the names that bundlers give: a part that is a hash of the content, so that the
+// name changes with it.
+var hashed = regexp.MustCompile(`[-.][A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*\.[a-z0-9]+$|[-.]([A-Z][a-z0-9_-]*){2,}\.[a-z0-9]+$`)
+
+func cacheControl(name string) string {
+	base := path.Base(name)
+	if m := hashed.FindString(base); len(m)-len(path.Ext(base)) > 8 && strings.Contains(name, "/") && path.Ext(name) != ".html" {
+		return "public, max-age=31536000, immutable"
+	}
+	return "no-cache"
+}
+
+// contentType never depends on the machine's own tables for what apps are made of.
+func contentType(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js", ".mjs":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".json", ".webmanifest":
+		return "application/json; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	case ".wasm":
+		return "application/wasm"
+	case ".txt":
+		return "text/plain; charset=utf-8"
+	}
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}
+
+// devServer passes everything to a development server, hot reloading over WebSocket included. It is
+// for development alone, and gets none of our cookies.
+func devServer(o Options) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite: func(pr *httputil.ProxyRequest) {
+			pr.SetURL(o.DevServer)
+			if o.Strip != nil {
+				o.Strip(pr.Out.Header)
+			}
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			o.Fail(w, r, problem.New(problem.UpstreamUnreachable).CausedBy(fmt.Errorf("spa.dev_server: %w", err)))
+		},
+	}
+}
