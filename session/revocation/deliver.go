@@ -15,6 +15,9 @@ import (
 // deliveryTimeout bounds the requests of one delivery; the lease outlasts it.
 const deliveryTimeout = 30 * time.Second
 
+// successorPoll is how soon it is seen that a successor has ended.
+const successorPoll = 15 * time.Second
+
 // deliver revokes what is in one item.
 func (w *Worker) deliver(ctx context.Context, item session.Revocation) {
 	rec, err := w.Sessions.OpenRevocation(item)
@@ -29,11 +32,27 @@ func (w *Worker) deliver(ctx context.Context, item session.Revocation) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
+	if w.succeeded(ctx, item, rec) {
+		w.settle(ctx, item, waiting, successorPoll, nil)
+		return
+	}
 	if err := w.revokeAll(ctx, p, rec, item.Reason); err != nil {
 		w.undelivered(ctx, item, rec, err)
 		return
 	}
 	w.settle(ctx, item, delivered, 0, nil)
+}
+
+// succeeded reports whether a newer login in the same provider session took the ended one's place.
+// Keycloak and oidc-provider hold one grant for both, and revoking the old refresh token would kill
+// the new one: it waits until the newer session has ended, too. Without a `sid` nothing is known of
+// that, and the token is revoked at once.
+func (w *Worker) succeeded(ctx context.Context, item session.Revocation, rec *session.Record) bool {
+	if item.Reason != session.ReasonReplaced || rec.SID == "" {
+		return false
+	}
+	living, err := w.Sessions.Find(ctx, session.SIDKey(rec.Provider, rec.SID))
+	return err != nil || len(living) > 0
 }
 
 // revokeAll revokes the refresh token first: it kills the grant, and at many providers the access

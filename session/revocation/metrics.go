@@ -16,6 +16,7 @@ type outcome string
 const (
 	delivered     outcome = "delivered"
 	retry         outcome = "retry"
+	waiting       outcome = "waiting"        // for the newer session that holds the same grant
 	givenUp       outcome = "failed"         // the provider will never revoke it
 	notSupported  outcome = "not_supported"  // the provider has no revocation endpoint
 	diedMeanwhile outcome = "died_meanwhile" // it could not be delivered in time; the token is dead by now

@@ -22,7 +22,7 @@ import (
 const (
 	batch      = 64
 	inFlight   = 8                // deliveries at once, per provider
-	waiting    = 512              // deliveries that are under way or wait for their provider's turn
+	maxWaiting = 512              // deliveries that are under way or wait for their provider's turn
 	patience   = 20 * time.Second // how long they wait; then their lease runs out and they are found again
 	lease      = time.Minute      // longer than a delivery can take
 	poll       = time.Second      // how soon an item is found that nobody woke us for
@@ -67,7 +67,7 @@ func NewWorker(o Options) *Worker {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Worker{
-		Options: o, wake: make(chan struct{}, 1), all: make(chan struct{}, waiting), slots: map[string]chan struct{}{},
+		Options: o, wake: make(chan struct{}, 1), all: make(chan struct{}, maxWaiting), slots: map[string]chan struct{}{},
 		metrics: newMetrics(o.Metrics, o.Sessions.Outbox(), o.Now),
 	}
 }
@@ -171,8 +171,12 @@ func (w *Worker) settle(ctx context.Context, item session.Revocation, o outcome,
 	defer cancel()
 	w.metrics.total.WithLabelValues(item.Provider, string(o)).Inc()
 	var err error
-	if o == retry {
-		err = w.Sessions.Outbox().Retry(ctx, item.ID, w.Now().Add(retryIn), cause.Error())
+	if o == retry || o == waiting {
+		note := "a newer session holds the same grant"
+		if cause != nil {
+			note = cause.Error()
+		}
+		err = w.Sessions.Outbox().Retry(ctx, item.ID, w.Now().Add(retryIn), note)
 	} else {
 		err = w.Sessions.Outbox().Done(ctx, item.ID)
 	}
