@@ -23,6 +23,10 @@ export async function freePort() {
   throw new Error('no two free ports side by side');
 }
 
+// Registered here, not in start: an `after` from within a `before` hook runs when that hook is done.
+const running = [];
+after(() => Promise.all(running.map((run) => run.stop())));
+
 /** Starts `cloakroom ...args`, waits until `url` answers, and stops it after the file's tests. */
 export async function start(args, url) {
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -34,7 +38,7 @@ export async function start(args, url) {
     child.kill('SIGTERM');
     return ended;
   };
-  after(run.stop);
+  running.push(run);
   await answers(url, ended, run);
   return run;
 }

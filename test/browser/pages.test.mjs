@@ -9,9 +9,10 @@ import { person, shot } from './browser.mjs';
 import { freePort, start } from './cloakroom.mjs';
 
 let app;
+const folder = mkdtempSync(join(tmpdir(), 'cloakroom-pages-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
 before(async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'cloakroom-pages-'));
-  after(() => rmSync(folder, { recursive: true, force: true }));
   const port = await freePort();
   app = `http://localhost:${port}`;
   const provider = (id, name) => `
