@@ -1,0 +1,191 @@
+// Package revocation delivers the outbox: it revokes the tokens of sessions that ended (RFC 7009),
+// whichever way they ended, and ends those that ran out.
+//
+// An item leaves the outbox only after the provider has answered, so a crash, a provider that is down
+// or a store that fails delay a revocation and never lose one; the price is that a token may be revoked
+// twice, which RFC 7009 §2.2 makes harmless. The last resort is age: what could not be delivered in
+// MaxAge is reported and dropped.
+//
+// Its weak point: what a provider without revocation endpoint has issued lives there until it runs out.
+//
+// It knows nothing of HTTP requests or of how sessions are used.
+package revocation
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// Options are what a Worker needs. Zero durations and counts mean the defaults named.
+type Options struct {
+	Sessions  *session.Manager
+	Providers map[string]*provider.Provider // by id; not changed
+	// RevokeOnBackchannel says whether a logout at the provider (back- or front-channel) revokes a grant
+	// with offline_access too. OIDC Back-Channel Logout §2.7 says it should not; false follows that.
+	RevokeOnBackchannel bool
+
+	Poll       time.Duration // how often the outbox is looked at when nobody wakes the worker; 1 s
+	SweepEvery time.Duration // how often expired sessions are ended; 5 s
+	Lease      time.Duration // how long an item is this worker's; longer than a delivery takes; 1 min
+	MaxAge     time.Duration // since the session's end, after which an item is dropped; 30 days
+
+	Now     func() time.Time      // nil: time.Now
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: not registered
+}
+
+const (
+	defaultPoll       = time.Second
+	defaultSweepEvery = 5 * time.Second
+	defaultLease      = time.Minute
+	// defaultMaxAge: nobody tells a client how long a refresh token lives. Thirty days is what common
+	// providers give an idle one, and nobody has used these since their session ended.
+	defaultMaxAge = 30 * 24 * time.Hour
+
+	storeTimeout = 5 * time.Second
+	sweepBatch   = 200
+	leaseBatch   = 64
+	// maxLeases bounds one look at the outbox. A provider that is down makes the worker skip its items;
+	// this many batches of them are passed over in one go to find another's.
+	maxLeases = 16
+)
+
+// A Worker delivers the outbox. Several, on several replicas, may share one store.
+type Worker struct {
+	Options
+	metrics *metrics
+	log     *slog.Logger
+	wake    chan struct{}
+
+	deliveries sync.WaitGroup
+	lanes      map[string]*lane // by provider id; the map does not change
+}
+
+// NewWorker makes a Worker; Run makes it work.
+func NewWorker(o Options) *Worker {
+	setDefault(&o.Poll, defaultPoll)
+	setDefault(&o.SweepEvery, defaultSweepEvery)
+	setDefault(&o.Lease, defaultLease)
+	setDefault(&o.MaxAge, defaultMaxAge)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	w := &Worker{
+		Options: o, metrics: newMetrics(o.Metrics), log: o.Logger,
+		wake: make(chan struct{}, 1), lanes: make(map[string]*lane, len(o.Providers)),
+	}
+	for id := range o.Providers {
+		w.lanes[id] = newLane()
+	}
+	return w
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = value
+	}
+}
+
+// Wake has the outbox looked at now. It never blocks; waking a Worker that does not run is remembered.
+func (w *Worker) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run works until ctx ends, and returns when nothing it started is left. Deliveries under way are cut;
+// their items become due again when their lease is over.
+func (w *Worker) Run(ctx context.Context) {
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { w.sweep(ctx) })
+	defer w.deliveries.Wait()
+	defer sweeper.Wait()
+
+	outage := outage{log: w.log, what: "outbox can't be read"}
+	for ctx.Err() == nil {
+		err := w.look(ctx)
+		outage.note(ctx, err)
+		w.sleep(ctx, outage.stretch(w.Poll), w.wake)
+	}
+}
+
+// look leases what is due and starts its delivery, until nothing more is due.
+func (w *Worker) look(ctx context.Context) error {
+	defer w.countPending(ctx)
+	for range maxLeases {
+		items, err := w.lease(ctx)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			w.take(ctx, item)
+		}
+		if len(items) < leaseBatch {
+			return nil
+		}
+	}
+	w.Wake()
+	return nil
+}
+
+func (w *Worker) lease(ctx context.Context) ([]session.Revocation, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return w.Sessions.Outbox().Lease(ctx, w.Now(), w.Lease, leaseBatch)
+}
+
+func (w *Worker) countPending(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if _, pending, err := w.Sessions.Outbox().Revocations(ctx, 1); err == nil {
+		w.metrics.pending.Set(float64(pending))
+	}
+}
+
+// sweep ends what ran out, in batches, so that expired sessions' tokens are revoked too.
+func (w *Worker) sweep(ctx context.Context) {
+	outage := outage{log: w.log, what: "expired sessions can't be ended"}
+	for ctx.Err() == nil {
+		err := w.endExpired(ctx)
+		outage.note(ctx, err)
+		w.sleep(ctx, outage.stretch(w.SweepEvery), nil)
+	}
+}
+
+func (w *Worker) endExpired(ctx context.Context) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, storeTimeout)
+		n, err := w.Sessions.EndExpired(once, sweepBatch)
+		cancel()
+		if n > 0 {
+			w.Wake()
+		}
+		if err != nil || n < sweepBatch {
+			return err
+		}
+	}
+}
+
+// sleep waits for about d (replicas that started together must not stay in step), for ctx's end, or
+// until something comes over wake.
+func (w *Worker) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-wake:
+	case <-ctx.Done():
+	}
+}
