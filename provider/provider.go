@@ -10,16 +10,22 @@
 package provider
 
 import (
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/cloakroom/cloakroom/secret"
+)
+
+const (
+	// skew is how far the provider's clock may be from ours, in each check that compares the two.
+	skew = time.Minute
+	// maxTokenRequests bounds the token requests under way at one provider (RN14); more wait.
+	maxTokenRequests = 32
+	defaultTimeout   = 10 * time.Second
 )
 
 // Config says which provider this is and how this service is registered there.
@@ -31,7 +37,7 @@ type Config struct {
 	// ClientAuth is client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt,
 	// tls_client_auth or none; "" means client_secret_basic.
 	ClientAuth    string
-	ClientKeyPEM  secret.Value // private key (PEM or one JWK) for private_key_jwt and tls_client_auth
+	ClientKeyPEM  secret.Value // private key for private_key_jwt (PEM or one JWK) and tls_client_auth (PEM)
 	ClientCertPEM string       // certificate chain for tls_client_auth
 	// IDTokenAlg is the one algorithm that ID tokens, logout tokens and signed userinfo may bear;
 	// "" means RS256. Metadata is never asked.
@@ -59,15 +65,56 @@ type Options struct {
 // A Provider talks to one OpenID provider. It is safe for concurrent use and starts no goroutine
 // that outlives a request by more than Options.Timeout.
 type Provider struct {
-	config  Config
-	now     func() time.Time
-	logger  *slog.Logger
-	timeout time.Duration
+	config   Config
+	now      func() time.Time
+	client   *caller
+	auth     clientAuthentication
+	metadata *document[*Metadata]
+	keys     *keySet
+	breaker  *breaker
+	slots    *semaphore.Weighted
 }
 
 // New checks c, and reaches for nothing: a provider that is down does not stop the start.
 func New(c Config, o Options) (*Provider, error) {
-	return nil, errors.New("not built yet")
+	c, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	auth, err := newClientAuthentication(c)
+	if err != nil {
+		return nil, err
+	}
+	o = o.complete()
+	if o.Transport == nil {
+		if o.Transport, err = newTransport(c); err != nil {
+			return nil, err
+		}
+	}
+	p := &Provider{
+		config:  c,
+		now:     o.Now,
+		client:  newCaller(c.ID, o),
+		auth:    auth,
+		breaker: &breaker{now: o.Now},
+		slots:   semaphore.NewWeighted(maxTokenRequests),
+	}
+	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
+	p.keys = newKeySet(c, o, p.fetchKeys)
+	return p, nil
+}
+
+func (o Options) complete() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
+	}
+	return o
 }
 
 // ID is the operator's id of the provider.
@@ -84,6 +131,3 @@ func (p *Provider) ClientID() string { return p.config.ClientID }
 
 // Config is the configuration with its defaults filled in. Callers must not change its maps and slices.
 func (p *Provider) Config() Config { return p.config }
-
-var _ = fmt.Sprint
-var _ url.Values

@@ -1,0 +1,64 @@
+package provider
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// The client authentication methods (OIDC Core §9, RFC 8705 §2.1). Exactly one is used, the configured
+// one: trying another would send a code or a rotating refresh token twice (TE2).
+const (
+	authBasic     = "client_secret_basic"
+	authPost      = "client_secret_post"
+	authSecretJWT = "client_secret_jwt"
+	authKeyJWT    = "private_key_jwt"
+	authTLS       = "tls_client_auth"
+	authNone      = "none"
+)
+
+// A clientAuthentication adds to a request what proves who this client is.
+type clientAuthentication func(p *Provider, form url.Values, header http.Header) error
+
+func newClientAuthentication(c Config) (clientAuthentication, error) {
+	method := c.ClientAuth
+	if method == "" {
+		method = authBasic
+	}
+	if c.ClientSecret.IsZero() && (method == authBasic || method == authPost || method == authSecretJWT) {
+		return nil, fmt.Errorf("provider %q: %w: client_auth %s needs a client_secret", c.ID, ErrMisconfigured, method)
+	}
+	switch method {
+	case authBasic:
+		return basicAuthentication, nil
+	case authPost:
+		return postAuthentication, nil
+	case authSecretJWT, authKeyJWT:
+		key, err := newAssertionKey(c, method)
+		if err != nil {
+			return nil, fmt.Errorf("provider %q: %w: client_auth %s: %w", c.ID, ErrMisconfigured, method, err)
+		}
+		return key.authenticate, nil
+	case authTLS, authNone: // the certificate is in the transport
+		return nameOnly, nil
+	}
+	return nil, fmt.Errorf("provider %q: %w: client_auth %.50q is not known", c.ID, ErrMisconfigured, method)
+}
+
+// basicAuthentication form-encodes both parts first (RFC 6749 §2.3.1, TE1).
+func basicAuthentication(p *Provider, _ url.Values, header http.Header) error {
+	r := http.Request{Header: header}
+	r.SetBasicAuth(url.QueryEscape(p.config.ClientID), url.QueryEscape(p.config.ClientSecret.Reveal()))
+	return nil
+}
+
+func postAuthentication(p *Provider, form url.Values, _ http.Header) error {
+	form.Set("client_id", p.config.ClientID)
+	form.Set("client_secret", p.config.ClientSecret.Reveal())
+	return nil
+}
+
+func nameOnly(p *Provider, form url.Values, _ http.Header) error {
+	form.Set("client_id", p.config.ClientID)
+	return nil
+}

@@ -1,0 +1,150 @@
+package provider
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	maxToken   = 256 << 10 // of an ID token; 64 KiB of groups fit, ten thousand claims don't
+	maxNesting = 32        // of JSON in a token
+	maxName    = 255       // of sub (OIDC Core §2), sid and jti
+)
+
+// claims are the members of one JSON object in a JWT, unparsed, under their exact names: encoding/json
+// would take "ISS" for "iss".
+type claims map[string]json.RawMessage
+
+// decodeJWT takes a compact JWS apart without checking its signature: for cheap refusals before a
+// key is fetched (BC13), and for what libraries let pass.
+func decodeJWT(raw string, limit int) (head, body claims, err error) {
+	parts := strings.Split(raw, ".")
+	switch {
+	case len(raw) > limit:
+		return nil, nil, fmt.Errorf("it is longer than %d bytes", limit)
+	case len(parts) == 5:
+		return nil, nil, errors.New("it is encrypted, which was not agreed")
+	case len(parts) != 3:
+		return nil, nil, errors.New("it is no JWT")
+	}
+	if head, err = decodePart(parts[0]); err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
+	}
+	if body, err = decodePart(parts[1]); err != nil {
+		return nil, nil, fmt.Errorf("payload: %w", err)
+	}
+	return head, body, nil
+}
+
+func decodePart(part string) (claims, error) {
+	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, errors.New("not base64url")
+	}
+	return parseObject(data)
+}
+
+// parseObject reads one JSON object and refuses repeated members at any depth: two readers could take
+// a different one each (RFC 7515 §4, RFC 7519 §4; ID13).
+func parseObject(data []byte) (claims, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
+	var c claims
+	if err := json.Unmarshal(data, &c); err != nil || c == nil {
+		return nil, errors.New("not a JSON object")
+	}
+	if err := checkMembers(json.NewDecoder(bytes.NewReader(data)), maxNesting); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// checkMembers walks one JSON value, which is known to be well-formed.
+func checkMembers(d *json.Decoder, depth int) error {
+	t, err := d.Token()
+	if err != nil {
+		return errors.New("not JSON")
+	}
+	open, nested := t.(json.Delim)
+	if !nested {
+		return nil
+	}
+	if depth == 0 {
+		return errors.New("nested too deep")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if open == '{' {
+			name, err := d.Token()
+			if err != nil {
+				return errors.New("not JSON")
+			}
+			s, _ := name.(string)
+			if seen[s] {
+				return errors.New("a member is there twice")
+			}
+			seen[s] = true
+		}
+		if err := checkMembers(d, depth-1); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the closing delimiter
+	return err
+}
+
+// has reports whether the claim is there, whatever its value.
+func (c claims) has(name string) bool { return c[name] != nil }
+
+// text is a claim that must be a string where it is there. null counts as not there.
+func (c claims) text(name string) (string, error) {
+	raw := c[name]
+	if raw == nil || string(raw) == "null" {
+		return "", nil
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return "", errors.New("it is not a string")
+	}
+	return s, nil
+}
+
+// time is a NumericDate (RFC 7519 §2), fraction allowed; ok is false where the claim is not there.
+func (c claims) time(name string) (at time.Time, ok bool, err error) {
+	raw := c[name]
+	if raw == nil || string(raw) == "null" {
+		return time.Time{}, false, nil
+	}
+	var seconds float64 // the year 9999 fits without loss of whole seconds
+	if json.Unmarshal(raw, &seconds) != nil || math.IsNaN(seconds) {
+		return time.Time{}, true, errors.New("it is not a number of seconds")
+	}
+	const year10000 = 253402300800
+	if seconds < 0 || seconds >= year10000 {
+		return time.Time{}, true, errors.New("it is out of range")
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*1e9)), true, nil
+}
+
+// audience is aud: one string or an array of them (RFC 7519 §4.1.3).
+func (c claims) audience() ([]string, error) {
+	raw := c["aud"]
+	var one string
+	if raw != nil && json.Unmarshal(raw, &one) == nil && one != "" {
+		return []string{one}, nil
+	}
+	var many []string
+	if raw == nil || json.Unmarshal(raw, &many) != nil || len(many) == 0 {
+		return nil, errors.New("it is neither a string nor an array of strings")
+	}
+	return many, nil
+}

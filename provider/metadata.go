@@ -1,0 +1,119 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Metadata is what the provider publishes about itself (OIDC Discovery §3), after its issuer and
+// endpoints were checked. It is shared and must not be changed.
+type Metadata struct {
+	Issuer                string `json:"issuer"`
+	AuthorizationEndpoint string `json:"authorization_endpoint"`
+	TokenEndpoint         string `json:"token_endpoint"`
+	UserinfoEndpoint      string `json:"userinfo_endpoint"`
+	JWKSURI               string `json:"jwks_uri"`
+	RevocationEndpoint    string `json:"revocation_endpoint"`
+	EndSessionEndpoint    string `json:"end_session_endpoint"`
+
+	ScopesSupported               []string `json:"scopes_supported"`
+	ResponseModesSupported        []string `json:"response_modes_supported"`
+	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
+	IDTokenAlgsSupported          []string `json:"id_token_signing_alg_values_supported"`
+	TokenAuthMethodsSupported     []string `json:"token_endpoint_auth_methods_supported"`
+
+	IssParameterSupported             bool `json:"authorization_response_iss_parameter_supported"`
+	BackchannelLogoutSupported        bool `json:"backchannel_logout_supported"`
+	BackchannelLogoutSessionSupported bool `json:"backchannel_logout_session_supported"`
+	FrontchannelLogoutSupported       bool `json:"frontchannel_logout_supported"`
+
+	MTLSEndpointAliases struct {
+		TokenEndpoint      string `json:"token_endpoint"`
+		UserinfoEndpoint   string `json:"userinfo_endpoint"`
+		RevocationEndpoint string `json:"revocation_endpoint"`
+	} `json:"mtls_endpoint_aliases"` // RFC 8705 §5
+}
+
+// Metadata is what the provider publishes about itself. It is fetched when first needed and every
+// hour after that; while the provider is down or answers nonsense, the last good one is used. The
+// error is an ErrUnreachable, or an ErrMisconfigured that names the fault.
+func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
+	m, _, err := p.metadata.get(ctx)
+	return m, err
+}
+
+// Ready reports whether the metadata is known; it does no I/O.
+func (p *Provider) Ready() bool {
+	_, known := p.metadata.peek()
+	return known
+}
+
+// fetchMetadata reads /.well-known/openid-configuration (OIDC Discovery §4).
+func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
+	body, err := p.client.get(ctx, endpointMetadata, strings.TrimSuffix(p.config.Issuer, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		return nil, err
+	}
+	var m Metadata
+	if err := json.Unmarshal(body, &m); err != nil {
+		return nil, p.client.unreachable(endpointMetadata, "the answer is no metadata document", nil)
+	}
+	if err := m.check(p.config); err != nil {
+		return nil, fmt.Errorf("metadata of provider %q: %w: %w", p.config.ID, ErrMisconfigured, err)
+	}
+	if p.config.ClientAuth == authTLS {
+		m.useAliases()
+	}
+	return &m, nil
+}
+
+// check refuses the whole document over one fault: an endpoint that is not what it should be says
+// that someone else may have written it.
+func (m *Metadata) check(c Config) error {
+	// OIDC Discovery §4.3 (MD1): a simple string comparison.
+	if m.Issuer != c.Issuer {
+		return fmt.Errorf("issuer is %.200q, the configuration says %.200q", m.Issuer, c.Issuer)
+	}
+	loopback := strings.HasPrefix(c.Issuer, "http:")
+	for _, e := range []struct {
+		name, value string
+		required    bool
+	}{
+		{"authorization_endpoint", m.AuthorizationEndpoint, true},
+		{"token_endpoint", m.TokenEndpoint, true},
+		{"jwks_uri", m.JWKSURI, !strings.HasPrefix(c.IDTokenAlg, "HS")},
+		{"userinfo_endpoint", m.UserinfoEndpoint, false},
+		{"revocation_endpoint", m.RevocationEndpoint, false},
+		{"end_session_endpoint", m.EndSessionEndpoint, false},
+		{"mtls_endpoint_aliases.token_endpoint", m.MTLSEndpointAliases.TokenEndpoint, false},
+		{"mtls_endpoint_aliases.userinfo_endpoint", m.MTLSEndpointAliases.UserinfoEndpoint, false},
+		{"mtls_endpoint_aliases.revocation_endpoint", m.MTLSEndpointAliases.RevocationEndpoint, false},
+	} {
+		switch {
+		case e.value == "" && e.required:
+			return fmt.Errorf("%s is missing", e.name)
+		case e.value != "" && !secureURL(e.value, loopback):
+			// MD2: end_session_endpoint becomes a Location header, where javascript: would run.
+			return fmt.Errorf("%s %.200q is not an https URL", e.name, e.value)
+		}
+	}
+	return nil
+}
+
+// useAliases puts the endpoints that speak mutual TLS in place of the others (RFC 8705 §5).
+func (m *Metadata) useAliases() {
+	for _, e := range []struct {
+		endpoint *string
+		alias    string
+	}{
+		{&m.TokenEndpoint, m.MTLSEndpointAliases.TokenEndpoint},
+		{&m.UserinfoEndpoint, m.MTLSEndpointAliases.UserinfoEndpoint},
+		{&m.RevocationEndpoint, m.MTLSEndpointAliases.RevocationEndpoint},
+	} {
+		if e.alias != "" {
+			*e.endpoint = e.alias
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/cloakroom/cloakroom/secret"
+)
+
+// Exchange redeems a code at the token endpoint, in exactly one request: a code that was sent is
+// spent, whatever came back (RFC 6749 §4.1.2, CB14). The answer's Scope is never empty.
+//
+// The error is an *UnreachableError, an *OAuthError (ErrInvalidGrant, ErrMisconfigured or neither), an
+// *InvalidResponseError, or that of Metadata.
+func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*TokenResponse, error) {
+	m, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.requestToken(ctx, m, url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code.Reveal()},
+		"code_verifier": {verifier.Reveal()},
+		"redirect_uri":  {p.config.RedirectURI}, // byte for byte that of the authorization request (CB15)
+	})
+	if err == nil && t.Scope == "" {
+		t.Scope = strings.Join(p.scopes(m), " ") // RFC 6749 §5.1: absent means as asked
+	}
+	return t, err
+}
+
+// Refresh trades a refresh token, in one request, or in none while the provider is being left alone
+// after failures: then the error is an *UnreachableError at once. An empty RefreshToken in the
+// answer means that the old one stays, an empty Scope that the old one holds (RFC 6749 §6). Errors are
+// those of Exchange.
+func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value) (*TokenResponse, error) {
+	return p.requestWhenUp(ctx, url.Values{
+		"grant_type":    {"refresh_token"},
+		"refresh_token": {refreshToken.Reveal()},
+	})
+}
+
+// ClientCredentials asks for an access token of this service's own (RFC 6749 §4.4). Any refresh token
+// that comes with it is dropped (§4.4.3). It fails fast as Refresh does; errors are those of Exchange.
+func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*TokenResponse, error) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if len(scopes) > 0 {
+		form.Set("scope", strings.Join(scopes, " "))
+	}
+	t, err := p.requestWhenUp(ctx, form)
+	if err != nil {
+		return nil, err
+	}
+	t.RefreshToken, t.IDToken = secret.Value{}, secret.Value{}
+	if t.Scope == "" {
+		t.Scope = form.Get("scope")
+	}
+	return t, nil
+}
+
+// requestWhenUp sends nothing while the breaker is open. It is asked after a slot is free: those who
+// waited for one must not all go to a provider that has failed meanwhile.
+func (p *Provider) requestWhenUp(ctx context.Context, form url.Values) (*TokenResponse, error) {
+	if wait, ok := p.breaker.closed(); !ok {
+		return nil, p.resting(wait)
+	}
+	m, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.inSlot(ctx, func() (*TokenResponse, error) {
+		wait, ok := p.breaker.enter()
+		if !ok {
+			return nil, p.resting(wait)
+		}
+		return p.sendGrant(ctx, m, form)
+	})
+}
+
+func (p *Provider) resting(wait time.Duration) error {
+	e := p.client.unreachable(endpointToken, "it has failed and is left alone for a moment", nil)
+	e.RetryAfter = wait
+	return e
+}
+
+func (p *Provider) requestToken(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	return p.inSlot(ctx, func() (*TokenResponse, error) { return p.sendGrant(ctx, m, form) })
+}
+
+// inSlot runs request as one of at most maxTokenRequests at this provider.
+func (p *Provider) inSlot(ctx context.Context, request func() (*TokenResponse, error)) (*TokenResponse, error) {
+	if err := p.slots.Acquire(ctx, 1); err != nil {
+		return nil, p.client.unreachable(endpointToken, "too many token requests are under way", err)
+	}
+	defer p.slots.Release(1)
+	return request()
+}
+
+// sendGrant sends one token request and tells the breaker how the provider did.
+func (p *Provider) sendGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	t, err := p.postGrant(ctx, m, form)
+	var u *UnreachableError
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled): // the caller's doing; a deadline is the provider's
+		p.breaker.abandon()
+	case errors.As(err, &u):
+		p.breaker.fail(u.RetryAfter)
+	default:
+		p.breaker.succeed()
+	}
+	return t, err
+}
+
+func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	a, sent, err := p.postForm(ctx, endpointToken, m.TokenEndpoint, form)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseObject(a.body)
+	switch {
+	case a.status == http.StatusOK && err != nil:
+		// A captive portal, or a proxy's own page: nothing is known (TE5).
+		return nil, p.client.unreachable(endpointToken, "the answer is not JSON", nil)
+	case a.status == http.StatusOK && !c.has("error"):
+		return p.readTokenResponse(c)
+	}
+	return nil, p.refusal(endpointToken, a, c, sent)
+}
+
+// postForm sends an authenticated form, as every request of this client to the token and revocation
+// endpoints is (LS2). sent is what must not come back in a message.
+func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.Values) (*answer, []string, error) {
+	header := http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"},
+		"Accept":       {"application/json"},
+	}
+	if err := p.auth(p, form, header); err != nil {
+		return nil, nil, err
+	}
+	r, err := http.NewRequest(http.MethodPost, to, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, nil, fmt.Errorf("provider %q: %s endpoint: %w", p.config.ID, endpoint, ErrMisconfigured)
+	}
+	r.Header = header
+	a, err := p.client.send(ctx, endpoint, r)
+	return a, p.secretsIn(form, header), err
+}
+
+// secretsIn are the values of a request that are secret.
+func (p *Provider) secretsIn(form url.Values, header http.Header) []string {
+	sent := []string{p.config.ClientSecret.Reveal(), strings.TrimPrefix(header.Get("Authorization"), "Basic ")}
+	for _, name := range []string{"code", "code_verifier", "refresh_token", "token", "client_assertion"} {
+		sent = append(sent, form.Get(name))
+	}
+	return sent
+}
