@@ -1,0 +1,165 @@
+package problem
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/templates"
+)
+
+// typePrefix makes the problem type of a code (RFC 9457 §3.1.1): an identifier, not an address.
+const typePrefix = "urn:cloakroom:problem:"
+
+// Options are what a Writer needs. All fields are required.
+type Options struct {
+	Pages    *templates.Set
+	BasePath string // "/bff"
+	Origin   string // the public origin, whose pages a Referer may name
+	Logger   *slog.Logger
+}
+
+// A Writer writes the answers to errors. It is safe for concurrent use.
+type Writer struct {
+	pages    *templates.Set
+	basePath string
+	origin   string
+	logger   *slog.Logger
+}
+
+// NewWriter makes a Writer.
+func NewWriter(o Options) *Writer {
+	return &Writer{pages: o.Pages, basePath: o.BasePath, origin: o.Origin, logger: o.Logger}
+}
+
+// Write answers r with err, as a page when a person reads it, otherwise as problem details, and
+// notes it for the request's log line. Cookies that were set already stay. When an answer has begun,
+// nothing is appended to it.
+func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
+	p := From(err)
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		p = New(clientGone).CausedBy(err)
+	}
+	Annotate(r.Context(), p)
+	if begun(rw) {
+		return
+	}
+	p = w.completed(p, r)
+	headers(rw.Header(), p)
+	if r.Method == http.MethodHead {
+		rw = bodiless{rw}
+	}
+	if IsNavigation(r) {
+		w.writePage(rw, r, p)
+		return
+	}
+	w.writeJSON(rw, r, p)
+}
+
+// EchoErrorHandler is Write as echo.Echo.HTTPErrorHandler.
+func (w *Writer) EchoErrorHandler(err error, c echo.Context) {
+	w.Write(c.Response(), c.Request(), err)
+}
+
+// begun reports whether the status line is out. Only echo's writer can tell, wherever it stands in
+// the chain of wrappers.
+func begun(rw http.ResponseWriter) bool {
+	for {
+		if r, ok := rw.(*echo.Response); ok {
+			return r.Committed
+		}
+		wrapper, ok := rw.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		rw = wrapper.Unwrap()
+	}
+}
+
+// completed is p with where to log in. p itself may be shared and stays as it is.
+func (w *Writer) completed(p *Problem, r *http.Request) *Problem {
+	if p.Status != http.StatusUnauthorized || p.LoginURL != "" {
+		return p
+	}
+	c := *p
+	c.LoginURL = w.loginURL(r)
+	return &c
+}
+
+// loginURL leads back to the page that the same-origin Referer names, if it names one that a login
+// may return to.
+func (w *Writer) loginURL(r *http.Request) string {
+	page, ours := strings.CutPrefix(r.Referer(), w.origin)
+	if !ours || !strings.HasPrefix(page, "/") {
+		return w.basePath + "/login"
+	}
+	page, _, _ = strings.Cut(page, "#")
+	returnURL, ok := login.ValidReturnURL(page, w.basePath)
+	if !ok {
+		return w.basePath + "/login"
+	}
+	return w.loginFor(returnURL)
+}
+
+func (w *Writer) loginFor(returnURL string) string {
+	return w.basePath + "/login?returnUrl=" + url.QueryEscape(returnURL)
+}
+
+// headers sets what every answer to an error bears, and takes away what described the answer that
+// will not come.
+func headers(h http.Header, p *Problem) {
+	for _, name := range []string{
+		"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range", "Accept-Ranges",
+		"Etag", "Last-Modified", "Expires", "Trailer", "Refresh", "Location",
+	} {
+		h.Del(name)
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	vary(h, varyOn...)
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+}
+
+// details is the JSON form (RFC 9457 §3); code, request_id and login_url are extensions (§3.2).
+type details struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail,omitempty"`
+	Code      Code   `json:"code"`
+	RequestID string `json:"request_id,omitempty"`
+	LoginURL  string `json:"login_url,omitempty"`
+}
+
+func (w *Writer) writeJSON(rw http.ResponseWriter, r *http.Request, p *Problem) {
+	rw.Header().Set("Content-Type", "application/problem+json")
+	body, err := json.Marshal(details{
+		Type: typePrefix + string(p.Code), Title: p.Title, Status: p.Status, Detail: p.Detail, Code: p.Code,
+		RequestID: RequestID(r.Context()), LoginURL: p.LoginURL,
+	})
+	if err != nil { // only strings and a number: it can't be
+		w.logger.ErrorContext(r.Context(), "write problem details", "error", err)
+	}
+	rw.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+	rw.WriteHeader(p.Status)
+	_, _ = rw.Write(append(body, '\n')) // whoever hung up does not read it
+}
+
+// bodiless is the answer to a HEAD: everything but the body (RFC 9110 §9.3.2).
+type bodiless struct{ http.ResponseWriter }
+
+func (bodiless) Write(b []byte) (int, error) { return len(b), nil }
+
+// Unwrap lets http.ResponseController through.
+func (b bodiless) Unwrap() http.ResponseWriter { return b.ResponseWriter }

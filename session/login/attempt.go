@@ -1,0 +1,131 @@
+package login
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"golang.org/x/oauth2"
+
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+const (
+	// attemptLife is how long a person may take at the provider (RFC 9700 §4.7.1).
+	attemptLife = 10 * time.Minute
+	// clockSkew is how far another replica's clock may be ahead of ours.
+	clockSkew = time.Minute
+	// maxCookie bounds name and value of one cookie; browsers drop larger ones (RFC 6265bis §5.6).
+	maxCookie = 4096
+)
+
+// An attempt is what the callback must know of the authorization request that it answers.
+type attempt struct {
+	State    string `json:"s"`
+	Nonce    string `json:"n"` // ≤ 64 characters (FAPI 2.0 §5.3.3.2)
+	Verifier string `json:"v"` // PKCE (RFC 7636 §4.1)
+	Provider string `json:"p"` // the one it was sent to: answers of others are refused (RFC 9700 §4.4.2)
+	Return   string `json:"u"` // already judged; sealed, so that it still is at the end
+	Started  int64  `json:"t"` // Unix milliseconds, by our clock
+
+	MaxAge      *int64   `json:"m,omitempty"` // seconds, as sent; nil: not asked
+	PromptLogin bool     `json:"l,omitempty"`
+	ACR         []string `json:"a,omitempty"` // essential; one of them must come back
+	Silent      bool     `json:"q,omitempty"`
+
+	// Previous is the session that the browser had at the start. A SameSite=Strict cookie does not
+	// come with the callback, and that session must end all the same.
+	Previous session.Name `json:"o,omitempty"`
+}
+
+// newAttempt draws what has to be unguessable: at least 128 bits each from the CSPRNG (RFC 9700
+// §4.7.1; crypto/rand.Text and oauth2.GenerateVerifier say so of themselves).
+func newAttempt(provider, returnURL string, now time.Time) *attempt {
+	return &attempt{
+		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
+		Provider: provider, Return: returnURL, Started: now.UnixMilli(),
+	}
+}
+
+func (a *attempt) started() time.Time { return time.UnixMilli(a.Started) }
+
+// expired judges by the time sealed inside: Max-Age only asks the browser.
+func (a *attempt) expired(now time.Time) bool {
+	age := now.Sub(a.started())
+	return age > attemptLife || age < -clockSkew
+}
+
+func (a *attempt) verifier() secret.Value { return secret.New(a.Verifier) }
+
+func (a *attempt) maxAge() *time.Duration {
+	if a.MaxAge == nil {
+		return nil
+	}
+	d := time.Duration(*a.MaxAge) * time.Second
+	return &d
+}
+
+// errUnreadable is every reason why a cookie value is not an attempt of ours; which one is nobody's
+// business.
+var errUnreadable = errors.New("not an attempt of this service")
+
+// A codec seals attempts with gorilla/securecookie: AES-256 in counter mode, then HMAC-SHA256 over
+// the cookie's name and what was encrypted, so that no value opens under another name.
+type codec []securecookie.Codec
+
+func newCodec(keys [][]byte) (codec, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("there is no key")
+	}
+	c := make(codec, 0, len(keys))
+	for i, key := range keys {
+		if len(key) != 32 {
+			return nil, fmt.Errorf("key %d has %d bytes, want 32", i, len(key))
+		}
+		sc := securecookie.New(session.DeriveKey(key, "attempt hash"), session.DeriveKey(key, "attempt block"))
+		// Age is judged by our own clock, from inside; size by seal, name included.
+		sc.MaxAge(0).MaxLength(0).SetSerializer(securecookie.NopEncoder{})
+		c = append(c, sc)
+	}
+	return c, nil
+}
+
+func (c codec) seal(name string, a *attempt) (string, error) {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false) // six bytes for each "&" of a return URL are too many
+	if err := enc.Encode(a); err != nil {
+		return "", fmt.Errorf("encode attempt: %w", err)
+	}
+	value, err := securecookie.EncodeMulti(name, plain.Bytes(), c...)
+	if err != nil {
+		return "", fmt.Errorf("seal attempt: %w", err)
+	}
+	if len(name)+len(value) > maxCookie {
+		return "", fmt.Errorf("attempt cookie has %d bytes, more than browsers keep", len(name)+len(value))
+	}
+	return value, nil
+}
+
+// open takes the very bytes that seal gave and no others: securecookie's base64 is lenient about
+// line breaks and unused bits, and a value that can be altered unnoticed is no sealed value.
+func (c codec) open(name, value string) (*attempt, error) {
+	if raw, err := base64.URLEncoding.Strict().DecodeString(value); err != nil || base64.URLEncoding.EncodeToString(raw) != value {
+		return nil, errUnreadable
+	}
+	var plain []byte
+	if err := securecookie.DecodeMulti(name, value, &plain, c...); err != nil {
+		return nil, errUnreadable
+	}
+	a := new(attempt)
+	if err := json.Unmarshal(plain, a); err != nil {
+		return nil, errUnreadable
+	}
+	return a, nil
+}

@@ -1,0 +1,204 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// finishTime bounds everything between an authorization response and the session. The single
+// requests to the provider have shorter limits of their own.
+const finishTime = 30 * time.Second
+
+// An Outcome is a login that came to a session. The session's cookie is set already.
+type Outcome struct {
+	ReturnURL string // where the browser goes now
+	Session   *session.Session
+	Silent    bool // the attempt was made in a hidden frame
+}
+
+// Finish takes an authorization response that came to the redirect URI of providerID, and starts the
+// session. params are the response's parameters, from the query or from a form, never from both.
+// Any error but ErrUnknownProvider is a *Failure.
+//
+// From the moment the code is sent, it does not stop when the browser goes away: tokens that nobody
+// waits for would live on unrevoked.
+func (l *Login) Finish(w http.ResponseWriter, r *http.Request, providerID string, params url.Values) (*Outcome, error) {
+	p, ok := l.providers[providerID]
+	if !ok {
+		return nil, ErrUnknownProvider
+	}
+	a, failure := l.use(w, r, stateOf(params))
+	if failure != nil {
+		return nil, l.failed(r.Context(), p, a, failure)
+	}
+	s, failure := l.redeem(w, r, p, a, params)
+	if failure != nil {
+		return nil, l.failed(r.Context(), p, a, failure)
+	}
+	l.logins.WithLabelValues(p.ID(), "success").Inc()
+	l.logger.InfoContext(r.Context(), "login succeeded", "provider", p.ID(), "session", s.Record.ID, "silent", a.Silent)
+	return &Outcome{ReturnURL: a.Return, Session: s, Silent: a.Silent}, nil
+}
+
+// use finds the attempt of a state and uses it up: whatever the response turns out to be, the next
+// one with this state is refused. The attempt is returned with some failures too, for what the page
+// needs to know of it.
+func (l *Login) use(w http.ResponseWriter, r *http.Request, state string) (*attempt, *Failure) {
+	if state == "" {
+		return nil, broken(InvalidResponse, "state")
+	}
+	a, present := l.cookies.find(r, state)
+	if present {
+		l.cookies.clear(w, l.cookies.name(state))
+	}
+	switch {
+	case a == nil && l.spent.Contains(sha256.Sum256([]byte(state))):
+		return nil, &Failure{Kind: AttemptSpent}
+	case a == nil && r.Header.Get("Cookie") == "":
+		return nil, &Failure{Kind: CookiesBlocked}
+	case a == nil:
+		return nil, &Failure{Kind: CookieMissing}
+	case !l.spend(state):
+		return a, &Failure{Kind: AttemptSpent}
+	case a.expired(l.now()):
+		return a, &Failure{Kind: AttemptExpired}
+	}
+	return a, nil
+}
+
+// redeem turns the response to an attempt into a session. What the token response brought is used
+// for nothing before it was verified, and revoked when the login fails after all.
+func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, params url.Values) (*session.Session, *Failure) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), finishTime)
+	defer cancel()
+	// The redirect URI is the provider's own: an answer that arrives at another's is a mix-up, and
+	// its code must not reach that other's token endpoint (RFC 9700 §4.4.2).
+	if a.Provider != p.ID() {
+		return nil, broken(InvalidResponse, "provider")
+	}
+	response, failure := readResponse(params)
+	if failure != nil {
+		return nil, failure
+	}
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, because(err)
+	}
+	if failure := response.checkIssuer(p, metadata); failure != nil {
+		return nil, failure
+	}
+	if response.failed {
+		return nil, response.refusal()
+	}
+	tokens, err := p.Exchange(ctx, response.code, a.verifier())
+	if err != nil {
+		if invalid := new(provider.InvalidResponseError); errors.As(err, &invalid) {
+			l.revoke(ctx, p, invalid.Issued)
+		}
+		return nil, because(err)
+	}
+	s, failure := l.start(ctx, w, r, p, a, response, tokens)
+	if failure != nil {
+		l.revoke(ctx, p, tokens)
+		return nil, failure
+	}
+	return s, nil
+}
+
+// start verifies the tokens and begins the session they are for.
+func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, resp response, tokens *provider.TokenResponse) (*session.Session, *Failure) {
+	user, failure := identify(ctx, p, a, tokens)
+	if failure != nil {
+		return nil, failure
+	}
+	rec := user.record(p, tokens, resp.sessionState)
+	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.clientAddr(r))
+	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
+		unwanted := &session.Record{Provider: p.ID(), Issuer: p.Issuer(), RefreshToken: rec.RefreshToken}
+		if err := l.sessions.Enqueue(ctx, unwanted, session.ReasonRefused); err != nil {
+			return nil, because(err)
+		}
+		rec.RefreshToken = secret.Value{}
+	}
+	s, err := l.sessions.Start(ctx, w, rec, l.previous(ctx, r, a))
+	if err != nil {
+		return nil, because(err)
+	}
+	return s, nil
+}
+
+// previous is the session that this login replaces: the one that the browser shows now, or else the
+// one that it showed when the attempt began. Where both are known and differ, the older one ends too.
+func (l *Login) previous(ctx context.Context, r *http.Request, a *attempt) session.Name {
+	now := l.sessions.NameFromRequest(r)
+	if now == "" || now == a.Previous {
+		return a.Previous
+	}
+	if a.Previous != "" {
+		if err := l.sessions.End(ctx, a.Previous, session.ReasonReplaced); err != nil {
+			l.logger.WarnContext(ctx, "end the session that a login replaced", "provider", a.Provider, "error", err)
+		}
+	}
+	return now
+}
+
+// revoke hands tokens that will not be used to the outbox. When even that can't be asked, they are
+// revoked here and now, as well as it goes.
+func (l *Login) revoke(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse) {
+	if tokens == nil || tokens.AccessToken.IsZero() && tokens.RefreshToken.IsZero() {
+		return
+	}
+	rec := &session.Record{
+		Provider: p.ID(), Issuer: p.Issuer(), AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken,
+		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
+	}
+	err := l.sessions.Enqueue(ctx, rec, session.ReasonRefused)
+	if err == nil {
+		return
+	}
+	token, hint := tokens.RefreshToken, "refresh_token" // with it goes the whole grant (RFC 7009 §2.1)
+	if token.IsZero() {
+		token, hint = tokens.AccessToken, "access_token"
+	}
+	if err := errors.Join(err, p.Revoke(ctx, token, hint)); err != nil {
+		l.logger.WarnContext(ctx, "queue tokens of a refused login for revocation", "provider", p.ID(), "error", err)
+	}
+}
+
+// failed completes a failure, counts and logs it.
+func (l *Login) failed(ctx context.Context, p *provider.Provider, a *attempt, f *Failure) error {
+	f.Provider, f.ReturnURL = p.ID(), "/"
+	if a != nil {
+		f.ReturnURL, f.Silent = a.Return, a.Silent
+	}
+	l.logins.WithLabelValues(p.ID(), string(f.Kind)).Inc()
+	attrs := []slog.Attr{slog.String("provider", p.ID()), slog.String("outcome", string(f.Kind)), slog.Bool("silent", f.Silent)}
+	if f.Code != "" {
+		attrs = append(attrs, slog.String("code", f.Code))
+	}
+	if f.Err != nil {
+		attrs = append(attrs, slog.Any("error", f.Err))
+	}
+	l.logger.LogAttrs(ctx, f.Kind.level(), "login failed", attrs...)
+	return f
+}
+
+// level: what strangers can cause is no warning to an operator.
+func (k Kind) level() slog.Level {
+	switch k {
+	case IDTokenInvalid, ProviderUnreachable, ProviderMisconfigured, StoreUnavailable:
+		return slog.LevelWarn
+	case Internal:
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}

@@ -1,0 +1,104 @@
+// Package login is one login attempt: the authorization request that a browser is sent away with,
+// the encrypted cookie that it carries meanwhile, and the authorization response that it brings back.
+//
+// The server keeps nothing of an attempt: state, nonce, PKCE verifier, provider, return URL and time
+// travel in a cookie of the attempt's own, named after its state, so several tabs can log in at once.
+// That a state is used once is remembered in this process only. That is the weak point: a response
+// that is delivered to two replicas at the same moment is exchanged twice, and it is the provider
+// that refuses the second code.
+//
+// It knows nothing of pages, HTTP statuses or the configuration file: it returns an Outcome or a
+// Failure, and others turn that into an answer.
+package login
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// rememberedStates is how many spent states this process remembers. Each was opened from a cookie
+// of ours, so filling the memory takes as many whole logins; what falls out of it can still be
+// replayed only with its cookie, within attemptLife, and with a code that the provider has seen.
+const rememberedStates = 16384
+
+// Options are what logging in needs. All fields but ClientAddr are required.
+type Options struct {
+	Providers  map[string]*provider.Provider // by configured id
+	Sessions   *session.Manager
+	Keys       [][]byte // session.keys, 32 bytes each; the first seals, all open
+	CookieName string   // of the session cookie, prefix included; attempt cookies are named after it
+	Secure     bool     // the public origin is https
+	BasePath   string   // "/bff"; no return URL leads below it
+	// ClientAddr is the address of the browser behind trusted proxies; nil: the peer's.
+	ClientAddr func(*http.Request) string
+	Now        func() time.Time
+	Logger     *slog.Logger
+	Metrics    prometheus.Registerer
+}
+
+// A Login starts and finishes attempts. It is safe for concurrent use and starts no goroutine.
+type Login struct {
+	providers  map[string]*provider.Provider
+	sessions   *session.Manager
+	cookies    cookies
+	basePath   string
+	clientAddr func(*http.Request) string
+	now        func() time.Time
+	logger     *slog.Logger
+	logins     *prometheus.CounterVec
+	spent      *lru.Cache[[sha256.Size]byte, struct{}] // hashes of states that were used
+}
+
+// New checks o and registers the metrics.
+func New(o Options) (*Login, error) {
+	if o.CookieName == "" || o.BasePath == "" {
+		return nil, errors.New("set up logins: cookie name and base path are required")
+	}
+	codec, err := newCodec(o.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("set up logins: %w", err)
+	}
+	spent, err := lru.New[[sha256.Size]byte, struct{}](rememberedStates)
+	if err != nil {
+		return nil, fmt.Errorf("set up logins: %w", err)
+	}
+	logins := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cloakroom_logins_total",
+		Help: "Login attempts that ended, by provider and outcome (success, or why not).",
+	}, []string{"provider", "outcome"})
+	if err := o.Metrics.Register(logins); err != nil {
+		return nil, fmt.Errorf("register metrics of logins: %w", err)
+	}
+	clientAddr := o.ClientAddr
+	if clientAddr == nil {
+		clientAddr = func(r *http.Request) string { return r.RemoteAddr }
+	}
+	return &Login{
+		providers:  o.Providers,
+		sessions:   o.Sessions,
+		cookies:    cookies{prefix: o.CookieName + attemptInfix, secure: o.Secure, codec: codec, now: o.Now},
+		basePath:   o.BasePath,
+		clientAddr: clientAddr,
+		now:        o.Now,
+		logger:     o.Logger,
+		logins:     logins,
+		spent:      spent,
+	}, nil
+}
+
+// spend uses a state up and reports whether it was still unused. Of several callers at once, one
+// hears true (RFC 9700 §4.2: a response is redeemed once).
+func (l *Login) spend(state string) bool {
+	seen, _ := l.spent.ContainsOrAdd(sha256.Sum256([]byte(state)), struct{}{})
+	return !seen
+}
