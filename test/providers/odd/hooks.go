@@ -40,7 +40,9 @@ func (p *Provider) OnAuthorize(f func(request, answer url.Values)) {
 }
 
 // OnClaims alters the claims of ID tokens; grant is authorization_code or refresh_token.
-func (p *Provider) OnClaims(f func(grant string, claims Claims)) { p.set(func(h *hooks) { h.claims = f }) }
+func (p *Provider) OnClaims(f func(grant string, claims Claims)) {
+	p.set(func(h *hooks) { h.claims = f })
+}
 
 // OnHeader alters the JOSE header of ID tokens. The signature is made with the key of its kid, or of its alg.
 func (p *Provider) OnHeader(f func(header Claims)) { p.set(func(h *hooks) { h.header = f }) }
@@ -49,7 +51,9 @@ func (p *Provider) OnHeader(f func(header Claims)) { p.set(func(h *hooks) { h.he
 func (p *Provider) OnSign(f func(header, claims Claims) string) { p.set(func(h *hooks) { h.sign = f }) }
 
 // OnToken alters the token endpoint's success answers. The tokens have been issued by then.
-func (p *Provider) OnToken(f func(form url.Values, answer Claims)) { p.set(func(h *hooks) { h.token = f }) }
+func (p *Provider) OnToken(f func(form url.Values, answer Claims)) {
+	p.set(func(h *hooks) { h.token = f })
+}
 
 // OnUserinfo alters userinfo's claims.
 func (p *Provider) OnUserinfo(f func(claims Claims)) { p.set(func(h *hooks) { h.userinfo = f }) }

@@ -50,6 +50,7 @@ type Provider struct {
 
 	t   testing.TB
 	now func() time.Time
+	tls bool
 
 	mu         sync.Mutex // guards all below; not held while a hook or an interceptor runs
 	intercepts map[string][]Interceptor
@@ -88,12 +89,7 @@ func WithClient(c Client) Option { return func(p *Provider) { p.Client = c } }
 func WithClock(now func() time.Time) Option { return func(p *Provider) { p.now = now } }
 
 // WithTLS makes it listen with TLS; its certificate is Server.Certificate().
-func WithTLS() Option {
-	return func(p *Provider) {
-		p.Server = httptest.NewUnstartedServer(nil)
-		p.Server.StartTLS()
-	}
-}
+func WithTLS() Option { return func(p *Provider) { p.tls = true } }
 
 // New starts a provider, which stops with the test.
 func New(t testing.TB, options ...Option) *Provider {
@@ -116,10 +112,12 @@ func New(t testing.TB, options ...Option) *Provider {
 	for _, o := range options {
 		o(p)
 	}
-	if p.Server == nil {
-		p.Server = httptest.NewServer(nil)
+	p.Server = httptest.NewUnstartedServer(p.handler())
+	if p.tls {
+		p.Server.StartTLS()
+	} else {
+		p.Server.Start()
 	}
-	p.Server.Config.Handler = p.handler()
 	t.Cleanup(func() {
 		p.Server.CloseClientConnections() // ends what hangs
 		p.Server.Close()
