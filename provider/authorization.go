@@ -2,114 +2,87 @@ package provider
 
 import (
 	"context"
+	"maps"
 	"net/url"
 	"slices"
-	"strings"
 
 	"golang.org/x/oauth2"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
+// callerParams are the parameters that whoever starts a login may choose (LS8).
+var callerParams = []string{"prompt", "login_hint", "acr_values", "max_age", "ui_locales"}
+
 // An AuthorizationRequest is what differs from login to login.
 type AuthorizationRequest struct {
 	State, Nonce string
 	Verifier     secret.Value // PKCE code verifier (RFC 7636 §4.1); the URL bears its S256 challenge
-	Params       url.Values   // prompt, login_hint, acr_values, max_age, ui_locales, already checked
+	Params       url.Values   // prompt, login_hint, acr_values, max_age, ui_locales; others are ignored
 }
 
-// AuthorizationURL is where the browser is sent to log in (RFC 6749 §4.1.1, OIDC Core §3.1.2.1). An
-// error is Metadata's.
+// AuthorizationURL is where the browser goes to log in: the code grant with PKCE (S256 whatever the
+// metadata says) and nothing else (LS1, LS3). The endpoint's own query stays.
+//
+// offline_access is asked for when the provider lists it, unless refresh is off. OIDC Core §11 then
+// wants prompt=consent, and some providers issue no refresh token without it, so that is added
+// where neither the caller nor AuthParams says anything about prompt; AuthParams {"prompt": ""}
+// keeps it out for providers that need none (Keycloak).
 func (p *Provider) AuthorizationURL(ctx context.Context, r AuthorizationRequest) (string, error) {
 	m, err := p.Metadata(ctx)
 	if err != nil {
 		return "", err
 	}
-	c := oauth2.Config{
-		ClientID: p.config.ClientID, RedirectURL: p.config.RedirectURI, Scopes: p.scopes(m),
-		Endpoint: oauth2.Endpoint{AuthURL: m.AuthorizationEndpoint},
+	scopes := p.scopes(m)
+	conf := oauth2.Config{
+		ClientID:    p.config.ClientID,
+		RedirectURL: p.config.RedirectURI,
+		Scopes:      scopes,
+		Endpoint:    oauth2.Endpoint{AuthURL: m.AuthorizationEndpoint, AuthStyle: oauth2.AuthStyleInHeader},
 	}
-	opts := []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("nonce", r.Nonce), oauth2.S256ChallengeOption(r.Verifier.Reveal())}
-	if p.config.ResponseMode == "form_post" {
-		opts = append(opts, oauth2.SetAuthURLParam("response_mode", "form_post"))
+	options := []oauth2.AuthCodeOption{
+		oauth2.S256ChallengeOption(r.Verifier.Reveal()),
+		oauth2.SetAuthURLParam("nonce", r.Nonce),
 	}
-	for name, value := range p.params(m, r.Params) {
-		opts = append(opts, oauth2.SetAuthURLParam(name, value))
+	if p.config.ResponseMode != "query" {
+		options = append(options, oauth2.SetAuthURLParam("response_mode", p.config.ResponseMode))
 	}
-	return c.AuthCodeURL(r.State, opts...), nil
-}
-
-// params are the further parameters: the caller's, the operator's over them (but for prompt), and
-// the consent that offline_access takes.
-func (p *Provider) params(m *Metadata, asked url.Values) map[string]string {
-	out := map[string]string{}
-	for name := range asked {
-		out[name] = asked.Get(name)
-	}
-	for name, value := range p.config.AuthParams {
-		if name == "prompt" && asked.Has("prompt") {
-			continue
-		}
-		out[name] = value
-	}
-	// OIDC Core §11: without consent a provider ignores offline_access, unless it has reasons not to.
-	if _, chosen := out["prompt"]; !chosen && slices.Contains(p.scopes(m), "offline_access") {
-		out["prompt"] = "consent"
-	}
-	for name, value := range out {
-		if value == "" {
-			delete(out, name)
+	for name, value := range p.params(r.Params, slices.Contains(scopes, "offline_access")) {
+		if value != "" {
+			options = append(options, oauth2.SetAuthURLParam(name, value))
 		}
 	}
-	return out
+	return conf.AuthCodeURL(r.State, options...), nil
 }
 
-// scopes are the configured ones, and offline_access where a refresh token takes it: the provider
-// lists it, and is not one that gives refresh tokens without.
+// params puts the caller's and the operator's parameters together.
+func (p *Provider) params(caller url.Values, offline bool) map[string]string {
+	all := map[string]string{}
+	if offline {
+		all["prompt"] = "consent"
+	}
+	for _, name := range callerParams {
+		if v := caller.Get(name); v != "" {
+			all[name] = v
+		}
+	}
+	maps.Copy(all, p.config.AuthParams)
+	// A silent login must stay silent and a step-up must ask, whatever the operator's habit is.
+	if v := caller.Get("prompt"); v != "" {
+		all["prompt"] = v
+	}
+	return all
+}
+
+// scopes are those that a login asks for (LS7).
 func (p *Provider) scopes(m *Metadata) []string {
-	if p.config.RefreshOff || slices.Contains(p.config.Scopes, "offline_access") || !slices.Contains(m.ScopesSupported, "offline_access") || isKeycloak(m) {
-		return p.config.Scopes
+	scopes := slices.Clone(p.config.Scopes)
+	const offline = "offline_access"
+	if p.config.RefreshOff {
+		return slices.DeleteFunc(scopes, func(s string) bool { return s == offline })
 	}
-	return append(slices.Clone(p.config.Scopes), "offline_access")
-}
-
-// isKeycloak knows Keycloak by its paths. It gives a refresh token to every login; offline_access
-// makes that an offline session, which outlives the person's logout everywhere else.
-func isKeycloak(m *Metadata) bool {
-	return strings.Contains(m.TokenEndpoint, "/realms/") && strings.HasSuffix(m.TokenEndpoint, "/protocol/openid-connect/token")
-}
-
-// maxHint is how long an id_token_hint may be in a URL; front ends refuse longer ones with 414 (LO3).
-const maxHint = 4 << 10
-
-// An EndSessionRequest is what the logout knows.
-type EndSessionRequest struct {
-	IDTokenHint       secret.Value
-	LogoutHint, State string
-}
-
-// EndSessionURL is where the browser is sent to log out (OIDC RP-Initiated Logout §2); "" when the
-// provider has no such place. The hint is the one token that ever is in a URL, and only there.
-func (p *Provider) EndSessionURL(ctx context.Context, r EndSessionRequest) (string, error) {
-	m, err := p.Metadata(ctx)
-	if err != nil || m.EndSessionEndpoint == "" {
-		return "", err
+	if slices.Contains(m.ScopesSupported, offline) && !slices.Contains(scopes, offline) {
+		scopes = append(scopes, offline)
 	}
-	u, err := url.Parse(m.EndSessionEndpoint)
-	if err != nil {
-		return "", err
-	}
-	q := u.Query()
-	q.Set("client_id", p.config.ClientID)
-	q.Set("post_logout_redirect_uri", p.config.PostLogoutRedirectURI)
-	if r.State != "" {
-		q.Set("state", r.State)
-	}
-	if hint := r.IDTokenHint.Reveal(); hint != "" && len(hint) <= maxHint {
-		q.Set("id_token_hint", hint)
-	} else if r.LogoutHint != "" {
-		q.Set("logout_hint", r.LogoutHint)
-	}
-	u.RawQuery = q.Encode()
-	return u.String(), nil
+	return scopes
 }

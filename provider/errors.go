@@ -33,7 +33,6 @@ type UnreachableError struct {
 	Endpoint   string        // "metadata", "keys", "token", "userinfo" or "revocation"
 	Reason     string        // in our words; nothing of the answer's body
 	RetryAfter time.Duration // what the provider (or our own backoff) asks for, at most 2 min; 0: unknown
-	AnswerLost bool          // the request may have been read, and its answer got lost on the wire
 	Err        error         // the network's error, if there was one
 }
 

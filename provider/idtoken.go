@@ -3,32 +3,26 @@ package provider
 import (
 	"context"
 	"crypto"
+	_ "crypto/sha256" // for hashOf
+	_ "crypto/sha512" // for hashOf
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
-	"github.com/coreos/go-oidc/v3/oidc"
-
 	"github.com/cloakroom/cloakroom/secret"
-)
-
-const (
-	clockSkew = 30 * time.Second // how far the provider's clock may be off, either way
-	maxIssued = time.Hour        // how old an ID token or logout token may be when it first comes
-	maxSub    = 255              // OIDC Core §2: sub must not exceed 255 ASCII characters
 )
 
 // An Expectation is what the login attempt asked for.
 type Expectation struct {
 	Nonce          string         // as sent; required
-	AccessToken    secret.Value   // for at_hash; zero: not checked
-	MaxAge         *time.Duration // max_age as sent; nil: not asked
-	AttemptStarted time.Time      // for PromptLogin and max_age=0
-	PromptLogin    bool           // prompt=login was sent
+	AccessToken    secret.Value   // that came with the ID token, for at_hash; zero: not checked
+	MaxAge         *time.Duration // max_age as sent; nil: not asked. Config.AuthParams' wins
+	AttemptStarted time.Time      // for PromptLogin and max_age=0; zero: not compared
+	PromptLogin    bool           // prompt=login was sent: an auth_time, where there is one, must be newer than the attempt
 	EssentialACR   []string       // acr must be one of these; empty: not asked
 }
 
@@ -36,195 +30,200 @@ type Expectation struct {
 type IDToken struct {
 	Issuer, Subject, SID, AuthorizedParty, Nonce, ACR, SessionState string
 	Audience                                                        []string
-	IssuedAt, Expiry, AuthTime                                      time.Time       // AuthTime is zero when absent
-	Claims                                                          json.RawMessage // all of them, as signed
+	IssuedAt, Expiry, AuthTime                                      time.Time       // AuthTime is zero where the token has none
+	Claims                                                          json.RawMessage // all of them, one JSON object
 }
 
 // Original is what the ID token of the login said, for the checks on a renewed one.
 type Original struct {
 	Subject, Issuer string
 	AuthTime        time.Time // zero: not compared
-	Nonce           string    // "": a renewed token may not bear one
+	Nonce           string    // "": a renewed token must not bear one
+	Audience        []string  // nil: checked as at login only
+
+	AccessToken secret.Value // that came with the renewed token, for at_hash; zero: not checked
 }
 
-// idClaims are the claims that the checks read. Pointers tell absent from empty.
-type idClaims struct {
-	Issuer       string           `json:"iss"`
-	Subject      *string          `json:"sub"`
-	Audience     audience         `json:"aud"`
-	Azp          *string          `json:"azp"`
-	Expiry       *numericDate     `json:"exp"`
-	IssuedAt     *numericDate     `json:"iat"`
-	NotBefore    *numericDate     `json:"nbf"`
-	AuthTime     *numericDate     `json:"auth_time"`
-	Nonce        *string          `json:"nonce"`
-	ACR          string           `json:"acr"`
-	AtHash       *string          `json:"at_hash"`
-	SID          string           `json:"sid"`
-	SessionState string           `json:"session_state"`
-	Events       *json.RawMessage `json:"events"`
+// notIDTokens are the kinds that Keycloak names in a claim "typ", while its header says JWT for all.
+var notIDTokens = []string{"Bearer", "DPoP", "Refresh", "Offline", "Logout"}
+
+func (p *Provider) idTokenKind() tokenKind {
+	return tokenKind{types: []string{"", "jwt"}, limit: maxToken, limiter: p.keys.own}
 }
 
-// VerifyIDToken checks an ID token of a login (OIDC Core §3.1.3.7). An error is an *InvalidTokenError
-// or, when the keys can't be had, ErrUnreachable.
+// VerifyIDToken makes the checks of OIDC Core §3.1.3.7 on the ID token of a login. The error is an
+// *InvalidTokenError, or that of fetching keys (ErrUnreachable, ErrMisconfigured).
 func (p *Provider) VerifyIDToken(ctx context.Context, raw secret.Value, want Expectation) (*IDToken, error) {
-	c, payload, err := p.verifyJWT(ctx, raw.Reveal())
+	t, c, err := p.readIDToken(ctx, raw)
+	if err == nil {
+		err = p.checkLogin(t, c, want)
+	}
 	if err != nil {
-		return nil, err
+		return nil, tokenError(err)
 	}
-	if c.Nonce == nil || subtle.ConstantTimeCompare([]byte(*c.Nonce), []byte(want.Nonce)) != 1 {
-		return nil, invalid("nonce", "it is not the one that was sent")
-	}
-	if err := checkAtHash(c, p.config.IDTokenAlg, want.AccessToken); err != nil {
-		return nil, err
-	}
-	if err := p.checkAuthentication(c, want); err != nil {
-		return nil, err
-	}
-	return c.token(payload), nil
+	return t, nil
 }
 
-// VerifyRefreshedIDToken checks an ID token that came with a renewal (OIDC Core §12.2). Errors are as
-// VerifyIDToken's.
+// VerifyRefreshedIDToken makes the checks of OIDC Core §12.2 on an ID token that came with a renewal.
+// Errors are those of VerifyIDToken; after an *InvalidTokenError nothing of the answer may be used.
 func (p *Provider) VerifyRefreshedIDToken(ctx context.Context, raw secret.Value, original *Original) (*IDToken, error) {
-	c, payload, err := p.verifyJWT(ctx, raw.Reveal())
+	t, c, err := p.readIDToken(ctx, raw)
+	if err == nil {
+		err = p.checkRenewed(t, c, original)
+	}
 	if err != nil {
-		return nil, err
+		return nil, tokenError(err)
 	}
-	switch {
-	case *c.Subject != original.Subject:
-		return nil, invalid("sub", "it is another user than at the login")
-	case c.Issuer != original.Issuer:
-		return nil, invalid("iss", "it is another issuer than at the login")
-	case c.AuthTime != nil && !original.AuthTime.IsZero() && !c.AuthTime.time().Equal(original.AuthTime):
-		return nil, invalid("auth_time", "it is another than at the login")
-	case c.Nonce != nil && *c.Nonce != original.Nonce:
-		return nil, invalid("nonce", "it is another than at the login")
-	}
-	return c.token(payload), nil
+	return t, nil
 }
 
-// verifyJWT checks what every ID token must hold: go-oidc checks signature, issuer, audience and
-// expiry, and we what it leaves to its callers.
-func (p *Provider) verifyJWT(ctx context.Context, raw string) (*idClaims, json.RawMessage, error) {
-	c, payload, err := p.readJWT(raw, "", "JWT")
+// tokenError shows a breach as what callers know.
+func tokenError(err error) error {
+	var b *breach
+	if errors.As(err, &b) {
+		return &InvalidTokenError{Rule: b.rule, Detail: b.detail}
+	}
+	return err
+}
+
+// readIDToken makes the checks that login and renewal have in common.
+func (p *Provider) readIDToken(ctx context.Context, raw secret.Value) (*IDToken, claims, error) {
+	c, err := p.verifySigned(ctx, raw.Reveal(), p.idTokenKind())
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := p.checkClaims(c); err != nil {
+	// ID13: a logout token has events (Back-Channel Logout §2.4); an access token of Keycloak has typ.
+	if typ, err := c.text("typ"); c.has("events") || err == nil && slices.Contains(notIDTokens, typ) {
+		return nil, nil, broken("typ", "it is another kind of token")
+	}
+	t := &IDToken{Issuer: p.config.Issuer, Claims: c.object()}
+	if t.IssuedAt, t.Expiry, err = p.checkTimes(c); err != nil {
 		return nil, nil, err
 	}
-	verifier := oidc.NewVerifier(p.config.Issuer, eagerKeys{p.keys}, &oidc.Config{
-		ClientID: p.config.ClientID, SupportedSigningAlgs: []string{p.config.IDTokenAlg},
-		Now: func() time.Time { return p.now().Add(-clockSkew) },
-	})
-	if _, err := verifier.Verify(ctx, raw); err != nil {
-		return nil, nil, signatureError(err)
+	if t.Audience, err = c.audience(); err != nil {
+		return nil, nil, broken("aud", "%v", err)
 	}
-	return c, payload, nil
+	if t.AuthTime, _, err = c.time("auth_time"); err != nil {
+		return nil, nil, broken("auth_time", "%v", err)
+	}
+	if err := t.readNames(c); err != nil {
+		return nil, nil, err
+	}
+	if t.Subject == "" {
+		return nil, nil, broken("sub", "it is missing") // OIDC Core §2; go-oidc lets it pass
+	}
+	if c.has("azp") && t.AuthorizedParty != p.config.ClientID {
+		return nil, nil, broken("azp", "it is not this client") // step 5
+	}
+	return t, c, nil
 }
 
-// signatureError tells keys that can't be had from a token that is bad. go-oidc's own words may
-// quote the token, and are not passed on.
-func signatureError(err error) error {
-	if errors.Is(err, ErrUnreachable) || errors.Is(err, ErrMisconfigured) {
+func (t *IDToken) readNames(c claims) error {
+	for name, to := range map[string]*string{"sub": &t.Subject, "sid": &t.SID, "azp": &t.AuthorizedParty} {
+		var err error
+		if *to, err = checkName(c, name); err != nil {
+			return err
+		}
+	}
+	for name, to := range map[string]*string{"nonce": &t.Nonce, "acr": &t.ACR, "session_state": &t.SessionState} {
+		var err error
+		if *to, err = c.text(name); err != nil {
+			return broken(name, "%v", err)
+		}
+	}
+	return nil
+}
+
+// checkLogin checks what only this attempt can know.
+func (p *Provider) checkLogin(t *IDToken, c claims, want Expectation) error {
+	// Step 11 (ID9). An empty expectation never matches: a logout token has no nonce either.
+	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(want.Nonce)) != 1 {
+		return broken("nonce", "it is not the one of this attempt")
+	}
+	if err := p.checkAtHash(c, want.AccessToken); err != nil {
 		return err
 	}
-	return invalid("signature", "it does not verify")
-}
-
-// checkClaims are the rules of OIDC Core §2 and §3.1.3.7 that need nothing but the token.
-func (p *Provider) checkClaims(c *idClaims) error {
-	now := p.now()
-	switch {
-	case c.Issuer != p.config.Issuer: // go-oidc lets one issuer pass without its scheme
-		return invalid("iss", "it is not this provider's")
-	case c.Subject == nil || *c.Subject == "" || len(*c.Subject) > maxSub:
-		return invalid("sub", "it is missing, empty or too long")
-	case !slices.Contains(c.Audience, p.config.ClientID):
-		return invalid("aud", "it is not for this client")
-	case p.untrustedAudience(c.Audience):
-		return invalid("aud", "it is for others, too, who are not in trusted_audiences")
-	case c.Azp != nil && *c.Azp != p.config.ClientID:
-		return invalid("azp", "it was issued to another client")
-	case c.Expiry == nil || !now.Before(c.Expiry.time().Add(clockSkew)):
-		return invalid("exp", "it is missing or over")
-	case c.IssuedAt == nil || c.IssuedAt.time().After(now.Add(clockSkew)) || c.IssuedAt.time().Before(now.Add(-maxIssued)):
-		return invalid("iat", "it is missing, in the future or long ago; compare the clocks")
-	case c.NotBefore != nil && c.NotBefore.time().After(now.Add(clockSkew)):
-		return invalid("nbf", "it is in the future")
-	case c.Events != nil:
-		return invalid("events", "this is a security event, not an ID token")
+	// Step 12 (ID12).
+	if len(want.EssentialACR) > 0 && !slices.Contains(want.EssentialACR, t.ACR) {
+		return broken("acr", "it is none of those that were asked for")
 	}
-	return nil
+	return p.checkAuthTime(t, want)
 }
 
-func (p *Provider) untrustedAudience(aud []string) bool {
-	return slices.ContainsFunc(aud, func(a string) bool {
-		return a != p.config.ClientID && !slices.Contains(p.config.TrustedAudiences, a)
-	})
-}
-
-// checkAuthentication holds the token to what was asked of the authentication itself (steps 12, 13).
-func (p *Provider) checkAuthentication(c *idClaims, want Expectation) error {
-	if want.MaxAge != nil || want.PromptLogin {
-		if c.AuthTime == nil {
-			return invalid("auth_time", "it is missing, though max_age or prompt=login asked for it")
+// checkAuthTime checks when the user was there (step 13, ID12).
+func (p *Provider) checkAuthTime(t *IDToken, want Expectation) error {
+	limit := p.maxAge(want)
+	if limit != nil {
+		if t.AuthTime.IsZero() {
+			return broken("auth_time", "it is missing, though max_age was asked for")
 		}
-		at := c.AuthTime.time()
-		if at.After(p.now().Add(clockSkew)) {
-			return invalid("auth_time", "it is in the future")
-		}
-		if want.MaxAge != nil && p.now().Sub(at) > *want.MaxAge+p.now().Sub(want.AttemptStarted)+clockSkew {
-			return invalid("auth_time", "it is longer ago than max_age allows")
-		}
-		anew := want.PromptLogin || *want.MaxAge == 0
-		if anew && at.Before(want.AttemptStarted.Add(-clockSkew)) {
-			return invalid("auth_time", "it is from before this login, though a new authentication was asked for")
+		if p.now().Sub(t.AuthTime) > *limit+skew {
+			return broken("auth_time", "the user was last there at %s", rfc3339(t.AuthTime))
 		}
 	}
-	if len(want.EssentialACR) > 0 && !slices.Contains(want.EssentialACR, c.ACR) {
-		return invalid("acr", "it is none of those that were asked for")
-	}
-	return nil
-}
-
-// checkAtHash compares at_hash, where it is there, with the access token beside it (§3.1.3.6).
-func checkAtHash(c *idClaims, alg string, accessToken secret.Value) error {
-	if c.AtHash == nil || accessToken.IsZero() {
+	if t.AuthTime.IsZero() {
 		return nil
 	}
-	h := crypto.SHA256
-	switch {
-	case strings.HasSuffix(alg, "384"):
-		h = crypto.SHA384
-	case strings.HasSuffix(alg, "512"), alg == "EdDSA": // Ed25519 hashes with SHA-512
-		h = crypto.SHA512
+	if t.AuthTime.After(p.now().Add(skew)) {
+		return broken("auth_time", "it is in the future")
 	}
-	sum := h.New()
-	sum.Write([]byte(accessToken.Reveal()))
-	half := sum.Sum(nil)[:sum.Size()/2]
-	if subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(half)), []byte(*c.AtHash)) != 1 {
-		return invalid("at_hash", "it does not fit the access token")
+	anew := want.PromptLogin || limit != nil && *limit == 0
+	if anew && !want.AttemptStarted.IsZero() && t.AuthTime.Before(want.AttemptStarted.Add(-skew)) {
+		return broken("auth_time", "the user did not log in anew")
 	}
 	return nil
 }
 
-func (c *idClaims) token(payload json.RawMessage) *IDToken {
-	t := &IDToken{
-		Issuer: c.Issuer, Subject: *c.Subject, SID: c.SID, ACR: c.ACR, SessionState: c.SessionState, Audience: c.Audience,
-		IssuedAt: c.IssuedAt.time(), Expiry: c.Expiry.time(), Claims: payload,
+// maxAge is the max_age that the authorization request bore.
+func (p *Provider) maxAge(want Expectation) *time.Duration {
+	if fixed, ok := p.config.AuthParams["max_age"]; ok {
+		if seconds, err := strconv.Atoi(fixed); err == nil && seconds >= 0 {
+			d := time.Duration(seconds) * time.Second
+			return &d
+		}
 	}
-	if c.Azp != nil {
-		t.AuthorizedParty = *c.Azp
-	}
-	if c.Nonce != nil {
-		t.Nonce = *c.Nonce
-	}
-	if c.AuthTime != nil {
-		t.AuthTime = c.AuthTime.time()
-	}
-	return t
+	return want.MaxAge
 }
 
-func invalid(rule, detail string) error { return &InvalidTokenError{Rule: rule, Detail: detail} }
+// checkAtHash binds the access token to the ID token (OIDC Core §3.1.3.6, ID11).
+func (p *Provider) checkAtHash(c claims, accessToken secret.Value) error {
+	got, err := c.text("at_hash")
+	if err != nil {
+		return broken("at_hash", "%v", err)
+	}
+	if !c.has("at_hash") || accessToken.IsZero() {
+		return nil
+	}
+	if subtle.ConstantTimeCompare([]byte(got), []byte(leftHalf(hashOf(p.config.IDTokenAlg), accessToken.Reveal()))) != 1 {
+		return broken("at_hash", "it is not that of the access token")
+	}
+	return nil
+}
+
+func leftHalf(h crypto.Hash, s string) string {
+	d := h.New()
+	d.Write([]byte(s))
+	sum := d.Sum(nil)
+	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+}
+
+// checkRenewed compares a renewed ID token with the first (RN6). That azp is this client, if it is
+// there at all, was checked already.
+func (p *Provider) checkRenewed(t *IDToken, c claims, original *Original) error {
+	switch {
+	case original.Issuer != t.Issuer:
+		return broken("iss", "it is not the issuer of the first ID token")
+	case original.Subject != t.Subject:
+		return broken("sub", "it is not the subject of the first ID token")
+	case !original.AuthTime.IsZero() && !t.AuthTime.IsZero() && original.AuthTime.Unix() != t.AuthTime.Unix():
+		return broken("auth_time", "it is not that of the first ID token")
+	case c.has("nonce") && (original.Nonce == "" || t.Nonce != original.Nonce):
+		return broken("nonce", "it is not that of the first ID token")
+	}
+	for _, a := range original.Audience {
+		if !slices.Contains(t.Audience, a) {
+			return broken("aud", "it lacks an audience of the first ID token")
+		}
+	}
+	return p.checkAtHash(c, original.AccessToken)
+}

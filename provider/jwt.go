@@ -2,123 +2,151 @@ package provider
 
 import (
 	"bytes"
-	_ "crypto/sha256" // for at_hash
-	_ "crypto/sha512" // for at_hash
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
-// maxJWT bounds a token that is read at all; ID tokens with hundreds of groups stay under 64 KiB.
-const maxJWT = 256 << 10
+const (
+	maxToken   = 256 << 10 // of an ID token; 64 KiB of groups fit, ten thousand claims don't
+	maxNesting = 32        // of JSON in a token
+	maxName    = 255       // of sub (OIDC Core §2), sid and jti
+)
 
-// readJWT reads a compact JWS without believing it: three parts, a header with the one algorithm of
-// this client, a type of the given ones, no extension that must be understood, and members that stand
-// there once. It is what is cheap, before anyone is asked for a key (BC13).
-func (p *Provider) readJWT(raw string, types ...string) (*idClaims, json.RawMessage, error) {
+// claims are the members of one JSON object in a JWT, unparsed, under their exact names: encoding/json
+// would take "ISS" for "iss".
+type claims map[string]json.RawMessage
+
+// decodeJWT takes a compact JWS apart without checking its signature: for cheap refusals before a
+// key is fetched (BC13), and for what libraries let pass.
+func decodeJWT(raw string, limit int) (head, body claims, err error) {
 	parts := strings.Split(raw, ".")
-	if len(parts) != 3 || len(raw) > maxJWT {
-		return nil, nil, invalid("format", "it is no signed compact JWT")
+	switch {
+	case len(raw) > limit:
+		return nil, nil, fmt.Errorf("it is longer than %d bytes", limit)
+	case len(parts) == 5:
+		return nil, nil, errors.New("it is encrypted, which was not agreed")
+	case len(parts) != 3:
+		return nil, nil, errors.New("it is no JWT")
 	}
-	headerJSON, err1 := base64.RawURLEncoding.Strict().DecodeString(parts[0])
-	payload, err2 := base64.RawURLEncoding.Strict().DecodeString(parts[1])
-	if err1 != nil || err2 != nil || !uniqueMembers(headerJSON) || !uniqueMembers(payload) {
-		return nil, nil, invalid("format", "its parts are no JSON objects with each member once")
+	if head, err = decodePart(parts[0]); err != nil {
+		return nil, nil, fmt.Errorf("header: %w", err)
 	}
-	var header struct {
-		Alg  string           `json:"alg"`
-		Typ  string           `json:"typ"`
-		Crit *json.RawMessage `json:"crit"`
+	if body, err = decodePart(parts[1]); err != nil {
+		return nil, nil, fmt.Errorf("payload: %w", err)
 	}
-	if json.Unmarshal(headerJSON, &header) != nil {
-		return nil, nil, invalid("format", "its header is not readable")
-	}
-	if header.Alg != p.config.IDTokenAlg {
-		return nil, nil, invalid("alg", "it is not "+p.config.IDTokenAlg+", which this client is registered with (id_token_alg)")
-	}
-	if header.Crit != nil {
-		return nil, nil, invalid("crit", "it demands an extension that is not understood")
-	}
-	if !slices.ContainsFunc(types, func(t string) bool {
-		return strings.EqualFold(t, strings.TrimPrefix(strings.ToLower(header.Typ), "application/"))
-	}) {
-		return nil, nil, invalid("typ", "it is a JWT of another kind")
-	}
-	var c idClaims
-	if json.Unmarshal(payload, &c) != nil {
-		return nil, nil, invalid("format", "a claim has the wrong type")
-	}
-	return &c, payload, nil
+	return head, body, nil
 }
 
-// uniqueMembers reports whether b is one JSON object, with no member twice at its top: what two
-// parsers would read differently is not read (RFC 8259 §4).
-func uniqueMembers(b []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(b))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return false
+func decodePart(part string) (claims, error) {
+	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	if err != nil {
+		return nil, errors.New("not base64url")
 	}
-	seen := map[string]struct{}{}
-	for d.More() {
-		name, err := d.Token()
-		key, isString := name.(string)
-		if err != nil || !isString {
-			return false
-		}
-		if _, twice := seen[key]; twice {
-			return false
-		}
-		seen[key] = struct{}{}
-		var value json.RawMessage
-		if d.Decode(&value) != nil {
-			return false
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return false
-	}
-	_, err := d.Token()
-	return errors.Is(err, io.EOF)
+	return parseObject(data)
 }
 
-// audience is a string or an array of strings (RFC 7519 §4.1.3).
-type audience []string
+// parseObject reads one JSON object and refuses repeated members at any depth: two readers could take
+// a different one each (RFC 7515 §4, RFC 7519 §4; ID13).
+func parseObject(data []byte) (claims, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8")
+	}
+	var c claims
+	if err := json.Unmarshal(data, &c); err != nil || c == nil {
+		return nil, errors.New("not a JSON object")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := checkMembers(d, maxNesting); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *audience) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = audience{one}
+// checkMembers walks one JSON value, which is known to be well-formed.
+func checkMembers(d *json.Decoder, depth int) error {
+	t, err := d.Token()
+	if err != nil {
+		return errors.New("not JSON")
+	}
+	open, nested := t.(json.Delim)
+	if !nested {
 		return nil
 	}
+	if depth == 0 {
+		return errors.New("nested too deep")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		if open == '{' {
+			name, err := d.Token()
+			if err != nil {
+				return errors.New("not JSON")
+			}
+			s, _ := name.(string)
+			if seen[s] {
+				return errors.New("a member is there twice")
+			}
+			seen[s] = true
+		}
+		if err := checkMembers(d, depth-1); err != nil {
+			return err
+		}
+	}
+	_, err = d.Token() // the closing delimiter
+	return err
+}
+
+// has reports whether the claim is there, whatever its value.
+func (c claims) has(name string) bool { return c[name] != nil }
+
+// text is a claim that must be a string where it is there. null counts as not there.
+func (c claims) text(name string) (string, error) {
+	raw := c[name]
+	if raw == nil || string(raw) == "null" {
+		return "", nil
+	}
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return "", errors.New("it is not a string")
+	}
+	return s, nil
+}
+
+// time is a NumericDate (RFC 7519 §2), fraction allowed; ok is false where the claim is not there.
+func (c claims) time(name string) (at time.Time, ok bool, err error) {
+	raw := c[name]
+	if raw == nil || string(raw) == "null" {
+		return time.Time{}, false, nil
+	}
+	var seconds float64 // the year 9999 fits without loss of whole seconds
+	if json.Unmarshal(raw, &seconds) != nil || math.IsNaN(seconds) {
+		return time.Time{}, true, errors.New("it is not a number of seconds")
+	}
+	const year10000 = 253402300800
+	if seconds < 0 || seconds >= year10000 {
+		return time.Time{}, true, errors.New("it is out of range")
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*1e9)), true, nil
+}
+
+// audience is aud: one string or an array of them (RFC 7519 §4.1.3).
+func (c claims) audience() ([]string, error) {
+	raw := c["aud"]
+	var one string
+	if raw != nil && json.Unmarshal(raw, &one) == nil && one != "" {
+		return []string{one}, nil
+	}
 	var many []string
-	if err := json.Unmarshal(b, &many); err != nil {
-		return errors.New("aud is neither a string nor an array of strings")
+	if raw == nil || json.Unmarshal(raw, &many) != nil || len(many) == 0 {
+		return nil, errors.New("it is neither a string nor an array of strings")
 	}
-	*a = many
-	return nil
-}
-
-// numericDate is seconds since 1970, possibly with a fraction (RFC 7519 §2). Strings and what no
-// calendar has are refused.
-type numericDate float64
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (n *numericDate) UnmarshalJSON(b []byte) error {
-	var f float64
-	if err := json.Unmarshal(b, &f); err != nil || f < 0 || f > 1<<37 {
-		return errors.New("a time is no number of seconds")
-	}
-	*n = numericDate(f)
-	return nil
-}
-
-func (n numericDate) time() time.Time {
-	seconds, fraction := math.Modf(float64(n))
-	return time.Unix(int64(seconds), int64(fraction*1e9))
+	return many, nil
 }

@@ -7,97 +7,71 @@ import (
 	"time"
 )
 
-// backchannelEvent is the member of `events` that makes a JWT a logout token.
-const backchannelEvent = "http://schemas.openid.net/event/backchannel-logout"
+const (
+	maxLogoutToken = 16 << 10
+	logoutEvent    = "http://schemas.openid.net/event/backchannel-logout"
+)
 
-// A LogoutToken is a verified logout token. Subject or SID, or both, are there.
+// A LogoutToken is a verified logout token. Subject, SID or both are set. Whether its JTI has been
+// seen before is for the caller to remember, until Expiry.
 type LogoutToken struct {
 	Issuer, Subject, SID, JTI string
 	IssuedAt, Expiry          time.Time
 }
 
-// VerifyLogoutToken checks a logout token (OIDC Back-Channel Logout §2.6). Whether its jti was used
-// before is the caller's to know. An error is an *InvalidLogoutTokenError or, when the keys can't be
-// had, ErrUnreachable.
+// VerifyLogoutToken makes the checks of OIDC Back-Channel Logout §2.6, replay excepted. The error is an
+// *InvalidLogoutTokenError, or that of fetching keys (ErrUnreachable, ErrMisconfigured). Anyone may
+// call with anything: what is wrong in shape, algorithm, issuer or audience costs no fetch (BC13).
 func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
-	t, err := p.verifyLogoutToken(ctx, raw)
-	var bad *InvalidTokenError
-	if errors.As(err, &bad) {
-		return nil, &InvalidLogoutTokenError{Rule: bad.Rule, Detail: bad.Detail}
+	t, err := p.readLogoutToken(ctx, raw)
+	var b *breach
+	if errors.As(err, &b) {
+		return nil, &InvalidLogoutTokenError{Rule: b.rule, Detail: b.detail}
 	}
 	return t, err
 }
 
-func (p *Provider) verifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
-	c, payload, err := p.readJWT(raw, "", "JWT", "logout+jwt")
+func (p *Provider) readLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
+	c, err := p.verifySigned(ctx, raw, tokenKind{
+		types:   []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
+		limit:   maxLogoutToken,
+		limiter: p.keys.strangers,
+	})
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.checkLogoutClaims(c, payload)
-	if err != nil {
+	// BC6: a nonce of any value marks an ID token (§2.4).
+	if c.has("nonce") {
+		return nil, broken("nonce", "a logout token has none")
+	}
+	if err := checkEvents(c["events"]); err != nil {
 		return nil, err
 	}
-	if _, err := p.keys.VerifySignature(ctx, raw); err != nil {
-		return nil, signatureError(err)
+	t := &LogoutToken{Issuer: p.config.Issuer}
+	if t.IssuedAt, t.Expiry, err = p.checkTimes(c); err != nil {
+		return nil, err
+	}
+	for name, to := range map[string]*string{"sub": &t.Subject, "sid": &t.SID, "jti": &t.JTI} {
+		if *to, err = checkName(c, name); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case t.JTI == "":
+		return nil, broken("jti", "it is missing") // BC8: without one a replay can't be told
+	case t.Subject == "" && t.SID == "":
+		return nil, broken("sub", "neither sub nor sid is there") // BC4
 	}
 	return t, nil
 }
 
-// checkLogoutClaims holds the claims to §2.4 and §2.6, all before a key is asked for.
-func (p *Provider) checkLogoutClaims(c *idClaims, payload []byte) (*LogoutToken, error) {
-	var more struct {
-		JTI string  `json:"jti"`
-		SID *string `json:"sid"`
+// checkEvents wants an object with the back-channel logout member, an object in turn (§2.4, BC5).
+func checkEvents(raw json.RawMessage) error {
+	var events map[string]json.RawMessage
+	var member map[string]json.RawMessage
+	if raw == nil || json.Unmarshal(raw, &events) != nil ||
+		json.Unmarshal(events[logoutEvent], &member) != nil || member == nil {
+		return broken("events", "there is no back-channel logout event")
 	}
-	if json.Unmarshal(payload, &more) != nil {
-		return nil, invalid("format", "a claim has the wrong type")
-	}
-	if hasMember(payload, "nonce") {
-		return nil, invalid("nonce", "a logout token has none")
-	}
-	if !isLogoutEvent(c.Events) {
-		return nil, invalid("events", "it is not the back-channel logout event")
-	}
-	sub := ""
-	if c.Subject != nil {
-		sub = *c.Subject
-	}
-	if sub == "" && c.SID == "" || c.Subject != nil && sub == "" || more.SID != nil && *more.SID == "" {
-		return nil, invalid("sub", "it names neither a user nor a session")
-	}
-	if more.JTI == "" || len(more.JTI) > maxSub {
-		return nil, invalid("jti", "it is missing or too long")
-	}
-	named := "nobody" // the general rules want a subject; this one may do without
-	forRules := *c
-	forRules.Events = nil
-	if c.Subject == nil {
-		forRules.Subject = &named
-	}
-	if err := p.checkClaims(&forRules); err != nil {
-		return nil, err
-	}
-	return &LogoutToken{
-		Issuer: c.Issuer, Subject: sub, SID: c.SID, JTI: more.JTI, IssuedAt: c.IssuedAt.time(), Expiry: c.Expiry.time(),
-	}, nil
-}
-
-// hasMember also sees a member whose value is null.
-func hasMember(object []byte, name string) bool {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(object, &members) != nil {
-		return true
-	}
-	_, ok := members[name]
-	return ok
-}
-
-// isLogoutEvent wants an object with the event as a member, whose value is an object itself.
-func isLogoutEvent(events *json.RawMessage) bool {
-	var members map[string]json.RawMessage
-	if events == nil || json.Unmarshal(*events, &members) != nil {
-		return false
-	}
-	var value map[string]json.RawMessage
-	return json.Unmarshal(members[backchannelEvent], &value) == nil && value != nil
+	return nil
 }

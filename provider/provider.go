@@ -10,38 +10,22 @@
 package provider
 
 import (
-	"crypto"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"slices"
-	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// How this service proves to the provider who it is.
 const (
-	ClientSecretBasic = "client_secret_basic"
-	ClientSecretPost  = "client_secret_post"
-	ClientSecretJWT   = "client_secret_jwt"
-	PrivateKeyJWT     = "private_key_jwt"
-	TLSClientAuth     = "tls_client_auth"
-	ClientAuthNone    = "none"
-)
-
-const (
-	defaultTimeout = 10 * time.Second
-	// maxTokenRequests bounds the token requests under way, so that a provider that is coming back is
-	// not trampled by all sessions at once.
-	maxTokenRequests = 64
+	// skew is how far the provider's clock may be from ours, in each check that compares the two.
+	skew = time.Minute
+	// maxTokenRequests bounds the token requests under way at one provider (RN14); more wait.
+	maxTokenRequests = 32
+	defaultTimeout   = 10 * time.Second
 )
 
 // Config says which provider this is and how this service is registered there.
@@ -53,7 +37,7 @@ type Config struct {
 	// ClientAuth is client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt,
 	// tls_client_auth or none; "" means client_secret_basic.
 	ClientAuth    string
-	ClientKeyPEM  secret.Value // private key for private_key_jwt and tls_client_auth
+	ClientKeyPEM  secret.Value // private key for private_key_jwt (PEM or one JWK) and tls_client_auth (PEM)
 	ClientCertPEM string       // certificate chain for tls_client_auth
 	// IDTokenAlg is the one algorithm that ID tokens, logout tokens and signed userinfo may bear;
 	// "" means RS256. Metadata is never asked.
@@ -71,104 +55,66 @@ type Config struct {
 
 // Options are what a Provider needs from its surroundings. The zero value of each works.
 type Options struct {
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: none
-	Metrics *Metrics         // nil: not counted; several providers share one
-	Timeout time.Duration    // of one request to the provider, body included; 0 means 10 s
+	Now       func() time.Time      // nil: time.Now
+	Logger    *slog.Logger          // nil: slog.Default
+	Metrics   prometheus.Registerer // nil: not registered; several providers may share one
+	Transport http.RoundTripper     // nil: one of its own, tuned and with the Config's certificates
+	Timeout   time.Duration         // of one request to the provider, body included; 0 means 10 s
 }
 
 // A Provider talks to one OpenID provider. It is safe for concurrent use and starts no goroutine
 // that outlives a request by more than Options.Timeout.
 type Provider struct {
-	config  Config
-	now     func() time.Time
-	log     *slog.Logger
-	metrics *Metrics
-	http    *http.Client
-	timeout time.Duration
-
-	signer   crypto.Signer // for private_key_jwt; nil otherwise
-	metadata metadataCache
+	config   Config
+	now      func() time.Time
+	client   *caller
+	auth     clientAuthentication
+	metadata *document[*Metadata]
 	keys     *keySet
-	requests *semaphore.Weighted // token requests under way
-
-	restMu sync.Mutex // guards rest and failures
-	rest   time.Time  // refreshes fail fast until then
-	fails  int
+	breaker  *breaker
+	slots    *semaphore.Weighted
 }
 
 // New checks c, and reaches for nothing: a provider that is down does not stop the start.
 func New(c Config, o Options) (*Provider, error) {
-	if c.ClientAuth == "" {
-		c.ClientAuth = ClientSecretBasic
-	}
-	if c.IDTokenAlg == "" {
-		c.IDTokenAlg = "RS256"
-	}
-	if c.ResponseMode == "" {
-		c.ResponseMode = "query"
-	}
-	if !slices.Contains(c.Scopes, "openid") {
-		c.Scopes = append([]string{"openid"}, c.Scopes...)
-	}
-	p := &Provider{config: c, now: o.Now, log: o.Logger, metrics: o.Metrics, timeout: o.Timeout, requests: semaphore.NewWeighted(maxTokenRequests)}
-	if p.now == nil {
-		p.now = time.Now
-	}
-	if p.log == nil {
-		p.log = slog.New(slog.DiscardHandler)
-	}
-	if p.metrics == nil {
-		p.metrics = NewMetrics(nil)
-	}
-	if p.timeout == 0 {
-		p.timeout = defaultTimeout
-	}
-	if err := p.loadCredentials(); err != nil {
+	c, err := c.complete()
+	if err != nil {
 		return nil, err
 	}
-	p.keys = &keySet{provider: p}
+	auth, err := newClientAuthentication(c)
+	if err != nil {
+		return nil, err
+	}
+	o = o.complete()
+	if o.Transport == nil {
+		if o.Transport, err = newTransport(c); err != nil {
+			return nil, err
+		}
+	}
+	p := &Provider{
+		config:  c,
+		now:     o.Now,
+		client:  newCaller(c.ID, o),
+		auth:    auth,
+		breaker: &breaker{now: o.Now},
+		slots:   semaphore.NewWeighted(maxTokenRequests),
+	}
+	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
+	p.keys = newKeySet(c, o, p.fetchKeys)
 	return p, nil
 }
 
-// loadCredentials makes the HTTP client and the signer of the configured client authentication.
-func (p *Provider) loadCredentials() error {
-	t := &http.Transport{
-		Proxy:       http.ProxyFromEnvironment,
-		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, TLSHandshakeTimeout: 5 * time.Second,
-		ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 32, IdleConnTimeout: 90 * time.Second,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+func (o Options) complete() Options {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if len(p.config.RootCAsPEM) > 0 {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			pool = x509.NewCertPool()
-		}
-		if !pool.AppendCertsFromPEM(p.config.RootCAsPEM) {
-			return fmt.Errorf("set up provider %q: ca_file holds no PEM certificate", p.config.ID)
-		}
-		t.TLSClientConfig.RootCAs = pool
+	if o.Logger == nil {
+		o.Logger = slog.Default()
 	}
-	switch p.config.ClientAuth {
-	case TLSClientAuth:
-		cert, err := tls.X509KeyPair([]byte(p.config.ClientCertPEM), []byte(p.config.ClientKeyPEM.Reveal()))
-		if err != nil {
-			return fmt.Errorf("set up provider %q: tls_client_auth needs a certificate and its key: %w", p.config.ID, err)
-		}
-		t.TLSClientConfig.Certificates = []tls.Certificate{cert}
-	case PrivateKeyJWT:
-		key, err := parsePrivateKey(p.config.ClientKeyPEM)
-		if err != nil {
-			return fmt.Errorf("set up provider %q: private_key_jwt: %w", p.config.ID, err)
-		}
-		p.signer = key
+	if o.Timeout <= 0 {
+		o.Timeout = defaultTimeout
 	}
-	p.http = &http.Client{
-		Transport: t,
-		// Go would post a body again, to wherever a 307 points (MD3).
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	return nil
+	return o
 }
 
 // ID is the operator's id of the provider.
@@ -185,5 +131,3 @@ func (p *Provider) ClientID() string { return p.config.ClientID }
 
 // Config is the configuration with its defaults filled in. Callers must not change its maps and slices.
 func (p *Provider) Config() Config { return p.config }
-
-var errNoKey = errors.New("the key file holds no PKCS #8, PKCS #1 or SEC 1 private key in PEM")

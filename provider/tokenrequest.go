@@ -2,208 +2,160 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"math/rand/v2"
+	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-const (
-	// defaultExpiresIn is how long an access token counts as valid when the provider does not say
-	// (RFC 6749 §5.1 leaves expires_in out by choice), or says nothing sensible.
-	defaultExpiresIn = 5 * time.Minute
-	maxExpiresIn     = 24 * time.Hour
-	maxRest          = 30 * time.Second
-)
-
-// A TokenResponse is a checked success answer of the token endpoint (RFC 6749 §5.1).
-type TokenResponse struct {
-	AccessToken, RefreshToken, IDToken secret.Value
-	TokenType                          string        // as the provider spelled it
-	Scope                              string        // as granted; as asked when the provider does not say
-	ExpiresIn                          time.Duration // 5 min when missing, 0, negative or no number; at most 24 h
-	Received                           time.Time
-}
-
-// Exchange redeems a code, with the verifier of its authorization request. The code is sent exactly
-// once, whatever happens: a second time it would be an attack (RFC 6749 §4.1.2).
+// Exchange redeems a code at the token endpoint, in exactly one request: a code that was sent is
+// spent, whatever came back (RFC 6749 §4.1.2, CB14). The answer's Scope is never empty.
+//
+// The error is an *UnreachableError, an *OAuthError (ErrInvalidGrant, ErrMisconfigured or neither), an
+// *InvalidResponseError, or that of Metadata.
 func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*TokenResponse, error) {
-	t, err := p.requestTokens(ctx, url.Values{
-		"grant_type": {"authorization_code"}, "code": {code.Reveal()}, "redirect_uri": {p.config.RedirectURI},
+	m, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t, err := p.requestToken(ctx, m, url.Values{
+		"grant_type":    {"authorization_code"},
+		"code":          {code.Reveal()},
 		"code_verifier": {verifier.Reveal()},
+		"redirect_uri":  {p.config.RedirectURI}, // byte for byte that of the authorization request (CB15)
 	})
 	if err == nil && t.Scope == "" {
-		t.Scope = strings.Join(p.config.Scopes, " ")
+		t.Scope = strings.Join(p.scopes(m), " ") // RFC 6749 §5.1: absent means as asked
 	}
 	return t, err
 }
 
-// Refresh renews (RFC 6749 §6), asking for the scope that was granted. While the provider is backing
-// off from failures it fails at once, with ErrUnreachable.
+// Refresh trades a refresh token, in one request, or in none while the provider is being left alone
+// after failures: then the error is an *UnreachableError at once. An empty RefreshToken in the
+// answer means that the old one stays, an empty Scope that the old one holds (RFC 6749 §6). Errors are
+// those of Exchange.
 func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value) (*TokenResponse, error) {
-	if wait := p.resting(); wait > 0 {
-		return nil, &UnreachableError{Provider: p.config.ID, Endpoint: "token", Reason: "it failed a moment ago and is let be", RetryAfter: wait}
-	}
-	t, err := p.requestTokens(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {refreshToken.Reveal()}})
-	p.noteOutcome(err)
-	return t, err
+	return p.requestWhenUp(ctx, url.Values{
+		"grant_type":    {"refresh_token"},
+		"refresh_token": {refreshToken.Reveal()},
+	})
 }
 
-// ClientCredentials asks for a token of this service's own (RFC 6749 §4.4). A refresh token that
-// comes with it is dropped: it must not (§4.4.3).
+// ClientCredentials asks for an access token of this service's own (RFC 6749 §4.4). Any refresh token
+// that comes with it is dropped (§4.4.3). It fails fast as Refresh does; errors are those of Exchange.
 func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*TokenResponse, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(scopes) > 0 {
 		form.Set("scope", strings.Join(scopes, " "))
 	}
-	t, err := p.requestTokens(ctx, form)
-	if err == nil {
-		t.RefreshToken = secret.Value{}
-	}
-	return t, err
-}
-
-// requestTokens is the one place from which the token endpoint is asked.
-func (p *Provider) requestTokens(ctx context.Context, form url.Values) (*TokenResponse, error) {
-	m, err := p.Metadata(ctx)
+	t, err := p.requestWhenUp(ctx, form)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.requests.Acquire(ctx, 1); err != nil {
-		return nil, &UnreachableError{Provider: p.config.ID, Endpoint: "token", Reason: "too many token requests are under way", Err: err}
-	}
-	defer p.requests.Release(1)
-	r, err := p.authenticated(m.TokenEndpoint, form)
-	if err != nil {
-		return nil, err
-	}
-	a, err := p.fetch(ctx, "token", r)
-	if err != nil {
-		return nil, err
-	}
-	return p.readTokens(a, form)
-}
-
-// tokenBody is what a token endpoint may answer, good or bad. A wrong type in one member must not
-// spoil the others.
-type tokenBody struct {
-	AccessToken  string          `json:"access_token"`
-	RefreshToken string          `json:"refresh_token"`
-	IDToken      string          `json:"id_token"`
-	TokenType    string          `json:"token_type"`
-	Scope        string          `json:"scope"`
-	ExpiresIn    json.RawMessage `json:"expires_in"`
-
-	Error       string `json:"error"`
-	Description string `json:"error_description"`
-}
-
-func (p *Provider) readTokens(a *answer, sent url.Values) (*TokenResponse, error) {
-	var b tokenBody
-	parsed := json.Unmarshal(a.body, &b) == nil
-	switch {
-	case a.status == http.StatusTooManyRequests || a.status >= 500 || !parsed:
-		return nil, p.transient("token", a)
-	case b.Error == "temporarily_unavailable" || b.Error == "server_error" || b.Error == "slow_down":
-		return nil, p.transient("token", a)
-	case b.Error != "":
-		return nil, oauthError(b, sent)
-	case a.status == http.StatusUnauthorized:
-		return nil, &OAuthError{Code: "invalid_client"}
-	case !a.ok():
-		return nil, p.transient("token", a)
-	}
-	t := &TokenResponse{
-		AccessToken: secret.New(b.AccessToken), RefreshToken: secret.New(b.RefreshToken), IDToken: secret.New(b.IDToken),
-		TokenType: b.TokenType, Scope: b.Scope, ExpiresIn: expiresIn(b.ExpiresIn), Received: p.now(),
-	}
-	switch {
-	case b.AccessToken == "" || strings.ContainsFunc(b.AccessToken, notInHeader):
-		return nil, &InvalidResponseError{Rule: "access_token", Issued: t}
-	case !strings.EqualFold(b.TokenType, "Bearer"): // RFC 6749 §7.1: case-insensitive, and an unknown type must not be used
-		return nil, &InvalidResponseError{Rule: "token_type", Issued: t}
+	t.RefreshToken, t.IDToken = secret.Value{}, secret.Value{}
+	if t.Scope == "" {
+		t.Scope = form.Get("scope")
 	}
 	return t, nil
 }
 
-// notInHeader finds what would break out of an Authorization header.
-func notInHeader(r rune) bool { return r <= ' ' || r >= 0x7f }
-
-// expiresIn reads seconds as a number, a numeric string or a fraction; everything else is the default.
-func expiresIn(raw json.RawMessage) time.Duration {
-	seconds, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
-	if err != nil || !(seconds > 0) {
-		return defaultExpiresIn
+// requestWhenUp sends nothing while the breaker is open. It is asked after a slot is free: those who
+// waited for one must not all go to a provider that has failed meanwhile.
+func (p *Provider) requestWhenUp(ctx context.Context, form url.Values) (*TokenResponse, error) {
+	if wait, ok := p.breaker.closed(); !ok {
+		return nil, p.resting(wait)
 	}
-	if seconds > maxExpiresIn.Seconds() {
-		return maxExpiresIn
+	m, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return time.Duration(seconds * float64(time.Second))
+	return p.inSlot(ctx, func() (*TokenResponse, error) {
+		wait, ok := p.breaker.enter()
+		if !ok {
+			return nil, p.resting(wait)
+		}
+		return p.sendGrant(ctx, m, form)
+	})
 }
 
-// oauthError makes an error answer fit for logs: bounded, printable, and without anything that was
-// sent along with it (LG2).
-func oauthError(b tokenBody, sent url.Values) error {
-	e := &OAuthError{Code: bounded(b.Error, 64), Description: bounded(b.Description, 200)}
-	for _, values := range sent {
-		for _, v := range values {
-			if len(v) >= 8 && strings.Contains(b.Description, v) {
-				e.Description = ""
-			}
-		}
-	}
-	for _, token := range []string{b.AccessToken, b.RefreshToken, b.IDToken} {
-		if token != "" && strings.Contains(b.Description, token) {
-			e.Description = ""
-		}
-	}
+func (p *Provider) resting(wait time.Duration) error {
+	e := p.client.unreachable(endpointToken, "it has failed and is left alone for a moment", nil)
+	e.RetryAfter = wait
 	return e
 }
 
-// resting is how long refreshes are to fail fast.
-func (p *Provider) resting() time.Duration {
-	p.restMu.Lock()
-	defer p.restMu.Unlock()
-	return p.rest.Sub(p.now())
+func (p *Provider) requestToken(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	return p.inSlot(ctx, func() (*TokenResponse, error) { return p.sendGrant(ctx, m, form) })
 }
 
-// noteOutcome backs off from a provider that fails, with jitter and longer each time, as long as it
-// asks for at least, and forgets that at the first answer.
-func (p *Provider) noteOutcome(err error) {
-	p.restMu.Lock()
-	defer p.restMu.Unlock()
-	down := new(UnreachableError)
-	if !errors.As(err, &down) {
-		p.fails, p.rest = 0, time.Time{}
-		return
+// inSlot runs request as one of at most maxTokenRequests at this provider.
+func (p *Provider) inSlot(ctx context.Context, request func() (*TokenResponse, error)) (*TokenResponse, error) {
+	if err := p.slots.Acquire(ctx, 1); err != nil {
+		return nil, p.client.unreachable(endpointToken, "too many token requests are under way", err)
 	}
-	if p.fails++; p.fails < 3 && down.RetryAfter == 0 {
-		return // one lost answer is no outage
-	}
-	wait := min(time.Duration(float64(250*time.Millisecond)*float64(int(1)<<min(p.fails, 10))*(0.5+rand.Float64())), maxRest)
-	p.rest = p.now().Add(max(wait, down.RetryAfter))
+	defer p.slots.Release(1)
+	return request()
 }
 
-func bounded(s string, limit int) string {
-	s = printable(s)
-	if r := []rune(s); len(r) > limit {
-		return string(r[:limit])
+// sendGrant sends one token request and tells the breaker how the provider did.
+func (p *Provider) sendGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	t, err := p.postGrant(ctx, m, form)
+	var u *UnreachableError
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled): // the caller's doing; a deadline is the provider's
+		p.breaker.abandon()
+	case errors.As(err, &u):
+		p.breaker.fail(u.RetryAfter)
+	default:
+		p.breaker.succeed()
 	}
-	return s
+	return t, err
 }
 
-// printable makes a text of the provider's one line of visible characters.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "?"))
+func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	a, sent, err := p.postForm(ctx, endpointToken, m.TokenEndpoint, form)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseObject(a.body)
+	switch {
+	case a.status == http.StatusOK && err != nil:
+		// A captive portal, or a proxy's own page: nothing is known (TE5).
+		return nil, p.client.unreachable(endpointToken, "the answer is not JSON", nil)
+	case a.status == http.StatusOK && !c.has("error"):
+		return p.readTokenResponse(c)
+	}
+	return nil, p.refusal(endpointToken, a, c, sent)
+}
+
+// postForm sends an authenticated form, as every request of this client to the token and revocation
+// endpoints is (LS2). sent is what must not come back in a message.
+func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.Values) (*answer, []string, error) {
+	header := http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"},
+		"Accept":       {"application/json"},
+	}
+	if err := p.auth(p, form, header); err != nil {
+		return nil, nil, err
+	}
+	r, err := http.NewRequest(http.MethodPost, to, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, nil, fmt.Errorf("provider %q: %s endpoint: %w", p.config.ID, endpoint, ErrMisconfigured)
+	}
+	r.Header = header
+	a, err := p.client.send(ctx, endpoint, r)
+	return a, p.secretsIn(form, header), err
+}
+
+// secretsIn are the values of a request that are secret.
+func (p *Provider) secretsIn(form url.Values, header http.Header) []string {
+	sent := []string{p.config.ClientSecret.Reveal(), strings.TrimPrefix(header.Get("Authorization"), "Basic ")}
+	for _, name := range []string{"code", "code_verifier", "refresh_token", "token", "client_assertion"} {
+		sent = append(sent, form.Get(name))
+	}
+	return sent
 }

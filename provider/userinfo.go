@@ -4,61 +4,74 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"mime"
 	"net/http"
-	"slices"
+	"strings"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// Userinfo fetches the user's claims (OIDC Core §5.3). They must be about subject, or they are
-// another's and the login must fail (§5.3.2). An error is an *InvalidTokenError or ErrUnreachable.
+// Userinfo asks for the claims about subject, the sub of the ID token (OIDC Core §5.3). It returns
+// one JSON object, or nil where the provider has no such endpoint. The error is an *InvalidTokenError
+// when the answer is about someone else or not signed as it should be, an *OAuthError when the access
+// token was refused, an *UnreachableError, or that of Metadata.
 func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subject string) (json.RawMessage, error) {
 	m, err := p.Metadata(ctx)
-	if err != nil {
+	if err != nil || m.UserinfoEndpoint == "" {
 		return nil, err
 	}
 	r, err := http.NewRequest(http.MethodGet, m.UserinfoEndpoint, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: userinfo endpoint of provider %q is no URL", ErrMisconfigured, p.config.ID)
+		return nil, fmt.Errorf("provider %q: userinfo endpoint: %w", p.config.ID, ErrMisconfigured)
 	}
-	r.Header.Set("Authorization", "Bearer "+accessToken.Reveal())
+	r.Header.Set("Authorization", "Bearer "+accessToken.Reveal()) // RFC 6750 §2.1 and nowhere else (MD11)
 	r.Header.Set("Accept", "application/json, application/jwt")
-	a, err := p.fetch(ctx, "userinfo", r)
+	a, err := p.client.send(ctx, endpointUserinfo, r)
 	if err != nil {
 		return nil, err
 	}
-	if !a.ok() {
-		return nil, p.transient("userinfo", a)
+	if a.status != http.StatusOK {
+		return nil, &OAuthError{Code: bearerError(a)}
 	}
-	claims := json.RawMessage(a.body)
-	if a.kind == "application/jwt" {
-		if claims, err = p.signedUserinfo(ctx, string(a.body)); err != nil {
-			return nil, err
-		}
+	c, err := p.readUserinfo(ctx, a)
+	if err != nil {
+		return nil, err
 	}
-	var about struct {
-		Subject string `json:"sub"`
+	// OIDC Core §5.3.2 (MD9): the answer may be about another user (token substitution).
+	if sub, err := c.text("sub"); err != nil || sub == "" || sub != subject {
+		return nil, &InvalidTokenError{Rule: "userinfo_sub", Detail: "userinfo is not about the ID token's subject"}
 	}
-	if !uniqueMembers(claims) || json.Unmarshal(claims, &about) != nil {
-		return nil, p.transient("userinfo", a)
-	}
-	if about.Subject != subject {
-		return nil, invalid("userinfo.sub", "userinfo is about another user than the ID token")
-	}
-	return claims, nil
+	return c.object(), nil
 }
 
-// signedUserinfo checks a userinfo answer that is a JWT: signature, and issuer and audience (§5.3.2).
-func (p *Provider) signedUserinfo(ctx context.Context, raw string) (json.RawMessage, error) {
-	c, payload, err := p.readJWT(raw, "", "JWT", "userinfo+jwt")
+// bearerError is the code for a userinfo request that was refused (RFC 6750 §3.1).
+func bearerError(a *answer) string {
+	switch a.status {
+	case http.StatusUnauthorized:
+		return "invalid_token"
+	case http.StatusForbidden:
+		return "insufficient_scope"
+	}
+	return "invalid_request"
+}
+
+// readUserinfo reads both forms of the answer. A signed one must bear the registered algorithm, iss
+// and aud (OIDC Core §5.3.2, MD10).
+func (p *Provider) readUserinfo(ctx context.Context, a *answer) (claims, error) {
+	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
+	body := strings.TrimSpace(string(a.body))
+	if media == "application/jwt" {
+		c, err := p.verifySigned(ctx, body, tokenKind{
+			types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, limiter: p.keys.own,
+		})
+		if err == nil && c.has("exp") {
+			_, err = p.checkExpiry(c)
+		}
+		return c, tokenError(err)
+	}
+	c, err := parseObject([]byte(body))
 	if err != nil {
-		return nil, err
+		return nil, p.client.unreachable(endpointUserinfo, "the answer is not JSON", nil)
 	}
-	if c.Issuer != p.config.Issuer || !slices.Contains(c.Audience, p.config.ClientID) {
-		return nil, invalid("userinfo.iss", "signed userinfo is not from this provider for this client")
-	}
-	if _, err := (eagerKeys{p.keys}).VerifySignature(ctx, raw); err != nil {
-		return nil, signatureError(err)
-	}
-	return payload, nil
+	return c, nil
 }

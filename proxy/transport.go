@@ -19,10 +19,8 @@ import (
 // memory until the answer is there.
 const maxReplayed = 64 << 10
 
-var (
-	// errFirstByte: the upstream did not begin to answer within the route's timeout.
-	errFirstByte = errors.New("no response within the route's timeout")
-)
+// errFirstByte: the upstream did not begin to answer within the route's timeout.
+var errFirstByte = errors.New("no response within the route's timeout")
 
 // newTransport is tuned for one upstream: connections are kept, none goes through a proxy of the
 // environment (destinations are fixed), encodings are left alone.

@@ -68,13 +68,12 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 
 func (s *Server) buildProviders() error {
 	s.byID = make(map[string]*provider.Provider, len(s.cfg.Providers))
-	metrics := provider.NewMetrics(s.registry)
 	for _, pc := range s.cfg.Providers {
 		c, err := ProviderConfig(s.cfg, pc)
 		if err != nil {
 			return err
 		}
-		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: metrics})
+		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: s.registry})
 		if err != nil {
 			return fmt.Errorf("set up provider %q: %w", pc.ID, err)
 		}
@@ -117,7 +116,7 @@ func (s *Server) buildWorkers() {
 	s.renewer = renewal.New(renewal.Options{
 		Providers: s.byID, Sessions: s.sessions, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
-	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now})
+	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry})
 	s.outbox = revocation.NewWorker(revocation.Options{
 		Sessions: s.sessions, Providers: s.byID, RevokeOnBackchannel: s.cfg.Session.RevokeOnBackchannel,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
@@ -131,7 +130,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 		return fmt.Errorf("load pages.templates: %w", err)
 	}
 	problems := problem.NewWriter(problem.Options{
-		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(),
+		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Logger: s.log,
 	})
 	attempts, err := login.New(login.Options{
 		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),

@@ -14,7 +14,7 @@ type ProviderChoice struct{ ID, Name, URL string }
 
 // LoginFailed says why a login did not work and how to try again.
 type LoginFailed struct {
-	Kind          string // login.Kind; picks the words
+	Kind          string // problem code; picks the words
 	ProviderError string // the provider's error code, "" when it sent none
 	ProviderSays  string // its words
 	RetryURL      string

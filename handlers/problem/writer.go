@@ -1,13 +1,15 @@
 package problem
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -15,20 +17,121 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// Options are what a Writer needs.
+// typePrefix makes the problem type of a code (RFC 9457 §3.1.1): an identifier, not an address.
+const typePrefix = "urn:cloakroom:problem:"
+
+// Options are what a Writer needs. All fields are required.
 type Options struct {
 	Pages    *templates.Set
 	BasePath string // "/bff"
-	Origin   string // the public origin, for the Referer in login_url
+	Origin   string // the public origin, whose pages a Referer may name
+	Logger   *slog.Logger
 }
 
-// A Writer writes problems.
-type Writer struct{ Options }
+// A Writer writes the answers to errors. It is safe for concurrent use.
+type Writer struct {
+	pages    *templates.Set
+	basePath string
+	origin   string
+	logger   *slog.Logger
+}
 
-// NewWriter returns a Writer.
-func NewWriter(o Options) *Writer { return &Writer{o} }
+// NewWriter makes a Writer.
+func NewWriter(o Options) *Writer {
+	return &Writer{pages: o.Pages, basePath: o.BasePath, origin: o.Origin, logger: o.Logger}
+}
 
-// details is the body of RFC 9457 §3.
+// Write answers r with err, as a page when a person reads it, otherwise as problem details, and
+// notes it for the request's log line. Cookies that were set already stay. When an answer has begun,
+// nothing is appended to it.
+func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
+	p := From(err)
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		p = New(clientGone).CausedBy(err)
+	}
+	Annotate(r.Context(), p)
+	if begun(rw) {
+		return
+	}
+	p = w.completed(p, r)
+	headers(rw.Header(), p)
+	if r.Method == http.MethodHead {
+		rw = bodiless{rw}
+	}
+	if IsNavigation(r) {
+		w.writePage(rw, r, p)
+		return
+	}
+	w.writeJSON(rw, r, p)
+}
+
+// EchoErrorHandler is Write as echo.Echo.HTTPErrorHandler.
+func (w *Writer) EchoErrorHandler(err error, c echo.Context) {
+	w.Write(c.Response(), c.Request(), err)
+}
+
+// begun reports whether the status line is out. Only echo's writer can tell, wherever it stands in
+// the chain of wrappers.
+func begun(rw http.ResponseWriter) bool {
+	for {
+		if r, ok := rw.(*echo.Response); ok {
+			return r.Committed
+		}
+		wrapper, ok := rw.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		rw = wrapper.Unwrap()
+	}
+}
+
+// completed is p with where to log in. p itself may be shared and stays as it is.
+func (w *Writer) completed(p *Problem, r *http.Request) *Problem {
+	if p.Status != http.StatusUnauthorized || p.LoginURL != "" {
+		return p
+	}
+	c := *p
+	c.LoginURL = w.loginURL(r)
+	return &c
+}
+
+// loginURL leads back to the page that the same-origin Referer names, if it names one that a login
+// may return to.
+func (w *Writer) loginURL(r *http.Request) string {
+	page, ours := strings.CutPrefix(r.Referer(), w.origin)
+	if !ours || !strings.HasPrefix(page, "/") {
+		return w.basePath + "/login"
+	}
+	page, _, _ = strings.Cut(page, "#")
+	returnURL, ok := login.ValidReturnURL(page, w.basePath)
+	if !ok {
+		return w.basePath + "/login"
+	}
+	return w.loginFor(returnURL)
+}
+
+func (w *Writer) loginFor(returnURL string) string {
+	return w.basePath + "/login?returnUrl=" + url.QueryEscape(returnURL)
+}
+
+// headers sets what every answer to an error bears, and takes away what described the answer that
+// will not come.
+func headers(h http.Header, p *Problem) {
+	for _, name := range []string{
+		"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range", "Accept-Ranges",
+		"Etag", "Last-Modified", "Expires", "Trailer", "Refresh", "Location",
+	} {
+		h.Del(name)
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	vary(h, varyOn...)
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
+	}
+}
+
+// details is the JSON form (RFC 9457 §3); code, request_id and login_url are extensions (§3.2).
 type details struct {
 	Type      string `json:"type"`
 	Title     string `json:"title"`
@@ -39,131 +142,24 @@ type details struct {
 	LoginURL  string `json:"login_url,omitempty"`
 }
 
-// EchoErrorHandler is Echo's HTTPErrorHandler.
-func (w *Writer) EchoErrorHandler(err error, c echo.Context) {
-	if c.Response().Committed {
-		Annotate(c.Request().Context(), err)
-		return
+func (w *Writer) writeJSON(rw http.ResponseWriter, r *http.Request, p *Problem) {
+	rw.Header().Set("Content-Type", "application/problem+json")
+	body, err := json.Marshal(details{
+		Type: typePrefix + string(p.Code), Title: p.Title, Status: p.Status, Detail: p.Detail, Code: p.Code,
+		RequestID: RequestID(r.Context()), LoginURL: p.LoginURL,
+	})
+	if err != nil { // only strings and a number: it can't be
+		w.logger.ErrorContext(r.Context(), "write problem details", "error", err)
 	}
-	w.Write(c.Response(), c.Request(), err)
-}
-
-// Write answers err. It must come before anything else was written.
-func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
-	p := From(err)
-	Annotate(r.Context(), err)
-	h := rw.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Add("Vary", "Sec-Fetch-Mode, Sec-Fetch-Dest, X-Requested-With, Accept")
-	for _, name := range []string{"Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
-		h.Del(name) // of the answer that was about to be written
-	}
-	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
-	}
-	if IsNavigation(r) {
-		w.page(rw, r, p)
-		return
-	}
-	body := details{
-		Type: "urn:cloakroom:problem:" + string(p.Code), Title: p.Title, Status: p.Status, Detail: p.Detail,
-		Code: p.Code, RequestID: RequestID(r.Context()),
-	}
-	if p.Status == http.StatusUnauthorized {
-		body.LoginURL = w.loginURL(r)
-	}
-	h.Set("Content-Type", "application/problem+json; charset=utf-8")
+	rw.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
 	rw.WriteHeader(p.Status)
-	if r.Method != http.MethodHead {
-		_ = json.NewEncoder(rw).Encode(body) // the caller is gone; there is nobody to tell
-	}
+	_, _ = rw.Write(append(body, '\n')) // whoever hung up does not read it
 }
 
-// page answers a person. A failed login says what happened to it; anything else is the general page.
-func (w *Writer) page(rw http.ResponseWriter, r *http.Request, p *Problem) {
-	lang := w.Pages.Language(r.Header.Get("Accept-Language"))
-	var page templates.Page = templates.ErrorPage{
-		Code: string(p.Code), Status: p.Status, RequestID: RequestID(r.Context()), LoginURL: w.loginLink(r, p),
-	}
-	if f := p.Failure; f != nil {
-		page = templates.LoginFailed{
-			Kind: string(f.Kind), ProviderError: f.Code, ProviderSays: f.Description,
-			RetryURL: w.retryURL(f), RequestID: RequestID(r.Context()),
-		}
-	}
-	if err := w.Pages.Write(rw, p.Status, lang, page); err != nil {
-		Annotate(r.Context(), err)
-	}
-}
+// bodiless is the answer to a HEAD: everything but the body (RFC 9110 §9.3.2).
+type bodiless struct{ http.ResponseWriter }
 
-// loginLink is where the general page offers to log in: only where that would help.
-func (w *Writer) loginLink(r *http.Request, p *Problem) string {
-	if p.Status != http.StatusUnauthorized {
-		return ""
-	}
-	if back, ok := login.ValidReturnURL(r.URL.RequestURI(), w.BasePath); ok && r.Method == http.MethodGet {
-		return w.loginTo(back)
-	}
-	return w.loginTo("")
-}
+func (bodiless) Write(b []byte) (int, error) { return len(b), nil }
 
-// retryURL starts the same login again.
-func (w *Writer) retryURL(f *login.Failure) string {
-	q := url.Values{}
-	if f.Provider != "" {
-		q.Set("provider", f.Provider)
-	}
-	if f.ReturnURL != "" && f.ReturnURL != "/" {
-		q.Set("returnUrl", f.ReturnURL)
-	}
-	if len(q) == 0 {
-		return w.BasePath + "/login"
-	}
-	return w.BasePath + "/login?" + q.Encode()
-}
-
-// loginURL is where to log in and come back to the page that the same-origin Referer names. A
-// Referer of another origin, or of our own endpoints, is not followed (LS13).
-func (w *Writer) loginURL(r *http.Request) string {
-	ref, err := url.Parse(r.Header.Get("Referer"))
-	if err != nil || !strings.EqualFold(ref.Scheme+"://"+ref.Host, w.Origin) || ref.User != nil {
-		return w.loginTo("")
-	}
-	back, ok := login.ValidReturnURL(ref.RequestURI(), w.BasePath)
-	if !ok {
-		return w.loginTo("")
-	}
-	return w.loginTo(back)
-}
-
-func (w *Writer) loginTo(back string) string {
-	if back == "" {
-		return w.BasePath + "/login"
-	}
-	return w.BasePath + "/login?returnUrl=" + url.QueryEscape(back)
-}
-
-// IsNavigation reports whether a browser is loading a page: told by Fetch Metadata, else by the
-// absence of X-Requested-With, else by Accept.
-func IsNavigation(r *http.Request) bool {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate" && r.Header.Get("Sec-Fetch-Dest") != "empty"
-	}
-	if r.Header.Get("X-Requested-With") != "" || r.Header.Get("X-CSRF") != "" {
-		return false
-	}
-	for accepted := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
-		kind, _, _ := strings.Cut(accepted, ";")
-		if kind = strings.ToLower(strings.TrimSpace(kind)); kind == "text/html" || kind == "application/xhtml+xml" {
-			return true
-		}
-	}
-	return false
-}
-
-// RetryIn is the problem that says when to come back.
-func (p *Problem) RetryIn(d time.Duration) *Problem {
-	p.RetryAfter = d
-	return p
-}
+// Unwrap lets http.ResponseController through.
+func (b bodiless) Unwrap() http.ResponseWriter { return b.ResponseWriter }

@@ -1,169 +1,131 @@
 package login
 
 import (
-	"cmp"
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
-	"net/http"
-	"slices"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/gorilla/securecookie"
+	"golang.org/x/oauth2"
 
+	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
 
 const (
-	maxAttempts    = 5    // of one browser at a time; the oldest gives way
-	maxCookieBytes = 3500 // of one attempt's cookie value; browsers take 4096 with the name
+	// attemptLife is how long a person may take at the provider (RFC 9700 §4.7.1).
+	attemptLife = 10 * time.Minute
+	// clockSkew is how far another replica's clock may be ahead of ours.
+	clockSkew = time.Minute
+	// maxCookie bounds name and value of one cookie; browsers drop larger ones (RFC 6265bis §5.6).
+	maxCookie = 4096
 )
 
-// An attempt is what the callback must know of how the login began. It is only ever seen sealed.
+// An attempt is what the callback must know of the authorization request that it answers.
 type attempt struct {
-	State, Nonce, Verifier string
-	Provider               string
-	ReturnURL              string
-	Started                int64  // Unix seconds; the age that counts is judged by it, not by Max-Age
-	MaxAge, Prompt         string `json:",omitempty"`
-	Previous               string `json:",omitempty"` // name of the session this browser had: its SameSite=Strict cookie may not come with the callback
-	Silent                 bool   `json:",omitempty"`
+	State    string `json:"s"`
+	Nonce    string `json:"n"` // ≤ 64 characters (FAPI 2.0 §5.3.3.2)
+	Verifier string `json:"v"` // PKCE (RFC 7636 §4.1)
+	Provider string `json:"p"` // the one it was sent to: answers of others are refused (RFC 9700 §4.4.2)
+	Return   string `json:"u"` // already judged; sealed, so that it still is at the end
+	Started  int64  `json:"t"` // Unix milliseconds, by our clock
+
+	MaxAge      *int64   `json:"m,omitempty"` // seconds, as sent; nil: not asked
+	PromptLogin bool     `json:"l,omitempty"`
+	ACR         []string `json:"a,omitempty"` // essential; one of them must come back
+	Silent      bool     `json:"q,omitempty"`
+
+	// Previous is the session that the browser had at the start. A SameSite=Strict cookie does not
+	// come with the callback, and that session must end all the same.
+	Previous session.Name `json:"o,omitempty"`
 }
 
-// attemptCookies seals attempts into cookies: gorilla/securecookie, AES-CTR and HMAC, keys derived
-// for this purpose alone.
-type attemptCookies struct {
-	prefix string
-	secure bool
-	codecs []securecookie.Codec
-	now    func() time.Time
-}
-
-func newAttemptCookies(sessionCookie string, secure bool, keys [][]byte, now func() time.Time) *attemptCookies {
-	pairs := make([][]byte, 0, 2*len(keys))
-	for _, k := range keys {
-		pairs = append(pairs, session.DeriveKey(k, "attempt hash"), session.DeriveKey(k, "attempt block"))
+// newAttempt draws what has to be unguessable: at least 128 bits each from the CSPRNG (RFC 9700
+// §4.7.1; crypto/rand.Text and oauth2.GenerateVerifier say so of themselves).
+func newAttempt(provider, returnURL string, now time.Time) *attempt {
+	return &attempt{
+		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
+		Provider: provider, Return: returnURL, Started: now.UnixMilli(),
 	}
-	codecs := securecookie.CodecsFromPairs(pairs...)
-	for _, c := range codecs {
-		// The age is judged by Started, on our clock.
-		c.(*securecookie.SecureCookie).MaxAge(0).MaxLength(maxCookieBytes).SetSerializer(securecookie.JSONEncoder{})
+}
+
+func (a *attempt) started() time.Time { return time.UnixMilli(a.Started) }
+
+// expired judges by the time sealed inside: Max-Age only asks the browser.
+func (a *attempt) expired(now time.Time) bool {
+	age := now.Sub(a.started())
+	return age > attemptLife || age < -clockSkew
+}
+
+func (a *attempt) verifier() secret.Value { return secret.New(a.Verifier) }
+
+func (a *attempt) maxAge() *time.Duration {
+	if a.MaxAge == nil {
+		return nil
 	}
-	return &attemptCookies{session.AttemptCookiePrefix(sessionCookie), secure, codecs, now}
+	d := time.Duration(*a.MaxAge) * time.Second
+	return &d
 }
 
-// name is the cookie of a state. It tells nothing of the state but which cookie is its own.
-func (c *attemptCookies) name(state string) string {
-	return c.prefix + session.IndexKey("attempt", state)[:16]
+// errUnreadable is every reason why a cookie value is not an attempt of ours; which one is nobody's
+// business.
+var errUnreadable = errors.New("not an attempt of this service")
+
+// A codec seals attempts with gorilla/securecookie: AES-256 in counter mode, then HMAC-SHA256 over
+// the cookie's name and what was encrypted, so that no value opens under another name.
+type codec []securecookie.Codec
+
+func newCodec(keys [][]byte) (codec, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("there is no key")
+	}
+	c := make(codec, 0, len(keys))
+	for i, key := range keys {
+		if len(key) != 32 {
+			return nil, fmt.Errorf("key %d has %d bytes, want 32", i, len(key))
+		}
+		sc := securecookie.New(session.DeriveKey(key, "attempt hash"), session.DeriveKey(key, "attempt block"))
+		// Age is judged by our own clock, from inside; size by seal, name included.
+		sc.MaxAge(0).MaxLength(0).SetSerializer(securecookie.NopEncoder{})
+		c = append(c, sc)
+	}
+	return c, nil
 }
 
-// set adds the attempt's cookie, and drops the oldest of too many.
-func (c *attemptCookies) set(w http.ResponseWriter, r *http.Request, a attempt, crossSitePost bool) error {
-	name := c.name(a.State)
-	value, err := securecookie.EncodeMulti(name, a, c.codecs...)
+func (c codec) seal(name string, a *attempt) (string, error) {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false) // six bytes for each "&" of a return URL are too many
+	if err := enc.Encode(a); err != nil {
+		return "", fmt.Errorf("encode attempt: %w", err)
+	}
+	value, err := securecookie.EncodeMulti(name, plain.Bytes(), c...)
 	if err != nil {
-		return errors.New("the return URL and the parameters do not fit into a cookie")
+		return "", fmt.Errorf("seal attempt: %w", err)
 	}
-	open := c.open(r)
-	for len(open) >= maxAttempts {
-		c.write(w, open[0].cookie, "", -1, false)
-		open = open[1:]
+	if len(name)+len(value) > maxCookie {
+		return "", fmt.Errorf("attempt cookie has %d bytes, more than browsers keep", len(name)+len(value))
 	}
-	c.write(w, name, value, int(maxAge.Seconds()), crossSitePost)
-	return nil
+	return value, nil
 }
 
-// write sets a cookie. It is Lax at the strictest, because the callback comes from another site;
-// form_post comes as a POST from there, for which only None will do (Form Post Response Mode).
-func (c *attemptCookies) write(w http.ResponseWriter, name, value string, age int, crossSitePost bool) {
-	sameSite := http.SameSiteLaxMode
-	if crossSitePost {
-		sameSite = http.SameSiteNoneMode
+// open takes the very bytes that seal gave and no others: securecookie's base64 is lenient about
+// line breaks and unused bits, and a value that can be altered unnoticed is no sealed value.
+func (c codec) open(name, value string) (*attempt, error) {
+	if raw, err := base64.URLEncoding.Strict().DecodeString(value); err != nil || base64.URLEncoding.EncodeToString(raw) != value {
+		return nil, errUnreadable
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: age, HttpOnly: true, Secure: c.secure, SameSite: sameSite,
-	})
-}
-
-// take returns the attempt that a state names, and takes its cookie back: a state is spent at first
-// use, whatever comes of it. It reports whether the request had any cookie at all.
-func (c *attemptCookies) take(w http.ResponseWriter, r *http.Request, state string) (a attempt, err error) {
-	name := c.name(state)
-	var values []string
-	for pair := range cookiePairs(r) {
-		if pair[0] == name {
-			values = append(values, pair[1])
-		}
+	var plain []byte
+	if err := securecookie.DecodeMulti(name, value, &plain, c...); err != nil {
+		return nil, errUnreadable
 	}
-	if len(values) == 0 {
-		return attempt{}, errNoCookie
+	a := new(attempt)
+	if err := json.Unmarshal(plain, a); err != nil {
+		return nil, errUnreadable
 	}
-	c.write(w, name, "", -1, false)
-	for _, v := range values {
-		if a, ok := c.read(name, v); ok && a.State == state {
-			if c.now().Sub(time.Unix(a.Started, 0)) > maxAge {
-				return a, errExpired
-			}
-			return a, nil
-		}
-	}
-	return attempt{}, errNoCookie
-}
-
-var (
-	errNoCookie = errors.New("no cookie of this attempt came with the callback")
-	errExpired  = errors.New("the attempt is older than ten minutes")
-)
-
-func (c *attemptCookies) read(name, value string) (attempt, bool) {
-	// securecookie ignores the unused bits of base64, so that several texts would be one cookie.
-	if _, err := base64.URLEncoding.Strict().DecodeString(value); err != nil {
-		return attempt{}, false
-	}
-	var a attempt
-	if err := securecookie.DecodeMulti(name, value, &a, c.codecs...); err != nil {
-		return attempt{}, false
-	}
-	return a, true
-}
-
-// openAttempt is an attempt cookie that a request brought.
-type openAttempt struct {
-	cookie  string
-	started int64
-}
-
-// open lists a request's attempt cookies, oldest first; one that does not open is the oldest.
-func (c *attemptCookies) open(r *http.Request) []openAttempt {
-	var all []openAttempt
-	for pair := range cookiePairs(r) {
-		if strings.HasPrefix(pair[0], c.prefix) {
-			a, _ := c.read(pair[0], pair[1])
-			all = append(all, openAttempt{pair[0], a.Started})
-		}
-	}
-	slices.SortFunc(all, func(a, b openAttempt) int { return cmp.Compare(a.started, b.started) })
-	return all
-}
-
-// cookiePairs walks the request's cookies as they stand in its lines.
-func cookiePairs(r *http.Request) func(yield func([2]string) bool) {
-	return func(yield func([2]string) bool) {
-		for _, line := range r.Header["Cookie"] {
-			for pair := range strings.SplitSeq(line, ";") {
-				name, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-				if ok && !yield([2]string{name, value}) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// randomText is 256 random bits in 43 characters.
-func randomText() string {
-	b := make([]byte, 32)
-	rand.Read(b) // never fails (crypto/rand, Go 1.24)
-	return base64.RawURLEncoding.EncodeToString(b)
+	return a, nil
 }

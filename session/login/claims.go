@@ -2,60 +2,64 @@ package login
 
 import (
 	"encoding/json"
-	"errors"
-	"maps"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// promised are the claims by which one sees whether a provider put a scope's claims into the ID token.
+// promised are the claims of which at least one is expected for a scope (OIDC Core §5.4). Where the
+// ID token has none of them, userinfo is asked.
 var promised = map[string][]string{
-	"profile": {"name", "preferred_username", "given_name", "nickname"},
+	"profile": {"name", "preferred_username", "given_name", "family_name", "nickname"},
 	"email":   {"email"},
-	"phone":   {"phone_number"},
 	"address": {"address"},
+	"phone":   {"phone_number"},
 }
 
-// lacksPromised reports whether one of the scopes promises claims of which not one is there.
-func lacksPromised(claims json.RawMessage, scopes []string) bool {
-	var have map[string]json.RawMessage
-	if json.Unmarshal(claims, &have) != nil {
-		return false
-	}
-	return slices.ContainsFunc(scopes, func(s string) bool {
-		names, ok := promised[s]
-		return ok && !slices.ContainsFunc(names, func(n string) bool { return have[n] != nil })
-	})
-}
-
-// protocolClaims are what the ID token alone may say: userinfo is not signed for this login, and
-// must not change who logged in, when or how (MD12).
+// protocolClaims say something about the token or the act of logging in. Only a signed ID token may.
 var protocolClaims = []string{
-	"iss", "sub", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "sid", "acr", "amr", "auth_time",
-	"at_hash", "c_hash", "s_hash", "session_state", "events", "_claim_names", "_claim_sources",
+	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp",
+	"at_hash", "c_hash", "s_hash", "sid", "session_state", "events", "cnf",
 }
 
-// mergeClaims appends to the ID token's claims those of userinfo that it does not have, and that are
-// not the protocol's or ours.
-func mergeClaims(idToken, userinfo json.RawMessage) (json.RawMessage, error) {
-	var have, more map[string]json.RawMessage
-	if err := errors.Join(json.Unmarshal(idToken, &have), json.Unmarshal(userinfo, &more)); err != nil {
-		return nil, errors.New("userinfo is no JSON object")
+// A claimSet is a JSON object of claims, the values untouched.
+type claimSet map[string]json.RawMessage
+
+func readClaims(object json.RawMessage) (claimSet, error) {
+	set := claimSet{}
+	if err := json.Unmarshal(object, &set); err != nil {
+		return nil, fmt.Errorf("read claims: %w", err)
 	}
-	out := strings.TrimSuffix(strings.TrimSpace(string(idToken)), "}")
-	for _, name := range slices.Sorted(maps.Keys(more)) {
-		if have[name] != nil || slices.Contains(protocolClaims, name) || strings.HasPrefix(name, "bff:") {
-			continue
+	for name := range set {
+		if oursToSay(name) {
+			delete(set, name)
 		}
-		key, err := json.Marshal(name)
-		if err != nil {
-			return nil, err
-		}
-		if len(have) > 0 {
-			out += ","
-		}
-		out += string(key) + ":" + string(more[name])
-		have[name] = more[name]
 	}
-	return json.RawMessage(out + "}"), nil
+	return set, nil
+}
+
+// oursToSay: names that the app believes because this service says them.
+func oursToSay(name string) bool {
+	return len(name) >= 4 && strings.EqualFold(name[:4], "bff:")
+}
+
+// lacks reports whether something that the granted scopes promise is missing.
+func (c claimSet) lacks(scopes []string) bool {
+	for _, scope := range scopes {
+		names, known := promised[scope]
+		if known && !slices.ContainsFunc(names, func(name string) bool { _, ok := c[name]; return ok }) {
+			return true
+		}
+	}
+	return false
+}
+
+// complete adds what userinfo says on top. It never changes what the ID token says, nor adds a claim
+// that only an ID token may make.
+func (c claimSet) complete(userinfo claimSet) {
+	for name, value := range userinfo {
+		if _, taken := c[name]; !taken && !slices.Contains(protocolClaims, name) {
+			c[name] = value
+		}
+	}
 }

@@ -3,51 +3,67 @@ package login
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// A Kind says in one word why a login failed; pages and metrics know these words.
+// What Begin refuses beside a *ParameterError and a *Failure.
+var (
+	// ErrUnknownProvider: no provider of that id is configured; there is no default to fall back on.
+	ErrUnknownProvider = errors.New("no such provider")
+	// ErrInvalidReturnURL: see ValidReturnURL.
+	ErrInvalidReturnURL = errors.New("return URL is not a path of this app")
+)
+
+// A Kind says why a login failed: it decides the page, the metric and whether to try again. Kinds
+// are stable words.
 type Kind string
 
 // The kinds.
 const (
-	CookieMissing         Kind = "cookie_missing"         // the browser did not send the attempt's cookie back
-	AttemptExpired        Kind = "attempt_expired"        // it took more than ten minutes
-	AttemptSpent          Kind = "attempt_spent"          // this answer was used before
-	AccessDenied          Kind = "access_denied"          // the person, or the provider for them, said no
-	ProviderRefused       Kind = "provider_refused"       // any other error of the provider's
-	InvalidResponse       Kind = "invalid_response"       // the answer breaks the rules
-	IDTokenInvalid        Kind = "id_token_invalid"       // the ID token or userinfo breaks the rules
-	ProviderUnreachable   Kind = "provider_unreachable"   // no usable answer from the provider
+	CookiesBlocked        Kind = "cookies_blocked"        // the browser sent no cookie at all
+	CookieMissing         Kind = "attempt_not_found"      // the browser has cookies, but not this attempt's: another browser's link, or long ago
+	AttemptExpired        Kind = "attempt_expired"        // the person took longer than ten minutes
+	AttemptSpent          Kind = "attempt_spent"          // the same response came before: back button, reload, double click
+	InvalidResponse       Kind = "invalid_response"       // the authorization or token response breaks the protocol, or is not this attempt's
+	AccessDenied          Kind = "access_denied"          // the person, or the provider for them, said no (RFC 6749 §4.1.2.1)
+	ProviderRefused       Kind = "provider_refused"       // any other refusal that is about this login
+	IDTokenInvalid        Kind = "id_token_invalid"       // the ID token, or userinfo, broke a rule
+	ProviderUnreachable   Kind = "provider_unreachable"   // no usable answer
 	ProviderMisconfigured Kind = "provider_misconfigured" // the provider refuses this client
-	StoreUnavailable      Kind = "store_unavailable"      // the session could not be written
-	InvalidRequest        Kind = "invalid_request"        // what the app asked for can't be asked
+	StoreUnavailable      Kind = "store_unavailable"      // the login was fine, but there is nowhere to keep it
+	Internal              Kind = "internal_error"         // ours
 )
 
-// Stale reports whether the attempt is simply not there any more, as after the back button.
-func (k Kind) Stale() bool { return k == CookieMissing || k == AttemptExpired || k == AttemptSpent }
-
-// A Failure is a login that did not work, with what a page must say of it.
-type Failure struct {
-	Kind        Kind
-	Provider    string // configured id
-	Code        string // the provider's error code, bounded and printable
-	Description string // its words, bounded and printable; still to be escaped
-	ReturnURL   string // where the person wanted to go; "" when that is not known
-	Silent      bool
-	Err         error // for the log
+// Stale reports whether the attempt is simply not there any more, so that a browser that has a
+// session meanwhile need not be told of it.
+func (k Kind) Stale() bool {
+	switch k {
+	case CookiesBlocked, CookieMissing, AttemptExpired, AttemptSpent:
+		return true
+	}
+	return false
 }
 
-// Error implements error.
+// A Failure is a login that did not come to a session. No session was started or ended by it, and
+// whatever tokens had been issued are on their way to be revoked.
+type Failure struct {
+	Kind     Kind
+	Provider string // configured id
+	// Code is the provider's error code, or the rule that a response or ID token broke; Description
+	// is the provider's own text. Both are bounded and printable, and still have to be escaped.
+	Code, Description string
+	ReturnURL         string // where "try again" shall lead in the end; "/" when the attempt is not known
+	Silent            bool   // nobody is looking: the attempt was made in a hidden frame
+	Err               error  // for the log; never shown
+}
+
+// Error implements error. It is for the log: the provider's description is not in it.
 func (f *Failure) Error() string {
-	s := fmt.Sprintf("login at provider %q: %s", f.Provider, f.Kind)
+	s := fmt.Sprintf("login at provider %q failed: %s", f.Provider, f.Kind)
 	if f.Code != "" {
-		s += fmt.Sprintf(" (%q: %q)", f.Code, f.Description)
+		s += fmt.Sprintf(" (%q)", f.Code)
 	}
 	if f.Err != nil {
 		s += ": " + f.Err.Error()
@@ -58,57 +74,47 @@ func (f *Failure) Error() string {
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
-func (l *Login) failure(k Kind, provider string, err error) *Failure {
-	l.total.WithLabelValues(provider, string(k)).Inc()
-	return &Failure{Kind: k, Provider: provider, Err: err}
-}
-
-func (f *Failure) returning(to string) *Failure {
-	f.ReturnURL = to
-	return f
-}
-
-// StaleFailure is the failure that a page of ours took along in its URL; a kind that is none of the
-// stale ones counts as a missing cookie.
-func StaleFailure(provider, kind string) *Failure {
+// StaleFailure is the Failure of a callback that was already found stale, for the page that the
+// browser is led to in order to show its session cookie. kind comes from that page's URL: anything
+// but a stale kind becomes CookieMissing.
+func StaleFailure(providerID, kind string) *Failure {
 	k := Kind(kind)
 	if !k.Stale() {
 		k = CookieMissing
 	}
-	return &Failure{Kind: k, Provider: provider}
+	return &Failure{Kind: k, Provider: providerID, ReturnURL: "/"}
 }
 
-// kindOf sorts what a provider, a session manager and a verification say.
-func kindOf(err error) Kind {
-	var badToken *provider.InvalidTokenError
+// broken is a response or token that broke a rule.
+func broken(kind Kind, rule string) *Failure {
+	return &Failure{Kind: kind, Code: rule}
+}
+
+// because sorts the error of a request to the provider or the store.
+func because(err error) *Failure {
+	f := &Failure{Kind: Internal, Err: err}
+	var invalidResponse *provider.InvalidResponseError
+	var invalidToken *provider.InvalidTokenError
+	var oauth *provider.OAuthError
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
-		return StoreUnavailable
-	case errors.As(err, &badToken):
-		return IDTokenInvalid
-	case errors.Is(err, provider.ErrMisconfigured):
-		return ProviderMisconfigured
+		f.Kind = StoreUnavailable
 	case errors.Is(err, provider.ErrUnreachable):
-		return ProviderUnreachable
+		f.Kind = ProviderUnreachable
+	case errors.Is(err, provider.ErrMisconfigured):
+		f.Kind = ProviderMisconfigured
+	case errors.As(err, &invalidResponse):
+		f.Kind, f.Code = InvalidResponse, invalidResponse.Rule
+	case errors.As(err, &invalidToken):
+		f.Kind, f.Code = IDTokenInvalid, invalidToken.Rule
+	case errors.Is(err, provider.ErrInvalidGrant):
+		f.Kind = ProviderRefused
 	}
-	return InvalidResponse
-}
-
-// printable makes a text that a provider sent fit to be shown and logged: at most limit characters,
-// one line, nothing invisible, nothing that turns the writing direction (CB10, LG3).
-func printable(s string, limit int) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range s {
-		if n == limit {
-			b.WriteRune('…')
-			break
+	if errors.As(err, &oauth) {
+		if f.Kind == Internal {
+			f.Kind = ProviderRefused
 		}
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			r = ' '
-		}
-		b.WriteRune(r)
-		n++
+		f.Code, f.Description = visible(oauth.Code), visible(oauth.Description)
 	}
-	return strings.TrimSpace(b.String())
+	return f
 }

@@ -2,14 +2,11 @@ package login
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/sha256"
 	"errors"
-	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
@@ -17,244 +14,191 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// maxCode bounds an authorization code; real ones stay under 2 KiB.
-const maxCode = 8 << 10
+// finishTime bounds everything between an authorization response and the session. The single
+// requests to the provider have shorter limits of their own.
+const finishTime = 30 * time.Second
 
-// An Outcome is a login that worked.
+// An Outcome is a login that came to a session. The session's cookie is set already.
 type Outcome struct {
-	ReturnURL string
+	ReturnURL string // where the browser goes now
 	Session   *session.Session
-	Silent    bool
+	Silent    bool // the attempt was made in a hidden frame
 }
 
-// Finish ends the attempt that the response's state names: it checks the authorization response,
-// redeems the code, checks what came, and starts the session, whose cookie it sets on w. An error is
-// a *Failure; tokens that were issued before it are in the outbox then.
+// Finish takes an authorization response that came to the redirect URI of providerID, and starts the
+// session. params are the response's parameters, from the query or from a form, never from both.
+// Any error but ErrUnknownProvider is a *Failure.
+//
+// From the moment the code is sent, it does not stop when the browser goes away: tokens that nobody
+// waits for would live on unrevoked.
 func (l *Login) Finish(w http.ResponseWriter, r *http.Request, providerID string, params url.Values) (*Outcome, error) {
-	a, err := l.attempt(w, r, providerID, params)
-	if err != nil {
-		l.Logger.WarnContext(r.Context(), "login failed", "provider", providerID, "error", err)
-		return nil, err
+	p, ok := l.providers[providerID]
+	if !ok {
+		return nil, ErrUnknownProvider
 	}
-	outcome, err := l.finish(w, r, a, params)
-	if err != nil {
-		f := asFailure(l, err, a)
-		l.Logger.WarnContext(r.Context(), "login failed", "provider", providerID, "error", f)
-		return nil, f
+	a, failure := l.use(w, r, stateOf(params))
+	if failure != nil {
+		return nil, l.failed(r.Context(), p, a, failure)
 	}
-	l.total.WithLabelValues(providerID, "ok").Inc()
-	return outcome, nil
+	s, failure := l.redeem(w, r, p, a, params)
+	if failure != nil {
+		return nil, l.failed(r.Context(), p, a, failure)
+	}
+	l.logins.WithLabelValues(p.ID(), "success").Inc()
+	l.logger.InfoContext(r.Context(), "login succeeded", "provider", p.ID(), "session", s.Record.ID, "silent", a.Silent)
+	return &Outcome{ReturnURL: a.Return, Session: s, Silent: a.Silent}, nil
 }
 
-// asFailure completes an error with what the attempt knows.
-func asFailure(l *Login, err error, a attempt) *Failure {
-	var f *Failure
-	if !errors.As(err, &f) {
-		f = l.failure(kindOf(err), a.Provider, err)
+// use finds the attempt of a state and uses it up: whatever the response turns out to be, the next
+// one with this state is refused. The attempt is returned with some failures too, for what the page
+// needs to know of it.
+func (l *Login) use(w http.ResponseWriter, r *http.Request, state string) (*attempt, *Failure) {
+	if state == "" {
+		return nil, broken(InvalidResponse, "state")
 	}
-	f.ReturnURL, f.Silent = a.ReturnURL, a.Silent
-	return f
-}
-
-// attempt finds the attempt that a response belongs to, checking the response's form on the way.
-// Every refusal here comes before anything was sent to any provider.
-func (l *Login) attempt(w http.ResponseWriter, r *http.Request, providerID string, params url.Values) (attempt, error) {
-	if err := checkForm(params); err != nil {
-		return attempt{}, l.failure(InvalidResponse, providerID, err)
+	a, present := l.cookies.find(r, state)
+	if present {
+		l.cookies.clear(w, l.cookies.name(state))
 	}
-	state := params.Get("state")
-	a, err := l.cookies.take(w, r, state)
 	switch {
-	case errors.Is(err, errExpired):
-		return a, l.failure(AttemptExpired, providerID, err).returning(a.ReturnURL)
-	case err != nil && l.spent.Contains(state):
-		return a, l.failure(AttemptSpent, providerID, err)
-	case err != nil:
-		return a, l.failure(CookieMissing, providerID, err)
-	case a.Provider != providerID: // mix-up: an answer for one provider at another's redirect URI (RFC 9700 §4.4)
-		return a, l.failure(InvalidResponse, providerID, errors.New("the response came to another provider's redirect URI")).returning(a.ReturnURL)
+	case a == nil && l.spent.Contains(sha256.Sum256([]byte(state))):
+		return nil, &Failure{Kind: AttemptSpent}
+	case a == nil && r.Header.Get("Cookie") == "":
+		return nil, &Failure{Kind: CookiesBlocked}
+	case a == nil:
+		return nil, &Failure{Kind: CookieMissing}
 	case !l.spend(state):
-		return a, l.failure(AttemptSpent, providerID, errors.New("the response was delivered before")).returning(a.ReturnURL)
+		return a, &Failure{Kind: AttemptSpent}
+	case a.expired(l.now()):
+		return a, &Failure{Kind: AttemptExpired}
 	}
 	return a, nil
 }
 
-// spend marks a state as used and reports whether it was new: of two deliveries at once, one goes on.
-func (l *Login) spend(state string) bool {
-	known, _ := l.spent.ContainsOrAdd(state, struct{}{})
-	return !known
+// redeem turns the response to an attempt into a session. What the token response brought is used
+// for nothing before it was verified, and revoked when the login fails after all.
+func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, params url.Values) (*session.Session, *Failure) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), finishTime)
+	defer cancel()
+	// The redirect URI is the provider's own: an answer that arrives at another's is a mix-up, and
+	// its code must not reach that other's token endpoint (RFC 9700 §4.4.2).
+	if a.Provider != p.ID() {
+		return nil, broken(InvalidResponse, "provider")
+	}
+	response, failure := readResponse(params)
+	if failure != nil {
+		return nil, failure
+	}
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, because(err)
+	}
+	if failure := response.checkIssuer(p, metadata); failure != nil {
+		return nil, failure
+	}
+	if response.failed {
+		return nil, response.refusal()
+	}
+	tokens, err := p.Exchange(ctx, response.code, a.verifier())
+	if err != nil {
+		if invalid := new(provider.InvalidResponseError); errors.As(err, &invalid) {
+			l.revoke(ctx, p, invalid.Issued)
+		}
+		return nil, because(err)
+	}
+	s, failure := l.start(ctx, w, r, p, a, response, tokens)
+	if failure != nil {
+		l.revoke(ctx, p, tokens)
+		return nil, failure
+	}
+	return s, nil
 }
 
-// checkForm refuses what could be read in two ways (RFC 6749 §3.1: parameters must not repeat).
-func checkForm(params url.Values) error {
-	for _, name := range []string{"code", "state", "iss", "error", "error_description", "error_uri"} {
-		if len(params[name]) > 1 {
-			return fmt.Errorf("parameter %s stands there %d times", name, len(params[name]))
+// start verifies the tokens and begins the session they are for.
+func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, resp response, tokens *provider.TokenResponse) (*session.Session, *Failure) {
+	user, failure := identify(ctx, p, a, tokens)
+	if failure != nil {
+		return nil, failure
+	}
+	rec := user.record(p, tokens, resp.sessionState)
+	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.clientAddr(r))
+	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
+		unwanted := &session.Record{Provider: p.ID(), Issuer: p.Issuer(), RefreshToken: rec.RefreshToken}
+		if err := l.sessions.Enqueue(ctx, unwanted, session.ReasonRefused); err != nil {
+			return nil, because(err)
+		}
+		rec.RefreshToken = secret.Value{}
+	}
+	s, err := l.sessions.Start(ctx, w, rec, l.previous(ctx, r, a))
+	if err != nil {
+		return nil, because(err)
+	}
+	return s, nil
+}
+
+// previous is the session that this login replaces: the one that the browser shows now, or else the
+// one that it showed when the attempt began. Where both are known and differ, the older one ends too.
+func (l *Login) previous(ctx context.Context, r *http.Request, a *attempt) session.Name {
+	now := l.sessions.NameFromRequest(r)
+	if now == "" || now == a.Previous {
+		return a.Previous
+	}
+	if a.Previous != "" {
+		if err := l.sessions.End(ctx, a.Previous, session.ReasonReplaced); err != nil {
+			l.logger.WarnContext(ctx, "end the session that a login replaced", "provider", a.Provider, "error", err)
 		}
 	}
-	code, failed := params.Get("code"), params.Get("error")
-	switch {
-	case code != "" && failed != "":
-		return errors.New("the response has both a code and an error")
-	case code == "" && failed == "":
-		return errors.New("the response has neither a code nor an error")
-	case len(code) > maxCode:
-		return fmt.Errorf("the code is longer than %d bytes", maxCode)
-	case params.Get("state") == "":
-		return errors.New("the response has no state")
-	}
-	return nil
+	return now
 }
 
-func (l *Login) finish(w http.ResponseWriter, r *http.Request, a attempt, params url.Values) (*Outcome, error) {
-	ctx, p := r.Context(), l.Providers[a.Provider]
-	if err := checkIssuer(ctx, p, params); err != nil {
-		return nil, err
+// revoke hands tokens that will not be used to the outbox. When even that can't be asked, they are
+// revoked here and now, as well as it goes.
+func (l *Login) revoke(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse) {
+	if tokens == nil || tokens.AccessToken.IsZero() && tokens.RefreshToken.IsZero() {
+		return
 	}
-	if params.Get("error") != "" {
-		return nil, l.refusal(a, params)
+	rec := &session.Record{
+		Provider: p.ID(), Issuer: p.Issuer(), AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken,
+		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
 	}
-	tokens, err := p.Exchange(ctx, secret.New(params.Get("code")), secret.New(a.Verifier))
-	if err != nil {
-		var broken *provider.InvalidResponseError
-		if errors.As(err, &broken) && broken.Issued != nil {
-			l.giveBack(ctx, a.Provider, broken.Issued)
-		}
-		return nil, err
+	err := l.sessions.Enqueue(ctx, rec, session.ReasonRefused)
+	if err == nil {
+		return
 	}
-	rec, err := l.record(ctx, r, p, a, tokens)
-	if err != nil {
-		l.giveBack(ctx, a.Provider, tokens)
-		return nil, err
+	token, hint := tokens.RefreshToken, "refresh_token" // with it goes the whole grant (RFC 7009 §2.1)
+	if token.IsZero() {
+		token, hint = tokens.AccessToken, "access_token"
 	}
-	previous := session.Name(a.Previous)
-	if now := l.Sessions.NameFromRequest(r); now != "" {
-		previous = now
+	if err := errors.Join(err, p.Revoke(ctx, token, hint)); err != nil {
+		l.logger.WarnContext(ctx, "queue tokens of a refused login for revocation", "provider", p.ID(), "error", err)
 	}
-	s, err := l.Sessions.Start(ctx, w, rec, previous)
-	if err != nil {
-		l.giveBack(ctx, a.Provider, tokens)
-		return nil, err
-	}
-	if previous != session.Name(a.Previous) && a.Previous != "" {
-		_ = l.Sessions.End(ctx, session.Name(a.Previous), session.ReasonReplaced) // Start logs its like; this one expires at worst
-	}
-	return &Outcome{ReturnURL: a.ReturnURL, Session: s, Silent: a.Silent}, nil
 }
 
-// checkIssuer is RFC 9207 §2.4: `iss` must be this provider's, by simple string comparison, and must
-// be there if the provider promises it. It comes before the code goes anywhere.
-func checkIssuer(ctx context.Context, p *provider.Provider, params url.Values) error {
-	if params.Has("iss") {
-		if params.Get("iss") != p.Issuer() {
-			return errors.New("the response names another issuer")
-		}
-		return nil
+// failed completes a failure, counts and logs it.
+func (l *Login) failed(ctx context.Context, p *provider.Provider, a *attempt, f *Failure) error {
+	f.Provider, f.ReturnURL = p.ID(), "/"
+	if a != nil {
+		f.ReturnURL, f.Silent = a.Return, a.Silent
 	}
-	m, err := p.Metadata(ctx)
-	if err != nil {
-		return err
+	l.logins.WithLabelValues(p.ID(), string(f.Kind)).Inc()
+	attrs := []slog.Attr{slog.String("provider", p.ID()), slog.String("outcome", string(f.Kind)), slog.Bool("silent", f.Silent)}
+	if f.Code != "" {
+		attrs = append(attrs, slog.String("code", f.Code))
 	}
-	if m.IssParameterSupported {
-		return errors.New("the response names no issuer, though the provider promises to")
+	if f.Err != nil {
+		attrs = append(attrs, slog.Any("error", f.Err))
 	}
-	return nil
-}
-
-// refusal is the provider's error, made fit to be shown.
-func (l *Login) refusal(a attempt, params url.Values) error {
-	kind := ProviderRefused
-	switch params.Get("error") {
-	case "access_denied":
-		kind = AccessDenied
-	case "unauthorized_client", "unsupported_response_type", "invalid_scope", "invalid_request":
-		kind = ProviderMisconfigured
-	case "server_error", "temporarily_unavailable":
-		kind = ProviderUnreachable
-	}
-	f := l.failure(kind, a.Provider, nil)
-	f.Code, f.Description = printable(params.Get("error"), 64), printable(params.Get("error_description"), 200)
+	l.logger.LogAttrs(ctx, f.Kind.level(), "login failed", attrs...)
 	return f
 }
 
-// record checks the token response and makes the session's record of it. Nothing in it is used
-// before the ID token was verified (ID10).
-func (l *Login) record(ctx context.Context, r *http.Request, p *provider.Provider, a attempt, tokens *provider.TokenResponse) (*session.Record, error) {
-	if tokens.IDToken.IsZero() {
-		return nil, errors.New("the token response has no ID token")
+// level: what strangers can cause is no warning to an operator.
+func (k Kind) level() slog.Level {
+	switch k {
+	case IDTokenInvalid, ProviderUnreachable, ProviderMisconfigured, StoreUnavailable:
+		return slog.LevelWarn
+	case Internal:
+		return slog.LevelError
 	}
-	want := provider.Expectation{
-		Nonce: a.Nonce, AccessToken: tokens.AccessToken, AttemptStarted: time.Unix(a.Started, 0),
-		PromptLogin: slices.Contains(strings.Fields(a.Prompt), "login"),
-	}
-	if seconds, err := strconv.Atoi(a.MaxAge); err == nil {
-		age := time.Duration(seconds) * time.Second
-		want.MaxAge = &age
-	}
-	id, err := p.VerifyIDToken(ctx, tokens.IDToken, want)
-	if err != nil {
-		return nil, err
-	}
-	claims, err := l.claims(ctx, p, id, tokens)
-	if err != nil {
-		return nil, err
-	}
-	rec := &session.Record{
-		Provider: a.Provider, Issuer: id.Issuer, Subject: id.Subject, SID: id.SID, State: id.SessionState,
-		Claims: claims, AuthTime: id.AuthTime, Scope: tokens.Scope, TokenType: tokens.TokenType,
-		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, IDToken: tokens.IDToken,
-		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
-		UserAgent: printable(r.UserAgent(), 256),
-	}
-	if l.ClientAddr != nil {
-		rec.RemoteAddr = l.ClientAddr(r)
-	}
-	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
-		l.giveBack(ctx, a.Provider, &provider.TokenResponse{RefreshToken: rec.RefreshToken})
-		rec.RefreshToken = secret.Value{}
-	}
-	return rec, nil
-}
-
-// giveBack has tokens revoked that no session will hold. The outbox does it; if even that can't be
-// reached, one direct try is all that is left.
-func (l *Login) giveBack(ctx context.Context, providerID string, tokens *provider.TokenResponse) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	rec := &session.Record{
-		Provider: providerID, AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken,
-		AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
-	}
-	if err := l.Sessions.Enqueue(ctx, rec, session.ReasonRefused); err == nil {
-		return
-	}
-	p := l.Providers[providerID]
-	for _, t := range []struct {
-		token secret.Value
-		hint  string
-	}{{tokens.RefreshToken, "refresh_token"}, {tokens.AccessToken, "access_token"}} {
-		if !t.token.IsZero() {
-			if err := p.Revoke(ctx, t.token, t.hint); err != nil {
-				l.Logger.WarnContext(ctx, "token of a refused login is not revoked", "provider", providerID, "kind", t.hint, "error", err)
-			}
-		}
-	}
-}
-
-// claims are the ID token's, completed by userinfo's where the ID token lacks what the scopes
-// promise (OIDC Core §5.4).
-func (l *Login) claims(ctx context.Context, p *provider.Provider, id *provider.IDToken, tokens *provider.TokenResponse) (json.RawMessage, error) {
-	m, err := p.Metadata(ctx)
-	if err != nil || m.UserinfoEndpoint == "" || !lacksPromised(id.Claims, p.Config().Scopes) {
-		return id.Claims, err
-	}
-	more, err := p.Userinfo(ctx, tokens.AccessToken, id.Subject)
-	if errors.Is(err, provider.ErrUnreachable) {
-		l.Logger.WarnContext(ctx, "userinfo can't be read; the login goes on with the ID token's claims", "provider", p.ID(), "error", err)
-		return id.Claims, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return mergeClaims(id.Claims, more)
+	return slog.LevelInfo
 }

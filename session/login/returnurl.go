@@ -4,63 +4,108 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
-// maxReturnURL is how long a return URL may be, in bytes: it travels in a cookie.
-const maxReturnURL = 2000
+// maxReturnURL bounds a return URL as it is sent on. It travels in the attempt's cookie, encrypted
+// and encoded twice, and that has to stay within maxCookie.
+const maxReturnURL = 1800
 
-// ValidReturnURL reports whether s is a path on this origin, judged as a browser reads a Location
-// header (WHATWG URL): browsers strip tabs and newlines, take a backslash for a slash, and two
-// slashes for another host. What is good is returned byte for byte as it was judged; nothing is decoded
-// (LS12). Paths below basePath are refused, since navigating there does things (LS13).
+// ValidReturnURL judges where a browser may be sent after a login or a logout: a path on this origin,
+// with query and fragment if it likes, but none below basePath. It returns the form to send on, in
+// which nothing is decoded and only what no URL may hold as it is gets percent-encoded; that form is
+// the one that was judged. The empty string means "/".
+//
+// The judgement is that of the parser which will read the Location header, the browser's (WHATWG URL
+// §4.4), not that of net/url: tabs and line breaks vanish there, a backslash is a slash, and what
+// then begins with two slashes names another host (RFC 9700 §4.11.1, open redirectors).
 func ValidReturnURL(s, basePath string) (string, bool) {
-	if s == "" || len(s) > maxReturnURL || s[0] != '/' {
+	if s == "" {
+		return "/", true
+	}
+	if len(s) > maxReturnURL || !utf8.ValidString(s) || !onlyVisible(s) {
 		return "", false
 	}
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c == '\\' || c >= 0x7f {
-			return "", false
-		}
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+	if s[0] != '/' || strings.HasPrefix(s, "//") {
 		return "", false
 	}
-	raw, _, _ := strings.Cut(s, "#")
-	raw, _, _ = strings.Cut(raw, "?")
-	if hidesAnotherPath(raw) {
+	s = escape(s)
+	if len(s) > maxReturnURL {
 		return "", false
 	}
-	if below(u.Path, basePath) {
+	p := s
+	if end := strings.IndexAny(s, "?#"); end >= 0 {
+		p = s[:end]
+	}
+	if !plainPath(p) || below(p, basePath) {
 		return "", false
 	}
 	return s, true
 }
 
-// hidesAnotherPath reports whether a raw path means something else once a browser, a proxy or a
-// router has tidied it up: a second slash at its start, or dot segments, plain or encoded.
-func hidesAnotherPath(raw string) bool {
-	if strings.HasPrefix(raw, "//") {
-		return true
-	}
-	lower := strings.ToLower(raw)
-	if strings.HasPrefix(lower, "/%2f") || strings.HasPrefix(lower, "/%5c") {
-		return true
-	}
-	for segment := range strings.SplitSeq(strings.ReplaceAll(lower, "%2e", "."), "/") {
-		if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
-			return true
+// onlyVisible refuses what browsers strip or turn into something else: control characters (tab, CR
+// and LF vanish), backslashes, and the invisible and direction-changing characters of Unicode, which
+// make a link look like another one.
+func onlyVisible(s string) bool {
+	for _, r := range s {
+		if r == '\\' || r == ' ' && s[0] == ' ' || hidden(r) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
-// below reports whether a decoded path leads into basePath, however it is written.
-func below(decoded, basePath string) bool {
-	decoded = strings.ToLower(path.Clean("/" + strings.ReplaceAll(decoded, `\`, "/")))
-	if again, err := url.PathUnescape(decoded); err == nil {
-		decoded = strings.ToLower(path.Clean("/" + again))
+// escape percent-encodes the bytes that are not allowed in any part of a URL (RFC 3986 §2) and that
+// a browser would encode itself. Existing escapes stay as they are.
+func escape(s string) string {
+	const hexDigits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c > ' ' && c < 0x7f && !strings.ContainsRune("\"<>^`{|}", rune(c)) {
+			b.WriteByte(c)
+			continue
+		}
+		b.Write([]byte{'%', hexDigits[c>>4], hexDigits[c&15]})
 	}
-	basePath = strings.ToLower(basePath)
-	return decoded == basePath || strings.HasPrefix(decoded, basePath+"/")
+	return b.String()
+}
+
+// plainPath refuses paths that mean something else to whoever decodes or cleans them once more:
+// dot segments in any spelling, which can leave two slashes at the front (`/..//host`), encoded
+// control characters and backslashes, an encoded slash right after the first one, and overlong UTF-8.
+func plainPath(p string) bool {
+	decoded, err := url.PathUnescape(p)
+	if err != nil || strings.HasPrefix(decoded, "//") || !utf8.ValidString(decoded) {
+		return false
+	}
+	for i := range len(decoded) {
+		if c := decoded[i]; c < ' ' || c == 0x7f || c == '\\' {
+			return false
+		}
+	}
+	for segment := range strings.SplitSeq(decoded, "/") {
+		segment, _, _ = strings.Cut(segment, ";") // path parameters: `..;` is a dot segment to some
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// below reports whether p leads to one of our own endpoints, however often it is decoded and in
+// whatever case: a return URL could log people out, or send them round in circles.
+func below(p, basePath string) bool {
+	for {
+		clean := strings.ToLower(path.Clean(p))
+		base := strings.ToLower(basePath)
+		if clean == base || strings.HasPrefix(clean, base+"/") || strings.HasPrefix(clean, base+";") {
+			return true
+		}
+		decoded, err := url.PathUnescape(p)
+		if err != nil || decoded == p {
+			return false
+		}
+		p = decoded
+	}
 }

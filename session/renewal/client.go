@@ -2,106 +2,202 @@ package renewal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// ClientOptions are what ClientTokens need.
+// ClientOptions are what ClientTokens need; see Options.
 type ClientOptions struct {
-	Providers map[string]*provider.Provider // by configured id
-	Now       func() time.Time              // nil: time.Now
+	Providers map[string]*provider.Provider
+	Soft      float64
+	Now       func() time.Time
 	Logger    *slog.Logger
+	Metrics   prometheus.Registerer
 }
 
-// ClientTokens hands out access tokens of this service's own (client-credentials grant, RFC 6749
-// §4.4), one per provider and scopes, kept in memory. No refresh token is ever involved. It is safe
-// for concurrent use.
+// ClientTokens hands out access tokens that act for no user (client credentials grant, RFC 6749
+// §4.4). One per provider and scopes is kept, in memory alone: whoever restarts asks for another, and
+// there is no refresh token to lose. It is safe for concurrent use.
 type ClientTokens struct {
-	ClientOptions
-	group singleflight.Group // one token request at a time for each key (x/sync)
+	providers map[string]*provider.Provider
+	soft      float64
+	now       func() time.Time
+	log       *slog.Logger
+	grants    *prometheus.CounterVec
+
+	flights    *group[clientKey, clientToken]
+	pauses     *pauses[clientKey]
+	rejections *rejections[clientKey]
 
 	mu     sync.Mutex // guards tokens
-	tokens map[string]clientToken
+	tokens map[clientKey]clientToken
 }
+
+type clientKey struct{ provider, scopes string }
 
 type clientToken struct {
-	value             secret.Value
-	obtained, expires time.Time
+	accessToken secret.Value
+	tokenType   string
+	life        life
 }
 
-// NewClientTokens returns ClientTokens that hold none yet.
+// NewClientTokens makes a ClientTokens that holds none yet.
 func NewClientTokens(o ClientOptions) *ClientTokens {
-	if o.Now == nil {
-		o.Now = time.Now
+	c := &ClientTokens{
+		providers: o.Providers, soft: o.Soft, now: o.Now, log: o.Logger,
+		grants: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloakroom_client_token_grants_total", Help: "Client credentials grants, by provider and outcome.",
+		}, []string{"provider", "outcome"}),
+		flights: newGroup[clientKey, clientToken](), pauses: newPauses[clientKey](), rejections: newRejections[clientKey](),
+		tokens: make(map[clientKey]clientToken),
 	}
-	return &ClientTokens{ClientOptions: o, tokens: map[string]clientToken{}}
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(c.grants)
+	}
+	if c.soft == 0 {
+		c.soft = defaultSoft
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.log == nil {
+		c.log = slog.Default()
+	}
+	return c
 }
 
-// AccessToken returns a token that is good for the way to the API. Errors are those of
-// provider.ClientCredentials, or ctx's.
+// AccessToken returns an access token of the service itself at the provider, valid now. It fails as
+// Renewer.AccessToken does when the provider stands in the way. The order of scopes does not matter.
 func (c *ClientTokens) AccessToken(ctx context.Context, providerID string, scopes []string) (Token, error) {
-	key := providerID + " " + strings.Join(scopes, " ")
-	c.mu.Lock()
-	t, ok := c.tokens[key]
-	c.mu.Unlock()
-	if ok && c.Now().Before(t.hard()) {
-		return Token{AccessToken: t.value}, nil
-	}
-	select {
-	case r := <-c.group.DoChan(key, func() (any, error) { return c.fetch(context.WithoutCancel(ctx), key, providerID, scopes) }):
-		if r.Err != nil {
-			return Token{}, r.Err
+	key := newClientKey(providerID, scopes)
+	t := c.token(key)
+	switch c.age(key, t) {
+	case fresh:
+		return t.token(), nil
+	case aging:
+		_, _, _ = c.flights.join(key, c.permit(key, t, secret.Value{}), c.work(key))
+		return t.token(), nil
+	case stale:
+		next, err := c.granted(ctx, key, t, secret.Value{}, t.life.expires.Sub(c.now())/2)
+		if err == nil {
+			return next.token(), nil
 		}
-		return Token{AccessToken: r.Val.(clientToken).value}, nil
-	case <-ctx.Done():
-		return Token{}, ctx.Err()
+		if ctx.Err() == nil {
+			return t.token(), nil
+		}
+		return Token{}, err
 	}
+	next, err := c.granted(ctx, key, t, secret.Value{}, 0)
+	if err != nil {
+		return Token{}, err
+	}
+	return next.token(), nil
 }
 
-// AfterRejection drops a token that an API blamed and gets another; at most once in half a token's
-// life, after which ErrNotRenewed says to pass the 401 on.
+// AfterRejection is Renewer.AfterRejection for a token of the service.
 func (c *ClientTokens) AfterRejection(ctx context.Context, providerID string, scopes []string, rejected secret.Value) (Token, error) {
-	key := providerID + " " + strings.Join(scopes, " ")
-	c.mu.Lock()
-	t, ok := c.tokens[key]
-	if ok && t.value.Equal(rejected.Reveal()) {
-		if c.Now().Sub(t.obtained) < min(t.expires.Sub(t.obtained)/2, 30*time.Second) {
-			c.mu.Unlock()
-			return Token{}, ErrNotRenewed
-		}
-		delete(c.tokens, key)
+	key := newClientKey(providerID, scopes)
+	t := c.token(key)
+	if t.accessToken != rejected {
+		return c.AccessToken(ctx, providerID, scopes)
 	}
-	c.mu.Unlock()
-	return c.AccessToken(ctx, providerID, scopes)
+	next, err := c.granted(ctx, key, t, rejected, 0)
+	if errors.Is(err, ErrNotRenewed) { // unless the renewal ended while this one was on its way
+		next, err = c.token(key), nil
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	if next.accessToken == rejected {
+		return Token{}, ErrNotRenewed
+	}
+	return next.token(), nil
 }
 
-func (c *ClientTokens) fetch(ctx context.Context, key, providerID string, scopes []string) (clientToken, error) {
-	ctx, cancel := context.WithTimeout(ctx, flightTimeout)
-	defer cancel()
-	p, ok := c.Providers[providerID]
-	if !ok {
-		return clientToken{}, fmt.Errorf("no provider %q: %w", providerID, provider.ErrMisconfigured)
+func newClientKey(providerID string, scopes []string) clientKey {
+	return clientKey{providerID, strings.Join(slices.Compact(slices.Sorted(slices.Values(scopes))), " ")}
+}
+
+func (t clientToken) token() Token { return Token{AccessToken: t.accessToken, TokenType: t.tokenType} }
+
+func (c *ClientTokens) token(key clientKey) clientToken {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tokens[key]
+}
+
+func (c *ClientTokens) age(key clientKey, t clientToken) age {
+	return t.life.at(c.now(), c.soft, key.provider+" "+key.scopes)
+}
+
+func (c *ClientTokens) permit(key clientKey, t clientToken, rejected secret.Value) func() error {
+	return func() error {
+		if err := c.pauses.err(key, key.provider, c.now()); err != nil {
+			return err
+		}
+		if !rejected.IsZero() && !c.rejections.allow(key, c.now(), t.life.rejectionSpacing()) {
+			return ErrNotRenewed
+		}
+		return nil
 	}
-	r, err := p.ClientCredentials(ctx, scopes)
+}
+
+// granted waits for the grant that replaces t. Unlike a session's, it is never under way for an older
+// token than t, since a flight's end and its token become visible together.
+func (c *ClientTokens) granted(ctx context.Context, key clientKey, t clientToken, rejected secret.Value, patience time.Duration) (clientToken, error) {
+	f, _, err := c.flights.join(key, c.permit(key, t, rejected), c.work(key))
 	if err != nil {
 		return clientToken{}, err
 	}
-	t := clientToken{r.AccessToken, r.Received, r.Received.Add(r.ExpiresIn)}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tokens[key] = t
-	return t, nil
+	return f.wait(ctx, patience)
 }
 
-// hard is when the token is too old for the way to the API.
-func (t clientToken) hard() time.Time {
-	return t.expires.Add(-min(maxSkew, t.expires.Sub(t.obtained)/skewShare))
+func (c *ClientTokens) work(key clientKey) func(context.Context, *flight[clientToken]) {
+	return func(ctx context.Context, f *flight[clientToken]) {
+		t, outcome, err := c.grant(ctx, key)
+		c.grants.WithLabelValues(key.provider, outcome).Inc()
+		if err != nil {
+			c.pauses.failed(key, c.now(), err)
+			c.log.Warn("no client access token", "provider", key.provider, "scopes", key.scopes, "outcome", outcome, "error", err)
+			f.settle(clientToken{}, err)
+			return
+		}
+		c.pauses.over(key)
+		c.mu.Lock()
+		c.tokens[key] = t
+		c.mu.Unlock()
+		f.settle(t, nil)
+	}
+}
+
+// grant asks the provider once. A provider that refuses the grant itself refuses this client: there is
+// nobody else whom the refusal could be about.
+func (c *ClientTokens) grant(ctx context.Context, key clientKey) (clientToken, string, error) {
+	p := c.providers[key.provider]
+	if p == nil {
+		return clientToken{}, outcomeMisconfigured, fmt.Errorf("provider %q is not configured: %w", key.provider, provider.ErrMisconfigured)
+	}
+	response, err := p.ClientCredentials(ctx, strings.Fields(key.scopes))
+	if err != nil {
+		outcome, sort := outcomeTransient, provider.ErrUnreachable
+		if _, refused := errors.AsType[*provider.OAuthError](err); refused && !errors.Is(err, provider.ErrUnreachable) || errors.Is(err, provider.ErrMisconfigured) {
+			outcome, sort = outcomeMisconfigured, provider.ErrMisconfigured
+		}
+		if !errors.Is(err, sort) {
+			err = fmt.Errorf("%w: %w", sort, err)
+		}
+		return clientToken{}, outcome, fmt.Errorf("get client access token from provider %q: %w", key.provider, err)
+	}
+	expires := response.Received.Add(max(response.ExpiresIn, minLife))
+	return clientToken{response.AccessToken, response.TokenType, life{response.Received, expires}}, outcomeOK, nil
 }

@@ -6,40 +6,48 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// An outcome says in a word what a renewal came to.
-type outcome string
-
+// The outcomes of a renewal, as the metric names them.
 const (
-	renewed         outcome = "ok"
-	shared          outcome = "shared"           // another process had done it
-	refused         outcome = "refused"          // invalid_grant: the session ended
-	invalidResponse outcome = "invalid_response" // the answer broke the rules: the session ended
-	lostToLogout    outcome = "lost_to_logout"   // the session ended meanwhile
-	transient       outcome = "transient"        // it will be tried again
-	misconfigured   outcome = "misconfigured"    // the provider refuses this client
+	outcomeOK              = "ok"
+	outcomeRefused         = "refused"          // invalid_grant; the session ended
+	outcomeTransient       = "transient"        // the provider gave no usable answer
+	outcomeMisconfigured   = "misconfigured"    // the provider refuses this client
+	outcomeLostToLogout    = "lost_to_logout"   // the session ended meanwhile; the new tokens are revoked
+	outcomeSuperseded      = "superseded"       // another process renewed first; its tokens are used
+	outcomeInvalidResponse = "invalid_response" // the answer broke the rules; the session ended
+	outcomeUnsaved         = "unsaved"          // the store could not be written until it was too late
 )
 
 type metrics struct {
-	total   *prometheus.CounterVec
-	seconds *prometheus.HistogramVec
+	renewals *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	waiters  prometheus.Gauge
+	unsaved  prometheus.Gauge
 }
 
-func newMetrics(reg prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
-		total: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cloakroom_renewals_total", Help: "Renewals of access tokens, by outcome.",
+		renewals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloakroom_renewals_total", Help: "Refresh-token grants, by provider and outcome.",
 		}, []string{"provider", "outcome"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "cloakroom_renewal_seconds", Help: "Time a renewal took, the commit included.", Buckets: prometheus.DefBuckets,
+			Name: "cloakroom_renewal_seconds", Help: "Time from starting a renewal to its outcome, the store's write included.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"provider"}),
+		waiters: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cloakroom_renewal_waiters", Help: "Requests that wait for a renewal.",
+		}),
+		unsaved: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cloakroom_renewals_unsaved", Help: "Sessions whose renewed tokens are in memory alone because the store can't be written.",
+		}),
 	}
-	if reg != nil {
-		reg.MustRegister(m.total, m.seconds)
+	if r != nil {
+		r.MustRegister(m.renewals, m.seconds, m.waiters, m.unsaved)
 	}
 	return m
 }
 
-func (m *metrics) done(provider string, o outcome, took time.Duration) {
-	m.total.WithLabelValues(provider, string(o)).Inc()
-	m.seconds.WithLabelValues(provider).Observe(took.Seconds())
+func (m *metrics) renewed(providerID, outcome string, took time.Duration) {
+	m.renewals.WithLabelValues(providerID, outcome).Inc()
+	m.seconds.WithLabelValues(providerID).Observe(took.Seconds())
 }

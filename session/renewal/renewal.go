@@ -1,17 +1,22 @@
-// Package renewal keeps access tokens valid without the browser noticing.
+// Package renewal keeps access tokens valid without the browser noticing: a user's own (Renewer) and
+// the service's (ClientTokens).
 //
-// One flight at a time renews a session in this process; every request that needs it waits for that
-// one. A flight belongs to nobody's request: once the refresh token was sent, the old one may be
-// dead, and only a commit ends the work. The version check of the commit is what keeps two renewals
-// of two processes apart.
+// In this process one flight at a time renews a session. What keeps two replicas apart is the
+// version check when they commit. A flight belongs to no request: from the moment the refresh token
+// leaves, the old one may be dead at the provider (RFC 9700 §4.14), so nothing that happens to a
+// caller stops it before its tokens are saved, or revoked because a logout came first.
+//
+// Its weak point: between the provider's answer and the commit the new refresh token is in memory
+// alone. A process that is killed there loses the session (not the user's data: they log in again).
+//
+// It knows nothing of HTTP requests, cookies or routes.
 package renewal
 
 import (
 	"context"
 	"errors"
-	"hash/fnv"
+	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,158 +27,188 @@ import (
 )
 
 var (
-	// ErrRefused means that the session can't be renewed any more and has ended: the provider
-	// answered invalid_grant (RFC 6749 §5.2), or its answer broke the rules.
+	// ErrRefused means that only a new login brings this session an access token again. The provider
+	// answered invalid_grant (RFC 6749 §5.2) or its answer broke the rules of OIDC Core §12.2, and the
+	// session has ended; or it is ErrNotRenewable.
 	ErrRefused = errors.New("provider refused the refresh token")
 
-	// ErrNotRenewed means that no renewal was tried: the API that rejects the token is to be believed.
-	ErrNotRenewed = errors.New("the access token was not renewed")
+	// ErrNotRenewable is the ErrRefused of a session that has no refresh token and whose access token
+	// ran out. Nobody refused anything, so the session goes on: who is logged in is still known, and
+	// routes that need no token work. The next login in that browser replaces it.
+	ErrNotRenewable = fmt.Errorf("access token ran out and there is no refresh token: %w", ErrRefused)
+
+	// ErrNotRenewed means that AfterRejection has no other token to offer: pass the upstream's 401 on.
+	ErrNotRenewed = errors.New("access token was renewed too recently for another try")
 )
 
-const (
-	maxSkew     = 10 * time.Second // of the hard time
-	skewShare   = 10               // the skew is at most this part of a token's life, so that one of 2 s works
-	defaultSoft = 0.75
-	jitterShare = 0.05 // of the life, either way, so that sessions that began together do not renew together
-)
+// A Token is an access token that is valid now.
+type Token struct {
+	AccessToken secret.Value
+	TokenType   string           // as the provider spelled it
+	Session     *session.Session // the session as the token was read from it; nil for a client token
+}
 
 // Options are what a Renewer needs.
 type Options struct {
-	Providers map[string]*provider.Provider // by configured id
+	Providers map[string]*provider.Provider // by id; not changed
 	Sessions  *session.Manager
-	Soft      float64          // share of a token's life after which it is renewed behind the request; 0: 0.75
-	Now       func() time.Time // nil: time.Now
-	Logger    *slog.Logger
-	Metrics   prometheus.Registerer
+	// Soft is the share of an access token's life after which it is renewed behind the request, with a
+	// jitter of 5 % of the life to either side; 0 means 0.75. From 1.05 on no renewal is early.
+	Soft    float64
+	Now     func() time.Time      // nil: time.Now
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: not registered
 }
 
-// A Token is what a proxied request goes out with.
-type Token struct {
-	AccessToken secret.Value
-	Session     *session.Session // as it is now; nil for a token of no user
-}
-
-// A Renewer hands out access tokens that are still valid. It is safe for concurrent use.
+// A Renewer hands out the access tokens of sessions. It is safe for concurrent use.
 type Renewer struct {
-	Options
-	metrics *metrics
+	providers map[string]*provider.Provider
+	sessions  *session.Manager
+	soft      float64
+	now       func() time.Time
+	log       *slog.Logger
+	metrics   *metrics
 
-	mu      sync.Mutex               // guards flights, resting and closed; never held across I/O
-	flights map[session.Name]*flight // removed by the goroutine that added it
-	resting map[session.Name]rest    // sessions whose last renewal failed, until when they are let be
-	closed  bool
-	running sync.WaitGroup
+	flights    *group[session.Name, *session.Session]
+	pauses     *pauses[session.Name]
+	rejections *rejections[session.Name]
 }
 
-// A rest is how long a session is let be after a renewal that did not work.
-type rest struct {
-	until    time.Time
-	failures int
-	err      error
-}
-
-// New returns a Renewer.
+// New makes a Renewer. Close it before the store.
 func New(o Options) *Renewer {
-	if o.Soft == 0 {
-		o.Soft = defaultSoft
+	r := &Renewer{
+		providers: o.Providers, sessions: o.Sessions, soft: o.Soft, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
+		flights: newGroup[session.Name, *session.Session](), pauses: newPauses[session.Name](), rejections: newRejections[session.Name](),
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if r.soft == 0 {
+		r.soft = defaultSoft
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+	if r.now == nil {
+		r.now = time.Now
 	}
-	return &Renewer{
-		Options: o, metrics: newMetrics(o.Metrics),
-		flights: map[session.Name]*flight{}, resting: map[session.Name]rest{},
+	if r.log == nil {
+		r.log = slog.Default()
 	}
+	return r
 }
 
-// Close refuses new flights and waits for those under way, so that what a provider has answered is
-// committed before the process ends. It returns ctx's error when that takes too long.
+// Close waits until every renewal under way has been committed. When ctx ends first it gives up and
+// returns ctx's error; sessions whose new tokens could not be saved by then may have to log in again.
+// After Close tokens are handed out as long as they last.
 func (r *Renewer) Close(ctx context.Context) error {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
-	done := make(chan struct{})
-	go func() { r.running.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := r.flights.close(ctx); err != nil {
+		return fmt.Errorf("wait for renewals under way: %w", err)
 	}
+	return nil
 }
 
-// AccessToken returns a token that is good for the way to the API. It waits for a renewal only when
-// the token at hand has reached its hard time; from the soft time on it renews behind the caller.
-// Errors: ErrRefused, session.ErrEnded, provider.ErrUnreachable, provider.ErrMisconfigured,
-// session.ErrUnavailable, or ctx's.
+// AccessToken returns an access token of s that is valid now. In the last part of its life it renews
+// it, behind the request while the old one has some time left, else in front of it. It returns
+// ErrRefused (see there), session.ErrEnded when a logout came first, provider.ErrUnreachable or
+// provider.ErrMisconfigured when the provider stands in the way, session.ErrUnavailable when the
+// store does: the last three only once the old token can't be used any more, and the session stays.
+//
+// It stops waiting when ctx ends; the renewal does not stop.
 func (r *Renewer) AccessToken(ctx context.Context, s *session.Session) (Token, error) {
-	if held := r.held(s); held != nil {
-		s = held
+	if r.age(s) == fresh {
+		return tokenOf(s), nil
 	}
-	now := r.Now()
-	soft, hard := times(s, r.Soft)
-	if now.Before(soft) {
-		return Token{s.Record.AccessToken, s}, nil
+	s = r.newer(s)
+	switch r.age(s) {
+	case fresh:
+		return tokenOf(s), nil
+	case aging:
+		r.renewBehind(s)
+		return tokenOf(s), nil
+	case stale:
+		return r.renewWhileValid(ctx, s)
 	}
 	if s.Record.RefreshToken.IsZero() {
-		return r.withoutRefreshToken(ctx, s, now)
+		return Token{}, ErrNotRenewable
 	}
-	if now.Before(hard) {
-		r.begin(ctx, s, "")
-		return Token{s.Record.AccessToken, s}, nil
-	}
-	return r.wait(ctx, s, "")
-}
-
-// withoutRefreshToken uses up what there is; after that nothing can be done with this session that a
-// new login would not do better, so it ends.
-func (r *Renewer) withoutRefreshToken(ctx context.Context, s *session.Session, now time.Time) (Token, error) {
-	if now.Before(s.Record.AccessTokenExpires) {
-		return Token{s.Record.AccessToken, s}, nil
-	}
-	if err := r.Sessions.End(ctx, s.Name, session.ReasonRefused); err != nil {
-		return Token{}, err
-	}
-	return Token{}, ErrRefused
-}
-
-// AfterRejection is for an API that answered 401 and blamed the token (RFC 6750 §3.1): it returns a
-// newer token, renewing at most once however many requests failed on the same one. ErrNotRenewed
-// says to pass the 401 on: the session was renewed a moment ago already, and the API is never content.
-func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (Token, error) {
-	newest, err := r.Sessions.Get(ctx, s.Name)
+	next, err := r.renewed(ctx, s, secret.Value{}, 0)
 	if err != nil {
 		return Token{}, err
 	}
-	if held := r.held(newest); held != nil {
-		newest = held
-	}
-	if !newest.Record.AccessToken.Equal(rejected.Reveal()) {
-		return Token{newest.Record.AccessToken, newest}, nil
-	}
-	life := newest.Record.AccessTokenExpires.Sub(newest.Record.AccessTokenObtained)
-	if newest.Record.RefreshToken.IsZero() ||
-		newest.Record.Renewals > 0 && r.Now().Sub(newest.Record.AccessTokenObtained) < min(life/2, 30*time.Second) {
-		return Token{}, ErrNotRenewed
-	}
-	return r.wait(ctx, newest, rejected.Reveal())
+	return tokenOf(next), nil
 }
 
-// times are when a session's access token is renewed behind the request, and when in front of it.
-// The jitter is the record's own, so that it does not change from request to request.
-func times(s *session.Session, share float64) (soft, hard time.Time) {
-	rec := s.Record
-	life := rec.AccessTokenExpires.Sub(rec.AccessTokenObtained)
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(rec.ID)) // a hash takes everything
-	jitter := (float64(h.Sum32())/(1<<32)*2 - 1) * jitterShare
-	soft = rec.AccessTokenObtained.Add(time.Duration(float64(life) * (share + jitter)))
-	hard = rec.AccessTokenExpires.Add(-min(maxSkew, life/skewShare))
-	if soft.After(hard) {
-		soft = hard
+// AfterRejection returns another token after an upstream answered 401 invalid_token (RFC 6750 §3.1)
+// to the rejected one: the session's current token if it is another already, else that of one
+// renewal. An API that refuses every token gets one renewal per session in half a token's life (at
+// most 30 s), and ErrNotRenewed beyond that. After ErrRefused and session.ErrEnded the session is
+// over; after any other error the upstream's 401 is the best answer there is.
+func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (Token, error) {
+	for range 2 { // the second look is for a renewal that ended between the first and the flight
+		newest, err := r.newestUnlike(ctx, r.newer(s), rejected)
+		if err != nil {
+			return Token{}, err
+		}
+		if newest.Record.AccessToken != rejected {
+			return r.AccessToken(ctx, newest)
+		}
+		if newest.Record.RefreshToken.IsZero() {
+			break
+		}
+		next, err := r.renewed(ctx, newest, rejected, 0)
+		if err == nil {
+			return tokenOf(next), nil
+		}
+		if !errors.Is(err, ErrNotRenewed) {
+			return Token{}, err
+		}
 	}
-	return soft, hard
+	return Token{}, ErrNotRenewed
+}
+
+// newestUnlike is s if its access token is not the rejected one, else the session as the store has it.
+func (r *Renewer) newestUnlike(ctx context.Context, s *session.Session, rejected secret.Value) (*session.Session, error) {
+	if s.Record.AccessToken != rejected {
+		return s, nil
+	}
+	return r.newest(ctx, s.Name)
+}
+
+func tokenOf(s *session.Session) Token {
+	return Token{AccessToken: s.Record.AccessToken, TokenType: s.Record.TokenType, Session: s}
+}
+
+func lifeOf(rec *session.Record) life {
+	return life{obtained: rec.AccessTokenObtained, expires: rec.AccessTokenExpires}
+}
+
+func (r *Renewer) age(s *session.Session) age {
+	return lifeOf(s.Record).at(r.now(), r.soft, s.Record.ID)
+}
+
+// newer is the session with tokens that a flight holds and could not save yet, or s itself.
+func (r *Renewer) newer(s *session.Session) *session.Session {
+	f := r.flights.find(s.Name)
+	if f == nil || !f.isSettled() || f.err != nil {
+		return s
+	}
+	if f.value.Record.AccessTokenObtained.Before(s.Record.AccessTokenObtained) {
+		return s
+	}
+	return f.value
+}
+
+// newest reads the session as it is now; session.ErrEnded when it is gone.
+func (r *Renewer) newest(ctx context.Context, name session.Name) (*session.Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	s, err := r.sessions.Get(ctx, name)
+	if errors.Is(err, session.ErrNoSession) {
+		return nil, session.ErrEnded
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the session to renew: %w", err)
+	}
+	return s, nil
+}
+
+// isOver reports whether err leaves nothing of the session to use.
+func isOver(err error) bool {
+	return errors.Is(err, ErrRefused) || errors.Is(err, session.ErrEnded) ||
+		errors.Is(err, session.ErrNoSession) || errors.Is(err, session.ErrSessionExpired)
 }

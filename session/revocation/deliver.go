@@ -4,50 +4,90 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// deliveryTimeout bounds the requests of one delivery; the lease outlasts it.
-const deliveryTimeout = 30 * time.Second
+const (
+	firstRetry = time.Second
+	maxRetry   = 5 * time.Minute
+	// hopelessRetry is for what only an operator can mend: a key or a provider that is no longer
+	// configured.
+	hopelessRetry = time.Hour
+	// successorPoll is how soon it is seen that the session which took another's place has ended.
+	successorPoll = 15 * time.Second
+	maxLastError  = 200 // bytes
+)
 
-// successorPoll is how soon it is seen that a successor has ended.
-const successorPoll = 15 * time.Second
+// take has a leased item delivered in its provider's lane. An item that finds the lane full is put
+// down again: it becomes due when its lease is over.
+func (w *Worker) take(ctx context.Context, item session.Revocation) {
+	if w.Now().Sub(item.EndedAt) > w.MaxAge {
+		w.log.Error("revocation given up: too old", "item", item.ID, "provider", item.Provider, "attempts", item.Attempts, "last_error", item.LastError)
+		w.finish(ctx, item, outcomeDropped)
+		return
+	}
+	l := w.lanes[item.Provider]
+	if l == nil {
+		w.putOff(ctx, item, outcomeUnknownProvider, hopelessRetry, errors.New("provider is not configured any more"))
+		return
+	}
+	if !l.enter() {
+		return
+	}
+	due := w.Now().Add(w.Lease)
+	w.deliveries.Go(func() {
+		defer l.leave()
+		if !l.begin(ctx) {
+			return
+		}
+		defer l.end()
+		if w.Now().Before(due) { // else the lease is over and the item someone else's
+			w.deliver(ctx, item)
+		}
+	})
+}
 
-// deliver revokes what is in one item.
+// deliver revokes what an item holds and takes it out of the outbox, or puts it off.
 func (w *Worker) deliver(ctx context.Context, item session.Revocation) {
 	rec, err := w.Sessions.OpenRevocation(item)
 	if err != nil {
-		w.later(ctx, item, nil, err)
+		w.putOff(ctx, item, outcomeUnreadable, hopelessRetry, errors.New("sealed tokens do not open with the configured keys"))
 		return
 	}
-	p, ok := w.Providers[item.Provider]
-	if !ok {
-		w.later(ctx, item, rec, fmt.Errorf("provider %q is not configured any more: configure it again to have them revoked", item.Provider))
+	if w.heldBySuccessor(ctx, item, rec) {
+		w.putOff(ctx, item, outcomeWaiting, successorPoll, errors.New("a newer session holds the same grant; it waits for that one's end"))
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
-	defer cancel()
-	if w.succeeded(ctx, item, rec) {
-		w.settle(ctx, item, waiting, successorPoll, nil)
+	if !w.mayRevoke(item, rec) {
+		w.finish(ctx, item, outcomeKept)
 		return
 	}
-	if err := w.revokeAll(ctx, p, rec, item.Reason); err != nil {
-		w.undelivered(ctx, item, rec, err)
-		return
+	switch err := w.revoke(ctx, w.Providers[item.Provider], rec); {
+	case err == nil:
+		w.finish(ctx, item, outcomeDelivered)
+	case errors.Is(err, provider.ErrNoRevocationEndpoint):
+		w.finish(ctx, item, outcomeUnsupported)
+	case errors.Is(err, provider.ErrNotRevocable):
+		w.log.Warn("provider does not revoke a token", "session", rec.ID, "provider", item.Provider, "error", err)
+		w.finish(ctx, item, outcomeNotRevocable)
+	default:
+		w.putOff(ctx, item, outcomeRetried, retryIn(item.Attempts, err), err)
 	}
-	w.settle(ctx, item, delivered, 0, nil)
 }
 
-// succeeded reports whether a newer login in the same provider session took the ended one's place.
-// Keycloak and oidc-provider hold one grant for both, and revoking the old refresh token would kill
-// the new one: it waits until the newer session has ended, too. Without a `sid` nothing is known of
-// that, and the token is revoked at once.
-func (w *Worker) succeeded(ctx context.Context, item session.Revocation, rec *session.Record) bool {
+// heldBySuccessor reports whether a newer login in the same provider session took the ended one's
+// place. Keycloak and oidc-provider hold one grant for both, and revoking the old refresh token
+// would kill the new one's: it waits until the newer session has ended, too. Without a `sid` nothing is
+// known of that, and the tokens are revoked at once.
+func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, rec *session.Record) bool {
 	if item.Reason != session.ReasonReplaced || rec.SID == "" {
 		return false
 	}
@@ -55,62 +95,85 @@ func (w *Worker) succeeded(ctx context.Context, item session.Revocation, rec *se
 	return err != nil || len(living) > 0
 }
 
-// revokeAll revokes the refresh token first: it kills the grant, and at many providers the access
-// token with it (RFC 7009 §2.1). An access token that has run out needs nothing.
-func (w *Worker) revokeAll(ctx context.Context, p *provider.Provider, rec *session.Record, reason session.Reason) error {
-	if !rec.RefreshToken.IsZero() && !w.staysOffline(rec, reason) {
-		if err := p.Revoke(ctx, rec.RefreshToken, "refresh_token"); err != nil {
-			return err
+// mayRevoke is RevokeOnBackchannel's meaning: a grant with offline_access is meant to outlive the
+// login, so that a logout at the provider should not end it (OIDC Back-Channel Logout §2.7). Its access
+// token is left alone as well, because revoking that may end the grant too (RFC 7009 §2.1).
+func (w *Worker) mayRevoke(item session.Revocation, rec *session.Record) bool {
+	return w.RevokeOnBackchannel || item.Reason != session.ReasonProviderLogout ||
+		!slices.Contains(strings.Fields(rec.Scope), "offline_access")
+}
+
+// revoke revokes the refresh token first, since that ends the grant (RFC 7009 §2.1), then the access
+// token unless it ran out. A token that the provider will never revoke does not keep the other from
+// being tried; a provider without the endpoint is not asked twice.
+func (w *Worker) revoke(ctx context.Context, p *provider.Provider, rec *session.Record) error {
+	var refused error
+	for _, t := range []struct {
+		token secret.Value
+		hint  string
+		live  bool
+	}{
+		{rec.RefreshToken, "refresh_token", true},
+		{rec.AccessToken, "access_token", w.Now().Before(rec.AccessTokenExpires)},
+	} {
+		if t.token.IsZero() || !t.live {
+			continue
+		}
+		err := p.Revoke(ctx, t.token, t.hint)
+		switch {
+		case err == nil:
+		case errors.Is(err, provider.ErrNotRevocable) && !errors.Is(err, provider.ErrNoRevocationEndpoint):
+			refused = fmt.Errorf("revoke %s: %w", t.hint, err)
+		default:
+			return fmt.Errorf("revoke %s: %w", t.hint, err)
 		}
 	}
-	if rec.AccessToken.IsZero() || !w.Now().Before(rec.AccessTokenExpires) {
-		return nil
-	}
-	return ignoreAccessToken(p.Revoke(ctx, rec.AccessToken, "access_token"))
+	return refused
 }
 
-// ignoreAccessToken: many providers do not revoke access tokens (unsupported_token_type, RFC 7009
-// §2.2.1). It runs out by itself, and the grant behind it is dead.
-func ignoreAccessToken(err error) error {
-	if errors.Is(err, provider.ErrNotRevocable) {
-		return nil
-	}
-	return err
-}
-
-// staysOffline reports whether a refresh token is left alive because the operator wants back-channel
-// logouts to leave offline access (OIDC Back-Channel Logout §2.7).
-func (w *Worker) staysOffline(rec *session.Record, reason session.Reason) bool {
-	return reason == session.ReasonProviderLogout && !w.RevokeOnBackchannel &&
-		slices.Contains(strings.Fields(rec.Scope), "offline_access")
-}
-
-// undelivered sorts what went wrong: what will never work is given up, the rest is tried again.
-func (w *Worker) undelivered(ctx context.Context, item session.Revocation, rec *session.Record, err error) {
-	switch {
-	case errors.Is(err, provider.ErrNoRevocationEndpoint):
-		w.settle(ctx, item, notSupported, 0, nil)
-	case errors.Is(err, provider.ErrNotRevocable):
-		w.settle(ctx, item, givenUp, 0, err)
-	default:
-		w.later(ctx, item, rec, err)
+// finish takes an item out of the outbox. If that fails it comes again when its lease is over, which
+// costs the provider one more request and nothing else.
+func (w *Worker) finish(ctx context.Context, item session.Revocation, outcome string) {
+	w.metrics.revocations.WithLabelValues(item.Provider, outcome).Inc()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err := w.Sessions.Outbox().Done(ctx, item.ID); err != nil {
+		w.log.Warn("delivered revocation can't be taken out of the outbox yet", "item", item.ID, "error", err)
 	}
 }
 
-// later puts an item off, until the tokens in it would have died anyway. rec is nil when the item
-// does not open.
-func (w *Worker) later(ctx context.Context, item session.Revocation, rec *session.Record, err error) {
-	if w.Now().Sub(item.EndedAt) > lastResort || rec != nil && onlyAccessToken(rec) && w.Now().After(rec.AccessTokenExpires) {
-		w.settle(ctx, item, diedMeanwhile, 0, err)
+// putOff notes a failed try. A try that was cut by the shutdown is none.
+func (w *Worker) putOff(ctx context.Context, item session.Revocation, outcome string, wait time.Duration, cause error) {
+	if ctx.Err() != nil {
 		return
 	}
-	wait := backoff(item.Attempts)
-	if again := new(provider.RetryableError); errors.As(err, &again) && again.RetryAfter > wait {
-		wait = again.RetryAfter
+	w.metrics.revocations.WithLabelValues(item.Provider, outcome).Inc()
+	level := slog.LevelWarn
+	if outcome == outcomeRetried || outcome == outcomeWaiting { // a provider's outage puts off thousands; the metrics and LastError tell
+		level = slog.LevelDebug
 	}
-	w.settle(ctx, item, retry, wait, err)
+	w.log.Log(ctx, level, "revocation put off", "item", item.ID, "provider", item.Provider, "outcome", outcome,
+		"attempts", item.Attempts+1, "next_try_in", wait.String(), "error", cause)
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if err := w.Sessions.Outbox().Retry(ctx, item.ID, w.Now().Add(wait), bounded(cause.Error())); err != nil {
+		w.log.Warn("revocation can't be put off; it is due again after its lease", "item", item.ID, "error", err)
+	}
 }
 
-func onlyAccessToken(rec *session.Record) bool {
-	return rec.RefreshToken.IsZero()
+// retryIn grows with the attempts, with jitter, and is never shorter than Retry-After.
+func retryIn(attempts int, err error) time.Duration {
+	wait := min(firstRetry<<min(attempts, 16), maxRetry)
+	wait = wait*3/4 + rand.N(wait/2)
+	if retryable, ok := errors.AsType[*provider.RetryableError](err); ok && retryable.RetryAfter > 0 {
+		wait = max(wait, retryable.RetryAfter+rand.N(retryable.RetryAfter/4+1))
+	}
+	return wait
+}
+
+func bounded(s string) string {
+	if len(s) > maxLastError {
+		s = strings.ToValidUTF8(s[:maxLastError], "")
+	}
+	return s
 }

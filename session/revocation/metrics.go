@@ -1,59 +1,36 @@
 package revocation
 
-import (
-	"context"
-	"sync"
-	"time"
+import "github.com/prometheus/client_golang/prometheus"
 
-	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/cloakroom/cloakroom/session"
-)
-
-// An outcome says in a word what a delivery came to.
-type outcome string
-
+// The outcomes of handling an item, as the metric names them.
 const (
-	delivered     outcome = "delivered"
-	retry         outcome = "retry"
-	waiting       outcome = "waiting"        // for the newer session that holds the same grant
-	givenUp       outcome = "failed"         // the provider will never revoke it
-	notSupported  outcome = "not_supported"  // the provider has no revocation endpoint
-	diedMeanwhile outcome = "died_meanwhile" // it could not be delivered in time; the token is dead by now
+	outcomeDelivered       = "delivered"        // the provider answered 200
+	outcomeRetried         = "retried"          // no usable answer; it will be tried again
+	outcomeNotRevocable    = "not_revocable"    // the provider will never revoke one of the tokens
+	outcomeUnsupported     = "unsupported"      // the provider has no revocation endpoint
+	outcomeKept            = "kept"             // left alone: offline_access at a provider's logout
+	outcomeWaiting         = "waiting"          // a newer session holds the same grant
+	outcomeUnreadable      = "unreadable"       // the sealed record does not open
+	outcomeUnknownProvider = "unknown_provider" // no longer configured
+	outcomeDropped         = "dropped"          // too old
 )
 
-type metrics struct{ total *prometheus.CounterVec }
-
-func newMetrics(reg prometheus.Registerer, outbox session.Store, now func() time.Time) *metrics {
-	m := &metrics{prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cloakroom_revocations_total", Help: "Deliveries of the revocation outbox, by outcome.",
-	}, []string{"provider", "outcome"})}
-	if reg != nil {
-		reg.MustRegister(m.total, pending(outbox, now))
-	}
-	return m
+type metrics struct {
+	pending     prometheus.Gauge
+	revocations *prometheus.CounterVec
 }
 
-// pending asks the store how much is in the outbox, at most once a second.
-func pending(outbox session.Store, now func() time.Time) prometheus.Collector {
-	var (
-		mu    sync.Mutex // guards the two below
-		asked time.Time
-		count float64
-	)
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "cloakroom_revocations_pending", Help: "Ended sessions whose tokens are not revoked yet.",
-	}, func() float64 {
-		mu.Lock()
-		defer mu.Unlock()
-		if now().Sub(asked) < time.Second {
-			return count
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if _, n, err := outbox.Revocations(ctx, 0); err == nil {
-			asked, count = now(), float64(n)
-		}
-		return count
-	})
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		pending: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cloakroom_revocations_pending", Help: "Ended sessions whose tokens are yet to be revoked.",
+		}),
+		revocations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloakroom_revocations_total", Help: "Tries to revoke the tokens of an ended session, by provider and outcome.",
+		}, []string{"provider", "outcome"}),
+	}
+	if r != nil {
+		r.MustRegister(m.pending, m.revocations)
+	}
+	return m
 }

@@ -1,9 +1,14 @@
-// Package revocation delivers the outbox: it revokes the tokens of ended sessions at their providers
-// (RFC 7009), and ends the sessions whose time is up, so that theirs are revoked too.
+// Package revocation delivers the outbox: it revokes the tokens of sessions that ended (RFC 7009),
+// whichever way they ended, and ends those that ran out.
 //
-// Workers run on any replica; a lease in the store keeps an item with one of them at a time, and
-// revoking twice harms nothing. A provider that is down delays a delivery and never loses one: an
-// item goes only when its tokens are revoked, can't be, or would have died anyway.
+// An item leaves the outbox only after the provider has answered, so a crash, a provider that is down
+// or a store that fails delay a revocation and never lose one; the price is that a token may be revoked
+// twice, which RFC 7009 §2.2 makes harmless. The last resort is age: what could not be delivered in
+// MaxAge is reported and dropped.
+//
+// Its weak point: what a provider without revocation endpoint has issued lives there until it runs out.
+//
+// It knows nothing of HTTP requests or of how sessions are used.
 package revocation
 
 import (
@@ -19,60 +24,80 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-const (
-	batch      = 64
-	inFlight   = 8                // deliveries at once, per provider
-	maxWaiting = 512              // deliveries that are under way or wait for their provider's turn
-	patience   = 20 * time.Second // how long they wait; then their lease runs out and they are found again
-	lease      = time.Minute      // longer than a delivery can take
-	poll       = time.Second      // how soon an item is found that nobody woke us for
-	sweepEvery = 5 * time.Second  // how late an expired session may be ended
-	sweepBatch = 500              // in one transaction
-	firstRetry = 2 * time.Second  // doubled each time, with jitter
-	maxRetry   = 10 * time.Minute // between two attempts
-	// lastResort is when a refresh token that nobody could revoke is taken for dead: providers let
-	// unused ones die in days or weeks.
-	lastResort = 30 * 24 * time.Hour
-)
-
-// Options are what a Worker needs.
+// Options are what a Worker needs. Zero durations and counts mean the defaults named.
 type Options struct {
 	Sessions  *session.Manager
-	Providers map[string]*provider.Provider // by configured id
-	// RevokeOnBackchannel says whether a back-channel logout revokes `offline_access` refresh tokens
-	// too. OIDC Back-Channel Logout §2.7 would leave them; who uses them for a browser's session wants them gone.
+	Providers map[string]*provider.Provider // by id; not changed
+	// RevokeOnBackchannel says whether a logout at the provider (back- or front-channel) revokes a grant
+	// with offline_access too. OIDC Back-Channel Logout §2.7 says it should not; false follows that.
 	RevokeOnBackchannel bool
-	Now                 func() time.Time // nil: time.Now
-	Logger              *slog.Logger
-	Metrics             prometheus.Registerer
+
+	Poll       time.Duration // how often the outbox is looked at when nobody wakes the worker; 1 s
+	SweepEvery time.Duration // how often expired sessions are ended; 5 s
+	Lease      time.Duration // how long an item is this worker's; longer than a delivery takes; 1 min
+	MaxAge     time.Duration // since the session's end, after which an item is dropped; 30 days
+
+	Now     func() time.Time      // nil: time.Now
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: not registered
 }
 
-// A Worker delivers the outbox until its context ends.
+const (
+	defaultPoll       = time.Second
+	defaultSweepEvery = 5 * time.Second
+	defaultLease      = time.Minute
+	// defaultMaxAge: nobody tells a client how long a refresh token lives. Thirty days is what common
+	// providers give an idle one, and nobody has used these since their session ended.
+	defaultMaxAge = 30 * 24 * time.Hour
+
+	storeTimeout = 5 * time.Second
+	sweepBatch   = 200
+	leaseBatch   = 64
+	// maxLeases bounds one look at the outbox. A provider that is down makes the worker skip its items;
+	// this many batches of them are passed over in one go to find another's.
+	maxLeases = 16
+)
+
+// A Worker delivers the outbox. Several, on several replicas, may share one store.
 type Worker struct {
 	Options
-	wake    chan struct{}
-	all     chan struct{} // bounds deliveries of every provider together
 	metrics *metrics
+	log     *slog.Logger
+	wake    chan struct{}
 
-	mu    sync.Mutex               // guards slots
-	slots map[string]chan struct{} // by provider, so that a slow one holds up its own items alone
+	deliveries sync.WaitGroup
+	lanes      map[string]*lane // by provider id; the map does not change
 }
 
-// NewWorker returns a Worker; Run it.
+// NewWorker makes a Worker; Run makes it work.
 func NewWorker(o Options) *Worker {
+	setDefault(&o.Poll, defaultPoll)
+	setDefault(&o.SweepEvery, defaultSweepEvery)
+	setDefault(&o.Lease, defaultLease)
+	setDefault(&o.MaxAge, defaultMaxAge)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
-	return &Worker{
-		Options: o, wake: make(chan struct{}, 1), all: make(chan struct{}, maxWaiting), slots: map[string]chan struct{}{},
-		metrics: newMetrics(o.Metrics, o.Sessions.Outbox(), o.Now),
+	w := &Worker{
+		Options: o, metrics: newMetrics(o.Metrics), log: o.Logger,
+		wake: make(chan struct{}, 1), lanes: make(map[string]*lane, len(o.Providers)),
+	}
+	for id := range o.Providers {
+		w.lanes[id] = newLane()
+	}
+	return w
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d == 0 {
+		*d = value
 	}
 }
 
-// Wake says that there is something to deliver now. It never blocks.
+// Wake has the outbox looked at now. It never blocks; waking a Worker that does not run is remembered.
 func (w *Worker) Wake() {
 	select {
 	case w.wake <- struct{}{}:
@@ -80,121 +105,87 @@ func (w *Worker) Wake() {
 	}
 }
 
-// Run delivers and sweeps until ctx ends, and returns when deliveries under way are done.
+// Run works until ctx ends, and returns when nothing it started is left. Deliveries under way are cut;
+// their items become due again when their lease is over.
 func (w *Worker) Run(ctx context.Context) {
-	var deliveries sync.WaitGroup
-	defer deliveries.Wait()
-	tick := time.NewTicker(poll)
-	defer tick.Stop()
-	sweep := time.NewTicker(sweepEvery)
-	defer sweep.Stop()
-	for {
-		w.deliverDue(ctx, &deliveries)
-		select {
-		case <-ctx.Done():
-			return
-		case <-w.wake:
-		case <-tick.C:
-		case <-sweep.C:
-			w.sweep(ctx)
-		}
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { w.sweep(ctx) })
+	defer w.deliveries.Wait()
+	defer sweeper.Wait()
+
+	outage := outage{log: w.log, what: "outbox can't be read"}
+	for ctx.Err() == nil {
+		err := w.look(ctx)
+		outage.note(ctx, err)
+		w.sleep(ctx, outage.stretch(w.Poll), w.wake)
 	}
 }
 
-// sweep ends what expired, batch after batch.
+// look leases what is due and starts its delivery, until nothing more is due.
+func (w *Worker) look(ctx context.Context) error {
+	defer w.countPending(ctx)
+	for range maxLeases {
+		items, err := w.lease(ctx)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			w.take(ctx, item)
+		}
+		if len(items) < leaseBatch {
+			return nil
+		}
+	}
+	w.Wake()
+	return nil
+}
+
+func (w *Worker) lease(ctx context.Context) ([]session.Revocation, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return w.Sessions.Outbox().Lease(ctx, w.Now(), w.Lease, leaseBatch)
+}
+
+func (w *Worker) countPending(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	if _, pending, err := w.Sessions.Outbox().Revocations(ctx, 1); err == nil {
+		w.metrics.pending.Set(float64(pending))
+	}
+}
+
+// sweep ends what ran out, in batches, so that expired sessions' tokens are revoked too.
 func (w *Worker) sweep(ctx context.Context) {
+	outage := outage{log: w.log, what: "expired sessions can't be ended"}
 	for ctx.Err() == nil {
-		n, err := w.Sessions.EndExpired(ctx, sweepBatch)
-		if err != nil {
-			w.Logger.WarnContext(ctx, "expired sessions are not swept", "error", err)
+		err := w.endExpired(ctx)
+		outage.note(ctx, err)
+		w.sleep(ctx, outage.stretch(w.SweepEvery), nil)
+	}
+}
+
+func (w *Worker) endExpired(ctx context.Context) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, storeTimeout)
+		n, err := w.Sessions.EndExpired(once, sweepBatch)
+		cancel()
+		if n > 0 {
+			w.Wake()
 		}
-		if n < sweepBatch || err != nil {
-			return
+		if err != nil || n < sweepBatch {
+			return err
 		}
 	}
 }
 
-// deliverDue leases what is due and sends it off.
-func (w *Worker) deliverDue(ctx context.Context, deliveries *sync.WaitGroup) {
-	for ctx.Err() == nil {
-		due, err := w.Sessions.Outbox().Lease(ctx, w.Now(), lease, batch)
-		if err != nil {
-			if ctx.Err() == nil {
-				w.Logger.WarnContext(ctx, "the revocation outbox can't be read", "error", err)
-			}
-			return
-		}
-		for _, item := range due {
-			select {
-			case w.all <- struct{}{}:
-			default:
-				return // enough under way; what was leased is found again when its lease runs out
-			}
-			deliveries.Go(func() {
-				defer func() { <-w.all }()
-				w.inTurn(ctx, item)
-			})
-		}
-		if len(due) < batch {
-			return
-		}
-	}
-}
-
-// inTurn delivers an item when its provider has a slot free.
-func (w *Worker) inTurn(ctx context.Context, item session.Revocation) {
-	slots := w.slotsOf(item.Provider)
-	giveUp := time.NewTimer(patience)
-	defer giveUp.Stop()
+// sleep waits for about d (replicas that started together must not stay in step), for ctx's end, or
+// until something comes over wake.
+func (w *Worker) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+	defer t.Stop()
 	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-		w.deliver(ctx, item)
-	case <-giveUp.C:
+	case <-t.C:
+	case <-wake:
 	case <-ctx.Done():
 	}
 }
-
-func (w *Worker) slotsOf(providerID string) chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.slots[providerID] == nil {
-		w.slots[providerID] = make(chan struct{}, inFlight)
-	}
-	return w.slots[providerID]
-}
-
-// settle writes what a delivery came to. The work at the provider is done by then, so it is written
-// even when the worker is told to stop.
-func (w *Worker) settle(ctx context.Context, item session.Revocation, o outcome, retryIn time.Duration, cause error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	w.metrics.total.WithLabelValues(item.Provider, string(o)).Inc()
-	var err error
-	if o == retry || o == waiting {
-		note := "a newer session holds the same grant"
-		if cause != nil {
-			note = cause.Error()
-		}
-		err = w.Sessions.Outbox().Retry(ctx, item.ID, w.Now().Add(retryIn), note)
-	} else {
-		err = w.Sessions.Outbox().Done(ctx, item.ID)
-	}
-	if err != nil {
-		w.Logger.WarnContext(ctx, "outcome of a revocation is not noted; it will be delivered again", "item", short(item.ID), "error", err)
-	}
-	if cause != nil {
-		w.Logger.WarnContext(ctx, "tokens of an ended session are not revoked", "item", short(item.ID), "provider", item.Provider,
-			"outcome", o, "attempts", item.Attempts+1, "error", cause)
-	}
-}
-
-// backoff is how long to wait after so many attempts: doubled each time, with jitter, so that a
-// provider that comes back is not trampled.
-func backoff(attempts int) time.Duration {
-	d := min(firstRetry<<min(attempts, 12), maxRetry)
-	return time.Duration(float64(d) * (0.5 + rand.Float64()))
-}
-
-// short is enough of an id to find a line by.
-func short(id string) string { return id[:min(len(id), 16)] }

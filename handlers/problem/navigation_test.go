@@ -1,0 +1,53 @@
+package problem
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Contract §3: told by Fetch Metadata, else by the absence of X-Requested-With, else by Accept (BR5).
+func TestNavigationsAreToldFromFetches(t *testing.T) {
+	for headers, want := range map[string]bool{
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document|Accept: text/html": true,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: iframe":                     true,
+		"Sec-Fetch-Mode: navigate|X-Requested-With: XMLHttpRequest":           true,
+		"Sec-Fetch-Dest: document":                                            true,
+		"Sec-Fetch-Mode: cors|Accept: text/html":                              false,
+		"Sec-Fetch-Mode: same-origin|Accept: text/html":                       false,
+		"Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image":                       false,
+		"Sec-Fetch-Dest: empty|Accept: text/html":                             false,
+
+		"":                         false,
+		"Accept: */*":              false,
+		"Accept: application/json": false,
+		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": true,
+		"Accept: application/json, TEXT/HTML ; q=0.5":                             true,
+		"Accept: application/json|Accept: text/html":                              true,
+		"Accept: text/html;q=0, application/json":                                 false,
+		"Accept: text/html;q=0.000":                                               false,
+		"Accept: text/htmlx":                                                      false,
+		"Accept: application/json;profile=\"text/html\"":                          false,
+		"Accept: text/html|X-Requested-With: XMLHttpRequest":                      false,
+		"Accept: text/html|X-Requested-With: fetch":                               false,
+	} {
+		r := &http.Request{Header: http.Header{}}
+		for line := range strings.SplitSeq(headers, "|") {
+			if name, value, ok := strings.Cut(line, ": "); ok {
+				r.Header.Add(name, value)
+			}
+		}
+		if got := IsNavigation(r); got != want {
+			t.Errorf("IsNavigation(%s) = %v, want %v", headers, got, want)
+		}
+	}
+}
+
+func TestVaryIsCompletedNotRepeated(t *testing.T) {
+	h := http.Header{"Vary": {"Origin, sec-fetch-mode"}}
+	vary(h, varyOn...)
+	vary(h, varyOn...)
+	if got, want := strings.Join(h.Values("Vary"), ", "), "Origin, sec-fetch-mode, Sec-Fetch-Dest, X-Requested-With, Accept"; got != want {
+		t.Errorf("Vary = %q, want %q", got, want)
+	}
+}

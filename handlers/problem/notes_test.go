@@ -1,0 +1,78 @@
+package problem
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+func TestNotesKeepTheLastErrorForTheLog(t *testing.T) {
+	ctx, notes := WithNotes(t.Context())
+	if got := notes.Attrs(); len(got) != 0 {
+		t.Errorf("attributes before anything happened = %v", got)
+	}
+	Annotate(ctx, New(CSRF))
+	if got := notes.Attrs(); len(got) != 1 || got[0].String() != "code=csrf" {
+		t.Errorf("attributes = %v", got)
+	}
+	Annotate(ctx, errors.New("disk on fire"))
+	if got := notes.Attrs(); len(got) != 2 || got[0].String() != "code=internal_error" || got[1].String() != "error=disk on fire" {
+		t.Errorf("attributes = %v", got)
+	}
+	Annotate(ctx, nil)
+	Annotate(context.Background(), errors.New("nobody notes this"))
+	if got := notes.Attrs(); len(got) != 2 {
+		t.Errorf("attributes = %v", got)
+	}
+}
+
+// LG2, LG3: what others sent is bounded, and one event stays one line.
+func TestNotedErrorsAreBounded(t *testing.T) {
+	ctx, notes := WithNotes(t.Context())
+	Annotate(ctx, errors.New("a\r\nlevel=ERROR msg=forged \xff"+strings.Repeat("é", 100_000)))
+	var out bytes.Buffer
+	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(ctx, slog.LevelInfo, "request", notes.Attrs()...)
+	if n := strings.Count(out.String(), "\n"); n != 1 || out.Len() > 2*maxErrorText {
+		t.Errorf("%d lines, %d bytes", n, out.Len())
+	}
+}
+
+func TestRequestIDTravelsWithTheContext(t *testing.T) {
+	if got := RequestID(t.Context()); got != "" {
+		t.Errorf("RequestID outside of a request = %q", got)
+	}
+	a, b := NewRequestID(), NewRequestID()
+	if a == b || len(a) < 20 {
+		t.Errorf("ids %q and %q", a, b)
+	}
+	if got := RequestID(WithRequestID(t.Context(), a)); got != a {
+		t.Errorf("RequestID = %q, want %q", got, a)
+	}
+}
+
+// LG4: lines of packages that know nothing of requests bear the request id.
+func TestLogLinesOfARequestBearItsID(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(LogHandler(slog.NewTextHandler(&out, nil))).With("a", 1)
+	ctx := WithRequestID(t.Context(), "R1")
+	log.InfoContext(ctx, "login succeeded")
+	log.InfoContext(ctx, "request", "request_id", "R1")
+	log.Info("start")
+	log.DebugContext(ctx, "not enabled")
+	log.WithGroup("g").InfoContext(t.Context(), "grouped", "b", 2)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 4 {
+		t.Fatalf("%d lines: %s", len(lines), out.String())
+	}
+	for i, want := range []int{1, 1, 0, 0} {
+		if got := strings.Count(lines[i], "request_id=R1"); got != want {
+			t.Errorf("request_id stands %d times, want %d: %s", got, want, lines[i])
+		}
+	}
+	if !strings.Contains(lines[3], "g.b=2") || !strings.Contains(lines[3], "a=1") {
+		t.Errorf("attributes are lost: %s", lines[3])
+	}
+}

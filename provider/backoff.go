@@ -1,0 +1,103 @@
+package provider
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	maxRetryAfter = 2 * time.Minute        // no answer of a provider silences us for longer
+	firstPause    = 500 * time.Millisecond // after the second failure in a row; doubled by each further one
+	maxPause      = 30 * time.Second
+)
+
+// retryAfter reads Retry-After in both of its forms (RFC 9110 §10.2.3), capped; 0 when there is none.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(v); err == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
+
+// A breaker keeps renewals away from a token endpoint that fails, so that it is not trampled when it
+// comes back (RN14). One lost answer is no outage: it opens at the second failure in a row, or at the
+// first that bears Retry-After. When its time is over it lets one request through to see.
+type breaker struct {
+	now func() time.Time
+
+	mu       sync.Mutex // guards all below
+	failures int        // in a row
+	until    time.Time  // closed to renewals before it
+	probing  bool       // the one request that looks whether the provider is back
+}
+
+// closed is enter for a first look: it takes no part in the probing.
+func (b *breaker) closed() (wait time.Duration, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	left := b.until.Sub(b.now())
+	return left, left <= 0
+}
+
+// enter says whether a renewal may be sent now; if not, how long to wait. Whoever entered must call
+// succeed, fail or abandon.
+func (b *breaker) enter() (wait time.Duration, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.until.IsZero() {
+		return 0, true
+	}
+	if left := b.until.Sub(b.now()); left > 0 {
+		return left, false
+	}
+	if b.probing {
+		return firstPause, false
+	}
+	b.probing = true
+	return 0, true
+}
+
+// succeed notes an answer, whatever it said.
+func (b *breaker) succeed() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failures, b.until, b.probing = 0, time.Time{}, false
+}
+
+// abandon notes a request that came to no end of its own: its caller went away.
+func (b *breaker) abandon() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.probing = false
+}
+
+// fail notes a transient failure, and how long the provider asks to be left alone. Requests that were
+// already under way when the breaker opened tell it nothing new.
+func (b *breaker) fail(asked time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	if now.Before(b.until) && asked == 0 {
+		return
+	}
+	b.probing = false
+	b.failures++
+	if b.failures < 2 && asked == 0 {
+		return
+	}
+	pause := min(firstPause<<min(max(b.failures-2, 0), 10), maxPause)
+	pause = pause/2 + rand.N(pause) // half to one and a half: replicas must not come back in step
+	if asked > 0 {
+		pause = max(pause, asked+rand.N(firstPause))
+	}
+	if until := now.Add(pause); until.After(b.until) {
+		b.until = until
+	}
+}

@@ -1,0 +1,127 @@
+package provider
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	maxKeys  = 200 // of a set that are read
+	maxTries = 16  // keys tried on one signature, so that a forged one costs little
+)
+
+// A publicKey is one usable entry of a provider's key set.
+type publicKey struct {
+	id, alg string // either may be empty: the provider did not say
+	key     crypto.PublicKey
+}
+
+// A jwk is what counts of an entry. Certificates are left out on purpose: a chain that Go can't
+// parse must not cost the key, and trust comes from the set's address alone (ID4).
+type jwk struct {
+	Kty    string   `json:"kty"`
+	Kid    string   `json:"kid,omitempty"`
+	Alg    string   `json:"alg,omitempty"`
+	Use    string   `json:"use,omitempty"`
+	Crv    string   `json:"crv,omitempty"`
+	X      string   `json:"x,omitempty"`
+	Y      string   `json:"y,omitempty"`
+	N      string   `json:"n,omitempty"`
+	E      string   `json:"e,omitempty"`
+	KeyOps []string `json:"key_ops,omitempty"`
+}
+
+// parseKeys reads a JWK Set entry by entry (RFC 7517 §5: what is not understood is to be ignored).
+// go-jose reads a set as a whole and gives up over a single secp256k1 key (MD7).
+func parseKeys(data []byte) ([]publicKey, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &set); err != nil || set.Keys == nil {
+		return nil, errors.New("the answer is no key set")
+	}
+	var keys []publicKey
+	for _, entry := range set.Keys[:min(len(set.Keys), maxKeys)] {
+		if k, ok := parseKey(entry); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys, nil
+}
+
+// parseKey takes an entry only if it is a public key that may verify signatures (RFC 7517 §4.2, §4.3).
+func parseKey(entry json.RawMessage) (publicKey, bool) {
+	var e jwk
+	if json.Unmarshal(entry, &e) != nil ||
+		e.Use != "" && e.Use != "sig" ||
+		len(e.KeyOps) > 0 && !slices.Contains(e.KeyOps, "verify") {
+		return publicKey{}, false
+	}
+	plain, err := json.Marshal(e)
+	if err != nil {
+		return publicKey{}, false
+	}
+	var k jose.JSONWebKey
+	if k.UnmarshalJSON(plain) != nil || !k.Valid() || !k.IsPublic() {
+		return publicKey{}, false
+	}
+	return publicKey{id: e.Kid, alg: e.Alg, key: k.Key}, true
+}
+
+// candidates are the keys that may have made a signature: of the right type and curve, and of the
+// token's kid. Without a kid on either side every fitting key is one.
+func candidates(keys []publicKey, kid, alg string) []publicKey {
+	var named, nameless []publicKey
+	for _, k := range keys {
+		switch {
+		case !k.fits(alg):
+		case kid == "" || k.id == kid:
+			named = append(named, k)
+		case k.id == "":
+			nameless = append(nameless, k)
+		}
+	}
+	if len(named) == 0 {
+		named = nameless
+	}
+	return named[:min(len(named), maxTries)]
+}
+
+// fits reports whether the key can have made a signature of alg (RFC 7518 §3.1; at least 2048 bits for
+// RSA, §3.3).
+func (k publicKey) fits(alg string) bool {
+	if k.alg != "" && k.alg != alg && !(alg == "EdDSA" && k.alg == "Ed25519") {
+		return false
+	}
+	switch key := k.key.(type) {
+	case *rsa.PublicKey:
+		return (alg[:2] == "RS" || alg[:2] == "PS") && key.N.BitLen() >= 2048
+	case *ecdsa.PublicKey:
+		curve := map[string]string{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[alg]
+		return key.Curve.Params().Name == curve
+	case ed25519.PublicKey:
+		return alg == "EdDSA"
+	}
+	return false
+}
+
+// hashOf is the hash that belongs to a signature algorithm (RFC 7518 §3.1; SHA-512 for Ed25519, RFC
+// 8032 §5.1); 0 for one that is not supported.
+func hashOf(alg string) crypto.Hash {
+	switch alg {
+	case "RS256", "PS256", "ES256", "HS256":
+		return crypto.SHA256
+	case "RS384", "PS384", "ES384", "HS384":
+		return crypto.SHA384
+	case "RS512", "PS512", "ES512", "HS512", "EdDSA":
+		return crypto.SHA512
+	}
+	return 0
+}

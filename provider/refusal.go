@@ -1,0 +1,58 @@
+package provider
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+const (
+	maxErrorCode   = 64
+	maxDescription = 200
+)
+
+// refusal turns an error answer (RFC 6749 §5.2; c is nil where the body was no JSON object) into an
+// *OAuthError, or into an *UnreachableError where it says that the trouble is passing or says nothing.
+func (p *Provider) refusal(endpoint string, a *answer, c claims, sent []string) error {
+	code, err := c.text("error")
+	if err != nil || code == "" {
+		if a.status == http.StatusUnauthorized {
+			code = "invalid_client" // RFC 6749 §5.2: what 401 means, body or not
+		} else {
+			return p.passing(endpoint, "an error without a code", a)
+		}
+	}
+	switch code {
+	case "temporarily_unavailable", "server_error", "slow_down":
+		return p.passing(endpoint, code, a)
+	}
+	description, _ := c.text("error_description")
+	return &OAuthError{Code: printable(code, maxErrorCode, sent), Description: printable(description, maxDescription, sent)}
+}
+
+func (p *Provider) passing(endpoint, reason string, a *answer) error {
+	e := p.client.unreachable(endpoint, reason, nil)
+	e.RetryAfter = retryAfter(a.header, p.now())
+	return e
+}
+
+// printable bounds a text of the provider's, and drops it altogether where it repeats something
+// secret that was sent, plain or form-encoded (LG2).
+func printable(s string, limit int, sent []string) string {
+	for _, v := range sent {
+		if v != "" && (strings.Contains(s, v) || strings.Contains(s, url.QueryEscape(v))) {
+			return ""
+		}
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if b.Len() >= limit {
+			break
+		}
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}

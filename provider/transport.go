@@ -1,0 +1,162 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// maxAnswer bounds every answer of a provider (MD8).
+const maxAnswer = 1 << 20
+
+// The endpoints, as errors and metrics call them.
+const (
+	endpointMetadata   = "metadata"
+	endpointKeys       = "keys"
+	endpointToken      = "token"
+	endpointUserinfo   = "userinfo"
+	endpointRevocation = "revocation"
+)
+
+// newTransport makes the transport of one provider. Idle connections are dropped after 4 s, before
+// the 5 s after which Node's servers hang up: a token request that meets a connection just closed
+// fails, because it must not be sent again.
+func newTransport(c Config) (*http.Transport, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if len(c.RootCAsPEM) > 0 {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		if !pool.AppendCertsFromPEM(c.RootCAsPEM) {
+			return nil, fmt.Errorf("provider %q: %w: no certificate in the CA file", c.ID, ErrMisconfigured)
+		}
+		conf.RootCAs = pool
+	}
+	if c.ClientAuth == authTLS {
+		pair, err := tls.X509KeyPair([]byte(c.ClientCertPEM), []byte(c.ClientKeyPEM.Reveal()))
+		if err != nil {
+			return nil, fmt.Errorf("provider %q: %w: client certificate: %w", c.ID, ErrMisconfigured, err)
+		}
+		conf.Certificates = []tls.Certificate{pair}
+	}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:        conf,
+		TLSHandshakeTimeout:    5 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    maxTokenRequests,
+		IdleConnTimeout:        4 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}, nil
+}
+
+// A caller sends requests to one provider and reads its answers.
+type caller struct {
+	provider string
+	http     *http.Client
+	timeout  time.Duration
+	now      func() time.Time
+	metrics  *metrics
+}
+
+func newCaller(id string, o Options) *caller {
+	return &caller{
+		provider: id,
+		// No redirect is ever followed (RFC 9700 §4.12, MD3): Go would re-post a token request's body
+		// on 307 to wherever it is told.
+		http: &http.Client{
+			Transport:     o.Transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		timeout: o.Timeout,
+		now:     o.Now,
+		metrics: newMetrics(o.Metrics),
+	}
+}
+
+// An answer is what came back, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send sends r exactly once and reads the answer. The only errors are *UnreachableError: no whole
+// answer came, or it was one (429, 5xx, a redirect) that says nothing about what was asked.
+func (c *caller) send(ctx context.Context, endpoint string, r *http.Request) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	// Without GetBody the transport can't send a body a second time, which it would do by itself on a
+	// connection that turns out to be closed (CB14).
+	r.GetBody = nil
+	began := time.Now()
+	a, err := c.exchange(r.WithContext(ctx))
+	c.metrics.observe(c.provider, endpoint, outcome(a, err), time.Since(began))
+	if err != nil {
+		return nil, c.unreachable(endpoint, "no answer", networkError(err))
+	}
+	switch {
+	case a.status == http.StatusTooManyRequests || a.status >= 500:
+		e := c.unreachable(endpoint, fmt.Sprintf("status %d", a.status), nil)
+		e.RetryAfter = retryAfter(a.header, c.now())
+		return nil, e
+	case a.status < 200 || a.status >= 300 && a.status < 400:
+		return nil, c.unreachable(endpoint, fmt.Sprintf("status %d, and redirects are not followed", a.status), nil)
+	}
+	return a, nil
+}
+
+func (c *caller) exchange(r *http.Request) (*answer, error) {
+	resp, err := c.http.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxAnswer {
+		return nil, errors.New("the answer is larger than 1 MiB")
+	}
+	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+}
+
+// get fetches a JSON document that everyone may read.
+func (c *caller) get(ctx context.Context, endpoint, from string) ([]byte, error) {
+	r, err := http.NewRequest(http.MethodGet, from, nil)
+	if err != nil {
+		return nil, fmt.Errorf("provider %q: %s: %w", c.provider, endpoint, ErrMisconfigured)
+	}
+	r.Header.Set("Accept", "application/json")
+	a, err := c.send(ctx, endpoint, r)
+	if err != nil {
+		return nil, err
+	}
+	if a.status != http.StatusOK {
+		return nil, c.unreachable(endpoint, fmt.Sprintf("status %d", a.status), nil)
+	}
+	return a.body, nil
+}
+
+func (c *caller) unreachable(endpoint, reason string, err error) *UnreachableError {
+	return &UnreachableError{Provider: c.provider, Endpoint: endpoint, Reason: reason, Err: err}
+}
+
+// networkError takes the URL out of err: what is left is the dial, TLS or context error.
+func networkError(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}

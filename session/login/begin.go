@@ -1,0 +1,50 @@
+package login
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/cloakroom/cloakroom/provider"
+)
+
+// A Request is what a caller wants of a login.
+type Request struct {
+	Provider  string     // configured id
+	ReturnURL string     // where the browser goes in the end; judged as ValidReturnURL does
+	Params    url.Values // the caller's whole query; what may be passed on is picked from it
+	Silent    bool       // in a hidden frame: nobody sees the outcome's page
+}
+
+// Begin starts an attempt: it sets the attempt's cookie on w and returns the URL to send the browser
+// to. It writes nothing anywhere else. It returns ErrUnknownProvider, ErrInvalidReturnURL,
+// *ParameterError, or a *Failure when the provider can't be used now.
+func (l *Login) Begin(w http.ResponseWriter, r *http.Request, req Request) (authorizationURL string, err error) {
+	p, ok := l.providers[req.Provider]
+	if !ok {
+		return "", ErrUnknownProvider
+	}
+	returnURL, ok := ValidReturnURL(req.ReturnURL, l.basePath)
+	if !ok {
+		return "", ErrInvalidReturnURL
+	}
+	params, err := allowed(req.Params)
+	if err != nil {
+		return "", err
+	}
+	a := newAttempt(p.ID(), returnURL, l.now())
+	a.Silent = req.Silent
+	a.Previous = l.sessions.NameFromRequest(r)
+	a.expect(params, p.Config())
+
+	authorizationURL, err = p.AuthorizationURL(r.Context(), provider.AuthorizationRequest{
+		State: a.State, Nonce: a.Nonce, Verifier: a.verifier(), Params: params,
+	})
+	if err != nil {
+		return "", l.failed(r.Context(), p, a, because(err))
+	}
+	if err := l.cookies.set(w, r, a, p.Config().ResponseMode == "form_post"); err != nil {
+		return "", fmt.Errorf("start login at provider %q: %w", p.ID(), err)
+	}
+	return authorizationURL, nil
+}

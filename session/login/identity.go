@@ -1,0 +1,104 @@
+package login
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// An identity is who logged in, as far as it was verified.
+type identity struct {
+	token  *provider.IDToken
+	claims json.RawMessage // the ID token's, completed by userinfo's
+	scope  string          // granted
+}
+
+// identify verifies the ID token, and asks userinfo where the ID token lacks what the scopes promise.
+// Nothing of the token response is used before the ID token was verified (RFC 9700 §4.5.3.2).
+func identify(ctx context.Context, p *provider.Provider, a *attempt, tokens *provider.TokenResponse) (*identity, *Failure) {
+	if tokens.IDToken.IsZero() {
+		return nil, broken(IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
+	}
+	token, err := p.VerifyIDToken(ctx, tokens.IDToken, provider.Expectation{
+		Nonce: a.Nonce, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), AttemptStarted: a.started(),
+		PromptLogin: a.PromptLogin, EssentialACR: a.ACR,
+	})
+	if err != nil {
+		return nil, because(err)
+	}
+	scope := tokens.Scope
+	if scope == "" {
+		scope = strings.Join(p.Config().Scopes, " ") // as asked (RFC 6749 §5.1)
+	}
+	claims, err := readClaims(token.Claims)
+	if err != nil {
+		return nil, because(err)
+	}
+	if claims.lacks(strings.Fields(scope)) {
+		if err := askUserinfo(ctx, p, tokens, token.Subject, claims); err != nil {
+			return nil, because(err)
+		}
+	}
+	object, err := json.Marshal(claims)
+	if err != nil {
+		return nil, because(fmt.Errorf("write claims: %w", err))
+	}
+	return &identity{token: token, claims: object, scope: scope}, nil
+}
+
+// askUserinfo completes claims; a provider without the endpoint leaves them as they are. An answer
+// about another subject fails the login (OIDC Core §5.3.2); the provider package checks that.
+func askUserinfo(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, subject string, claims claimSet) error {
+	answer, err := p.Userinfo(ctx, tokens.AccessToken, subject)
+	if err != nil || answer == nil {
+		return err
+	}
+	userinfo, err := readClaims(answer)
+	if err != nil {
+		return err
+	}
+	claims.complete(userinfo)
+	return nil
+}
+
+// record is the session's record, but for the browser's part. A signed session_state wins over the
+// one that came through the browser.
+func (i *identity) record(p *provider.Provider, tokens *provider.TokenResponse, sessionState string) *session.Record {
+	if i.token.SessionState != "" {
+		sessionState = i.token.SessionState
+	}
+	return &session.Record{
+		Provider: p.ID(), Issuer: i.token.Issuer, Subject: i.token.Subject, SID: i.token.SID, State: sessionState,
+		Claims: i.claims, AuthTime: i.token.AuthTime, Scope: i.scope, TokenType: tokens.TokenType,
+		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, IDToken: tokens.IDToken,
+		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
+	}
+}
+
+// shortened is an address with the part that names a single household or machine set to zero: people
+// shall know where a session of theirs began, and nobody needs more.
+func shortened(addr string) string {
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		withPort, err := netip.ParseAddrPort(addr)
+		if err != nil {
+			return ""
+		}
+		ip = withPort.Addr()
+	}
+	ip = ip.Unmap().WithZone("")
+	bits := 48
+	if ip.Is4() {
+		bits = 24
+	}
+	network, err := ip.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return network.Addr().String()
+}

@@ -1,0 +1,141 @@
+package login
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cloakroom/cloakroom/provider"
+)
+
+// A ParameterError is a login request that names a parameter it may not, or gives one a value it may
+// not have. Nothing was started.
+type ParameterError struct {
+	Name   string // one of the names that this package knows, never the caller's text
+	Reason string // in our words
+}
+
+// Error implements error.
+func (e *ParameterError) Error() string { return "parameter " + e.Name + " " + e.Reason }
+
+// passedOn are the parameters that a caller may hand to the provider, with the check on each value
+// (OIDC Core §3.1.2.1).
+var passedOn = map[string]func(string) bool{
+	"prompt":     validPrompt,
+	"login_hint": validText,
+	"acr_values": validText,
+	"max_age":    validMaxAge,
+	"ui_locales": validText,
+}
+
+// fixed are the parameters that make the authorization request ours. A caller who sends one wants it
+// changed, so the request is refused rather than quietly answered with something else.
+var fixed = []string{
+	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
+	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience", "claims",
+	"registration", "id_token_hint", "authorization_details", "dpop_jkt",
+}
+
+// ours are the parameters of the login endpoint itself.
+var ours = []string{"returnUrl", "provider"}
+
+// allowed picks from a caller's query what may go to the provider. Names that nobody knows are left
+// out: a page's own marks (utm_source) shall not stop a login.
+func allowed(query url.Values) (url.Values, error) {
+	for _, name := range fixed {
+		if query.Has(name) {
+			return nil, &ParameterError{name, "can't be chosen by a caller"}
+		}
+	}
+	for _, name := range ours {
+		if len(query[name]) > 1 {
+			return nil, &ParameterError{name, "is repeated"}
+		}
+	}
+	out := url.Values{}
+	for name, valid := range passedOn {
+		switch values := query[name]; {
+		case len(values) > 1:
+			return nil, &ParameterError{name, "is repeated"} // RFC 6749 §3.1
+		case len(values) == 0 || values[0] == "": // sent without a value: as if omitted (RFC 6749 §3.1)
+		case !valid(values[0]):
+			return nil, &ParameterError{name, "has a value that is not allowed"}
+		default:
+			out.Set(name, values[0])
+		}
+	}
+	return out, nil
+}
+
+func validText(s string) bool {
+	return len(s) <= 512 && utf8.ValidString(s) && !strings.ContainsFunc(s, hidden)
+}
+
+func validMaxAge(s string) bool {
+	return len(s) <= 9 && strings.Trim(s, "0123456789") == ""
+}
+
+// validPrompt: known values, each once; none stands alone (OIDC Core §3.1.2.1).
+func validPrompt(s string) bool {
+	prompts := strings.Split(s, " ")
+	for i, p := range prompts {
+		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, p) || slices.Contains(prompts[:i], p) {
+			return false
+		}
+		if p == "none" && len(prompts) > 1 {
+			return false
+		}
+	}
+	return true
+}
+
+// expect notes in a what the ID token will have to prove, from what is really sent: the operator's
+// parameters win over the caller's, except for prompt.
+//
+// acr_values is a wish (OIDC Core §5.5.1.1 makes it a voluntary claim), and not checked: the app
+// sees acr. An operator who insists asks through the claims parameter.
+func (a *attempt) expect(params url.Values, c provider.Config) {
+	if s := operatorFirst(c, "max_age", params.Get("max_age")); validMaxAge(s) && s != "" {
+		seconds, err := strconv.ParseInt(s, 10, 64)
+		if err == nil {
+			a.MaxAge = &seconds
+		}
+	}
+	prompt := params.Get("prompt")
+	if prompt == "" {
+		prompt = c.AuthParams["prompt"]
+	}
+	a.PromptLogin = slices.Contains(strings.Fields(prompt), "login")
+	a.ACR = essentialACR(c.AuthParams["claims"])
+}
+
+func operatorFirst(c provider.Config, name, callers string) string {
+	if operators, ok := c.AuthParams[name]; ok {
+		return operators
+	}
+	return callers
+}
+
+// essentialACR are the values of acr that the claims parameter insists on (OIDC Core §5.5.1.1); nil
+// when it does not.
+func essentialACR(claims string) []string {
+	var request struct {
+		IDToken struct {
+			ACR struct {
+				Essential bool     `json:"essential"`
+				Value     string   `json:"value"`
+				Values    []string `json:"values"`
+			} `json:"acr"`
+		} `json:"id_token"`
+	}
+	if claims == "" || json.Unmarshal([]byte(claims), &request) != nil || !request.IDToken.ACR.Essential {
+		return nil
+	}
+	if acr := request.IDToken.ACR; acr.Value != "" {
+		return append(acr.Values, acr.Value)
+	}
+	return request.IDToken.ACR.Values
+}

@@ -1,0 +1,68 @@
+package renewal_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// BenchmarkStorm is a hundred requests of one session just after expiry, over a real connection. It
+// prints how many renewals the provider saw per round, beside one per request without a flight.
+func BenchmarkStorm(b *testing.B) {
+	op := odd.New(b)
+	op.SetTokenLife(time.Second)
+	w := newWorld(b, op, nil)
+	defer w.close()
+	s := w.login()
+	before := len(op.Grants("refresh_token"))
+	for b.Loop() {
+		b.StopTimer()
+		old := w.get(s.Name)
+		time.Sleep(time.Until(old.Record.AccessTokenExpires))
+		b.StartTimer()
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if _, err := w.renewer.AccessToken(context.Background(), old); err != nil {
+					b.Errorf("token: %v", err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	b.ReportMetric(float64(len(op.Grants("refresh_token"))-before)/float64(b.N), "renewals/round")
+	b.ReportMetric(float64(len(op.ReusedRefreshTokens())), "reused")
+}
+
+// BenchmarkNoWaitWhileValid compares a request that finds its token fresh with one that finds it aging
+// while the provider takes its time over the renewal.
+func BenchmarkNoWaitWhileValid(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		life time.Duration
+		age  time.Duration
+	}{{"fresh", time.Hour, 0}, {"renewing", 50 * time.Second, 42 * time.Second}} {
+		b.Run(c.name, func(b *testing.B) {
+			op := odd.New(b)
+			op.SetTokenLife(c.life)
+			w := newWorld(b, op, nil)
+			s := w.login()
+			aged := *s
+			rec := *s.Record
+			rec.AccessTokenObtained, rec.AccessTokenExpires = rec.AccessTokenObtained.Add(-c.age), rec.AccessTokenExpires.Add(-c.age)
+			aged.Record = &rec
+			release := make(chan struct{})
+			op.Intercept(odd.Token, odd.Hang(release))
+			for b.Loop() {
+				if _, err := w.renewer.AccessToken(context.Background(), &aged); err != nil {
+					b.Fatal(err)
+				}
+			}
+			close(release)
+			w.close()
+		})
+	}
+}

@@ -1,0 +1,159 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+const (
+	// orphanTime is how long an outbox that can't be written is tried before tokens that no record
+	// holds are revoked without it.
+	orphanTime = time.Minute
+	// endTime is how long ending a refused session is tried. If it fails, the session's next renewal
+	// will be refused again and try anew.
+	endTime = 5 * time.Minute
+)
+
+var (
+	errOurs   = errors.New("these tokens are saved already")
+	errTheirs = errors.New("another process renewed the session")
+)
+
+// commit saves renewed tokens and settles the flight with them. If the store can't be written they
+// are used from memory meanwhile, and tried until the session would be over anyway. If the session
+// ended meanwhile it stays ended: the new tokens are revoked. So they are, too, whatever the reason
+// it ended for: a grant that was renewed after its session's end is nobody's.
+func (w *work) commit(ctx context.Context, change func(*session.Record)) {
+	saved, err := w.save(ctx, change)
+	switch {
+	case err == nil:
+		w.done(outcomeOK)
+		w.pauses.over(w.from.Name)
+		w.flight.settle(saved, nil)
+	case errors.Is(err, errTheirs):
+		// Ours are dropped, not revoked: they may be of the grant that the winner now lives on, and
+		// revoking one refresh token ends the whole grant (RFC 7009 §2.1).
+		w.readTheirs(ctx)
+	case isOver(err):
+		w.done(outcomeLostToLogout)
+		w.flight.settle(nil, session.ErrEnded)
+		w.revoke(ctx, w.changed(change), session.ReasonLogout)
+	case ctx.Err() != nil: // shut down before the store came back
+		w.log.Error("renewed tokens could not be saved before the shutdown", "session", w.from.Record.ID, "error", err)
+		w.done(outcomeUnsaved)
+	default:
+		w.log.Error("renewed tokens could not be saved in the session's lifetime", "session", w.from.Record.ID, "error", err)
+		w.done(outcomeUnsaved)
+		w.revoke(ctx, w.changed(change), session.ReasonExpired)
+	}
+}
+
+func (w *work) readTheirs(ctx context.Context) {
+	newest, err := w.newest(ctx, w.from.Name)
+	if err != nil {
+		w.done(outcomeSuperseded)
+		w.flight.settle(nil, err)
+		return
+	}
+	w.superseded(newest)
+}
+
+// changed is the record as it would have been saved.
+func (w *work) changed(change func(*session.Record)) *session.Record {
+	rec := *w.from.Record
+	change(&rec)
+	return &rec
+}
+
+// save writes change by compare-and-set for as long as the session can live. At the first failure it
+// settles the flight with the changed record, unless it has been settled before.
+func (w *work) save(ctx context.Context, change func(*session.Record)) (*session.Session, error) {
+	unsaved := false
+	defer func() {
+		if unsaved {
+			w.metrics.unsaved.Dec()
+		}
+	}()
+	return retry(ctx, w.from.Record.ExpiresAt.Sub(w.now()), func(ctx context.Context) (*session.Session, error) {
+		saved, err := w.sessions.Commit(ctx, w.from, w.onlyOnce(change))
+		if errors.Is(err, errOurs) {
+			saved, err = w.sessions.Get(ctx, w.from.Name)
+		}
+		return saved, err
+	}, func(err error, next time.Duration) {
+		if unsaved {
+			return
+		}
+		unsaved = true
+		w.metrics.unsaved.Inc()
+		w.log.Warn("renewed tokens can't be saved yet; they are used from memory", "session", w.from.Record.ID, "error", err, "next_try_in", next.String())
+		w.flight.settle(&session.Session{
+			Name: w.from.Name, Version: w.from.Version, Record: w.changed(change), IdleExpires: w.from.IdleExpires, LastActive: w.from.LastActive,
+		}, nil)
+	})
+}
+
+// onlyOnce applies change only to a record that nobody renewed since the refresh token was sent. A
+// write whose answer was lost shows as our own tokens being there already.
+func (w *work) onlyOnce(change func(*session.Record)) func(*session.Record) error {
+	ours := w.changed(change)
+	return func(rec *session.Record) error {
+		if rec.Renewals == w.from.Record.Renewals && rec.RefreshToken == w.from.Record.RefreshToken {
+			change(rec)
+			return nil
+		}
+		if rec.AccessToken == ours.AccessToken && rec.RefreshToken == ours.RefreshToken {
+			return errOurs
+		}
+		return errTheirs
+	}
+}
+
+// revoke puts tokens that no record holds into the outbox. If that can't be written, the provider is
+// asked at once, as a last resort.
+func (w *work) revoke(ctx context.Context, orphan *session.Record, reason session.Reason) {
+	_, err := retry(ctx, orphanTime, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, w.sessions.Enqueue(ctx, orphan, reason)
+	}, func(error, time.Duration) {})
+	if err == nil {
+		return
+	}
+	w.log.Error("tokens of an ended session could not be put into the outbox; revoking them without it", "session", orphan.ID, "error", err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	err = errors.Join(w.provider.Revoke(ctx, orphan.RefreshToken, "refresh_token"), w.provider.Revoke(ctx, orphan.AccessToken, "access_token"))
+	if err != nil {
+		w.log.Error("tokens of an ended session could not be revoked", "session", orphan.ID, "error", err)
+	}
+}
+
+// end ends the session and settles the flight with cause, at the latest when the store does not let it.
+func (w *work) end(ctx context.Context, cause error) {
+	_, err := retry(ctx, endTime, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, w.sessions.End(ctx, w.from.Name, session.ReasonRefused)
+	}, func(error, time.Duration) { w.flight.settle(nil, cause) })
+	if err != nil {
+		w.log.Error("refused session could not be ended yet", "session", w.from.Record.ID, "error", err)
+	}
+	w.flight.settle(nil, cause)
+}
+
+// retry does a store operation until it succeeds, says something final, or atMost has passed. Notify
+// hears of each failure that is followed by another try.
+func retry[T any](ctx context.Context, atMost time.Duration, operation func(context.Context) (T, error), notify backoff.Notify) (T, error) {
+	b := &backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 10 * time.Second}
+	return backoff.Retry(ctx, func() (T, error) {
+		once, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		v, err := operation(once)
+		if isOver(err) || errors.Is(err, errTheirs) {
+			err = backoff.Permanent(err)
+		}
+		return v, err
+	}, backoff.WithBackOff(b), backoff.WithMaxElapsedTime(max(atMost, orphanTime)), backoff.WithNotify(notify))
+}

@@ -1,0 +1,189 @@
+package renewal_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// TestOnlyInvalidGrantEndsASession (RN9): whatever else the provider says or does not say, the session
+// stays, a token that is still valid is used, and when the provider has come to its senses the same
+// refresh token works.
+func TestOnlyInvalidGrantEndsASession(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault odd.Interceptor
+		want  error
+	}{
+		{"500", odd.Answer(500, "text/plain", "oops"), provider.ErrUnreachable},
+		{"503", odd.OAuthError(503, "temporarily_unavailable", "Retry-After", "7"), provider.ErrUnreachable},
+		{"429", odd.Answer(429, "text/plain", "", "Retry-After", "3"), provider.ErrUnreachable},
+		{"a page", odd.HTML(), provider.ErrUnreachable},
+		{"a page with 404", odd.Answer(404, "text/html", "<p>no"), provider.ErrUnreachable},
+		{"a redirect", odd.Redirect(307, "https://elsewhere.example/token"), provider.ErrUnreachable},
+		{"an empty object", odd.Answer(200, "application/json", "{}"), provider.ErrUnreachable},
+		{"an unknown error", odd.OAuthError(400, "moon_phase"), provider.ErrUnreachable},
+		{"temporarily_unavailable with 400", odd.OAuthError(400, "temporarily_unavailable"), provider.ErrUnreachable},
+		{"silence", odd.Hang(nil), provider.ErrUnreachable},
+		{"a cut connection", odd.Drop(), provider.ErrUnreachable},
+		{"invalid_client", odd.OAuthError(401, "invalid_client"), provider.ErrMisconfigured},
+		{"invalid_client with 400", odd.OAuthError(400, "invalid_client"), provider.ErrMisconfigured},
+		{"unauthorized_client", odd.OAuthError(400, "unauthorized_client"), provider.ErrMisconfigured},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				s := w.login()
+				undo := w.op.Intercept(odd.Token, c.fault)
+				time.Sleep(5*time.Minute - 9*time.Second)
+				if token := w.mustToken(s); token.AccessToken != s.Record.AccessToken {
+					t.Error("the token that is still valid was not used")
+				}
+				time.Sleep(time.Minute)
+				if _, err := w.token(s); !errors.Is(err, c.want) || errors.Is(err, renewal.ErrRefused) {
+					t.Errorf("token that ran out = %v, want %v", err, c.want)
+				}
+				w.get(s.Name)
+				undo()
+				time.Sleep(time.Minute)
+				w.mustToken(s)
+				w.wantRenewals(1)
+			})
+		})
+	}
+}
+
+// TestInvalidGrantEndsTheSession (RN9): it is gone at once, with its refresh token, and the provider is
+// not asked again.
+func TestInvalidGrantEndsTheSession(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s := w.login()
+		time.Sleep(6 * time.Minute)
+		before := w.op.Count(odd.Token)
+		w.op.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
+		if _, err := w.token(s); !errors.Is(err, renewal.ErrRefused) || errors.Is(err, renewal.ErrNotRenewable) {
+			t.Errorf("token = %v, want %v", err, renewal.ErrRefused)
+		}
+		w.wantGone(s)
+		if _, err := w.renewer.AccessToken(context.Background(), s); !errors.Is(err, session.ErrEnded) {
+			t.Errorf("token of the ended session = %v, want %v", err, session.ErrEnded)
+		}
+		if n := w.op.Count(odd.Token) - before; n != 1 {
+			t.Errorf("token requests = %d, want 1", n)
+		}
+	})
+}
+
+// TestRefusedSessionEndsEvenIfTheStoreIsSlowToAllowIt.
+func TestRefusedSessionEndsEvenIfTheStoreIsSlowToAllowIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s := w.login()
+		time.Sleep(6 * time.Minute)
+		w.op.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
+		w.store.on("end", fails)
+		if _, err := w.token(s); !errors.Is(err, renewal.ErrRefused) {
+			t.Errorf("token = %v, want %v", err, renewal.ErrRefused)
+		}
+		time.Sleep(10 * time.Second)
+		w.store.on("end", nil)
+		time.Sleep(30 * time.Second)
+		w.wantGone(s)
+	})
+}
+
+// TestAnswerLostOnTheWireIsAskedForOnce (RN5): with a provider that had not seen the request, and with
+// one that had but does not rotate, the session lives on; with one that had rotated and detects reuse it
+// ends, by invalid_grant and nothing else.
+func TestAnswerLostOnTheWireIsAskedForOnce(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		lost   odd.Interceptor
+		rotate bool
+		want   error
+	}{
+		{"request lost", odd.Drop(), true, nil},
+		{"answer lost, no rotation", odd.DropAnswer(), false, nil},
+		{"answer lost, rotation without grace", odd.DropAnswer(), true, renewal.ErrRefused},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.op.SetRotation(c.rotate)
+				s := w.login()
+				time.Sleep(6 * time.Minute)
+				before := w.op.Count(odd.Token)
+				w.op.Intercept(odd.Token, odd.Next(1, c.lost))
+				if _, err := w.token(s); !errors.Is(err, c.want) {
+					t.Errorf("token = %v, want %v", err, c.want)
+				}
+				sent := w.op.Requests(odd.Token)[before:]
+				if len(sent) != 2 || sent[0].Form.Get("refresh_token") != sent[1].Form.Get("refresh_token") {
+					t.Errorf("token requests = %d, want 2 with the same refresh token", len(sent))
+				}
+			})
+		})
+	}
+}
+
+// TestThousandSessionsAtAProviderThatComesBack (RN14): while it is down it sees few requests, nobody is
+// logged out, and when it is back all are renewed without trampling it.
+func TestThousandSessionsAtAProviderThatComesBack(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		const n = 1000
+		sessions := make([]*session.Session, n)
+		for i := range sessions {
+			sessions[i] = w.login()
+		}
+		time.Sleep(6 * time.Minute)
+		undo := w.op.Intercept(odd.Token, odd.OAuthError(503, "temporarily_unavailable", "Retry-After", "5"))
+		before := w.op.Count(odd.Token)
+		var served sync.WaitGroup
+		back := time.Now().Add(time.Minute)
+		for _, s := range sessions {
+			served.Go(func() {
+				for {
+					_, err := w.renewer.AccessToken(context.Background(), s)
+					if err == nil {
+						return
+					}
+					if !errors.Is(err, provider.ErrUnreachable) {
+						t.Errorf("token = %v, want %v", err, provider.ErrUnreachable)
+						return
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		time.Sleep(time.Until(back))
+		if seen := w.op.Count(odd.Token) - before; seen > 50 {
+			t.Errorf("token requests in a minute of 503 = %d, want at most 50", seen)
+		}
+		undo()
+		served.Wait()
+		if took := time.Since(back); took > 2*time.Minute {
+			t.Errorf("the last session was renewed %v after the provider came back, want at most 2m", took)
+		}
+		w.wantRenewals(n)
+	})
+}
+
+// TestSessionOfARemovedProviderStays: an operator's fault logs nobody out.
+func TestSessionOfARemovedProviderStays(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s := w.login()
+		r := renewal.New(renewal.Options{Sessions: w.sessions, Logger: quiet})
+		time.Sleep(6 * time.Minute)
+		if _, err := r.AccessToken(context.Background(), s); !errors.Is(err, provider.ErrMisconfigured) {
+			t.Errorf("token = %v, want %v", err, provider.ErrMisconfigured)
+		}
+		w.get(s.Name)
+		if err := r.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}

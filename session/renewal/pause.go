@@ -1,0 +1,83 @@
+package renewal
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/cloakroom/cloakroom/provider"
+)
+
+const (
+	firstPause = time.Second
+	maxPause   = 20 * time.Second
+	// maxPauses bounds the memory that failures can take. Who falls out may try again early, which
+	// the provider's own backoff still limits.
+	maxPauses = 1 << 16
+)
+
+// A pause is what is remembered of a session (or a client token) whose last renewals failed.
+type pause struct {
+	until    time.Time
+	failures int
+	err      error // the last one
+}
+
+// pauses keeps those who failed from trying again at once.
+type pauses[K comparable] struct {
+	mu sync.Mutex // guards m
+	m  *simplelru.LRU[K, pause]
+}
+
+func newPauses[K comparable]() *pauses[K] {
+	m, err := simplelru.NewLRU[K, pause](maxPauses, nil)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &pauses[K]{m: m}
+}
+
+// failed notes a failure of provider id and says until when key pauses: longer each time, with
+// jitter, and never shorter than Retry-After.
+func (p *pauses[K]) failed(key K, now time.Time, cause error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	last, _ := p.m.Get(key)
+	wait := min(firstPause<<min(last.failures, 10), maxPause)
+	wait = wait/2 + rand.N(wait)
+	if unreachable, ok := errors.AsType[*provider.UnreachableError](cause); ok && unreachable.RetryAfter > 0 {
+		wait = max(wait, unreachable.RetryAfter+rand.N(unreachable.RetryAfter/4+1))
+	}
+	p.m.Add(key, pause{until: now.Add(wait), failures: last.failures + 1, err: cause})
+}
+
+// over forgets the failures of key.
+func (p *pauses[K]) over(key K) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.m.Remove(key)
+}
+
+// err is why key may not try now, nil when it may: a provider that refuses this client stays one, and
+// anything else is a provider that can't be reached for the rest of the pause.
+func (p *pauses[K]) err(key K, providerID string, now time.Time) error {
+	p.mu.Lock()
+	last, ok := p.m.Get(key)
+	p.mu.Unlock()
+	left := last.until.Sub(now)
+	if !ok || left <= 0 || left > 2*maxPause+maxRetryAfter { // the last: the clock was set back
+		return nil
+	}
+	if errors.Is(last.err, provider.ErrMisconfigured) {
+		return last.err
+	}
+	return &provider.UnreachableError{
+		Provider: providerID, Endpoint: "token", Reason: "the last renewal failed; the next is not due yet", RetryAfter: left,
+	}
+}
+
+// maxRetryAfter is the most that an UnreachableError asks for, jitter included.
+const maxRetryAfter = 150 * time.Second

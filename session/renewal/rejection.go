@@ -1,0 +1,41 @@
+package renewal
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// maxRejectionSpacing is the longest time that a rejected token may have to wait for a renewal
+// because the one before it was rejected, too.
+const maxRejectionSpacing = 30 * time.Second
+
+func (l life) rejectionSpacing() time.Duration { return min(l.length()/2, maxRejectionSpacing) }
+
+// rejections remembers when a token was last renewed because an upstream rejected it, so that an API
+// that rejects every token does not turn each request into a renewal.
+type rejections[K comparable] struct {
+	mu sync.Mutex // guards m
+	m  *simplelru.LRU[K, time.Time]
+}
+
+func newRejections[K comparable]() *rejections[K] {
+	m, err := simplelru.NewLRU[K, time.Time](maxPauses, nil)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &rejections[K]{m: m}
+}
+
+// allow reports whether key may be renewed now, and notes it if so.
+func (r *rejections[K]) allow(key K, now time.Time, spacing time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, ok := r.m.Get(key)
+	if since := now.Sub(last); ok && since >= 0 && since < spacing {
+		return false
+	}
+	r.m.Add(key, now)
+	return true
+}

@@ -1,0 +1,158 @@
+package renewal
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// answered checks the token response and has it committed. Nothing in it is used before the check.
+func (w *work) answered(ctx context.Context, response *provider.TokenResponse) {
+	var idToken *provider.IDToken
+	if !response.IDToken.IsZero() {
+		var err error
+		idToken, err = w.provider.VerifyRefreshedIDToken(ctx, response.IDToken, originalOf(w.from.Record, response.AccessToken))
+		if _, isInvalid := errors.AsType[*provider.InvalidTokenError](err); isInvalid {
+			w.broken(ctx, response, err)
+			return
+		}
+		if err != nil {
+			w.unverifiable(ctx, response, err)
+			return
+		}
+	}
+	w.commit(ctx, func(rec *session.Record) { apply(rec, response, idToken) })
+}
+
+// broken leaves an answer unused that OIDC Core §12.2 or RFC 6749 §5.1 forbids to use: what was issued
+// is revoked, and the session ends, because its own refresh token may be spent.
+func (w *work) broken(ctx context.Context, response *provider.TokenResponse, err error) {
+	w.log.Error("provider's answer to a renewal breaks the rules; the session ends",
+		"session", w.from.Record.ID, "provider", w.provider.ID(), "error", err)
+	w.done(outcomeInvalidResponse)
+	orphan := *w.from.Record
+	apply(&orphan, response, nil)
+	w.revoke(ctx, &orphan, session.ReasonRefused)
+	w.end(ctx, fmt.Errorf("%w: %w", ErrRefused, err))
+}
+
+// unverifiable is for an ID token that can't be judged now (the keys can't be fetched). Its access
+// token goes unused, but the refresh token must be kept, since the old one may be spent. Whatever it
+// brings next is checked again.
+func (w *work) unverifiable(ctx context.Context, response *provider.TokenResponse, err error) {
+	w.failed(outcomeTransient, err)
+	if response.RefreshToken.IsZero() || response.RefreshToken == w.from.Record.RefreshToken {
+		return
+	}
+	w.save(ctx, func(rec *session.Record) {
+		rec.RefreshToken = response.RefreshToken
+		rec.Renewals++
+	})
+}
+
+// apply writes a checked answer into rec. The ID token may be nil.
+func apply(rec *session.Record, response *provider.TokenResponse, idToken *provider.IDToken) {
+	rec.AccessToken = response.AccessToken
+	rec.TokenType = response.TokenType
+	rec.AccessTokenObtained = response.Received
+	rec.AccessTokenExpires = response.Received.Add(max(response.ExpiresIn, minLife))
+	rec.Renewals++
+	if !response.RefreshToken.IsZero() { // absent or empty: the old one stays good (RFC 6749 §6)
+		rec.RefreshToken = response.RefreshToken
+	}
+	if response.Scope != "" { // absent: as before (RFC 6749 §6)
+		rec.Scope = response.Scope
+	}
+	if idToken == nil {
+		return
+	}
+	rec.IDToken = response.IDToken
+	if idToken.SID != "" { // the session's indices follow when it is committed
+		rec.SID = idToken.SID
+	}
+	if idToken.SessionState != "" {
+		rec.State = idToken.SessionState
+	}
+	rec.Claims = renewedClaims(rec.Claims, idToken.Claims)
+}
+
+// ofTheLogin are the claims that describe how the user logged in. A renewal is no login, so they stay
+// as they were then, whatever a renewed ID token says: it must not raise or lower them (OIDC Core §12.2:
+// auth_time "MUST represent the time of the original authentication").
+var ofTheLogin = []string{"iss", "sub", "aud", "azp", "auth_time", "nonce", "acr", "amr"}
+
+// renewedClaims takes from a renewed ID token every claim that it bears (roles, names, sid), except
+// ofTheLogin; claims that it does not bear (userinfo's among them) stay.
+func renewedClaims(old, renewed json.RawMessage) json.RawMessage {
+	var claims, newer map[string]json.RawMessage
+	if json.Unmarshal(old, &claims) != nil || json.Unmarshal(renewed, &newer) != nil || claims == nil {
+		return old
+	}
+	for _, name := range ofTheLogin {
+		delete(newer, name)
+	}
+	maps.Copy(claims, newer)
+	merged, err := json.Marshal(claims)
+	if err != nil {
+		return old
+	}
+	return merged
+}
+
+// originalOf is what the login's ID token said. Its claims are kept through renewals (ofTheLogin);
+// what they lack is read from the ID token that the session began with, which was verified then.
+// accessToken is what came with the renewed one, for at_hash.
+func originalOf(rec *session.Record, accessToken secret.Value) *provider.Original {
+	o := &provider.Original{Subject: rec.Subject, Issuer: rec.Issuer, AuthTime: rec.AuthTime, AccessToken: accessToken}
+	for _, claims := range [][]byte{rec.Claims, payload(rec.IDToken.Reveal())} {
+		var c struct {
+			Nonce string    `json:"nonce"`
+			Aud   audiences `json:"aud"`
+		}
+		if json.Unmarshal(claims, &c) != nil {
+			continue
+		}
+		if o.Nonce == "" {
+			o.Nonce = c.Nonce
+		}
+		if len(o.Audience) == 0 {
+			o.Audience = c.Aud
+		}
+	}
+	return o
+}
+
+// payload is the second part of a JWS in compact form (RFC 7515 §7.1); nil when there is none.
+func payload(jws string) []byte {
+	_, rest, _ := strings.Cut(jws, ".")
+	encoded, _, ok := strings.Cut(rest, ".")
+	if !ok {
+		return nil
+	}
+	b, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// audiences is an aud claim: a string or an array of them (RFC 7519 §4.1.3).
+type audiences []string
+
+// UnmarshalJSON takes either form.
+func (a *audiences) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = audiences{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(a))
+}

@@ -1,0 +1,150 @@
+package renewal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// storeTimeout is for one try of one store operation.
+const storeTimeout = 5 * time.Second
+
+// A work is one flight's renewal of one session.
+type work struct {
+	*Renewer
+	flight   *flight[*session.Session]
+	rejected secret.Value // by an upstream; zero: time is the reason
+	begun    time.Time
+
+	from     *session.Session // as it was when the refresh token was sent
+	provider *provider.Provider
+}
+
+// work is what a flight for s does.
+func (r *Renewer) work(s *session.Session, rejected secret.Value) func(context.Context, *flight[*session.Session]) {
+	return func(ctx context.Context, f *flight[*session.Session]) {
+		w := &work{Renewer: r, flight: f, rejected: rejected, begun: r.now()}
+		w.renew(ctx, s.Name)
+	}
+}
+
+// renew reads the newest record, and trades its refresh token if that is still needed.
+func (w *work) renew(ctx context.Context, name session.Name) {
+	newest, err := w.newest(ctx, name)
+	if err != nil {
+		w.flight.settle(nil, err)
+		return
+	}
+	if !w.isDue(newest) { // someone was quicker; their tokens are as good
+		w.flight.settle(newest, nil)
+		return
+	}
+	if newest.Record.RefreshToken.IsZero() {
+		w.flight.settle(nil, ErrNotRenewable)
+		return
+	}
+	w.from = newest
+	w.provider = w.providers[newest.Record.Provider]
+	if w.provider == nil {
+		w.flight.settle(nil, fmt.Errorf("provider %q is not configured any more: %w", newest.Record.Provider, provider.ErrMisconfigured))
+		return
+	}
+	response, err := w.refresh(ctx)
+	if err != nil {
+		w.answeredWithError(ctx, err)
+		return
+	}
+	w.answered(ctx, response)
+}
+
+func (w *work) isDue(s *session.Session) bool {
+	return w.age(s) != fresh || s.Record.AccessToken == w.rejected
+}
+
+// refresh sends the refresh token. When the answer is lost on the wire nobody knows whether the
+// token was spent, and the only way to learn it is to send it again, once (FAPI 2.0 §5.3.2.1 note 1).
+func (w *work) refresh(ctx context.Context) (*provider.TokenResponse, error) {
+	response, err := w.provider.Refresh(ctx, w.from.Record.RefreshToken)
+	if err != nil && isAnswerLost(err) {
+		response, err = w.provider.Refresh(ctx, w.from.Record.RefreshToken)
+	}
+	return response, err
+}
+
+// isAnswerLost reports whether the connection broke after something may have been sent. A time-out is
+// left to the next renewal, which sends the same token.
+func isAnswerLost(err error) bool {
+	unreachable, ok := errors.AsType[*provider.UnreachableError](err)
+	if !ok || unreachable.Err == nil || unreachable.Endpoint != "token" {
+		return false
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return false
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	return !(ok && timeout.Timeout()) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+// answeredWithError sorts a failed renewal into those that end the session (invalid_grant alone), and
+// those that leave it as it was.
+func (w *work) answeredWithError(ctx context.Context, err error) {
+	invalid, isInvalid := errors.AsType[*provider.InvalidResponseError](err)
+	switch {
+	case errors.Is(err, provider.ErrInvalidGrant):
+		w.refused(ctx, err)
+	case isInvalid && invalid.Issued != nil && !invalid.Issued.RefreshToken.IsZero():
+		w.broken(ctx, invalid.Issued, err)
+	case errors.Is(err, provider.ErrMisconfigured):
+		w.failed(outcomeMisconfigured, err)
+	default:
+		w.failed(outcomeTransient, err)
+	}
+}
+
+// failed leaves the session as it was and keeps it from trying again at once. An error that the
+// provider package does not sort is the provider's to mend and says nothing of the user.
+func (w *work) failed(outcome string, err error) {
+	if !errors.Is(err, provider.ErrUnreachable) && !errors.Is(err, provider.ErrMisconfigured) {
+		err = fmt.Errorf("%w: %w", provider.ErrUnreachable, err)
+	}
+	err = fmt.Errorf("renew access token at provider %q: %w", w.provider.ID(), err)
+	w.pauses.failed(w.from.Name, w.now(), err)
+	w.log.Warn("access token not renewed; the session stays", "session", w.from.Record.ID, "outcome", outcome, "error", err)
+	w.done(outcome)
+	w.flight.settle(nil, err)
+}
+
+// refused ends the session, unless the refresh token was refused because another process has renewed
+// the session with it.
+func (w *work) refused(ctx context.Context, err error) {
+	newest, readErr := w.newest(ctx, w.from.Name)
+	switch {
+	case readErr == nil && newest.Record.Renewals != w.from.Record.Renewals:
+		w.superseded(newest)
+		return
+	case errors.Is(readErr, session.ErrEnded):
+		w.done(outcomeLostToLogout)
+		w.flight.settle(nil, session.ErrEnded)
+		return
+	}
+	w.log.Info("provider refused the refresh token; the session ends", "session", w.from.Record.ID, "provider", w.provider.ID(), "error", err)
+	w.done(outcomeRefused)
+	w.end(ctx, fmt.Errorf("%w: %w", ErrRefused, err))
+}
+
+// superseded uses the tokens that another process brought.
+func (w *work) superseded(newest *session.Session) {
+	w.done(outcomeSuperseded)
+	w.pauses.over(w.from.Name)
+	w.flight.settle(newest, nil)
+}
+
+func (w *work) done(outcome string) {
+	w.metrics.renewed(w.provider.ID(), outcome, w.now().Sub(w.begun))
+}
