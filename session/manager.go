@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -114,20 +113,15 @@ func NewManager(o Options) (*Manager, error) {
 }
 
 // newSCS sets scs up over our store. Its idle time-out stays off: it would rewrite the whole record
-// at every request, and put an old refresh token back over a renewed one.
+// at every request, and put an old refresh token back over a renewed one. scs.New would start the
+// clean-up of a memory store that is not used, and can't be stopped without a race.
 func (m *Manager) newSCS(o Options) *scs.SessionManager {
-	s := scs.New()
-	if unused, ok := s.Store.(*memstore.MemStore); ok {
-		unused.StopCleanup() // its goroutine would outlive everything
+	return &scs.SessionManager{
+		Store: scsStore{m}, Codec: recordCodec{}, HashTokenInStore: true, Lifetime: o.Lifetime,
+		Cookie: scs.SessionCookie{
+			Name: o.CookieName, Path: "/", HttpOnly: true, Secure: o.Secure, SameSite: o.SameSite, Persist: false,
+		},
 	}
-	s.Store = scsStore{m}
-	s.Codec = recordCodec{}
-	s.HashTokenInStore = true
-	s.Lifetime = o.Lifetime
-	s.Cookie = scs.SessionCookie{
-		Name: o.CookieName, Path: "/", HttpOnly: true, Secure: o.Secure, SameSite: o.SameSite, Persist: false,
-	}
-	return s
 }
 
 // Close waits for touches under way. It leaves the store open.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -50,18 +51,19 @@ func BenchmarkNoWaitWhileValid(b *testing.B) {
 			op.SetTokenLife(c.life)
 			w := newWorld(b, op, nil)
 			s := w.login()
-			aged := *s
-			rec := *s.Record
-			rec.AccessTokenObtained, rec.AccessTokenExpires = rec.AccessTokenObtained.Add(-c.age), rec.AccessTokenExpires.Add(-c.age)
-			aged.Record = &rec
 			release := make(chan struct{})
 			op.Intercept(odd.Token, odd.Hang(release))
+			later := func() time.Time { return time.Now().Add(c.age) }
+			r := renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Now: later, Logger: quiet})
 			for b.Loop() {
-				if _, err := w.renewer.AccessToken(context.Background(), &aged); err != nil {
+				if _, err := r.AccessToken(context.Background(), s); err != nil {
 					b.Fatal(err)
 				}
 			}
 			close(release)
+			if err := r.Close(context.Background()); err != nil {
+				b.Error(err)
+			}
 			w.close()
 		})
 	}
