@@ -61,7 +61,9 @@ func parseObject(data []byte) (claims, error) {
 	if err := json.Unmarshal(data, &c); err != nil || c == nil {
 		return nil, errors.New("not a JSON object")
 	}
-	if err := checkMembers(json.NewDecoder(bytes.NewReader(data)), maxNesting); err != nil {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := checkMembers(d, maxNesting); err != nil {
 		return nil, err
 	}
 	return c, nil

@@ -163,8 +163,9 @@ func TestGarbageDoesNotReplaceGoodMetadataAndKeys(t *testing.T) {
 			for range 5 { // and each stale answer does not ask again
 				checkRule(t, p, op, "", func(e *provider.Expectation) { e.AttemptStarted = time.Time{} })
 			}
-			if n := op.Count(odd.Discovery) - fetches; n > 2 {
-				t.Errorf("fetches of stale metadata = %d, want at most 2", n)
+			// The transport repeats a GET by itself when a connection that it used before is hung up on.
+			if n := op.Count(odd.Discovery) - fetches; n > 4 {
+				t.Errorf("requests for stale metadata = %d, want those of one fetch", n)
 			}
 			for _, u := range undo {
 				u()

@@ -76,8 +76,8 @@ func (v *verification) VerifySignature(ctx context.Context, jwt string) ([]byte,
 }
 
 func (v *verification) verify(ctx context.Context, jwt string) ([]byte, error) {
-	jws, err := jose.ParseSigned(jwt, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(v.keys.alg)})
-	if err != nil || len(jws.Signatures) != 1 {
+	jws, err := jose.ParseSignedCompact(jwt, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(v.keys.alg)})
+	if err != nil {
 		return nil, errSignature
 	}
 	if !v.keys.secret.IsZero() {

@@ -27,6 +27,10 @@ func (p *Provider) authenticated(r *http.Request) bool {
 		return !basic && secret == "" && p.asserted(assertion, []byte(p.Client.Secret))
 	case "private_key_jwt":
 		return !basic && secret == "" && p.asserted(assertion, p.Client.PublicKey)
+	case "tls_client_auth":
+		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+			return false
+		}
 	}
 	return !basic && secret == "" && assertion == "" && form.Get("client_id") == p.Client.ID
 }

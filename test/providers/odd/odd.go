@@ -11,6 +11,9 @@
 package odd
 
 import (
+	"crypto/tls"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -74,7 +77,7 @@ type Provider struct {
 // A Client is how the one client of the provider is registered.
 type Client struct {
 	ID, Secret string
-	Auth       string // client_secret_basic, …_post, …_jwt, private_key_jwt or none
+	Auth       string // client_secret_basic, …_post, …_jwt, private_key_jwt, tls_client_auth (any certificate) or none
 	PublicKey  any    // for private_key_jwt
 	Alg        string // of ID tokens and logout tokens: RS256 or ES256
 }
@@ -113,7 +116,9 @@ func New(t testing.TB, options ...Option) *Provider {
 		o(p)
 	}
 	p.Server = httptest.NewUnstartedServer(p.handler())
+	p.Server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test means to fail
 	if p.tls {
+		p.Server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 		p.Server.StartTLS()
 	} else {
 		p.Server.Start()
