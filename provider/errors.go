@@ -110,7 +110,7 @@ type InvalidTokenError struct {
 
 // Error implements error.
 func (e *InvalidTokenError) Error() string {
-	return fmt.Sprintf("ID token breaks rule %q: %s", e.Rule, e.Detail)
+	return fmt.Sprintf("ID token or userinfo breaks rule %q: %s", e.Rule, e.Detail)
 }
 
 // An InvalidLogoutTokenError is a logout token that broke a rule of OIDC Back-Channel Logout §2.6.

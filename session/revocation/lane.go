@@ -3,8 +3,8 @@ package revocation
 import "context"
 
 const (
-	laneWidth = 8   // revocations at one provider at once
-	laneQueue = 256 // items held in memory for one provider, those under way included
+	laneWidth = 8                      // revocations at one provider at once
+	laneQueue = leaseBatch * maxLeases // items held in memory for one provider: all that one look at the outbox can lease
 )
 
 // A lane is what one provider's deliveries move in, so that a slow one holds up its own alone.

@@ -12,6 +12,8 @@ package odd
 
 import (
 	"crypto/tls"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -114,6 +116,7 @@ func New(t testing.TB, options ...Option) *Provider {
 		o(p)
 	}
 	p.Server = httptest.NewUnstartedServer(p.handler())
+	p.Server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that a test means to fail
 	if p.tls {
 		p.Server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 		p.Server.StartTLS()
