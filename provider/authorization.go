@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -27,7 +28,7 @@ type AuthorizationRequest struct {
 // offline_access is asked for when the provider lists it, unless refresh is off. OIDC Core §11 then
 // wants prompt=consent, and some providers issue no refresh token without it, so that is added
 // where neither the caller nor AuthParams says anything about prompt; AuthParams {"prompt": ""}
-// keeps it out for providers that need none (Keycloak).
+// keeps it out for providers that need none. Keycloak is asked for neither (see isKeycloak).
 func (p *Provider) AuthorizationURL(ctx context.Context, r AuthorizationRequest) (string, error) {
 	m, err := p.Metadata(ctx)
 	if err != nil {
@@ -81,8 +82,14 @@ func (p *Provider) scopes(m *Metadata) []string {
 	if p.config.RefreshOff {
 		return slices.DeleteFunc(scopes, func(s string) bool { return s == offline })
 	}
-	if slices.Contains(m.ScopesSupported, offline) && !slices.Contains(scopes, offline) {
+	if slices.Contains(m.ScopesSupported, offline) && !slices.Contains(scopes, offline) && !isKeycloak(m) {
 		scopes = append(scopes, offline)
 	}
 	return scopes
+}
+
+// isKeycloak knows Keycloak by its paths. It gives a refresh token to every login; offline_access
+// makes that an offline session, which outlives the person's logout everywhere else.
+func isKeycloak(m *Metadata) bool {
+	return strings.Contains(m.TokenEndpoint, "/realms/") && strings.HasSuffix(m.TokenEndpoint, "/protocol/openid-connect/token")
 }
