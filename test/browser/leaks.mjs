@@ -5,7 +5,8 @@
 // turns up, in whatever encoding leaves those letters alone. Token responses are told by their keys.
 
 const shapes = {
-  'a JWT': /eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*/,
+  // Three parts; the provider's authorization code is an encrypted one, with five, and is meant to be there.
+  'a JWT': /eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*(?![\w.-])/,
   'a refresh token': /devprovider-refresh-\w/,
   'a token response': /["'](?:access_token|refresh_token|id_token)["']\s*:\s*["']/,
 };
