@@ -100,11 +100,6 @@ func fromEcho(err error) *Problem {
 	return New(InternalError)
 }
 
-// A loginPart is what the page of a failed login says beside the problem's own words.
-type loginPart struct {
-	failure *login.Failure
-}
-
 // failureCodes has the codes of login's kinds; they are the same words.
 var failureCodes = map[login.Kind]Code{
 	login.CookiesBlocked:        CookiesBlocked,
@@ -124,6 +119,6 @@ var failureCodes = map[login.Kind]Code{
 func fromFailure(f *login.Failure) *Problem {
 	p := New(failureCodes[f.Kind])
 	p.RetryAfter = max(p.RetryAfter, wanted(f.Err))
-	p.login = &loginPart{failure: f}
+	p.login = f
 	return p
 }

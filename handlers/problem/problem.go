@@ -11,6 +11,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"github.com/cloakroom/cloakroom/session/login"
 )
 
 // A Code is a stable word for what went wrong; clients decide by it.
@@ -118,7 +120,7 @@ type Problem struct {
 	RetryAfter time.Duration
 	Err        error // for the log; never shown
 
-	login *loginPart // a failed login has a page of its own
+	login *login.Failure // a failed login has a page of its own
 }
 
 // New is the problem of that code. A code that nobody entered in the table is an internal error.

@@ -43,7 +43,7 @@ func NewWriter(o Options) *Writer {
 
 // Write answers r with err, as a page when a person reads it, otherwise as problem details, and
 // notes it for the request's log line. Cookies that were set already stay. When an answer has begun,
-// nothing is appended to it.
+// nothing is appended to it. (The body of the answer to a HEAD is left out by net/http.)
 func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
 	p := From(err)
 	if errors.Is(r.Context().Err(), context.Canceled) {
@@ -55,9 +55,6 @@ func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
 	}
 	p = w.completed(p, r)
 	headers(rw.Header(), p)
-	if r.Method == http.MethodHead {
-		rw = bodiless{rw}
-	}
 	if IsNavigation(r) {
 		w.writePage(rw, r, p)
 		return
@@ -155,11 +152,3 @@ func (w *Writer) writeJSON(rw http.ResponseWriter, r *http.Request, p *Problem) 
 	rw.WriteHeader(p.Status)
 	_, _ = rw.Write(append(body, '\n')) // whoever hung up does not read it
 }
-
-// bodiless is the answer to a HEAD: everything but the body (RFC 9110 §9.3.2).
-type bodiless struct{ http.ResponseWriter }
-
-func (bodiless) Write(b []byte) (int, error) { return len(b), nil }
-
-// Unwrap lets http.ResponseController through.
-func (b bodiless) Unwrap() http.ResponseWriter { return b.ResponseWriter }

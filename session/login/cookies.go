@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// attemptInfix stands between the session cookie's name and the attempt's id.
-	attemptInfix = "-attempt-"
 	// maxAttempts is how many attempts one browser can have open.
 	maxAttempts = 5
 	// maxAttemptBytes bounds what they add to each request, so that all headers stay under 8 KB.

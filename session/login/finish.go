@@ -129,26 +129,27 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		}
 		rec.RefreshToken = secret.Value{}
 	}
-	s, err := l.sessions.Start(ctx, w, rec, l.previous(ctx, r, a))
+	shown := l.sessions.NameFromRequest(r)
+	if shown == "" {
+		shown = a.Previous
+	}
+	s, err := l.sessions.Start(ctx, w, rec, shown)
 	if err != nil {
 		return nil, because(err)
 	}
+	l.endOther(ctx, a, shown)
 	return s, nil
 }
 
-// previous is the session that this login replaces: the one that the browser shows now, or else the
-// one that it showed when the attempt began. Where both are known and differ, the older one ends too.
-func (l *Login) previous(ctx context.Context, r *http.Request, a *attempt) session.Name {
-	now := l.sessions.NameFromRequest(r)
-	if now == "" || now == a.Previous {
-		return a.Previous
+// endOther ends the session that the browser had when the attempt began, where that is not the one
+// that it shows now and that the new session has replaced.
+func (l *Login) endOther(ctx context.Context, a *attempt, replaced session.Name) {
+	if a.Previous == "" || a.Previous == replaced {
+		return
 	}
-	if a.Previous != "" {
-		if err := l.sessions.End(ctx, a.Previous, session.ReasonReplaced); err != nil {
-			l.logger.WarnContext(ctx, "end the session that a login replaced", "provider", a.Provider, "error", err)
-		}
+	if err := l.sessions.End(ctx, a.Previous, session.ReasonReplaced); err != nil {
+		l.logger.WarnContext(ctx, "end the session that a login replaced", "provider", a.Provider, "error", err)
 	}
-	return now
 }
 
 // revoke hands tokens that will not be used to the outbox. When even that can't be asked, they are

@@ -86,7 +86,7 @@ func New(o Options) (*Login, error) {
 	return &Login{
 		providers:  o.Providers,
 		sessions:   o.Sessions,
-		cookies:    cookies{prefix: o.CookieName + attemptInfix, secure: o.Secure, codec: codec, now: o.Now},
+		cookies:    cookies{prefix: session.AttemptCookiePrefix(o.CookieName), secure: o.Secure, codec: codec, now: o.Now},
 		basePath:   o.BasePath,
 		clientAddr: clientAddr,
 		now:        o.Now,

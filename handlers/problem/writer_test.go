@@ -1,0 +1,299 @@
+package problem_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/templates"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const origin = "https://app.example.com"
+
+func newWriter(t *testing.T) *problem.Writer {
+	t.Helper()
+	pages, err := templates.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return problem.NewWriter(problem.Options{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.DiscardHandler)})
+}
+
+// A reply is an answer as a client received it.
+type reply struct {
+	*http.Response
+	body string
+}
+
+// receive lets a server answer with err and returns what a client got. headers are name, value, ….
+func receive(t *testing.T, err error, method string, headers ...string) reply {
+	t.Helper()
+	w := newWriter(t)
+	return fetch(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.Write(rw, r.WithContext(problem.WithRequestID(r.Context(), "REQUEST-1")), err)
+	}), method, headers...)
+}
+
+func fetch(t *testing.T, h http.Handler, method string, headers ...string) reply {
+	t.Helper()
+	server := httptest.NewServer(h)
+	defer server.Close()
+	r, err := http.NewRequestWithContext(t.Context(), method, server.URL+"/x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	resp, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }() // only read
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply{resp, string(body)}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (go test -update writes it anew)\ngot:\n%s\nwant:\n%s", path, got, want)
+	}
+}
+
+// All codes as programs get them, one line each.
+func TestProblemDetails(t *testing.T) {
+	var all strings.Builder
+	for _, code := range []problem.Code{
+		problem.NotAuthenticated, problem.SessionExpired, problem.ReauthenticationRequired, problem.CSRF, problem.Forbidden,
+		problem.NotFound, problem.InvalidReturnURL, problem.InvalidLogout, problem.InvalidLogoutToken, problem.UnknownProvider,
+		problem.RequestTooLarge, problem.RateLimited, problem.UpstreamUnreachable, problem.ProviderUnreachable,
+		problem.StoreUnavailable, problem.UpstreamTimeout, problem.NavigationRequired, problem.ProviderMisconfigured,
+		problem.MethodNotAllowed, problem.BadRequest, problem.InternalError, problem.MisdirectedRequest,
+		problem.CookiesBlocked, problem.AttemptNotFound, problem.AttemptExpired, problem.AttemptSpent, problem.InvalidResponse,
+		problem.AccessDenied, problem.ProviderRefused, problem.IDTokenInvalid,
+	} {
+		a := receive(t, problem.New(code), http.MethodGet, "Accept", "application/json")
+		if got := a.Header.Get("Content-Type"); got != "application/problem+json" {
+			t.Errorf("%s: Content-Type = %q", code, got)
+		}
+		for name, want := range map[string]string{
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", // BR1, BR4
+			"Vary": "Sec-Fetch-Mode, Sec-Fetch-Dest, X-Requested-With, Accept",
+		} {
+			if got := strings.Join(a.Header.Values(name), ", "); got != want {
+				t.Errorf("%s: %s = %q, want %q", code, name, got, want)
+			}
+		}
+		if wants := a.StatusCode == http.StatusServiceUnavailable || a.StatusCode == http.StatusTooManyRequests; wants != (a.Header.Get("Retry-After") != "") {
+			t.Errorf("%s: %d with Retry-After %q", code, a.StatusCode, a.Header.Get("Retry-After"))
+		}
+		var details struct {
+			Status   int
+			LoginURL string `json:"login_url"`
+		}
+		if err := json.Unmarshal([]byte(a.body), &details); err != nil || details.Status != a.StatusCode {
+			t.Errorf("%s: %v: status %d says %s", code, err, a.StatusCode, a.body)
+		}
+		if (details.LoginURL != "") != (a.StatusCode == http.StatusUnauthorized) {
+			t.Errorf("%s: login_url = %q", code, details.LoginURL)
+		}
+		all.WriteString(a.body)
+	}
+	golden(t, "problems.jsonl", all.String())
+}
+
+// The cause of a problem, a store's address or a provider's words, reaches no caller.
+func TestCauseIsShownToNobody(t *testing.T) {
+	cause := errors.New("dial tcp 10.0.0.7:6379: token=hunter2")
+	for _, err := range []error{
+		cause, fmt.Errorf("%w: %w", session.ErrUnavailable, cause), problem.New(problem.CSRF).CausedBy(cause),
+		&login.Failure{Kind: login.Internal, Err: cause}, echo.NewHTTPError(http.StatusBadRequest, "hunter2"),
+		echo.NewHTTPError(http.StatusTeapot, "hunter2").SetInternal(cause),
+	} {
+		for _, accept := range []string{"application/json", "text/html"} {
+			if a := receive(t, err, http.MethodGet, "Accept", accept); strings.Contains(a.body, "hunter2") || strings.Contains(a.body, "10.0.0.7") {
+				t.Errorf("%v is answered %s", err, a.body)
+			}
+		}
+	}
+}
+
+func TestRetryAfterIsTheProviders(t *testing.T) {
+	err := fmt.Errorf("renew: %w", &provider.UnreachableError{Provider: "main", RetryAfter: 90500 * time.Millisecond})
+	if got := receive(t, err, http.MethodGet).Header.Get("Retry-After"); got != "91" {
+		t.Errorf("Retry-After = %q, want 91", got)
+	}
+}
+
+// LS13: login_url leads back to the page that called, if that is a page of this origin that a login
+// may lead to.
+func TestLoginURLIsMadeOfTheReferer(t *testing.T) {
+	for referer, want := range map[string]string{
+		"":                                       "/bff/login",
+		origin + "/orders?id=1&x=a%20b":          "/bff/login?returnUrl=%2Forders%3Fid%3D1%26x%3Da%2520b",
+		origin + "/":                             "/bff/login?returnUrl=%2F",
+		origin + "/a#b":                          "/bff/login?returnUrl=%2Fa",
+		origin:                                   "/bff/login",
+		origin + "/bff/user":                     "/bff/login",
+		origin + "/bff/login?returnUrl=/x":       "/bff/login",
+		origin + "/%62ff/logout":                 "/bff/login",
+		origin + "//e.test":                      "/bff/login",
+		origin + "/\\e.test":                     "/bff/login",
+		origin + ".evil.test/x":                  "/bff/login",
+		origin + ":8443/x":                       "/bff/login",
+		origin + "@evil.test/x":                  "/bff/login",
+		"http://app.example.com/x":               "/bff/login",
+		"https://evil.test/x":                    "/bff/login",
+		"/relative":                              "/bff/login",
+		origin + "/" + strings.Repeat("a", 5000): "/bff/login",
+	} {
+		a := receive(t, session.ErrNoSession, http.MethodGet, "Referer", referer)
+		var details struct {
+			LoginURL string `json:"login_url"`
+		}
+		if err := json.Unmarshal([]byte(a.body), &details); err != nil || details.LoginURL != want {
+			t.Errorf("login_url for Referer %.60q = %q, %v; want %q", referer, details.LoginURL, err, want)
+		}
+	}
+}
+
+func TestHeadHasTheHeadersAndNoBody(t *testing.T) {
+	for _, accept := range []string{"application/json", "text/html"} {
+		a := receive(t, session.ErrNoSession, http.MethodHead, "Accept", accept)
+		if a.StatusCode != http.StatusUnauthorized || a.body != "" || a.Header.Get("Content-Type") == "" {
+			t.Errorf("HEAD = %d, %q, %q", a.StatusCode, a.Header.Get("Content-Type"), a.body)
+		}
+	}
+}
+
+// Headers of the answer that will not come go; cookies, Allow and Vary stay.
+func TestErrorReplacesAnAnswerThatHadNotBegun(t *testing.T) {
+	w := newWriter(t)
+	a := fetch(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		h := rw.Header()
+		h.Set("Content-Length", "3")
+		h.Set("ETag", `"x"`)
+		h.Set("Location", "/elsewhere")
+		h.Set("Allow", "GET, HEAD")
+		h.Set("Cache-Control", "public, max-age=60")
+		h.Set("Vary", "Origin")
+		http.SetCookie(rw, &http.Cookie{Name: "attempt", MaxAge: -1})
+		w.Write(rw, r, problem.New(problem.MethodNotAllowed))
+	}), http.MethodPost)
+	if a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("ETag") != "" || a.Header.Get("Location") != "" || !strings.HasSuffix(a.body, "}\n") {
+		t.Errorf("%d %v %s", a.StatusCode, a.Header, a.body)
+	}
+	if a.Header.Get("Allow") != "GET, HEAD" || len(a.Cookies()) != 1 || a.Header.Get("Cache-Control") != "no-store" || a.Header.Values("Vary")[0] != "Origin" {
+		t.Errorf("%v", a.Header)
+	}
+}
+
+// Through echo, as the server has it: the router's own errors, and answers that had begun.
+func TestEchoErrors(t *testing.T) {
+	w := newWriter(t)
+	e := echo.New()
+	e.HTTPErrorHandler = w.EchoErrorHandler
+	e.POST("/x", func(echo.Context) error { return nil })
+	if a := fetch(t, e, http.MethodGet); a.StatusCode != http.StatusMethodNotAllowed || a.Header.Get("Allow") == "" || !strings.Contains(a.body, `"method_not_allowed"`) {
+		t.Errorf("a wrong method = %d, Allow %q: %s", a.StatusCode, a.Header.Get("Allow"), a.body)
+	}
+	if a := fetch(t, echoOf(w, func(echo.Context) error { return echo.ErrNotFound }), http.MethodGet); a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, `"not_found"`) {
+		t.Errorf("not found = %d: %s", a.StatusCode, a.body)
+	}
+	begun := echoOf(w, func(c echo.Context) error {
+		if err := c.String(http.StatusOK, "partial"); err != nil {
+			return err
+		}
+		return session.ErrNoSession
+	})
+	if a := fetch(t, begun, http.MethodGet); a.StatusCode != http.StatusOK || a.body != "partial" {
+		t.Errorf("an answer that had begun = %d %q", a.StatusCode, a.body)
+	}
+	wrapped := echoOf(w, func(c echo.Context) error {
+		if err := c.String(http.StatusOK, "partial"); err != nil {
+			return err
+		}
+		w.Write(wrapper{c.Response()}, c.Request(), session.ErrNoSession)
+		return nil
+	})
+	if a := fetch(t, wrapped, http.MethodGet); a.body != "partial" {
+		t.Errorf("a wrapped answer that had begun = %q", a.body)
+	}
+}
+
+type wrapper struct{ http.ResponseWriter }
+
+func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func echoOf(w *problem.Writer, h echo.HandlerFunc) *echo.Echo {
+	e := echo.New()
+	e.HTTPErrorHandler = w.EchoErrorHandler
+	e.GET("/x", h)
+	return e
+}
+
+// One log line per request: Write notes what it will say, and says nothing itself.
+func TestWriteNotesTheErrorForTheRequestsLine(t *testing.T) {
+	var out bytes.Buffer
+	pages, err := templates.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := problem.NewWriter(problem.Options{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	var noted string
+	fetch(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ctx, notes := problem.WithNotes(r.Context())
+		w.Write(rw, r.WithContext(ctx), fmt.Errorf("load: %w", session.ErrUnavailable))
+		noted = fmt.Sprint(notes.Attrs())
+	}), http.MethodGet)
+	if !strings.Contains(noted, "code=store_unavailable") || !strings.Contains(noted, "error=load: ") || out.Len() != 0 {
+		t.Errorf("noted %s, logged %q", noted, out.String())
+	}
+}
+
+// A caller who hung up is no fault of ours: no 500 in the log.
+func TestCallerWhoHungUpIsNoInternalError(t *testing.T) {
+	w := newWriter(t)
+	rec := httptest.NewRecorder()
+	ctx, notes := problem.WithNotes(t.Context())
+	ctx, hangUp := context.WithCancel(ctx)
+	hangUp()
+	w.Write(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/x", nil), ctx.Err())
+	if got := fmt.Sprint(notes.Attrs()); rec.Code != 499 || !strings.Contains(got, "client_gone") {
+		t.Errorf("%d, noted %s", rec.Code, got)
+	}
+}
