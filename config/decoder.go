@@ -101,8 +101,8 @@ func (d *decoder) expand(key string, n *yaml.Node) (string, bool) {
 			b.WriteString(rest)
 			return b.String(), true
 		}
-		if strings.HasSuffix(before, "$") {
-			b.WriteString(strings.TrimSuffix(before, "$") + "${")
+		if before0, ok := strings.CutSuffix(before, "$"); ok {
+			b.WriteString(before0 + "${")
 			rest = after
 			continue
 		}

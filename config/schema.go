@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -136,11 +137,9 @@ func (d *decoder) oneOf(into *string, values ...string) func(string, *yaml.Node)
 		if !ok {
 			return
 		}
-		for _, v := range values {
-			if s == v {
-				*into = s
-				return
-			}
+		if slices.Contains(values, s) {
+			*into = s
+			return
 		}
 		d.fault(n, fmt.Sprintf("%s can't be %q", key, s), "one of: "+strings.Join(values, ", "))
 	}

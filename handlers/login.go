@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -64,9 +65,7 @@ func (h *Handlers) chooser(c echo.Context, query url.Values, returnURL string) e
 	page := templates.ChooseProvider{RequestID: problem.RequestID(c.Request().Context())}
 	for _, p := range h.Providers {
 		next := url.Values{}
-		for k, v := range query {
-			next[k] = v
-		}
+		maps.Copy(next, query)
 		next.Set("provider", p.ID())
 		next.Set("returnUrl", returnURL)
 		page.Providers = append(page.Providers, templates.ProviderChoice{

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
@@ -53,14 +54,14 @@ type Server struct {
 // anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
 // all of it.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
-	s := &Server{cfg: cfg, log: o.Logger, now: o.Now, registry: newRegistry()}
+	s := &Server{cfg: cfg, log: slog.New(problem.LogHandler(o.Logger.Handler())), now: o.Now, registry: newRegistry()}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	for _, w := range cfg.Warnings() {
 		s.log.WarnContext(ctx, w)
 	}
-	if err := errors.Join(s.build(ctx, o.SPA)); err != nil {
+	if err := s.build(ctx, o.SPA); err != nil {
 		return nil, errors.Join(err, s.close(ctx))
 	}
 	return s, nil

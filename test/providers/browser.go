@@ -2,6 +2,7 @@ package providers
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -54,9 +55,7 @@ func (b *Browser) Submit(page *Answer, f Form, fill url.Values) *Answer {
 	b.t.Helper()
 	fields := url.Values{}
 	for _, from := range []url.Values{f.Fields, fill} {
-		for name, values := range from {
-			fields[name] = values
-		}
+		maps.Copy(fields, from)
 	}
 	target := page.URL.ResolveReference(b.parse(f.Action))
 	site := relation(page.URL, target)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,9 +37,7 @@ func TestEveryClientAuthenticationMethodWorks(t *testing.T) {
 	} {
 		t.Run(m.name+" "+fmt.Sprint(m.client["token_endpoint_auth_signing_alg"]), func(t *testing.T) {
 			client := map[string]any{"token_endpoint_auth_method": m.name}
-			for name, value := range m.client {
-				client[name] = value
-			}
+			maps.Copy(client, m.client)
 			g := newRig(t, rigOptions{client: client, providerYAML: m.yaml + "\n    client_auth: " + m.name, accessTokenSecond: 1})
 			b := NewBrowser(t)
 			g.login(b, "alice")
