@@ -8,12 +8,16 @@ package handlers
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
@@ -64,21 +68,37 @@ func New(o Options) *Handlers {
 
 // Register mounts every endpoint on g, the group of the base path.
 func (h *Handlers) Register(g *echo.Group) {
-	g.GET("/login", h.startLogin)
-	g.GET("/silent-login", h.startSilentLogin)
-	g.GET("/callback/:provider", h.callback)
-	g.POST("/callback/:provider", h.callback)
-	g.GET("/logout", h.logoutByNavigation)
-	g.POST("/logout", h.logoutByFetch)
-	g.GET("/logout/callback/:provider", h.afterLogout)
-	g.POST("/backchannel/:provider", h.backchannelLogout)
-	g.GET("/frontchannel/:provider", h.frontchannelLogout)
-	g.GET("/user", h.user)
-	g.GET("/session", h.session)
-	g.GET("/events", h.events)
-	g.GET("/sessions", h.listSessions)
-	g.DELETE("/sessions/:id", h.endSession)
-	g.POST("/sessions/end-others", h.endOthers)
+	type methods = map[string]echo.HandlerFunc
+	for path, m := range map[string]methods{
+		"/login":                     {http.MethodGet: h.startLogin},
+		"/silent-login":              {http.MethodGet: h.startSilentLogin},
+		"/callback/:provider":        {http.MethodGet: h.callback, http.MethodPost: h.callback},
+		"/logout":                    {http.MethodGet: h.logoutByNavigation, http.MethodPost: h.logoutByFetch},
+		"/logout/callback/:provider": {http.MethodGet: h.afterLogout},
+		"/backchannel/:provider":     {http.MethodPost: h.backchannelLogout},
+		"/frontchannel/:provider":    {http.MethodGet: h.frontchannelLogout},
+		"/user":                      {http.MethodGet: h.user},
+		"/session":                   {http.MethodGet: h.session},
+		"/events":                    {http.MethodGet: h.events},
+		"/sessions":                  {http.MethodGet: h.listSessions},
+		"/sessions/:id":              {http.MethodDelete: h.endSession},
+		"/sessions/end-others":       {http.MethodPost: h.endOthers},
+	} {
+		g.Any(path, byMethod(m))
+	}
+}
+
+// byMethod picks the handler of a request's method. Echo's own answer to a wrong one gives way to
+// the route that takes everything else.
+func byMethod(m map[string]echo.HandlerFunc) echo.HandlerFunc {
+	allow := strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+	return func(c echo.Context) error {
+		if handle, ok := m[c.Request().Method]; ok {
+			return handle(c)
+		}
+		c.Response().Header().Set("Allow", allow)
+		return problem.New(problem.MethodNotAllowed)
+	}
 }
 
 // provider returns the provider that a path or a query names; there is no default to fall back on.
