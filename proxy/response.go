@@ -51,7 +51,7 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 		panic(http.ErrAbortHandler) // no response of ours is without its call
 	}
 	p.cleanHeader(res.Header)
-	p.cleanHeader(res.Trailer)
+	p.cleanTrailer(res.Trailer)
 	res.Body = cleanTrailers(p, res)
 	h := res.Header
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -25,7 +25,14 @@ func cleanTrailers(p *Proxy, res *http.Response) io.ReadCloser {
 func (t *trailerCleaner) Read(b []byte) (int, error) {
 	n, err := t.ReadCloser.Read(b)
 	if err == io.EOF {
-		t.proxy.cleanHeader(t.res.Trailer)
+		t.proxy.cleanTrailer(t.res.Trailer)
 	}
 	return n, err
+}
+
+// cleanTrailer is cleanHeader for trailers, where a cookie has no business at all: net/http would send
+// the header's own again under an announced name.
+func (p *Proxy) cleanTrailer(h http.Header) {
+	p.cleanHeader(h)
+	delete(h, "Set-Cookie")
 }

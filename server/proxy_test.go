@@ -1,0 +1,353 @@
+package server_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// PX1, PX4, PX5: a path whose meaning depends on who decodes it is refused, on every route.
+func TestAmbiguousPathsReachNoUpstream(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	for _, path := range []string{
+		"/api/%2e%2e/x", "/api/..%2fx", "/api/%2Fx", "/api/%5cx", "/api//x", "/open//x", "/api/%00", "/api/..;/x", "/api/%252e%252e/x",
+		"/api/%c0%af", "/open/%2e%2e/admin", "/api/x%0d%0aX:1", "/api/%25252e", "/optional/../open",
+	} {
+		r := b.raw("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nConnection: close\r\n\r\n")
+		if !strings.HasPrefix(r, "HTTP/1.1 400") {
+			t.Errorf("%s = %.60q, want 400", path, r)
+		}
+	}
+	for _, path := range []string{"/apix", "/API/x", "/openx"} {
+		b.get(path).want(t, http.StatusNotFound, "not_found")
+	}
+	if n := len(g.api.requests()); n != 0 {
+		t.Errorf("requests at the API = %d, want 0", n)
+	}
+	b.get("/optional/a%20b/c").want(t, http.StatusOK, "")
+	if p := g.api.requests()[0].URL.EscapedPath(); p != "/base/a%20b/c" {
+		t.Errorf("path at the API = %s", p)
+	}
+}
+
+// raw sends bytes and returns what comes back.
+func (b *browser) raw(request string) string {
+	b.t.Helper()
+	conn, err := net.DialTimeout("tcp", strings.Replace(strings.TrimPrefix(b.g.origin, "http://"), "localhost", "127.0.0.1", 1), 5*time.Second)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.WriteString(conn, request); err != nil {
+		b.t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil && len(answer) == 0 {
+		b.t.Fatal(err)
+	}
+	return string(answer)
+}
+
+// PX2, PX3, WS2, HT4: nothing but plain requests for this host.
+func TestOddRequestsAreRefused(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	for request, want := range map[string]string{
+		"GET http://169.254.169.254/api/x HTTP/1.1\r\nHost: 169.254.169.254\r\n":                "401", // an address: judged as a path of ours, never dialled
+		"GET http://evil.example/api/x HTTP/1.1\r\nHost: evil.example\r\n":                      "421",
+		"GET /api/x HTTP/1.1\r\nHost: evil.example\r\n":                                         "421",
+		"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n":                                   "4",
+		"TRACE /api/x HTTP/1.1\r\nHost: localhost\r\n":                                          "405",
+		"FOO /api/x HTTP/1.1\r\nHost: localhost\r\n":                                            "405",
+		"GET /open HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n": "400",
+		"GET /open HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: foo\r\n":      "400",
+		"GET /open HTTP/1.1\r\n":                                                                "400",
+	} {
+		answer := b.raw(request + "X-CSRF: 1\r\nConnection: close\r\n\r\n")
+		if !strings.HasPrefix(answer, "HTTP/1.1 "+want) {
+			t.Errorf("%.50q = %.60q, want %s", request, answer, want)
+		}
+	}
+	if n := len(g.api.requests()); n != 0 {
+		t.Errorf("requests at the API = %d, want 0", n)
+	}
+}
+
+// PX6–PX10, SC8: what the service asserts can't be planted, and our cookies never pass.
+func TestCallersCanNotPlantHeaders(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	session := "cloakroom=" + b.cookie()
+	b.client.Jar = nil
+	junk := strings.Repeat("j=1; ", 4000)
+	for _, path := range []string{"/optional/x", "/open", "/api/x"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{
+			"X-Csrf": {"1"}, "Authorization": {"Bearer planted"}, "Proxy-Authorization": {"x"}, "Dpop": {"x"}, "X-User": {"root"},
+			"X_User_id": {"root"}, "X-Forwarded-For": {"1.2.3.4"}, "x_forwarded_for": {"1.2.3.4"}, "Forwarded": {"for=1.2.3.4"}, "X-Real-Ip": {"1.2.3.4"},
+			"X-Forwarded-Proto": {"gopher"}, "X-Http-Method-Override": {"DELETE"}, "X-Original-Url": {"/admin"},
+			"Connection": {"Authorization, X-Forwarded-For, Cookie, X-Secret"}, "X-Secret": {"s"},
+			"Cookie": {`a="x; y"; ` + session + `;; b=2`, "cloakroom-attempt-x=1; c=3; CLOAKROOM=4"},
+		}
+		if path == "/open" {
+			req.Header["Cookie"] = []string{junk + session}
+		}
+		b.send(req)
+		all := g.api.requests()
+		h := all[len(all)-1].Header
+		dump := fmt.Sprint(h)
+		for _, bad := range []string{"planted", "root", "1.2.3.4", "gopher", "DELETE", "/admin", b.cookieIn(session), "attempt", "CLOAKROOM", "X-Secret"} {
+			if strings.Contains(dump, bad) {
+				t.Errorf("%s: the API saw %q", path, bad)
+			}
+		}
+		if h.Get("X-Forwarded-For") != "127.0.0.1" || h.Get("X-Forwarded-Proto") != "http" {
+			t.Errorf("%s: forwarded headers = %v", path, h)
+		}
+		if bearer := strings.HasPrefix(h.Get("Authorization"), "Bearer "); bearer != (path != "/open") {
+			t.Errorf("%s: Authorization there = %v", path, bearer)
+		}
+	}
+	b.send(mustRequest(t, g.origin+"/optional/x", "Authorization", "Bearer planted", "X-CSRF", "1"))
+	all := g.api.requests()
+	if got := all[len(all)-1].Header.Get("Authorization"); got != "" {
+		t.Errorf("an anonymous caller planted %q", got)
+	}
+}
+
+func (b *browser) cookieIn(pair string) string { return strings.TrimPrefix(pair, "cloakroom=") }
+
+func mustRequest(t *testing.T, target string, header ...string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return req
+}
+
+// CS6, PR1–PR3, PR5–PR8: what an upstream must not do to our origin.
+func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	before := b.cookie()
+	bad := map[string]string{
+		"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true", "Clear-Site-Data": `"*"`, "Alt-Svc": "h3", "Server": "x",
+		"X-Powered-By": "x", "Strict-Transport-Security": "max-age=0", "Service-Worker-Allowed": "/", "Nel": "x", "Report-To": "x",
+		"X-Accel-Redirect": "/x", "Refresh": "0;url=//e", "Www-Authenticate": "Basic realm=x",
+	}
+	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Add("Set-Cookie", "cloakroom=stolen; Path=/")
+		w.WriteHeader(http.StatusEarlyHints)
+		for k, v := range bad {
+			w.Header().Set(k, v)
+		}
+		w.Header().Add("Set-Cookie", " CloakRoom=stolen")
+		w.Header().Add("Set-Cookie", "cloakroom-attempt-1=x")
+		w.Header().Add("Set-Cookie", "theirs=1")
+		w.Header().Set("Cache-Control", "public, max-age=60, s-maxage=99")
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Trailer", "X-Sum, Set-Cookie")
+		w.Header().Set("Location", g.api.URL+"/next")
+		w.WriteHeader(http.StatusOK)
+		_, _ = io.WriteString(w, "<script>1</script>")
+		w.Header().Set("X-Sum", "7")
+		w.Header().Set("Set-Cookie", "cloakroom=stolen")
+	})
+	r := b.get("/api/x")
+	for k := range bad {
+		if v := r.Header.Get(k); v != "" {
+			t.Errorf("%s: %s came through", k, v)
+		}
+	}
+	if c := r.Header.Values("Set-Cookie"); len(c) != 1 || c[0] != "theirs=1" {
+		t.Errorf("cookies = %q", c)
+	}
+	if cc := r.Header.Get("Cache-Control"); cc != "max-age=60, private" {
+		t.Errorf("Cache-Control = %q", cc)
+	}
+	if r.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(r.Header.Get("Content-Security-Policy"), "sandbox") || !strings.Contains(strings.Join(r.Header.Values("Vary"), ","), "Cookie") {
+		t.Errorf("headers = %v", r.Header)
+	}
+	if r.Trailer.Get("X-Sum") != "7" || r.Trailer.Get("Set-Cookie") != "" {
+		t.Errorf("trailers = %v", r.Trailer)
+	}
+	if l := r.Header.Get("Location"); l != "/api/next" {
+		t.Errorf("Location = %q, want the route's own", l)
+	}
+	if b.cookie() != before {
+		t.Error("the session cookie changed")
+	}
+}
+
+// CS5, HT7 and contract §4: preflights, limits, time-outs and upstreams that are down.
+func TestLimitsAndOutagesOfUpstreams(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	pre := b.do(http.MethodOptions, "/api/x", nil, "Origin", "https://evil.example", "Access-Control-Request-Method", "GET", "X-CSRF", "")
+	if pre.StatusCode != http.StatusNoContent || pre.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("preflight = %d %v", pre.StatusCode, pre.Header)
+	}
+	b.do(http.MethodPost, "/api/x", strings.NewReader(strings.Repeat("x", 70_000))).want(t, http.StatusRequestEntityTooLarge, "request_too_large")
+	if n := len(g.api.requests()); n != 0 {
+		t.Errorf("requests at the API = %d, want 0", n)
+	}
+	b.do(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader(strings.Repeat("x", 70_000)))).want(t, http.StatusRequestEntityTooLarge, "request_too_large")
+	b.get("/dead/x").want(t, http.StatusBadGateway, "upstream_unreachable")
+	g.api.respond(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	b.get("/api/slow").want(t, http.StatusGatewayTimeout, "upstream_timeout")
+	g.api.respond(func(w http.ResponseWriter, _ *http.Request) { // the timeout is to the first byte alone
+		for range 3 {
+			_, _ = io.WriteString(w, "tick\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(600 * time.Millisecond)
+		}
+	})
+	if r := b.get("/api/stream"); r.body != "tick\ntick\ntick\n" {
+		t.Errorf("stream = %q", r.body)
+	}
+}
+
+// RN10, RN11: an API's 401 that blames the token is one renewal and one retry; any other is passed on.
+func TestRejectedTokenIsRenewedOnce(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	first := ""
+	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if first == "" {
+			first = r.Header.Get("Authorization")
+		}
+		if r.Header.Get("Authorization") == first {
+			w.Header().Set("WWW-Authenticate", `bEARER realm="x", error="invalid_token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write(append([]byte("again: "), body...))
+	})
+	if r := b.do(http.MethodPost, "/api/x", strings.NewReader("hello")); r.StatusCode != http.StatusOK || r.body != "again: hello" {
+		t.Errorf("after the renewal = %d %q", r.StatusCode, r.body)
+	}
+	for _, challenge := range []string{`Bearer error="insufficient_user_authentication"`, `DPoP error="use_dpop_nonce"`, "Basic"} {
+		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", challenge)
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+		if r := b.get("/api/x"); r.StatusCode != http.StatusUnauthorized || r.Header.Get("Content-Type") == "application/problem+json" {
+			t.Errorf("%s = %d, want it passed on", challenge, r.StatusCode)
+		}
+	}
+	if n := len(g.op.Grants("refresh_token")); n != 1 {
+		t.Errorf("renewals = %d, want 1", n)
+	}
+}
+
+// WS1, WS4: a WebSocket needs our origin and a session, carries the token, and ends with the session.
+func TestWebSocketLivesAndDiesWithTheSession(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		for {
+			kind, msg, err := c.Read(r.Context())
+			if err != nil || c.Write(r.Context(), kind, msg) != nil {
+				return
+			}
+		}
+	})
+	dial := func(origin string) (*websocket.Conn, int) {
+		c, res, err := websocket.Dial(t.Context(), g.origin+"/api/echo", &websocket.DialOptions{HTTPClient: b.client, HTTPHeader: http.Header{"Origin": {origin}}})
+		if err != nil {
+			return nil, res.StatusCode
+		}
+		return c, res.StatusCode
+	}
+	if _, status := dial(g.origin); status != http.StatusUnauthorized {
+		t.Errorf("without a session = %d, want 401", status)
+	}
+	b.login()
+	b.client.Timeout = 0
+	for _, origin := range []string{"", "null", "http://evil.example", g.origin + ".evil.example", strings.Replace(g.origin, "http", "https", 1)} {
+		if _, status := dial(origin); status != http.StatusForbidden {
+			t.Errorf("with Origin %q = %d, want 403", origin, status)
+		}
+	}
+	c, status := dial(g.origin)
+	if c == nil {
+		t.Fatalf("handshake = %d", status)
+	}
+	defer c.CloseNow()
+	if err := c.Write(t.Context(), websocket.MessageText, []byte("hi")); err != nil {
+		t.Fatal(err)
+	}
+	if _, msg, err := c.Read(t.Context()); err != nil || string(msg) != "hi" {
+		t.Fatalf("echo = %q, %v", msg, err)
+	}
+	all := g.api.requests()
+	if h := all[len(all)-1].Header; !strings.HasPrefix(h.Get("Authorization"), "Bearer ") || h.Get("Cookie") != "" {
+		t.Errorf("handshake at the API = %v", h)
+	}
+	closed := make(chan error, 1)
+	go func() { _, _, err := c.Read(t.Context()); closed <- err }()
+	b.do(http.MethodPost, "/bff/logout", nil)
+	select {
+	case err := <-closed:
+		if err == nil {
+			t.Error("a message came after the logout")
+		}
+	case <-time.After(time.Second):
+		t.Error("the WebSocket is open a second after the logout")
+	}
+}
+
+// D4: listeners hear of the end with its reason, and open answers are cut.
+func TestEventsTellOfTheEnd(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	b.client.Timeout = 0
+	res, err := b.client.Do(mustRequest(t, g.origin+"/bff/events", "Accept", "text/event-stream"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	var got []string
+	for lines.Scan() {
+		if lines.Text() == "" {
+			continue
+		}
+		got = append(got, lines.Text())
+		if len(got) == 2 {
+			g.browser().backchannel(g.op.LogoutToken(bySub("alice")))
+		}
+	}
+	text := strings.Join(got, "\n")
+	if !strings.HasPrefix(text, "event: session\ndata: {\"authenticated\":true,\"subject\":\"alice\"") || !strings.HasSuffix(text, "event: ended\ndata: {\"reason\":\"provider_logout\"}") {
+		t.Errorf("events:\n%s", text)
+	}
+}
