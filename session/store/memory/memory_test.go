@@ -1,0 +1,13 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+)
+
+func TestMemoryStoreBehavesAsAStore(t *testing.T) {
+	storetest.Run(t, func(*testing.T) session.Store { return memory.New() })
+}
