@@ -1,174 +1,149 @@
-// Package config reads the configuration file into values.
+// Package config reads the configuration file into typed values.
 //
-// It finds every fault at once, each with its place in the file, the line itself, what is wrong and
-// what would be right. It holds values only: nobody is asked, nothing is opened, and no other
-// package than the composition root, check, demo and the commands sees a Config.
+// Every fault of the file is found in one reading, and each is told with its place, the line and a
+// remedy. What comes out are values only: nothing is opened, dialled or looked up, so a file that
+// reads without a fault may still name a provider that is down. A line that is quoted in a fault can
+// hold a secret; source.go and mask.go keep it out of the message.
 package config
 
 import (
-	"encoding/base64"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
+	"os"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// A Config is a whole configuration, checked and with its defaults filled in.
+// maxFile bounds the configuration file and each file that a ${file:…} names.
+const maxFile = 1 << 20
+
+// Config is the whole file, defaults filled in. It is not changed after Parse has returned it.
 type Config struct {
 	Server    Server
 	Admin     Admin
 	Log       Log
 	Session   Session
-	Providers []Provider
+	Providers []Provider // at least one, in the operator's order
 	Routes    []Route
 	SPA       SPA
 	Pages     Pages
-
-	warnings []string
 }
 
-// Server says where the service listens and what browsers see of it.
+// Server is where and how the service listens.
 type Server struct {
-	PublicURL           *url.URL // scheme and host alone
-	Listen, AdminListen string   // AdminListen may be "": no admin listener
-	TrustedProxies      []netip.Prefix
-	BasePath            string // "/bff", no slash at the end
-	ShutdownTimeout     time.Duration
-	MaxRequestBody      int64 // bytes; 0: unlimited
+	PublicURL       *url.URL // scheme and host alone, lower case, without a default port
+	Listen          string
+	AdminListen     string // "" means that there is no admin listener
+	TrustedProxies  []netip.Prefix
+	BasePath        string // begins with a slash and does not end with one
+	ShutdownTimeout time.Duration
+	MaxRequestBody  int64 // bytes; 0 means unlimited
 }
 
-// Admin says who may use the admin API. A zero Token means nobody.
-type Admin struct{ Token secret.Value }
+// Admin is how the admin API is guarded.
+type Admin struct {
+	Token secret.Value // the zero value means that there is no admin API
+}
 
-// Log says what is logged and how.
+// Log is what is logged and how.
 type Log struct {
 	Level  slog.Level
 	Format string // json or text
 }
 
-// Session says where sessions are kept and how long they last.
+// Session is how long sessions last and where they are kept.
 type Session struct {
 	Store               secret.Value   // a URL, which may hold a password
-	Keys                []secret.Value // as written; see KeyBytes
+	Keys                []secret.Value // base64 of 32 bytes each; see KeyBytes
 	Lifetime            time.Duration
-	IdleTimeout         time.Duration // 0: none
+	IdleTimeout         time.Duration // 0 means none; never longer than Lifetime
 	RevokeOnBackchannel bool
-	MaxStaleness        time.Duration // 0: the store is read every time
+	MaxStaleness        time.Duration // 0 means that the store is read every time
 	Cookie              Cookie
 }
 
-// KeyBytes returns the keys, 32 bytes each; none when none is configured.
-func (s Session) KeyBytes() ([][]byte, error) {
-	keys := make([][]byte, 0, len(s.Keys))
-	for i, k := range s.Keys {
-		b, err := decodeKey(k.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("session.keys[%d]: %w", i, err)
-		}
-		keys = append(keys, b)
-	}
-	return keys, nil
-}
-
-func decodeKey(s string) ([]byte, error) {
-	s = strings.TrimRight(s, "=")
-	s = strings.NewReplacer("-", "+", "_", "/").Replace(s)
-	b, err := base64.RawStdEncoding.DecodeString(s)
-	if err != nil || len(b) != 32 {
-		return nil, fmt.Errorf("not base64 of 32 bytes")
-	}
-	return b, nil
-}
-
-// Cookie says how the session cookie is set.
+// Cookie is the session cookie.
 type Cookie struct {
-	Name     string // without its prefix
+	Name     string // without its prefix; see Config.SessionCookieName
 	SameSite http.SameSite
 }
 
-// Provider is one OpenID provider.
+// Provider is one OpenID provider and this client's registration there.
 type Provider struct {
-	ID, Name, Issuer, ClientID           string
-	ClientSecret                         secret.Value
-	ClientKeyFile, ClientCertificateFile string
-	ClientAuth, IDTokenAlg               string
-	TrustedAudiences                     []string
-	ResponseMode                         string
-	Scopes                               []string
-	Refresh                              string // auto or off
-	AuthParams                           map[string]string
-	CAFile                               string
+	ID, Name, Issuer, ClientID string
+	ClientSecret               secret.Value
+	ClientAuth                 string // a token_endpoint_auth_method of OIDC Core §9 or RFC 8705 §2.1
+	ClientKeyFile              string // PEM; "" unless ClientAuth is private_key_jwt or tls_client_auth
+	ClientCertificateFile      string // PEM; "" unless ClientAuth is tls_client_auth
+	IDTokenAlg                 string
+	TrustedAudiences           []string
+	ResponseMode               string // query or form_post
+	Scopes                     []string
+	Refresh                    string // auto or off
+	AuthParams                 map[string]string
+	CAFile                     string // PEM; "" means the system's roots alone
 }
 
-// Route is a path prefix and the API behind it.
+// Route is one path prefix and the API behind it.
 type Route struct {
 	Path        string
 	Upstream    *url.URL
-	Token, CSRF string
+	Token       string // user, client, user_or_client, optional or none
+	CSRF        string // header, fetch-metadata or none
 	Timeout     time.Duration
 	Methods     []string
 	SharedCache bool
-	Scopes      []string // of the service's own token
-	Provider    string   // that the service's own token is from; the only one there is, when left out
+	Scopes      []string // of the client's own token
+	Provider    string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
 }
 
-// SPA says what app is served. All empty: none.
+// SPA is the app that is served: from a folder, by a development server, or not at all.
 type SPA struct {
 	Dir       string
-	DevServer *url.URL
-	CSP       string // Content-Security-Policy of its HTML; "" for the default
+	DevServer *url.URL // nil unless configured
+	CSP       string   // "" means the default of package web
 }
 
-// Pages says what folder has pages in place of the embedded ones.
-type Pages struct{ Templates string }
+// Pages are the service's own pages.
+type Pages struct {
+	Templates string // a folder whose files override the embedded templates; "" means none
+}
 
-// Warnings are what is allowed and unwise, in the order of the file.
-func (c *Config) Warnings() []string { return c.warnings }
-
-// Origin is the public origin, as browsers write it: lower case, no default port.
-func (c *Config) Origin() string {
-	u := c.Server.PublicURL
-	host := strings.ToLower(u.Host)
-	if u.Scheme == "https" {
-		host = strings.TrimSuffix(host, ":443")
-	} else {
-		host = strings.TrimSuffix(host, ":80")
+// Load reads the file at path, with the process's environment. The error is *Faults when the file
+// could be read but is wrong.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return u.Scheme + "://" + host
-}
-
-// Secure reports whether browsers use https.
-func (c *Config) Secure() bool { return c.Server.PublicURL.Scheme == "https" }
-
-// StrictCookie reports whether the session cookie is SameSite=Strict.
-func (c *Config) StrictCookie() bool { return c.Session.Cookie.SameSite == http.SameSiteStrictMode }
-
-// SessionCookieName is the cookie's name with its prefix. On http there is none: browsers would
-// refuse it.
-func (c *Config) SessionCookieName() string {
-	if c.Secure() {
-		return "__Host-Http-" + c.Session.Cookie.Name
+	defer func() { _ = f.Close() }() // only read from
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	return c.Session.Cookie.Name
+	return Parse(path, data, os.LookupEnv)
 }
 
-// RedirectURI is where p sends the browser after a login.
-func (c *Config) RedirectURI(p Provider) string { return c.own("callback", p) }
-
-// PostLogoutRedirectURI is where p sends the browser after a logout.
-func (c *Config) PostLogoutRedirectURI(p Provider) string { return c.own("logout/callback", p) }
-
-// BackchannelLogoutURI is where p posts logout tokens.
-func (c *Config) BackchannelLogoutURI(p Provider) string { return c.own("backchannel", p) }
-
-// FrontchannelLogoutURI is what p frames at a logout.
-func (c *Config) FrontchannelLogoutURI(p Provider) string { return c.own("frontchannel", p) }
-
-func (c *Config) own(what string, p Provider) string {
-	return c.Origin() + c.Server.BasePath + "/" + what + "/" + p.ID
+// Parse reads the text of a configuration file; name is what faults call it. ${NAME} is asked of env,
+// ${file:PATH} of the file system, relative paths from the working directory. The error is always
+// *Faults.
+func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
+	src, root := readYAML(data)
+	r := &reader{src: src, env: env, places: make(map[string]place), meant: make(map[string]bool)}
+	c := defaults()
+	if len(src.faults) == 0 {
+		if root != nil {
+			schema(c).read(r, "", root)
+		}
+		r.check(c)
+	}
+	if faults := append(src.faults, r.faults...); len(faults) > 0 {
+		return nil, newFaults(name, src, faults)
+	}
+	return c, nil
 }

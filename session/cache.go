@@ -1,7 +1,6 @@
 package session
 
 import (
-	"hash/maphash"
 	"sync"
 	"time"
 
@@ -9,105 +8,150 @@ import (
 )
 
 const (
-	cacheShards  = 64
-	cacheEntries = 20_000 // opened sessions in all; at some 4 KiB each they stay under 100 MB
+	maxCached      = 10_000   // sessions
+	maxCachedBytes = 32 << 20 // of sealed records, which opened ones are close to
 )
 
-// A cache keeps opened sessions, so that a hot one costs neither a round trip nor a decryption.
-//
-// Its weak point is a reader that loaded a record, was overtaken by the session's end, and puts the
-// dead session back. So a reader takes the shard's epoch before it asks the store, every end moves
-// the epoch on, and what was read under an old epoch is not kept.
+// A cache keeps opened sessions for as long as they may be stale. What ends or changes a session drops
+// it here; a reader who asked the store before that must not put its old answer back after it, so
+// whoever reads says so beforehand with expect.
 type cache struct {
 	maxAge time.Duration // 0: nothing is kept
-	seed   maphash.Seed
-	shards [cacheShards]cacheShard
-}
 
-type cacheShard struct {
-	mu    sync.Mutex // guards all below; never held across I/O
-	epoch uint64
-	lru   *simplelru.LRU[Name, cached]
+	mu      sync.Mutex // guards what follows; never held across I/O
+	held    *simplelru.LRU[Name, cached]
+	bytes   int
+	reading map[Name]*reading // only names that somebody reads just now
 }
 
 type cached struct {
-	s  *Session
-	at time.Time // when it was read from the store
+	session *Session
+	asOf    time.Time // before the store was asked
+	size    int
+}
+
+// reading counts who reads a name, and how often it was dropped since the first of them began.
+type reading struct {
+	readers int
+	drops   int
 }
 
 func newCache(maxAge time.Duration) *cache {
-	c := &cache{maxAge: maxAge, seed: maphash.MakeSeed()}
-	for i := range c.shards {
-		c.shards[i].lru, _ = simplelru.NewLRU[Name, cached](cacheEntries/cacheShards, nil) // errs only for sizes below 1
+	c := &cache{maxAge: maxAge, reading: make(map[Name]*reading)}
+	held, err := simplelru.NewLRU(maxCached, func(_ Name, old cached) { c.bytes -= old.size })
+	if err != nil {
+		panic("session: " + err.Error()) // the size is positive
 	}
+	c.held = held
 	return c
 }
 
-func (c *cache) shard(n Name) *cacheShard {
-	return &c.shards[maphash.String(c.seed, string(n))%cacheShards]
-}
-
-// get returns a session read less than maxAge ago.
-func (c *cache) get(n Name, now time.Time) (*Session, bool) {
-	sh := c.shard(n)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	e, ok := sh.lru.Get(n)
-	if !ok || now.Sub(e.at) >= c.maxAge {
-		return nil, false
+// get returns a session that was read at most maxAge before now, or nil.
+func (c *cache) get(name Name, now time.Time) *Session {
+	if c.maxAge == 0 {
+		return nil
 	}
-	return e.s, true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.held.Get(name)
+	if !ok || c.stale(found, now) {
+		return nil
+	}
+	return found.session
 }
 
-// epoch is to be taken before the store is asked, and given to put.
-func (c *cache) epoch(n Name) uint64 {
-	sh := c.shard(n)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return sh.epoch
+func (c *cache) stale(found cached, now time.Time) bool { return now.Sub(found.asOf) >= c.maxAge }
+
+// expect announces that the store is about to be asked for name. put keeps the answer, unless the name
+// was dropped since; forget must be called at the end, whether or not there was an answer.
+func (c *cache) expect(name Name, now time.Time) (put func(s *Session, size int), forget func()) {
+	if c.maxAge == 0 {
+		return func(*Session, int) {}, func() {}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.reading[name]
+	if r == nil {
+		r = &reading{}
+		c.reading[name] = r
+	}
+	r.readers++
+	before := r.drops
+	put = func(s *Session, size int) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if r.drops == before {
+			c.keep(cached{session: s, asOf: now, size: size})
+		}
+	}
+	forget = func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if r.readers--; r.readers == 0 {
+			delete(c.reading, name)
+		}
+	}
+	return put, forget
 }
 
-// put keeps a session, unless one of its shard ended since the epoch, or a newer version is there.
-func (c *cache) put(s *Session, epoch uint64, now time.Time) {
+// keep adds an entry and makes room: for it, and by letting go of what nobody may be served any more.
+func (c *cache) keep(fresh cached) {
+	if old, ok := c.held.Peek(fresh.session.Name); ok {
+		if old.session.Version > fresh.session.Version || old.asOf.After(fresh.asOf) {
+			return
+		}
+		c.held.Remove(fresh.session.Name)
+	}
+	c.held.Add(fresh.session.Name, fresh)
+	c.bytes += fresh.size
+	for c.held.Len() > 1 {
+		_, oldest, _ := c.held.GetOldest()
+		if c.bytes <= maxCachedBytes && !c.stale(oldest, fresh.asOf) {
+			return
+		}
+		c.held.RemoveOldest()
+	}
+}
+
+// drop forgets a session, and has everybody who reads it just now not keep what they read.
+func (c *cache) drop(name Name) {
 	if c.maxAge == 0 {
 		return
 	}
-	sh := c.shard(s.Name)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.epoch != epoch {
-		return
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held.Remove(name)
+	if r := c.reading[name]; r != nil {
+		r.drops++
 	}
-	if e, ok := sh.lru.Peek(s.Name); ok && e.s.Version > s.Version {
-		return
-	}
-	sh.lru.Add(s.Name, cached{s, now})
 }
 
-// touch replaces the kept snapshot of s by one that was last active at now. It reports false when
-// another request has done so since before; a session that is not kept is touched by everyone.
-func (c *cache) touch(s *Session, before, now, idleExpires time.Time) bool {
-	sh := c.shard(s.Name)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	e, ok := sh.lru.Peek(s.Name)
+// active puts a copy with later times in the place of a session that is held. How old the entry is does
+// not change: the store was not asked for the rest of it.
+func (c *cache) active(name Name, lastActive, idleExpires time.Time) {
+	if c.maxAge == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.held.Peek(name)
 	if !ok {
-		return true
+		return
 	}
-	if e.s.LastActive.After(before) {
-		return false
-	}
-	next := *e.s
-	next.LastActive, next.IdleExpires = now, idleExpires
-	sh.lru.Add(s.Name, cached{&next, e.at})
-	return true
+	c.bytes += found.size // Remove takes it off
+	c.held.Remove(name)
+	found.session = found.session.activeAt(lastActive, idleExpires)
+	c.held.Add(name, found)
 }
 
-// drop forgets a session that ended, and what readers under way are about to put back.
-func (c *cache) drop(n Name) {
-	sh := c.shard(n)
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	sh.epoch++
-	sh.lru.Remove(n)
+// activeAt is a copy of s with times moved forward, never back.
+func (s *Session) activeAt(lastActive, idleExpires time.Time) *Session {
+	moved := *s
+	if lastActive.After(moved.LastActive) {
+		moved.LastActive = lastActive
+	}
+	if idleExpires.After(moved.IdleExpires) {
+		moved.IdleExpires = idleExpires
+	}
+	return &moved
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,54 +10,105 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// recordKey is the one value of an scs session of ours.
-const recordKey = "record"
-
-// storedRecord is a record as it is written before it is sealed: the one place where its secrets
-// become text.
-type storedRecord struct {
-	*plainRecord
-	AccessToken, RefreshToken, IDToken string
+// stored is a Record as it lies, sealed, in a store. Here, and nowhere else, its secrets are written
+// out. Names are short since a million of them are kept; times are milliseconds.
+type stored struct {
+	ID           string          `json:"id,omitempty"`
+	LogoutID     string          `json:"lo,omitempty"`
+	Provider     string          `json:"p,omitempty"`
+	Issuer       string          `json:"iss,omitempty"`
+	Subject      string          `json:"sub,omitempty"`
+	SID          string          `json:"sid,omitempty"`
+	State        string          `json:"st,omitempty"`
+	Claims       json.RawMessage `json:"c,omitempty"`
+	AuthTime     millis          `json:"at,omitempty"`
+	Scope        string          `json:"sc,omitempty"`
+	TokenType    string          `json:"tt,omitempty"`
+	UserAgent    string          `json:"ua,omitempty"`
+	RemoteAddr   string          `json:"ra,omitempty"`
+	AccessToken  string          `json:"a,omitempty"`
+	RefreshToken string          `json:"r,omitempty"`
+	IDToken      string          `json:"i,omitempty"`
+	Obtained     millis          `json:"ao,omitempty"`
+	Expires      millis          `json:"ax,omitempty"`
+	CreatedAt    millis          `json:"cr,omitempty"`
+	ExpiresAt    millis          `json:"x,omitempty"`
+	Renewals     int             `json:"n,omitempty"`
 }
 
-// plainRecord has a Record's fields without its methods, so that encoding/json takes them one by one.
-type plainRecord Record
+// millis is a time in milliseconds since 1970; 0 is the zero time.
+type millis int64
 
-func encodeRecord(r *Record) ([]byte, error) {
-	b, err := json.Marshal(storedRecord{(*plainRecord)(r), r.AccessToken.Reveal(), r.RefreshToken.Reveal(), r.IDToken.Reveal()})
+func millisOf(t time.Time) millis {
+	if t.IsZero() {
+		return 0
+	}
+	return millis(t.UnixMilli())
+}
+
+func (m millis) time() time.Time {
+	if m == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(m)).UTC()
+}
+
+// encode writes rec out for sealing. It fails only on Claims that are no JSON.
+func encode(rec *Record) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(stored{
+		ID: rec.ID, LogoutID: rec.LogoutID, Provider: rec.Provider, Issuer: rec.Issuer, Subject: rec.Subject, SID: rec.SID,
+		State: rec.State, Claims: rec.Claims, AuthTime: millisOf(rec.AuthTime), Scope: rec.Scope, TokenType: rec.TokenType,
+		UserAgent: rec.UserAgent, RemoteAddr: rec.RemoteAddr,
+		AccessToken: rec.AccessToken.Reveal(), RefreshToken: rec.RefreshToken.Reveal(), IDToken: rec.IDToken.Reveal(),
+		Obtained: millisOf(rec.AccessTokenObtained), Expires: millisOf(rec.AccessTokenExpires),
+		CreatedAt: millisOf(rec.CreatedAt), ExpiresAt: millisOf(rec.ExpiresAt), Renewals: rec.Renewals,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("encode record of session %s: %w", r.ID, err)
+		return nil, fmt.Errorf("encode record: %w", err)
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
-func decodeRecord(b []byte) (*Record, error) {
-	s := storedRecord{plainRecord: &plainRecord{}}
-	if err := json.Unmarshal(b, &s); err != nil {
-		return nil, errGarbled // json's error would quote what it read
+// decode reads what encode wrote. Its errors tell nothing of the content.
+func decode(plain []byte) (*Record, error) {
+	var s stored
+	if err := json.Unmarshal(plain, &s); err != nil {
+		return nil, fmt.Errorf("%w: not a record", ErrUnreadable)
 	}
-	r := (*Record)(s.plainRecord)
-	r.AccessToken, r.RefreshToken, r.IDToken = secret.New(s.AccessToken), secret.New(s.RefreshToken), secret.New(s.IDToken)
-	return r, nil
+	return &Record{
+		ID: s.ID, LogoutID: s.LogoutID, Provider: s.Provider, Issuer: s.Issuer, Subject: s.Subject, SID: s.SID,
+		State: s.State, Claims: s.Claims, AuthTime: s.AuthTime.time(), Scope: s.Scope, TokenType: s.TokenType,
+		UserAgent: s.UserAgent, RemoteAddr: s.RemoteAddr,
+		AccessToken: secret.New(s.AccessToken), RefreshToken: secret.New(s.RefreshToken), IDToken: secret.New(s.IDToken),
+		AccessTokenObtained: s.Obtained.time(), AccessTokenExpires: s.Expires.time(),
+		CreatedAt: s.CreatedAt.time(), ExpiresAt: s.ExpiresAt.time(), Renewals: s.Renewals,
+	}, nil
 }
 
-// recordCodec is the scs.Codec for records; the deadline travels in the record as ExpiresAt.
-type recordCodec struct{}
+// scsCodec turns scs's deadline and values into a record's plain bytes and back.
+type scsCodec struct{}
 
-// Encode implements scs.Codec.
-func (recordCodec) Encode(_ time.Time, values map[string]any) ([]byte, error) {
-	r, ok := values[recordKey].(*Record)
+var errNoRecord = errors.New("scs session holds no record")
+
+// Encode implements scs.Codec. The deadline is the record's absolute expiry.
+func (scsCodec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	rec, ok := values[recordKey].(*Record)
 	if !ok {
-		return nil, errors.New("encode session: it holds no record")
+		return nil, errNoRecord
 	}
-	return encodeRecord(r)
+	dated := *rec
+	dated.ExpiresAt = deadline
+	return encode(&dated)
 }
 
 // Decode implements scs.Codec.
-func (recordCodec) Decode(b []byte) (time.Time, map[string]any, error) {
-	r, err := decodeRecord(b)
+func (scsCodec) Decode(b []byte) (time.Time, map[string]any, error) {
+	rec, err := decode(b)
 	if err != nil {
 		return time.Time{}, nil, err
 	}
-	return r.ExpiresAt, map[string]any{recordKey: r}, nil
+	return rec.ExpiresAt, map[string]any{recordKey: rec}, nil
 }

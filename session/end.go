@@ -3,50 +3,76 @@ package session
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"time"
 )
 
-// End ends a session: its record goes, and its tokens are in the outbox with the same step. Ending
-// one that is over already is no error. An error is ErrUnavailable, and then nothing happened.
+// endTime bounds the end of a session, which does not stop when the caller goes away: a logout that
+// was asked for is done.
+const endTime = 5 * time.Second
+
+// End ends a session: its record goes and its tokens are in the outbox, in one step of the store. It
+// returns nil when the session was gone already, and an error that is ErrUnavailable when the store did
+// not do it; then nothing may be said to have ended (ST2). It goes on when ctx is cancelled, but keeps
+// ctx's deadline.
 func (m *Manager) End(ctx context.Context, name Name, reason Reason) error {
-	known, _ := m.cache.get(name, m.now()) // for the log alone
-	err := m.store.End(ctx, name, reason, m.now())
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Unavailable(err)
-	}
-	if errors.Is(err, ErrNotFound) {
-		m.cache.drop(name) // ended elsewhere: whoever did it announced it
+	if name == "" {
 		return nil
 	}
-	m.announce(ctx, name, reason, known)
-	return nil
+	ctx, cancel := detached(ctx, endTime)
+	defer cancel()
+	err := m.store.End(ctx, name, reason, m.now())
+	switch {
+	case err == nil:
+		m.announce(ctx, name, reason)
+		return nil
+	case errors.Is(err, ErrNotFound):
+		m.cache.drop(name)
+		return nil
+	}
+	m.cache.drop(name) // it may have been done all the same
+	return Unavailable(err)
 }
 
-// EndExpired ends at most limit sessions whose time is up and returns how many it ended. The
-// sweeper calls it; on any number of replicas each session is ended by one.
+// EndExpired ends at most limit sessions that ran out and returns how many it ended. When it is limit,
+// there may be more.
 func (m *Manager) EndExpired(ctx context.Context, limit int) (int, error) {
 	names, err := m.store.EndExpired(ctx, m.now(), limit)
-	for _, n := range names {
-		m.announce(ctx, n, ReasonExpired, nil)
+	for _, name := range names {
+		m.announce(ctx, name, ReasonExpired)
 	}
 	return len(names), Unavailable(err)
 }
 
-// announce is what every end comes to, whatever brought it about: the cache forgets the session,
-// its streams are closed, its listeners told, and the log has a line.
-func (m *Manager) announce(ctx context.Context, name Name, reason Reason, known *Session) {
+// OnEnd has fn called for each session that ends in this process, before End returns. fn must be quick
+// and must not end sessions. Call OnEnd before the Manager is used.
+func (m *Manager) OnEnd(fn func(Name, Reason)) { m.onEnd = append(m.onEnd, fn) }
+
+// announce tells everybody that a session is over. Every end comes through here, exactly once: the
+// store says of one caller alone that it was the one who ended it.
+func (m *Manager) announce(ctx context.Context, name Name, reason Reason) {
+	who := m.past.ended(name, reason, m.now())
 	m.cache.drop(name)
-	m.recent.Add(name, reason)
+	m.touches.forget(name)
+	m.hub.ended(name, reason)
 	for _, fn := range m.onEnd {
 		fn(name, reason)
 	}
-	m.hub.publish(name, Event{Kind: Ended, Reason: reason})
-	m.metrics.ended.WithLabelValues(string(reason)).Inc()
-	attrs := []any{"reason", reason, "name", short(name)}
-	if known != nil {
-		attrs = append(attrs, "session", known.Record.ID, "provider", known.Record.Provider)
-		if known.Record.Renewals == 0 && !known.Record.RefreshToken.IsZero() {
-			m.metrics.unrenewed.WithLabelValues(known.Record.Provider).Inc()
-		}
+	m.metrics.sessionEnded(reason, who)
+	attrs := []slog.Attr{slog.String("reason", string(reason))}
+	if who != nil {
+		attrs = append(attrs, slog.String("session", who.id), slog.String("provider", who.provider), slog.Int("renewals", who.renewals))
 	}
-	m.log.InfoContext(ctx, "session ended", attrs...)
+	m.log.LogAttrs(ctx, slog.LevelInfo, "session ended", attrs...)
+}
+
+// detached is ctx without its cancellation, with its deadline or one in atMost, whichever is sooner.
+func detached(ctx context.Context, atMost time.Duration) (context.Context, context.CancelFunc) {
+	free, cancel := context.WithTimeout(context.WithoutCancel(ctx), atMost)
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return free, cancel
+	}
+	sooner, cancelSooner := context.WithDeadline(free, deadline)
+	return sooner, func() { cancelSooner(); cancel() }
 }

@@ -3,149 +3,170 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
 
-// FromRequest finds the session that the request's cookie names. It returns ErrNoSession,
-// ErrSessionExpired or an ErrUnavailable. Of several cookies of our name the first with a live
-// session counts. Finding a session is no activity; see Touch.
+// FromRequest finds the session that r's cookie names. It is ErrNoSession without a cookie or with a
+// forged one, which are found out without the store, and when the session is gone; ErrSessionExpired
+// when it ran out. Any other error means that it can't be told just now. Of several cookies of the name
+// the first that leads to a live session counts (SC6). Finding a session is no activity; see Touch.
 func (m *Manager) FromRequest(r *http.Request) (*Session, error) {
-	result := ErrNoSession
-	for _, t := range m.tickets.fromRequest(r) {
-		s, err := m.Get(r.Context(), t.name)
+	answer := ErrNoSession
+	for _, t := range m.tickets(r) {
+		s, err := m.find(r.Context(), t.name(), t.issued)
 		switch {
 		case err == nil:
 			return s, nil
-		case errors.Is(err, ErrNoSession) && m.mayHaveRunOut(t):
-			result = ErrSessionExpired
 		case errors.Is(err, ErrSessionExpired):
-			result = err
+			answer = err
 		case !errors.Is(err, ErrNoSession):
 			return nil, err
 		}
 	}
-	return nil, result
+	return nil, answer
 }
 
-// NameFromRequest is the name of the first good ticket, without asking the store whether it still
-// names a session; "" when there is none.
+// NameFromRequest returns the name that r's first well-signed cookie stands for, without asking
+// whether its session lives; "" when there is none.
 func (m *Manager) NameFromRequest(r *http.Request) Name {
-	for _, t := range m.tickets.fromRequest(r) {
-		return t.name
+	for _, t := range m.tickets(r) {
+		return t.name()
 	}
 	return ""
 }
 
-// mayHaveRunOut tells, for a record that is gone, whether it can have expired: the sweeper leaves
-// nothing behind to ask.
-func (m *Manager) mayHaveRunOut(t ticket) bool {
-	if reason, known := m.recent.Get(t.name); known {
-		return reason == ReasonExpired
-	}
-	age := m.now().Sub(t.issued)
-	return age >= m.lifetime || m.idle > 0 && age >= m.idle
+// Get returns a session by its name: ErrNoSession when it is gone, ErrSessionExpired when it ran out,
+// any other error when that can't be told.
+func (m *Manager) Get(ctx context.Context, name Name) (*Session, error) {
+	return m.find(ctx, name, time.Time{})
 }
 
-// Get returns the session of a name, from the cache or the store. It returns ErrNoSession,
-// ErrSessionExpired or an ErrUnavailable.
-func (m *Manager) Get(ctx context.Context, name Name) (*Session, error) {
+// find returns a live session, from the cache or from the store. A time of issue other than zero helps
+// to tell a session that ran out from one that was ended, when the record is gone.
+func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Session, error) {
 	now := m.now()
-	if s, ok := m.cache.get(name, now); ok && s.alive(now) {
+	if s := m.cache.get(name, now); s != nil && s.lives(now) {
 		return s, nil
 	}
-	return m.load(ctx, name)
-}
-
-// load asks the store. A record that is past its time is never served, swept or not.
-func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
-	epoch := m.cache.epoch(name)
-	e, err := m.store.Load(ctx, name)
-	if errors.Is(err, ErrNotFound) {
-		return nil, ErrNoSession
+	if reason, ended := m.past.end(name, now); ended {
+		return nil, m.gone(reason, issued, now)
 	}
-	if err != nil {
+	s, err := m.load(ctx, name)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		reason, _ := m.past.end(name, now) // it may have ended while we asked
+		m.past.missed(name, reason, now)
+		return nil, m.gone(reason, issued, now)
+	case errors.Is(err, ErrUnreadable):
+		return nil, m.endUnreadable(ctx, name, err)
+	case err != nil:
 		return nil, Unavailable(err)
+	case !s.lives(now):
+		return nil, ErrSessionExpired // the sweeper ends it
 	}
-	s, err := m.open(e)
-	if errors.Is(err, errGarbled) {
-		m.log.ErrorContext(ctx, "a stored session does not open and is ended", "name", short(name), "error", err)
-		return nil, errors.Join(ErrNoSession, m.End(ctx, name, ReasonUnreadable))
-	}
-	if err != nil {
-		return nil, Unavailable(err)
-	}
-	now := m.now()
-	if !s.alive(now) {
-		return nil, ErrSessionExpired
-	}
-	m.cache.put(s, epoch, now)
 	return s, nil
 }
 
-// open opens what a store holds.
+// gone is the answer for a session whose record is no more. Without knowing why it ended, one that was
+// old enough to have run out is taken to have done so.
+func (m *Manager) gone(reason Reason, issued, now time.Time) error {
+	if reason == ReasonExpired {
+		return ErrSessionExpired
+	}
+	if reason != "" || issued.IsZero() {
+		return ErrNoSession
+	}
+	if age := now.Sub(issued); age >= m.lifetime || m.idleTimeout > 0 && age >= m.idleTimeout {
+		return ErrSessionExpired
+	}
+	return ErrNoSession
+}
+
+// endUnreadable ends a session whose record broke: no repetition will make it open, and an error at
+// each request would lock its user out (ST3).
+func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) error {
+	m.log.ErrorContext(ctx, "stored session does not open and is ended", "error", cause)
+	if err := m.End(ctx, name, ReasonUnreadable); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNoSession, cause)
+}
+
+// load reads a session from the store, expired or not, and keeps it in the cache unless something
+// happened to it meanwhile. Errors are the store's, ErrUnreadable or errUnknownKey.
+func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
+	put, forget := m.cache.expect(name, m.now())
+	defer forget()
+	e, err := m.store.Load(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.open(e)
+	if err != nil {
+		return nil, err
+	}
+	m.past.met(s)
+	put(s, len(e.Sealed))
+	return s, nil
+}
+
+// open makes a session of what a store keeps.
 func (m *Manager) open(e Entry) (*Session, error) {
 	plain, err := m.sealer.open(e.Name, e.Sealed)
 	if err != nil {
 		return nil, err
 	}
-	rec, err := decodeRecord(plain)
+	rec, err := decode(plain)
 	if err != nil {
 		return nil, err
 	}
 	return &Session{Name: e.Name, Version: e.Version, Record: rec, IdleExpires: e.IdleExpires, LastActive: e.LastActive}, nil
 }
 
-// alive reports whether neither limit has passed.
-func (s *Session) alive(now time.Time) bool {
+// lives reports whether the session has not run out by now.
+func (s *Session) lives(now time.Time) bool {
 	return now.Before(s.Record.ExpiresAt) && (s.IdleExpires.IsZero() || now.Before(s.IdleExpires))
 }
 
-// Find returns the live sessions indexed under a key (SubjectKey, SIDKey, IDKey).
+// Find returns the live sessions with an index key; see SubjectKey, SIDKey and IDKey.
 func (m *Manager) Find(ctx context.Context, key string) ([]*Session, error) {
 	names, err := m.store.Find(ctx, key)
 	if err != nil {
 		return nil, Unavailable(err)
 	}
-	return m.getAll(ctx, names)
+	return m.alive(ctx, names)
 }
 
-// List returns up to limit live sessions with names after the given one, by name, and the name to
-// go on after; "" when there are no more.
-func (m *Manager) List(ctx context.Context, after Name, limit int) ([]*Session, Name, error) {
-	entries, err := m.store.List(ctx, after, limit)
+// List returns live sessions with names greater than after, by name, and the name to go on after; ""
+// when there are no more. It looks at limit records, so that a page may have fewer sessions.
+func (m *Manager) List(ctx context.Context, after Name, limit int) (found []*Session, next Name, err error) {
+	page, err := m.store.List(ctx, after, limit)
 	if err != nil {
 		return nil, "", Unavailable(err)
 	}
-	names := make([]Name, len(entries))
-	for i, e := range entries {
+	names := make([]Name, len(page))
+	for i, e := range page {
 		names[i] = e.Name
 	}
-	found, err := m.getAll(ctx, names)
-	if len(names) < limit || err != nil {
+	if found, err = m.alive(ctx, names); err != nil || len(page) < limit {
 		return found, "", err
 	}
 	return found, names[len(names)-1], nil
 }
 
-// getAll gets the sessions that are still alive.
-func (m *Manager) getAll(ctx context.Context, names []Name) ([]*Session, error) {
+// alive returns the sessions of names that live.
+func (m *Manager) alive(ctx context.Context, names []Name) ([]*Session, error) {
 	var found []*Session
-	for _, n := range names {
-		s, err := m.Get(ctx, n)
-		if errors.Is(err, ErrNoSession) || errors.Is(err, ErrSessionExpired) {
-			continue
-		}
-		if err != nil {
+	for _, name := range names {
+		s, err := m.Get(ctx, name)
+		switch {
+		case err == nil:
+			found = append(found, s)
+		case !errors.Is(err, ErrNoSession) && !errors.Is(err, ErrSessionExpired):
 			return nil, err
 		}
-		found = append(found, s)
 	}
 	return found, nil
 }
-
-// short is enough of a name to find a line by, in logs.
-func short(n Name) string { return string(n[:min(len(n), 8)]) }
-
-// Reload is Get without the cache, for writers that must see what other replicas wrote.
-func (m *Manager) Reload(ctx context.Context, name Name) (*Session, error) { return m.load(ctx, name) }

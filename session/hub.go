@@ -2,69 +2,90 @@ package session
 
 import "sync"
 
-// A Kind says what an Event tells.
+// A Kind is what an Event tells.
 type Kind int
 
-// The kinds of events.
+// The kinds.
 const (
-	Changed Kind = iota + 1 // the record was written anew: Session is the new one
-	Ended                   // the session is over: Reason says why; nothing follows
+	Changed Kind = iota + 1 // Session is the newest
+	Ended                   // Reason says why; nothing comes after it
 )
 
-// An Event is what a subscriber hears of a session.
+// An Event is something that happened to a session.
 type Event struct {
 	Kind    Kind
-	Session *Session // with Changed
-	Reason  Reason   // with Ended
+	Reason  Reason
+	Session *Session
 }
 
-// A hub tells subscribers in this process what happens to a session. It owns their channels; no
-// subscriber can hold a writer up.
+// A hub tells subscribers what happens to sessions in this process. Telling never waits for a
+// subscriber: each has room for one event, and a newer one takes the place of one not yet fetched.
 type hub struct {
-	mu   sync.Mutex // guards subs and every send and close
-	subs map[Name]map[*subscriber]struct{}
+	mu          sync.Mutex // guards subscribers, and sending to any of them
+	subscribers map[Name]map[*subscriber]struct{}
 }
 
-type subscriber struct{ events chan Event }
+type subscriber struct {
+	events  chan Event // room for one
+	version uint64     // of the last event
+}
 
-func newHub() *hub { return &hub{subs: map[Name]map[*subscriber]struct{}{}} }
+func newHub() *hub { return &hub{subscribers: make(map[Name]map[*subscriber]struct{})} }
 
-func (h *hub) subscribe(n Name) (<-chan Event, func()) {
-	s := &subscriber{make(chan Event, 1)}
+// Subscribe tells of what happens to a session from now on, in this process. An event that is not
+// fetched in time gives way to a newer one; after Ended the channel is closed. The function returned
+// ends the subscription and must be called. To miss nothing, subscribe first, then Get the session.
+func (m *Manager) Subscribe(name Name) (<-chan Event, func()) {
+	s := &subscriber{events: make(chan Event, 1)}
+	h := m.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.subs[n] == nil {
-		h.subs[n] = map[*subscriber]struct{}{}
+	if h.subscribers[name] == nil {
+		h.subscribers[name] = make(map[*subscriber]struct{})
 	}
-	h.subs[n][s] = struct{}{}
-	return s.events, func() { h.unsubscribe(n, s) }
+	h.subscribers[name][s] = struct{}{}
+	return s.events, func() { h.leave(name, s) }
 }
 
-func (h *hub) unsubscribe(n Name, s *subscriber) {
+func (h *hub) leave(name Name, s *subscriber) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.subs[n], s)
-	if len(h.subs[n]) == 0 {
-		delete(h.subs, n)
+	delete(h.subscribers[name], s)
+	if len(h.subscribers[name]) == 0 {
+		delete(h.subscribers, name)
 	}
 }
 
-// publish hands e to every subscriber of n. An event that was not taken yet gives way to the newer
-// one: a change is outdated by the next, and everything by the end.
-func (h *hub) publish(n Name, e Event) {
+// changed tells of a newer state. Two writers may come here in another order than they wrote; what is
+// older than what was told already is not told.
+func (h *hub) changed(s *Session) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for s := range h.subs[n] {
-		select {
-		case <-s.events:
-		default:
+	for sub := range h.subscribers[s.Name] {
+		if s.Version >= sub.version {
+			sub.version = s.Version
+			sub.send(Event{Kind: Changed, Session: s})
 		}
-		s.events <- e // there is room: we hold the lock, and no one else sends
-		if e.Kind == Ended {
-			close(s.events)
-		}
 	}
-	if e.Kind == Ended {
-		delete(h.subs, n)
+}
+
+// ended tells of the end and lets go of the subscribers.
+func (h *hub) ended(name Name, reason Reason) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for sub := range h.subscribers[name] {
+		sub.send(Event{Kind: Ended, Reason: reason})
+		close(sub.events)
 	}
+	delete(h.subscribers, name)
+}
+
+// send puts e where it is fetched from, instead of what lies there. Only the hub sends, under its lock,
+// so there is room after taking.
+func (s *subscriber) send(e Event) {
+	select {
+	case <-s.events:
+	default:
+	}
+	s.events <- e
 }

@@ -2,65 +2,57 @@ package session
 
 import (
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 )
 
-// keySize is the length of every key, configured or derived, in bytes.
+// keySize is the length of each of session.keys in bytes.
 const keySize = 32
 
-// DeriveKey derives a key for one purpose from one of session.keys by HKDF-SHA256 (RFC 5869), so
-// that no key serves two purposes. key must be 32 bytes.
+// DeriveKey makes a 32-byte key for one purpose out of a configured one (RFC 5869), so that no two
+// purposes share a key. It does not tell the configured key.
 func DeriveKey(key []byte, purpose string) []byte {
-	return derive(key, nil, "cloakroom "+purpose)
+	return expand(key, nil, purpose, 32)
 }
 
-func derive(key, salt []byte, info string) []byte {
-	k, err := hkdf.Key(sha256.New, key, salt, info, keySize)
+// expand is HKDF-SHA256. Its only errors are lengths beyond 255 hashes and short keys under FIPS
+// 140, which no caller here can reach.
+func expand(key, salt []byte, purpose string, size int) []byte {
+	b, err := hkdf.Key(sha256.New, key, salt, "cloakroom "+purpose, size)
 	if err != nil {
-		panic(fmt.Sprintf("derive a %d-byte key by HKDF-SHA256: %v", keySize, err)) // only for lengths that keySize is not
+		panic("session: derive key: " + err.Error())
 	}
-	return k
+	return b
 }
 
-// IndexKey hashes a tuple into the form that indices and marks are kept under in a store. Parts are
-// length-prefixed, so no two tuples share a key.
+// IndexKey hashes what a record is found by, so that the store learns no subject and no sid. The
+// parts are hashed with their lengths: no two different lists share a key.
 func IndexKey(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
-		h.Write(n[:])
+		var size [8]byte
+		binary.BigEndian.PutUint64(size[:], uint64(len(p)))
+		h.Write(size[:])
 		h.Write([]byte(p))
 	}
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
 }
 
-// SubjectKey is what all sessions of a user at a provider are indexed under. A user is provider and
-// subject together: two providers may use the same sub (OIDC Core §2).
-func SubjectKey(provider, subject string) string { return IndexKey("sub", provider, subject) }
+// SubjectKey finds all sessions of a user at a provider (configured id).
+func SubjectKey(provider, subject string) string { return IndexKey("subject", provider, subject) }
 
-// SIDKey is what the sessions of one provider session are indexed under.
+// SIDKey finds the session that a provider (configured id) calls sid.
 func SIDKey(provider, sid string) string { return IndexKey("sid", provider, sid) }
 
-// IDKey is what a session is indexed under by its public id.
+// IDKey finds the session with a public handle, Record.ID.
 func IDKey(id string) string { return IndexKey("id", id) }
 
-// indices are the keys a record is found by. An empty sid is none, so that it matches nobody.
-func (r *Record) indices() []string {
-	keys := []string{IDKey(r.ID), SubjectKey(r.Provider, r.Subject)}
-	if r.SID != "" {
-		keys = append(keys, SIDKey(r.Provider, r.SID))
+// indices are the keys that rec is found by.
+func indices(rec *Record) []string {
+	keys := []string{SubjectKey(rec.Provider, rec.Subject), IDKey(rec.ID)}
+	if rec.SID != "" {
+		keys = append(keys, SIDKey(rec.Provider, rec.SID))
 	}
 	return keys
-}
-
-// randomID is a public handle of 128 random bits.
-func randomID() string {
-	b := make([]byte, 16)
-	rand.Read(b) // never fails (crypto/rand, Go 1.24)
-	return base64.RawURLEncoding.EncodeToString(b)
 }

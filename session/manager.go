@@ -1,13 +1,15 @@
-// Package session keeps what a login started: the ticket in the browser, the sealed record in the
-// store, and the life of both.
+// Package session owns what a login started: the ticket in the browser's cookie, the sealed record
+// in the store, and the rules by which the record is read, written, and ended.
 //
-// scs.SessionManager makes the ticket and the cookie and sets the deadline. What scs does not know
-// is done beside it, over the same store: versions, so that a renewal never overwrites a newer
-// record; touches, so that activity never rewrites one; and ends, which come by name from five
-// places and go through one function. It does not know providers, routes or pages.
+// Three things keep it right. A ticket is signed, so a forged one costs nothing, and the store knows
+// only its hash. A record is written by compare-and-set on its version and removed for good, so that a
+// session that ended never comes back, in no order of events. Every end goes through one function, so
+// that none is forgotten by streams, listeners, the log, or the revocation outbox.
 //
-// Its weak point is time between replicas: a session that ended elsewhere may be served from the
-// cache for MaxStaleness.
+// Its weak point: opened records are kept for MaxStaleness. For so long another process's end of a
+// session may go unnoticed here.
+//
+// It knows no store by name, nothing of providers and of HTTP beyond cookies.
 package session
 
 import (
@@ -16,140 +18,103 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// What a Manager says of a request's session.
-var (
-	// ErrNoSession: there is no cookie, none that is ours, or its session is over.
-	ErrNoSession = errors.New("nobody is logged in")
-	// ErrSessionExpired: there was a session, and it ran out.
-	ErrSessionExpired = errors.New("the session has run out")
-	// ErrEnded: the session ended while something was about to be written to it.
-	ErrEnded = errors.New("the session ended meanwhile")
-	// ErrUnavailable: the store can't be asked, or can't be understood, just now. Never a reason to
-	// treat anyone as logged out, or as logged in.
-	ErrUnavailable = errors.New("session store can't be asked")
-)
-
-// Unavailable marks a failure of the store as ErrUnavailable. nil stays nil.
-func Unavailable(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, err)
-}
-
-// touchShare is the part of the idle time-out for which activity is not written again.
-const touchShare = 10
-
-// Options are what a Manager is made of. Store, Keys, Lifetime and CookieName are required.
+// Options are what a Manager needs.
 type Options struct {
 	Store        Store
-	Keys         [][]byte      // 32 bytes each; the first seals and signs, all open
+	Keys         [][]byte      // 32 bytes each; the first seals and signs, all open and verify
 	Lifetime     time.Duration // absolute
-	IdleTimeout  time.Duration // 0: none
-	MaxStaleness time.Duration // how long an opened record is served without asking the store; 0: always ask
-	CookieName   string        // with its prefix
-	SameSite     http.SameSite
-	Secure       bool
-	Now          func() time.Time      // nil: time.Now
-	Logger       *slog.Logger          // nil: none
-	Metrics      prometheus.Registerer // nil: none
+	IdleTimeout  time.Duration // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
+	MaxStaleness time.Duration // how long an opened session is served without asking the store; 0: never
+
+	CookieName string        // with its prefix, if it has one
+	SameSite   http.SameSite // 0: strict
+	Secure     bool
+
+	Now     func() time.Time      // nil: time.Now
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: not registered
 }
 
 // A Manager starts, finds, writes and ends sessions. It is safe for concurrent use.
 type Manager struct {
-	store   Store
-	scs     *scs.SessionManager
-	tickets *tickets
-	sealer  *sealer
+	store       Store
+	scs         *scs.SessionManager
+	signer      *signer
+	sealer      *sealer
+	cookie      string
+	lifetime    time.Duration
+	idleTimeout time.Duration
+	now         func() time.Time
+	log         *slog.Logger
+
 	cache   *cache
+	past    *past
 	hub     *hub
+	touches *toucher
 	metrics *metrics
-	log     *slog.Logger
-	now     func() time.Time
 
-	lifetime, idle time.Duration
-
-	recent *lru.Cache[Name, Reason] // why sessions ended here lately; bounded, for better answers alone
-
-	onEnd    []func(Name, Reason) // set before serving, never after
-	touching sync.WaitGroup       // touches under way
-	slots    chan struct{}        // bounds them
+	onEnd []func(Name, Reason) // set before serving, not changed after
 }
 
-// NewManager checks the options and returns a Manager. Close it when nothing calls it any more.
+// NewManager makes a Manager over a store that the caller keeps and closes, after Close.
 func NewManager(o Options) (*Manager, error) {
-	if len(o.Keys) == 0 {
-		return nil, errors.New("set up sessions: no key")
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("set up sessions: %w", err)
 	}
-	for i, k := range o.Keys {
-		if len(k) != keySize {
-			return nil, fmt.Errorf("set up sessions: key %d has %d bytes, must have %d", i+1, len(k), keySize)
-		}
+	m := &Manager{
+		store: o.Store, signer: newSigner(o.CookieName, o.Keys), sealer: newSealer(o.Keys), cookie: o.CookieName,
+		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, now: o.Now, log: o.Logger,
+		cache: newCache(o.MaxStaleness), past: newPast(), hub: newHub(),
 	}
+	m.scs = newSCS(m, o)
+	m.touches = newToucher(m)
+	m.metrics = newMetrics(m, o.Metrics)
+	return m, nil
+}
+
+// complete fills in what was left out, and refuses what can't work.
+func (o *Options) complete() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
-	m := &Manager{
-		store: o.Store, tickets: newTickets(o.CookieName, o.Keys), sealer: newSealer(o.Keys),
-		cache: newCache(o.MaxStaleness), hub: newHub(), log: o.Logger, now: o.Now,
-		lifetime: o.Lifetime, idle: o.IdleTimeout,
-		slots: make(chan struct{}, 64),
+	if o.SameSite == 0 || o.SameSite == http.SameSiteDefaultMode {
+		o.SameSite = http.SameSiteStrictMode
 	}
-	m.recent, _ = lru.New[Name, Reason](10_000) // errs only for sizes below 1
-	m.metrics = newMetrics(o.Metrics, m.store, o.Now)
-	m.scs = m.newSCS(o)
-	return m, nil
+	switch {
+	case o.Store == nil:
+		return errors.New("there is no store")
+	case len(o.Keys) == 0:
+		return errors.New("there is no key")
+	case slices.ContainsFunc(o.Keys, func(k []byte) bool { return len(k) != keySize }):
+		return fmt.Errorf("a key is not %d bytes long", keySize)
+	case o.Lifetime <= 0:
+		return errors.New("the lifetime is not positive")
+	case o.IdleTimeout < 0 || o.MaxStaleness < 0:
+		return errors.New("a time is negative")
+	case o.SameSite == http.SameSiteNoneMode:
+		return errors.New("the session cookie can't be SameSite=None") // any page could act with it (SC3)
+	case (&http.Cookie{Name: o.CookieName}).Valid() != nil:
+		return fmt.Errorf("%q can't be a cookie's name", o.CookieName)
+	case strings.HasPrefix(strings.ToLower(o.CookieName), "__host-") && !o.Secure:
+		return fmt.Errorf("browsers drop a cookie %q that is not Secure", o.CookieName)
+	}
+	return nil
 }
 
-// newSCS sets scs up over our store. Its idle time-out stays off: it would rewrite the whole record
-// at every request, and put an old refresh token back over a renewed one. scs.New would start the
-// clean-up of a memory store that is not used, and can't be stopped without a race.
-func (m *Manager) newSCS(o Options) *scs.SessionManager {
-	return &scs.SessionManager{
-		Store: scsStore{m}, Codec: recordCodec{}, HashTokenInStore: true, Lifetime: o.Lifetime,
-		Cookie: scs.SessionCookie{
-			Name: o.CookieName, Path: "/", HttpOnly: true, Secure: o.Secure, SameSite: o.SameSite, Persist: false,
-		},
-	}
-}
+// Close writes what activity is still to be noted and returns when nothing that the Manager started is
+// left. No method may be called after it.
+func (m *Manager) Close() { m.touches.close() }
 
-// Close waits for touches under way. It leaves the store open.
-func (m *Manager) Close() { m.touching.Wait() }
-
-// OnEnd has fn called at each end of a session that this process brings about, before End returns.
-// fn must be quick. Call it before the Manager is used.
-func (m *Manager) OnEnd(fn func(Name, Reason)) { m.onEnd = append(m.onEnd, fn) }
-
-// Subscribe tells what happens to a session from now on. The channel holds the latest event only
-// and is closed after Ended; call the returned function when done.
-func (m *Manager) Subscribe(name Name) (<-chan Event, func()) { return m.hub.subscribe(name) }
-
-// Ping asks the store whether it answers.
+// Ping returns nil when the store answers, otherwise an error that is ErrUnavailable.
 func (m *Manager) Ping(ctx context.Context) error { return Unavailable(m.store.Ping(ctx)) }
-
-// ClearCookie takes the cookie back, with the attributes it was set with; browsers ignore a deletion
-// that differs (RFC 6265bis §5.7).
-func (m *Manager) ClearCookie(w http.ResponseWriter) {
-	m.writeCookie(w, "", time.Time{})
-}
-
-func (m *Manager) writeCookie(w http.ResponseWriter, value string, expiry time.Time) {
-	// scs looks for its "remember me" mark in the context; an empty session has none.
-	ctx, err := m.scs.Load(context.Background(), "")
-	if err != nil {
-		panic(fmt.Sprintf("begin an empty scs session: %v", err)) // it asks no store for one
-	}
-	m.scs.WriteSessionCookie(ctx, w, value, expiry)
-	w.Header().Set("Cache-Control", "no-store") // scs says no-cache="Set-Cookie", which is weaker
-}

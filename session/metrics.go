@@ -2,59 +2,80 @@ package session
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics counts what happens to sessions. Labels are configured ids and our own reasons, never
-// anything that a caller sent.
+const (
+	// countEvery is how old the number of sessions may be; counting a million is not free.
+	countEvery = 15 * time.Second
+	countTime  = 2 * time.Second
+)
+
+// metrics counts what happens to sessions. Labels are configured ids and our own reasons, never anything
+// that a caller sent.
 type metrics struct {
 	started   *prometheus.CounterVec
 	ended     *prometheus.CounterVec
 	unrenewed *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, store Store, now func() time.Time) *metrics {
-	m := &metrics{
+func newMetrics(m *Manager, r prometheus.Registerer) *metrics {
+	c := &metrics{
 		started: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cloakroom_sessions_started_total", Help: "Sessions that a login started.",
+			Name: "cloakroom_sessions_started_total", Help: "Sessions that logins started, by provider.",
 		}, []string{"provider"}),
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloakroom_sessions_ended_total", Help: "Sessions that ended, by reason.",
 		}, []string{"reason"}),
 		unrenewed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloakroom_sessions_ended_unrenewed_total",
-			Help: "Sessions that ended with a refresh token that was never used; where that is the rule, the token is a risk for nothing.",
+			Help: "Sessions that ended with a refresh token that was never used, by provider; where that is the rule, refresh: off is safer.",
 		}, []string{"provider"}),
 	}
-	if reg != nil {
-		reg.MustRegister(m.started, m.ended, m.unrenewed, liveSessions(store, now))
+	if r != nil {
+		count := &counter{m: m}
+		live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cloakroom_sessions", Help: "Sessions in the store, up to 15 s ago; not a number while the store can't be asked.",
+		}, count.get)
+		r.MustRegister(c.started, c.ended, c.unrenewed, live)
 	}
-	return m
+	return c
 }
 
-// liveSessions asks the store how many sessions there are, at most once in five seconds.
-func liveSessions(store Store, now func() time.Time) prometheus.Collector {
-	var (
-		mu    sync.Mutex // guards the two below
-		asked time.Time
-		count float64
-	)
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "cloakroom_sessions", Help: "Sessions in the store, those not yet swept included.",
-	}, func() float64 {
-		mu.Lock()
-		defer mu.Unlock()
-		if now().Sub(asked) < 5*time.Second {
-			return count
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if n, err := store.Count(ctx); err == nil {
-			asked, count = now(), float64(n)
-		}
-		return count
-	})
+// sessionEnded counts an end; who is nil when it is not known whose session it was.
+func (c *metrics) sessionEnded(reason Reason, who *identity) {
+	c.ended.WithLabelValues(string(reason)).Inc()
+	if who != nil && who.renewable && who.renewals == 0 {
+		c.unrenewed.WithLabelValues(who.provider).Inc()
+	}
+}
+
+// A counter counts the sessions now and then.
+type counter struct {
+	m *Manager
+
+	mu    sync.Mutex // guards what follows; held while the store counts, so that it is asked once
+	value float64
+	at    time.Time
+}
+
+func (c *counter) get() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.m.now()
+	if !c.at.IsZero() && now.Sub(c.at) < countEvery {
+		return c.value
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countTime)
+	defer cancel()
+	n, err := c.m.store.Count(ctx)
+	c.value, c.at = float64(n), now
+	if err != nil {
+		c.value = math.NaN()
+	}
+	return c.value
 }

@@ -2,43 +2,51 @@ package session
 
 import (
 	"context"
-	"errors"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 )
 
-// ErrUnreadable means that an item of the outbox does not open: it was altered, or its key is gone.
-var ErrUnreadable = errors.New("sealed record does not open")
-
-// Outbox is the store, for those who deliver the outbox or show it.
+// Outbox is the store, for those who deliver and show revocations and remember spent logout tokens.
+// Its errors are the store's own; see Unavailable.
 func (m *Manager) Outbox() Store { return m.store }
 
-// Enqueue puts the tokens of a record that no store holds into the outbox: a renewal that lost to
-// a logout, a login that was refused after the provider had issued tokens.
+// Enqueue puts tokens that no record holds into the outbox: those of a renewal that lost to a logout,
+// or of a login that was refused after they were issued. Doing it again with the same tokens changes
+// nothing. Its error is ErrUnavailable when the store did not take them; the caller keeps them then.
 func (m *Manager) Enqueue(ctx context.Context, rec *Record, reason Reason) error {
-	plain, err := encodeRecord(rec)
+	plain, err := encode(rec)
 	if err != nil {
-		return err
+		return fmt.Errorf("seal revocation: %w", err)
 	}
-	id := "unheld." + randomID()
-	sealed, err := m.sealer.seal(Name(id), plain)
-	if err != nil {
-		return err
-	}
+	id := "tokens-" + m.tokensID(rec)
 	now := m.now()
 	return Unavailable(m.store.Enqueue(ctx, Revocation{
-		ID: id, Origin: Name(id), Provider: rec.Provider, Reason: reason, Sealed: sealed, EndedAt: now, NotBefore: now,
+		ID: id, Origin: Name(id), Provider: rec.Provider, Reason: reason, Sealed: m.sealer.seal(Name(id), plain),
+		EndedAt: now, NotBefore: now,
 	}))
 }
 
-// OpenRevocation opens an item of the outbox; it returns ErrUnreadable for one that can't be.
+// tokensID is the same for the same tokens, and tells whoever reads the store nothing of them.
+func (m *Manager) tokensID(rec *Record) string {
+	mac := hmac.New(sha256.New, m.sealer.keys[0].secret)
+	for _, part := range []string{rec.Provider, rec.RefreshToken.Reveal(), rec.AccessToken.Reveal()} {
+		fmt.Fprintf(mac, "%d:%s", len(part), part)
+	}
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// OpenRevocation returns what an outbox item holds: a session's record as it was at the end, or what
+// Enqueue was given. The error is ErrUnreadable when it broke, another when its key is not here.
 func (m *Manager) OpenRevocation(r Revocation) (*Record, error) {
 	plain, err := m.sealer.open(r.Origin, r.Sealed)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, fmt.Errorf("open revocation %q: %w", r.ID, err)
 	}
-	rec, err := decodeRecord(plain)
+	rec, err := decode(plain)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
+		return nil, fmt.Errorf("open revocation %q: %w", r.ID, err)
 	}
 	return rec, nil
 }

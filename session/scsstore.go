@@ -4,64 +4,89 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
 )
 
-// scsStore is our store as scs sees it: a new record is created sealed, a deleted one ends, with its
-// tokens in the outbox. scs's plain methods, without a context, are never called when the others
-// are there.
-type scsStore struct{ m *Manager }
+// recordKey is the one value of an scs session: the *Record.
+const recordKey = "record"
 
-type startingKey struct{}
-
-// starting is what Start knows of the record that scs is about to commit.
-type starting struct {
-	record          *Record
-	idleExpires, at time.Time
+// newSCS sets up the session manager that makes tickets, sets deadlines, names records and writes the
+// cookie. It is not made with scs.New, which starts a memory store with a goroutine that nobody stops.
+// Its idle time-out stays off: it would write the whole record at each load, and put an old refresh
+// token back over a renewed one. Persist stays off: the cookie lasts as long as the browser.
+func newSCS(m *Manager, o Options) *scs.SessionManager {
+	return &scs.SessionManager{
+		Lifetime:         o.Lifetime,
+		Store:            scsStore{m},
+		Codec:            scsCodec{},
+		HashTokenInStore: true,
+		Cookie: scs.SessionCookie{
+			Name: o.CookieName, Path: "/", HttpOnly: true, Secure: o.Secure, SameSite: o.SameSite,
+		},
+	}
 }
 
-// CommitCtx implements scs.CtxStore: it creates the record that Start put into ctx.
-func (s scsStore) CommitCtx(ctx context.Context, name string, plain []byte, expiry time.Time) error {
-	st, ok := ctx.Value(startingKey{}).(*starting)
-	if !ok {
-		return errors.New("write session: records are written by Start and Commit alone")
-	}
-	sealed, err := s.m.sealer.seal(Name(name), plain)
+// scsStore lets scs use a Store. What scs calls a token is a record's Name here, for scs hashes
+// tokens before it hands them over.
+type scsStore struct{ m *Manager }
+
+// CommitCtx creates the record of a session that starts. There is no overwriting: renewals go
+// through Manager.Commit, which compares versions.
+func (s scsStore) CommitCtx(ctx context.Context, token string, b []byte, expiry time.Time) error {
+	rec, err := decode(b)
 	if err != nil {
 		return err
 	}
-	return Unavailable(s.m.store.Create(ctx, Entry{
-		Name: Name(name), Sealed: sealed, Provider: st.record.Provider, Indices: st.record.indices(),
-		CreatedAt: st.at, ExpiresAt: expiry, IdleExpires: st.idleExpires, LastActive: st.at,
-	}))
+	name := Name(token)
+	return s.m.store.Create(ctx, Entry{
+		Name: name, Version: 1, Sealed: s.m.sealer.seal(name, b), Provider: rec.Provider, Indices: indices(rec),
+		CreatedAt: rec.CreatedAt, ExpiresAt: expiry, LastActive: rec.CreatedAt, IdleExpires: s.m.idleExpiry(rec.CreatedAt, expiry),
+	})
 }
 
-// FindCtx implements scs.CtxStore.
-func (s scsStore) FindCtx(ctx context.Context, name string) ([]byte, bool, error) {
-	e, err := s.m.store.Load(ctx, Name(name))
-	if errors.Is(err, ErrNotFound) {
+// FindCtx returns the plain bytes of a live session's record.
+func (s scsStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	found, err := s.m.Get(ctx, Name(token))
+	if errors.Is(err, ErrNoSession) || errors.Is(err, ErrSessionExpired) {
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, Unavailable(err)
+		return nil, false, err
 	}
-	plain, err := s.m.sealer.open(Name(name), e.Sealed)
-	return plain, err == nil, err
+	b, err := encode(found.Record)
+	return b, err == nil, err
 }
 
-// DeleteCtx implements scs.CtxStore.
-func (s scsStore) DeleteCtx(ctx context.Context, name string) error {
-	return s.m.End(ctx, Name(name), ReasonLogout)
+// DeleteCtx ends the session, for the reason in ctx.
+func (s scsStore) DeleteCtx(ctx context.Context, token string) error {
+	return s.m.End(ctx, Name(token), reasonFrom(ctx))
 }
 
 // Commit implements scs.Store.
-func (s scsStore) Commit(name string, plain []byte, expiry time.Time) error {
-	return s.CommitCtx(context.Background(), name, plain, expiry)
+func (s scsStore) Commit(token string, b []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, b, expiry)
 }
 
 // Find implements scs.Store.
-func (s scsStore) Find(name string) ([]byte, bool, error) {
-	return s.FindCtx(context.Background(), name)
+func (s scsStore) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
 }
 
 // Delete implements scs.Store.
-func (s scsStore) Delete(name string) error { return s.DeleteCtx(context.Background(), name) }
+func (s scsStore) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
+
+type reasonKey struct{}
+
+// withReason says why a session that scs is about to destroy ends.
+func withReason(ctx context.Context, reason Reason) context.Context {
+	return context.WithValue(ctx, reasonKey{}, reason)
+}
+
+// reasonFrom is what withReason said; unsaid, it is a logout.
+func reasonFrom(ctx context.Context) Reason {
+	if reason, ok := ctx.Value(reasonKey{}).(Reason); ok {
+		return reason
+	}
+	return ReasonLogout
+}

@@ -2,62 +2,89 @@ package session
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"time"
 )
 
-// Start begins a session for rec under a new ticket and sets its cookie on w. Then previous, the
-// session this browser had before, ends with ReasonReplaced ("" for none). Start fills in rec's ID,
-// LogoutID, CreatedAt and ExpiresAt; an ExpiresAt that the caller set is kept if it is earlier. An error is
-// ErrUnavailable; nothing was set then.
+// Start begins a session under a new ticket (SC5), sets its cookie on w, and then ends previous, if
+// there is one, with ReasonReplaced. It fills in rec's ID, LogoutID, CreatedAt and ExpiresAt; rec stays
+// the caller's. An error that is ErrUnavailable leaves open whether the record was written; nobody has
+// its ticket then, and the sweeper finds it.
 func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record, previous Name) (*Session, error) {
-	now := m.now()
-	rec.ID, rec.LogoutID, rec.CreatedAt = randomID(), randomID(), now
-	if latest := now.Add(m.lifetime); rec.ExpiresAt.IsZero() || rec.ExpiresAt.After(latest) {
-		rec.ExpiresAt = latest
-	}
-	st := &starting{record: rec, idleExpires: m.idleFrom(now), at: now}
-	token, err := m.create(context.WithValue(ctx, startingKey{}, st), rec)
+	now := m.now().UTC().Truncate(time.Millisecond)
+	rec.ID, rec.LogoutID = rand.Text(), rand.Text()
+	rec.CreatedAt, rec.ExpiresAt = now, now.Add(m.lifetime).Truncate(time.Millisecond)
+	kept, err := roundTrip(rec)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start session: %w", err)
 	}
-	value, err := m.tickets.sign(token, now)
+	name, err := m.create(ctx, w, kept)
 	if err != nil {
-		return nil, fmt.Errorf("sign ticket: %w", err)
+		return nil, fmt.Errorf("start session: %w", err)
 	}
-	m.writeCookie(w, value, rec.ExpiresAt)
-	s := &Session{Name: nameOf(token), Version: 1, Record: rec, IdleExpires: st.idleExpires, LastActive: now}
-	m.cache.put(s, m.cache.epoch(s.Name), now)
-	m.metrics.started.WithLabelValues(rec.Provider).Inc()
-	m.log.InfoContext(ctx, "session started", "session", rec.ID, "provider", rec.Provider)
-	if previous != "" && previous != s.Name {
-		if err := m.End(ctx, previous, ReasonReplaced); err != nil {
-			m.log.WarnContext(ctx, "the session that a new login replaced could not be ended; it ends when it expires", "error", err)
-		}
+	s := &Session{
+		Name: name, Version: 1, Record: kept, LastActive: now, IdleExpires: m.idleExpiry(now, kept.ExpiresAt),
 	}
+	m.past.met(s)
+	m.metrics.started.WithLabelValues(kept.Provider).Inc()
+	m.log.InfoContext(ctx, "session started", "session", kept.ID, "provider", kept.Provider)
+	m.replace(ctx, previous)
 	return s, nil
 }
 
-// create has scs make a token and write the record under it.
-func (m *Manager) create(ctx context.Context, rec *Record) (token string, err error) {
-	sctx, err := m.scs.Load(ctx, "")
-	if err != nil {
-		return "", fmt.Errorf("begin session: %w", err)
-	}
-	m.scs.SetDeadline(sctx, rec.ExpiresAt)
-	m.scs.Put(sctx, recordKey, rec)
-	token, _, err = m.scs.Commit(sctx)
+// create has scs make a ticket, write the record under its hash, and write the cookie.
+func (m *Manager) create(ctx context.Context, w http.ResponseWriter, rec *Record) (Name, error) {
+	ctx, err := m.scs.Load(ctx, "") // no token: a new session, whatever the browser brought along
 	if err != nil {
 		return "", err
 	}
-	return token, nil
+	m.scs.Put(ctx, recordKey, rec)
+	m.scs.SetDeadline(ctx, rec.ExpiresAt)
+	token, deadline, err := m.scs.Commit(ctx)
+	if err != nil {
+		return "", Unavailable(err)
+	}
+	t := ticket{value: token, issued: rec.CreatedAt}
+	value, err := m.signer.sign(t)
+	if err != nil {
+		_ = m.scs.Destroy(withReason(ctx, ReasonRefused)) // nobody will ever have its cookie
+		return "", err
+	}
+	m.scs.WriteSessionCookie(ctx, w, value, deadline)
+	noStore(w)
+	return t.name(), nil
 }
 
-// idleFrom is when a session that is active at t becomes idle; zero without an idle time-out.
-func (m *Manager) idleFrom(t time.Time) time.Time {
-	if m.idle == 0 {
+// replace ends the session that a new one takes the place of. The new one stands whether or not that
+// succeeds: the old one then ends when it runs out.
+func (m *Manager) replace(ctx context.Context, previous Name) {
+	if previous == "" {
+		return
+	}
+	if err := m.End(ctx, previous, ReasonReplaced); err != nil {
+		m.log.WarnContext(ctx, "session that a login replaced could not be ended", "error", err)
+	}
+}
+
+// roundTrip is rec as it will be read again: a copy, its times in milliseconds.
+func roundTrip(rec *Record) (*Record, error) {
+	b, err := encode(rec)
+	if err != nil {
+		return nil, err
+	}
+	return decode(b)
+}
+
+// idleExpiry is when a session that was active at the given time ends if nothing more happens. The
+// absolute expiry stays the last moment.
+func (m *Manager) idleExpiry(active, expiresAt time.Time) time.Time {
+	if m.idleTimeout == 0 {
 		return time.Time{}
 	}
-	return t.Add(m.idle)
+	if t := active.Add(m.idleTimeout); t.Before(expiresAt) {
+		return t
+	}
+	return expiresAt
 }

@@ -52,7 +52,7 @@ type Revocation struct {
 type Store interface {
 	// Create writes a new record at version 1. ErrExists when the name is taken, in the outbox too.
 	Create(ctx context.Context, e Entry) error
-	// Load returns the record, expired or not. ErrNotFound when there is none.
+	// Load returns the record, expired or not; its Indices may be left out. ErrNotFound when there is none.
 	Load(ctx context.Context, name Name) (Entry, error)
 	// Update replaces Sealed, Indices and ExpiresAt if the record still is at e.Version, and makes
 	// it e.Version+1. ErrConflict when it is at another, ErrNotFound when it is gone.
@@ -68,7 +68,8 @@ type Store interface {
 	EndExpired(ctx context.Context, now time.Time, limit int) ([]Name, error)
 	// Find returns the names indexed under key; some may be gone already.
 	Find(ctx context.Context, key string) ([]Name, error)
-	// List returns up to limit entries with names greater than after, by name, without Sealed.
+	// List returns up to limit entries with names greater than after, by name (byte order), without
+	// Sealed and Indices.
 	List(ctx context.Context, after Name, limit int) ([]Entry, error)
 	// Count returns how many records there are.
 	Count(ctx context.Context) (int, error)

@@ -3,99 +3,99 @@ package session
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"net/http"
-	"strconv"
-	"strings"
+	"encoding/binary"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gorilla/securecookie"
 )
 
-// maxCandidates is how many cookies of our name in one request are looked at: more than one comes
-// only from a sibling subdomain that plants its own (SC6).
-const maxCandidates = 4
-
-// A ticket is what a cookie of ours says once its signature is good.
+// A ticket names a session to whoever holds it. Its value is scs's: 256 random bits, base64url.
 type ticket struct {
-	name   Name
+	value  string
 	issued time.Time // to the second
 }
 
-// tickets signs and reads the session cookie's value. The signature is what makes a made-up cookie
-// cost no store read (ST4); the secret is the 256 random bits inside.
-type tickets struct {
-	cookie string
-	codecs []securecookie.Codec
-}
-
-func newTickets(cookie string, keys [][]byte) *tickets {
-	pairs := make([][]byte, 0, 2*len(keys))
-	for _, k := range keys {
-		pairs = append(pairs, DeriveKey(k, "ticket"), nil)
-	}
-	codecs := securecookie.CodecsFromPairs(pairs...)
-	for _, c := range codecs {
-		// How long a ticket is good for is the store's to say.
-		c.(*securecookie.SecureCookie).MaxAge(0).SetSerializer(securecookie.NopEncoder{})
-	}
-	return &tickets{cookie, codecs}
-}
-
-// sign makes the cookie value for the token that scs generated.
-func (t *tickets) sign(token string, issued time.Time) (string, error) {
-	return securecookie.EncodeMulti(t.cookie, []byte(token+"."+strconv.FormatInt(issued.Unix(), 10)), t.codecs...)
-}
-
-// verify reads a cookie value. Whatever is wrong with it, the answer is one and the same (LG8).
-func (t *tickets) verify(value string) (ticket, bool) {
-	// securecookie ignores the unused bits of base64, so that several texts would be one ticket.
-	if _, err := base64.URLEncoding.Strict().DecodeString(value); err != nil {
-		return ticket{}, false
-	}
-	var signed []byte
-	if err := securecookie.DecodeMulti(t.cookie, value, &signed, t.codecs...); err != nil {
-		return ticket{}, false
-	}
-	token, issued, ok := strings.Cut(string(signed), ".")
-	if !ok {
-		return ticket{}, false
-	}
-	seconds, err := strconv.ParseInt(issued, 10, 64)
-	if err != nil {
-		return ticket{}, false
-	}
-	return ticket{nameOf(token), time.Unix(seconds, 0)}, true
-}
-
-// nameOf is how scs names a token in its store with HashTokenInStore.
-func nameOf(token string) Name {
-	sum := sha256.Sum256([]byte(token))
+// name is what the store knows the ticket's session by: the hash that scs makes of a token with
+// HashTokenInStore.
+func (t ticket) name() Name {
+	sum := sha256.Sum256([]byte(t.value))
 	return Name(base64.RawURLEncoding.EncodeToString(sum[:]))
 }
 
-// fromRequest returns the tickets of a request in the order of its cookies. The Cookie lines are
-// read as they stand: net/http returns no cookie at all above its count limit (SC8), and trims
-// what makes a look-alike differ from the real name (SC7).
-func (t *tickets) fromRequest(r *http.Request) []ticket {
-	var found []ticket
-	seen := 0
-	for _, line := range r.Header["Cookie"] {
-		for pair := range strings.SplitSeq(line, ";") {
-			name, value, ok := strings.Cut(strings.Trim(pair, " \t"), "=")
-			if !ok || name != t.cookie {
-				continue
-			}
-			if seen++; seen > maxCandidates {
-				return found
-			}
-			if tk, ok := t.verify(value); ok {
-				found = append(found, tk)
-			}
-		}
-	}
-	return found
+const (
+	ticketVersion = 1
+	ticketBytes   = 32
+	ticketPayload = 1 + 8 + ticketBytes // version, issue time, random bytes
+	// maxTicketCookie is more than the length of a cookie's value; what is longer is not looked at.
+	maxTicketCookie = 256
+)
+
+var errTicket = errors.New("not a ticket of ours")
+
+// A signer turns tickets into cookie values that nobody else can make, so that a forged cookie is
+// recognised without asking the store (ST4). The first key signs, all verify.
+type signer struct {
+	cookie string // the cookie's name; the signature holds for it alone
+	codecs []securecookie.Codec
 }
 
-// AttemptCookiePrefix is what the names of all attempt cookies begin with that belong to a session
-// cookie's name.
-func AttemptCookiePrefix(sessionCookie string) string { return sessionCookie + "-attempt-" }
+func newSigner(cookie string, keys [][]byte) *signer {
+	s := &signer{cookie: cookie}
+	for _, k := range keys {
+		// No limit of age: how long a session lives is the record's affair.
+		s.codecs = append(s.codecs, securecookie.New(DeriveKey(k, "ticket"), nil).
+			SetSerializer(securecookie.NopEncoder{}).MaxAge(0).MaxLength(maxTicketCookie))
+	}
+	return s
+}
+
+// sign returns the cookie's value for t.
+func (s *signer) sign(t ticket) (string, error) {
+	random, err := base64.RawURLEncoding.Strict().DecodeString(t.value)
+	if err != nil || len(random) != ticketBytes {
+		return "", fmt.Errorf("sign ticket: %w", errTicket)
+	}
+	payload := make([]byte, 0, ticketPayload)
+	payload = append(payload, ticketVersion)
+	payload = binary.BigEndian.AppendUint64(payload, uint64(t.issued.Unix()))
+	payload = append(payload, random...)
+	value, err := s.codecs[0].Encode(s.cookie, payload)
+	if err != nil {
+		return "", fmt.Errorf("sign ticket: %w", err)
+	}
+	return value, nil
+}
+
+// verify returns the ticket that a cookie's value was made of. Whatever is wrong with it, the answer
+// is the same (LG8).
+func (s *signer) verify(value string) (ticket, error) {
+	if !canonical(value) {
+		return ticket{}, errTicket
+	}
+	for _, c := range s.codecs {
+		var payload []byte
+		if err := c.Decode(s.cookie, value, &payload); err != nil {
+			continue
+		}
+		if len(payload) != ticketPayload || payload[0] != ticketVersion {
+			return ticket{}, errTicket
+		}
+		return ticket{
+			value:  base64.RawURLEncoding.EncodeToString(payload[1+8:]),
+			issued: time.Unix(int64(binary.BigEndian.Uint64(payload[1:])), 0),
+		}, nil
+	}
+	return ticket{}, errTicket
+}
+
+// canonical reports whether value is the one base64 form of its bytes. Go's decoder skips line ends
+// and unused bits, so that several values would pass for one ticket.
+func canonical(value string) bool {
+	if value == "" || len(value) > maxTicketCookie {
+		return false
+	}
+	b, err := base64.URLEncoding.DecodeString(value)
+	return err == nil && base64.URLEncoding.EncodeToString(b) == value
+}

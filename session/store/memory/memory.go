@@ -1,9 +1,10 @@
-// Package memory keeps sessions in this process: for trying things and for tests. It forgets
-// everything at the end, the outbox included, so tokens of ended sessions that were not yet revoked live on.
+// Package memory keeps sessions in this process, for trying things out and for tests.
+//
+// It forgets everything at the end, the outbox included: tokens of ended sessions that were not yet
+// revoked live on then. It grows with what is in it and is bounded by nothing else.
 package memory
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -13,13 +14,14 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// A Store is a session.Store in memory. It grows with the sessions in it and is bounded by nothing
-// else.
+// A Store is a session.Store in memory.
 type Store struct {
 	mu      sync.Mutex // guards all below
 	entries map[session.Name]session.Entry
 	index   map[string]map[session.Name]struct{}
+	expiry  queue[session.Name] // every entry is in it, at its expiry or earlier
 	outbox  map[string]session.Revocation
+	due     queue[string] // every item of the outbox is in it, at its NotBefore
 	marks   map[string]time.Time
 }
 
@@ -31,33 +33,54 @@ func New() *Store {
 	}
 }
 
+// enter takes the lock, unless ctx has ended: then nothing is done, as in a store that is asked over a
+// network.
+func (s *Store) enter(ctx context.Context) (leave func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	return s.mu.Unlock, nil
+}
+
 // Create implements session.Store.
 func (s *Store) Create(ctx context.Context, e session.Entry) error {
-	defer s.lock()()
-	if _, taken := s.entries[e.Name]; taken {
-		return session.ErrExists
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
 	}
-	if _, ended := s.outbox[string(e.Name)]; ended {
+	defer leave()
+	_, taken := s.entries[e.Name]
+	_, ended := s.outbox[string(e.Name)]
+	if taken || ended {
 		return session.ErrExists
 	}
 	e.Version = 1
 	s.put(e)
-	return ctx.Err()
+	return nil
 }
 
 // Load implements session.Store.
 func (s *Store) Load(ctx context.Context, name session.Name) (session.Entry, error) {
-	defer s.lock()()
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return session.Entry{}, err
+	}
+	defer leave()
 	e, ok := s.entries[name]
 	if !ok {
 		return session.Entry{}, session.ErrNotFound
 	}
-	return copied(e), ctx.Err()
+	return copied(e), nil
 }
 
 // Update implements session.Store.
-func (s *Store) Update(_ context.Context, e session.Entry) error {
-	defer s.lock()()
+func (s *Store) Update(ctx context.Context, e session.Entry) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	old, ok := s.entries[e.Name]
 	if !ok {
 		return session.ErrNotFound
@@ -73,8 +96,12 @@ func (s *Store) Update(_ context.Context, e session.Entry) error {
 }
 
 // Touch implements session.Store.
-func (s *Store) Touch(_ context.Context, name session.Name, lastActive, idleExpires time.Time) error {
-	defer s.lock()()
+func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	e, ok := s.entries[name]
 	if !ok {
 		return session.ErrNotFound
@@ -90,8 +117,12 @@ func (s *Store) Touch(_ context.Context, name session.Name, lastActive, idleExpi
 }
 
 // End implements session.Store.
-func (s *Store) End(_ context.Context, name session.Name, reason session.Reason, at time.Time) error {
-	defer s.lock()()
+func (s *Store) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	e, ok := s.entries[name]
 	if !ok {
 		return session.ErrNotFound
@@ -100,127 +131,72 @@ func (s *Store) End(_ context.Context, name session.Name, reason session.Reason,
 	return nil
 }
 
-// EndExpired implements session.Store.
-func (s *Store) EndExpired(_ context.Context, now time.Time, limit int) ([]session.Name, error) {
-	defer s.lock()()
-	var names []session.Name
-	for n, e := range s.entries {
-		if len(names) == limit {
+// EndExpired implements session.Store. Marks whose time is over go with it.
+func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var ended []session.Name
+	for len(ended) < limit {
+		item, ok := s.expiry.take(now)
+		if !ok {
 			break
 		}
-		if !e.ExpiresAt.After(now) || !e.IdleExpires.IsZero() && !e.IdleExpires.After(now) {
+		e, ok := s.entries[item.key]
+		switch {
+		case !ok: // it ended otherwise
+		case expiry(e).After(now):
+			s.expiry.add(expiry(e), e.Name) // it was touched
+		default:
 			s.end(e, session.ReasonExpired, now)
-			names = append(names, n)
+			ended = append(ended, e.Name)
 		}
 	}
-	for k, until := range s.marks {
-		if !until.After(now) {
-			delete(s.marks, k)
-		}
-	}
-	return names, nil
+	maps.DeleteFunc(s.marks, func(_ string, until time.Time) bool { return !until.After(now) })
+	return ended, nil
 }
 
 // Find implements session.Store.
-func (s *Store) Find(_ context.Context, key string) ([]session.Name, error) {
-	defer s.lock()()
+func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	return slices.Sorted(maps.Keys(s.index[key])), nil
 }
 
-// List implements session.Store.
-func (s *Store) List(_ context.Context, after session.Name, limit int) ([]session.Entry, error) {
-	defer s.lock()()
+// List implements session.Store. It sorts all names for each page.
+func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	names := slices.Sorted(maps.Keys(s.entries))
+	first, found := slices.BinarySearch(names, after)
+	if found {
+		first++
+	}
 	var page []session.Entry
-	for _, n := range slices.Sorted(maps.Keys(s.entries)) {
-		if n <= after {
-			continue
-		}
-		if len(page) == limit {
-			break
-		}
-		e := copied(s.entries[n])
-		e.Sealed = nil
+	for _, n := range names[first:min(first+limit, len(names))] {
+		e := s.entries[n]
+		e.Sealed, e.Indices = nil, nil
 		page = append(page, e)
 	}
 	return page, nil
 }
 
 // Count implements session.Store.
-func (s *Store) Count(context.Context) (int, error) {
-	defer s.lock()()
+func (s *Store) Count(ctx context.Context) (int, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
 	return len(s.entries), nil
-}
-
-// Enqueue implements session.Store.
-func (s *Store) Enqueue(_ context.Context, r session.Revocation) error {
-	defer s.lock()()
-	if _, there := s.outbox[r.ID]; !there {
-		s.outbox[r.ID] = r
-	}
-	return nil
-}
-
-// Lease implements session.Store.
-func (s *Store) Lease(_ context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
-	defer s.lock()()
-	var due []session.Revocation
-	for _, r := range s.oldestFirst() {
-		if len(due) == limit {
-			break
-		}
-		if !r.NotBefore.After(now) {
-			due = append(due, r)
-			r.NotBefore = now.Add(lease)
-			s.outbox[r.ID] = r
-		}
-	}
-	return due, nil
-}
-
-// Retry implements session.Store.
-func (s *Store) Retry(_ context.Context, id string, notBefore time.Time, lastError string) error {
-	defer s.lock()()
-	if r, ok := s.outbox[id]; ok {
-		r.NotBefore, r.LastError = notBefore, lastError
-		r.Attempts++
-		s.outbox[id] = r
-	}
-	return nil
-}
-
-// Done implements session.Store.
-func (s *Store) Done(_ context.Context, id string) error {
-	defer s.lock()()
-	delete(s.outbox, id)
-	return nil
-}
-
-// Revocations implements session.Store.
-func (s *Store) Revocations(_ context.Context, limit int) ([]session.Revocation, int, error) {
-	defer s.lock()()
-	all := s.oldestFirst()
-	page := all[:min(limit, len(all))]
-	for i := range page {
-		page[i].Sealed = nil
-	}
-	return page, len(all), nil
-}
-
-// MarkOnce implements session.Store.
-func (s *Store) MarkOnce(_ context.Context, key string, until time.Time) (bool, error) {
-	defer s.lock()()
-	if _, marked := s.marks[key]; marked {
-		return false, nil
-	}
-	s.marks[key] = until
-	return true, nil
-}
-
-// Marked implements session.Store.
-func (s *Store) Marked(_ context.Context, key string) (bool, error) {
-	defer s.lock()()
-	_, marked := s.marks[key]
-	return marked, nil
 }
 
 // Ping implements session.Store.
@@ -229,14 +205,10 @@ func (s *Store) Ping(context.Context) error { return nil }
 // Close implements session.Store.
 func (s *Store) Close() error { return nil }
 
-func (s *Store) lock() (unlock func()) {
-	s.mu.Lock()
-	return s.mu.Unlock
-}
-
 func (s *Store) put(e session.Entry) {
 	e = copied(e)
 	s.entries[e.Name] = e
+	s.expiry.add(expiry(e), e.Name)
 	for _, k := range e.Indices {
 		if s.index[k] == nil {
 			s.index[k] = map[session.Name]struct{}{}
@@ -257,15 +229,17 @@ func (s *Store) unindex(e session.Entry) {
 func (s *Store) end(e session.Entry, reason session.Reason, at time.Time) {
 	s.unindex(e)
 	delete(s.entries, e.Name)
-	s.outbox[string(e.Name)] = session.Revocation{
+	s.enqueue(session.Revocation{
 		ID: string(e.Name), Origin: e.Name, Provider: e.Provider, Reason: reason, Sealed: e.Sealed, EndedAt: at, NotBefore: at,
-	}
+	})
 }
 
-func (s *Store) oldestFirst() []session.Revocation {
-	return slices.SortedFunc(maps.Values(s.outbox), func(a, b session.Revocation) int {
-		return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.ID, b.ID))
-	})
+// expiry is the sooner of the two.
+func expiry(e session.Entry) time.Time {
+	if !e.IdleExpires.IsZero() && e.IdleExpires.Before(e.ExpiresAt) {
+		return e.IdleExpires
+	}
+	return e.ExpiresAt
 }
 
 // copied shares nothing with e that a caller could change.

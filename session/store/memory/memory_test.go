@@ -8,6 +8,6 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
 
-func TestMemoryBehavesAsAStore(t *testing.T) {
+func TestMemoryStoreBehavesAsAStore(t *testing.T) {
 	storetest.Run(t, func(*testing.T) session.Store { return memory.New() })
 }

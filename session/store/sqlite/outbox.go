@@ -76,7 +76,9 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 
 // MarkOnce implements session.Store.
 func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
-	res, err := s.write.ExecContext(ctx, "INSERT INTO marks (key, until) VALUES (?, ?) ON CONFLICT DO NOTHING", key, ms(until))
+	res, err := s.write.ExecContext(ctx, `
+		INSERT INTO marks (key, until) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET until = excluded.until WHERE marks.until <= ?`,
+		key, ms(until), ms(time.Now()))
 	if err != nil {
 		return false, err
 	}
@@ -86,6 +88,6 @@ func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool
 
 // Marked implements session.Store.
 func (s *Store) Marked(ctx context.Context, key string) (marked bool, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM marks WHERE key = ?)", key).Scan(&marked)
+	err = s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM marks WHERE key = ? AND until > ?)", key, ms(time.Now())).Scan(&marked)
 	return marked, err
 }

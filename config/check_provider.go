@@ -1,0 +1,115 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func clientAuths() []string {
+	return []string{"client_secret_basic", "client_secret_post", "client_secret_jwt", "private_key_jwt", "tls_client_auth", "none"}
+}
+
+// ownParams are the authorization-request parameters that carry a login's checks. Who sets one by
+// configuration switches off the check that goes with it. The last three would put a secret into a
+// URL (RFC 9700 §4.3.2).
+var ownParams = []string{
+	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
+	"code_challenge", "code_challenge_method", "request", "request_uri",
+	"client_secret", "client_assertion", "code_verifier",
+}
+
+func checkAuthParam(name string) *wrong {
+	switch {
+	case name == "scope" || name == "response_mode":
+		return &wrong{"can't be set here", "use the provider's own key for it: " + map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name]}
+	case slices.Contains(ownParams, name):
+		return &wrong{"can't be set here", "take it out: cloakroom sets it itself, and a login's safety hangs on it"}
+	}
+	return nil
+}
+
+func algs() []string {
+	return []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
+	}
+}
+
+func checkAlg(s string) *wrong {
+	if strings.EqualFold(s, "none") {
+		return &wrong{"can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's"}
+	}
+	return unlisted(s, algs())
+}
+
+func (r *reader) checkProvider(c *Config, i int) {
+	p := &c.Providers[i]
+	here := fmt.Sprintf("providers[%d]", i)
+	key := func(name string) string { return here + "." + name }
+	if !r.sound(here) {
+		return
+	}
+	r.need(key("id"), "add id: main, or another short name; it becomes part of the redirect URI")
+	r.need(key("issuer"), "add issuer: and what the provider's metadata says under \"issuer\"")
+	r.need(key("client_id"), "add client_id: and the name that this client is registered under")
+	if p.Name == "" {
+		p.Name = p.ID
+	}
+	for j := range i {
+		if r.sound(key("id")) && c.Providers[j].ID == p.ID {
+			r.wrongAt(key("id"), &wrong{fmt.Sprintf("is that of providers[%d], too", j), "give each provider an id of its own: it tells their redirect URIs apart"})
+			break
+		}
+	}
+	r.checkClientAuth(*p, key)
+	r.checkScopes(*p, key)
+	if p.ResponseMode == "form_post" && c.Server.PublicURL != nil && !c.Secure() {
+		r.wrongAt(key("response_mode"), &wrong{"can't be form_post with an http public_url", "write query: the cookie that comes along with the provider's POST needs SameSite=None, which browsers take from https alone"})
+	}
+}
+
+// checkClientAuth compares the method with the keys that it uses. What it does not use is a fault,
+// too: it may be what the operator believes to protect the client.
+func (r *reader) checkClientAuth(p Provider, key func(string) string) {
+	if !r.well(key("client_auth")) {
+		return
+	}
+	hmac := strings.HasPrefix(p.IDTokenAlg, "HS")
+	uses := map[string]bool{
+		"client_secret":           strings.HasPrefix(p.ClientAuth, "client_secret_"),
+		"client_key_file":         p.ClientAuth == "private_key_jwt" || p.ClientAuth == "tls_client_auth",
+		"client_certificate_file": p.ClientAuth == "tls_client_auth",
+	}
+	if hmac && p.ClientAuth == "none" {
+		r.wrongAt(key("id_token_alg"), &wrong{"needs a client secret, and client_auth is none", "write the algorithm that this client is registered with, such as RS256"})
+	} else if hmac {
+		uses["client_secret"] = true // it signs the ID tokens
+	}
+	for _, name := range []string{"client_secret", "client_key_file", "client_certificate_file"} {
+		switch {
+		case uses[name]:
+			r.need(key(name), remedies[name]+"; client_auth is "+p.ClientAuth)
+		case r.given(key(name)):
+			r.wrongAt(key(name), &wrong{"is not used with client_auth " + p.ClientAuth, "take it out, or correct client_auth"})
+		}
+	}
+}
+
+// remedies is never written to.
+var remedies = map[string]string{
+	"client_secret":           "add client_secret: ${CLIENT_SECRET}",
+	"client_key_file":         "add client_key_file: and the path of the private key (PEM)",
+	"client_certificate_file": "add client_certificate_file: and the path of the certificate (PEM)",
+}
+
+func (r *reader) checkScopes(p Provider, key func(string) string) {
+	if !r.given(key("scopes")) || !r.sound(key("scopes")) {
+		return
+	}
+	if !slices.Contains(p.Scopes, "openid") {
+		r.wrongAt(key("scopes"), &wrong{"lacks openid", "add openid: without it there is no ID token (OIDC Core §3.1.2.1)"})
+	}
+	if i := slices.Index(p.Scopes, "offline_access"); i >= 0 && p.Refresh == "off" {
+		r.wrongAt(fmt.Sprintf("%s[%d]", key("scopes"), i), &wrong{"asks for a refresh token, and refresh is off", "take it out, or write refresh: auto"})
+	}
+}

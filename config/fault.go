@@ -1,0 +1,56 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxFaults bounds how many faults are printed; whoever has more than that has another problem.
+const maxFaults = 100
+
+// A fault is one thing that is wrong with the file. Neither text holds a value of the file: the
+// quoted line shows what stands there, unless it is a secret.
+type fault struct {
+	at    position
+	what  string
+	right string // what would be right, as a sentence without its full stop
+}
+
+// Faults is everything that is wrong with a configuration file.
+type Faults struct{ printed []string }
+
+func newFaults(name string, s *source, faults []fault) *Faults {
+	slices.SortStableFunc(faults, func(a, b fault) int {
+		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
+	})
+	f := &Faults{}
+	for i, each := range faults {
+		if i == maxFaults {
+			f.printed = append(f.printed, fmt.Sprintf("and %d more", len(faults)-i))
+			break
+		}
+		f.printed = append(f.printed, each.print(name, s))
+	}
+	return f
+}
+
+// Error returns every fault: file:line:column and what is wrong, the line with its secrets masked,
+// what would be right.
+func (f *Faults) Error() string {
+	head := "the configuration has a fault"
+	if len(f.printed) > 1 {
+		head = "the configuration has " + strconv.Itoa(len(f.printed)) + " faults"
+	}
+	return head + "\n\n" + strings.Join(f.printed, "\n\n")
+}
+
+func (f fault) print(name string, s *source) string {
+	line, indent := s.quote(f.at.line).print(f.at.column)
+	number := strconv.Itoa(f.at.line)
+	margin := strings.Repeat(" ", len(number))
+	return fmt.Sprintf("%s:%d:%d: %s\n  %s | %s\n  %s | %s^\n  %s = %s",
+		printable(name), f.at.line, f.at.column, f.what, number, line, margin, indent, margin, f.right)
+}

@@ -1,0 +1,138 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A place is where a key of the schema stands in the file.
+type place struct {
+	key, value *yaml.Node // key is nil for an item of a list
+	bad        bool       // a fault was found in the value
+}
+
+// A reader walks the file along the schema and collects values, places and faults.
+type reader struct {
+	src    *source
+	env    func(string) (string, bool)
+	places map[string]place // by path
+	meant  map[string]bool  // paths that an unknown key is probably a misspelling of
+	faults []fault
+}
+
+// wrongAt reports a fault in the value at a path or, where nothing is given there, at what it would
+// be part of.
+func (r *reader) wrongAt(path string, w *wrong) {
+	where := position{1, 1}
+	for p := path; p != ""; p = parent(p) {
+		found, ok := r.places[p]
+		if !ok {
+			continue
+		}
+		where = found.position()
+		found.bad = found.bad || p == path
+		r.places[p] = found
+		break
+	}
+	r.faults = append(r.faults, fault{where, path + " " + w.what, w.right})
+}
+
+// position is the value's, or the key's where the value is a list or a mapping on lines of its own.
+func (p place) position() position {
+	if p.key != nil && (p.value.Kind != yaml.ScalarNode || isNull(p.value)) {
+		return at(p.key)
+	}
+	return at(p.value)
+}
+
+// given reports whether the file has something at a path.
+func (r *reader) given(path string) bool {
+	_, ok := r.places[path]
+	return ok
+}
+
+// sound reports whether the file has something at a path, and it read without a fault.
+func (r *reader) sound(path string) bool {
+	p, ok := r.places[path]
+	return ok && !p.bad
+}
+
+// parent is the path of what holds the value at a path: of the list for an item, else of the mapping.
+func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
+
+// lastKey is the key at the end of a path.
+func lastKey(path string) string { return path[strings.LastIndex(path, ".")+1:] }
+
+// join is the path of a key in the mapping at a path.
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// A wrong is what is wrong with a value, as the rest of a sentence that begins with its path, and what
+// would be right.
+type wrong struct{ what, right string }
+
+// ordinary reports whether n is what the schema expects at path, without the features of YAML that
+// this file does without: an alias or a tag could make a value something else than it reads.
+func (r *reader) ordinary(path string, n *yaml.Node, kind yaml.Kind, form string) bool {
+	w := &wrong{}
+	switch {
+	case n.Kind == yaml.AliasNode:
+		w.what, w.right = "is a YAML alias", "write the value out; a value that begins with * needs quotes"
+	case hasTag(n):
+		w.what, w.right = "has a YAML tag", "leave the tag out; a value that begins with ! needs quotes"
+	case n.Kind != kind:
+		w.what, w.right = "is "+kindNames[n.Kind]+", not "+kindNames[kind], "write "+form
+	default:
+		return true
+	}
+	r.wrongAt(path, w)
+	return false
+}
+
+// kindNames is never written to.
+var kindNames = map[yaml.Kind]string{
+	yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list", yaml.MappingNode: "a block of keys", yaml.AliasNode: "an alias",
+}
+
+// text reads one single value, its references replaced.
+func (r *reader) text(path string, n *yaml.Node) (string, bool) {
+	if !r.ordinary(path, n, yaml.ScalarNode, lastKey(path)+": and one value behind it") {
+		return "", false
+	}
+	if isNull(n) {
+		r.wrongAt(path, &wrong{"has no value", "give it one, or take the line out for the default"})
+		return "", false
+	}
+	text, _, w := expand(n.Value, r.env)
+	if w == nil {
+		w = oddText(text)
+	}
+	if w != nil {
+		r.wrongAt(path, w)
+		return "", false
+	}
+	return text, true
+}
+
+// oddText refuses what no value of this file needs and what splits headers and lines where it goes.
+func oddText(text string) *wrong {
+	if strings.ContainsAny(text, "\r\n") {
+		return &wrong{"has a line break in its value", "write it on one line, or fold it with >-; of a file, ${file:…} drops the last line break alone"}
+	}
+	for _, c := range text {
+		if unicode.IsControl(c) {
+			return &wrong{fmt.Sprintf("has a control character (U+%04X) in its value", c), "take it out"}
+		}
+	}
+	if text != strings.TrimSpace(text) {
+		return &wrong{"has a blank at an end of its value", "take it out"}
+	}
+	return nil
+}

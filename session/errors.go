@@ -1,0 +1,34 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNoSession means that nobody is logged in: no ticket, a forged one, or one whose session is
+	// gone. Which of these it was is not told (a stranger could learn from it).
+	ErrNoSession = errors.New("no session")
+	// ErrSessionExpired means that the session was good once and ran out, by age or idleness.
+	ErrSessionExpired = errors.New("session expired")
+	// ErrEnded means that the session ended before the write that it was to get.
+	ErrEnded = errors.New("session has ended")
+	// ErrUnavailable means that the store can't be asked, or holds what this process has no key for.
+	// Nobody is logged out by it.
+	ErrUnavailable = errors.New("session store can't be asked")
+	// ErrUnreadable means that bytes sealed under one of our keys were changed since, or stand under
+	// a name that is not theirs.
+	ErrUnreadable = errors.New("sealed record does not open")
+)
+
+// errUnknownKey: the bytes are whole, but were sealed under a key that is not configured here. That
+// is an operator's fault and says nothing about the session.
+var errUnknownKey = errors.New("record is sealed under a key that is not in session.keys")
+
+// Unavailable marks err, which came from a Store, as ErrUnavailable; nil stays nil.
+func Unavailable(err error) error {
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

@@ -1,0 +1,183 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+const (
+	crowd  = 16
+	rounds = 20
+)
+
+// contentionTests are about many callers at once (ST6).
+var contentionTests = []test{
+	{"of many updates at one version exactly one wins", func(b *bench) {
+		for range rounds {
+			e := b.create(b.entry())
+			var won atomic.Int32
+			var winner atomic.Value
+			b.together(func(i int) {
+				mine := e
+				mine.Sealed = fmt.Appendf(nil, "writer %d", i)
+				switch err := b.store.Update(b.ctx, mine); {
+				case err == nil:
+					won.Add(1)
+					winner.Store(string(mine.Sealed))
+				case !errors.Is(err, session.ErrConflict):
+					b.Errorf("update: %v, want a conflict", err)
+				}
+			})
+			if won.Load() != 1 {
+				b.Fatalf("%d updates of version 1 were taken, want 1", won.Load())
+			}
+			if got := b.load(e.Name); got.Version != 2 || string(got.Sealed) != winner.Load() {
+				b.Errorf("record = version %d %q, want version 2 %q", got.Version, got.Sealed, winner.Load())
+			}
+		}
+	}},
+	{"of many creations under one name exactly one wins", func(b *bench) {
+		for range rounds {
+			e := b.entry()
+			var won atomic.Int32
+			b.together(func(int) {
+				switch err := b.store.Create(b.ctx, e); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, session.ErrExists):
+					b.Errorf("create: %v, want that it exists", err)
+				}
+			})
+			if won.Load() != 1 {
+				b.Fatalf("%d creations of one name, want 1", won.Load())
+			}
+		}
+	}},
+	{"of many ends exactly one is told that it ended the record", func(b *bench) {
+		for range rounds {
+			e := b.create(b.entry())
+			var won atomic.Int32
+			b.together(func(i int) {
+				if i%2 == 0 {
+					ended, err := b.store.EndExpired(b.ctx, e.ExpiresAt, 1)
+					if err != nil {
+						b.Errorf("end expired: %v", err)
+					}
+					won.Add(int32(len(ended)))
+					return
+				}
+				switch err := b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now); {
+				case err == nil:
+					won.Add(1)
+				case !errors.Is(err, session.ErrNotFound):
+					b.Errorf("end: %v, want not found", err)
+				}
+			})
+			if won.Load() != 1 {
+				b.Fatalf("%d ends of one record, want 1", won.Load())
+			}
+		}
+	}},
+	// RN12, LO6: a logout during a renewal wins, and the tokens that are revoked are the newest written.
+	{"a record that ends between updates and touches never comes back, and the outbox has its newest bytes", func(b *bench) {
+		for range rounds {
+			e := b.create(b.entry())
+			var lastWritten atomic.Value
+			lastWritten.Store(string(e.Sealed))
+			b.together(func(i int) {
+				switch {
+				case i == 0:
+					b.want("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now), nil)
+				case i == 1:
+					for v := uint64(1); ; v++ {
+						mine := e
+						mine.Version, mine.Sealed = v, fmt.Appendf(nil, "version %d", v+1)
+						if err := b.store.Update(b.ctx, mine); err != nil {
+							b.want("update after the end", err, session.ErrNotFound)
+							return
+						}
+						lastWritten.Store(string(mine.Sealed))
+					}
+				default:
+					err := b.store.Touch(b.ctx, e.Name, b.now.Add(time.Duration(i)*time.Second), e.IdleExpires)
+					if err != nil && !errors.Is(err, session.ErrNotFound) {
+						b.Errorf("touch: %v", err)
+					}
+				}
+			})
+			_, err := b.store.Load(b.ctx, e.Name)
+			b.want("load", err, session.ErrNotFound)
+			if r := b.due()[string(e.Name)]; string(r.Sealed) != lastWritten.Load() {
+				b.Errorf("outbox has %q, want the last that was written, %q", r.Sealed, lastWritten.Load())
+			}
+		}
+	}},
+	{"many leases never hand out one item twice", func(b *bench) {
+		const items = 200
+		for i := range items {
+			b.ok("enqueue", b.store.Enqueue(b.ctx, b.item(fmt.Sprintf("item-%d", i), b.now)))
+		}
+		var mu sync.Mutex
+		holders := map[string]int{}
+		b.together(func(int) {
+			for {
+				leased, err := b.store.Lease(b.ctx, b.now, time.Hour, 7)
+				if err != nil {
+					b.Errorf("lease: %v", err)
+				}
+				if len(leased) == 0 || err != nil {
+					return
+				}
+				mu.Lock()
+				for _, r := range leased {
+					holders[r.ID]++
+				}
+				mu.Unlock()
+			}
+		})
+		for id, n := range holders {
+			if n != 1 {
+				b.Errorf("%s was leased %d times at once", id, n)
+			}
+		}
+		if len(holders) != items {
+			b.Errorf("leased %d items, want %d", len(holders), items)
+		}
+	}},
+	{"of many marks of one key exactly one is new", func(b *bench) {
+		for i := range rounds {
+			var fresh atomic.Int32
+			b.together(func(int) {
+				marked, err := b.store.MarkOnce(b.ctx, fmt.Sprintf("jti-%d", i), time.Now().Add(time.Hour))
+				if err != nil {
+					b.Errorf("mark: %v", err)
+				}
+				if marked {
+					fresh.Add(1)
+				}
+			})
+			if fresh.Load() != 1 {
+				b.Fatalf("%d marks of one key were new, want 1", fresh.Load())
+			}
+		}
+	}},
+}
+
+// together calls fn in a crowd of goroutines that start at once.
+func (b *bench) together(fn func(i int)) {
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range crowd {
+		all.Go(func() {
+			<-start
+			fn(i)
+		})
+	}
+	close(start)
+	all.Wait()
+}

@@ -1,0 +1,88 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// durabilityTests are about what a store that is opened again still knows.
+func durabilityTests(reopen func(*testing.T, session.Store) session.Store) []test {
+	return []test{{"what was written is there when the store is opened again", func(b *bench) {
+		kept, ended := b.create(b.entry()), b.create(b.entry())
+		b.ok("update", b.store.Update(b.ctx, kept))
+		b.ok("touch", b.store.Touch(b.ctx, kept.Name, b.now.Add(time.Minute), b.now.Add(time.Hour)))
+		b.ok("end", b.store.End(b.ctx, ended.Name, session.ReasonLogout, b.now))
+		b.marks("jti", time.Hour, true)
+
+		b.store = reopen(b.T, b.store)
+		kept.Version, kept.LastActive, kept.IdleExpires = 2, b.now.Add(time.Minute), b.now.Add(time.Hour)
+		b.same(b.load(kept.Name), kept)
+		if found := must(b, kept.Indices[0]); len(found) != 1 {
+			b.Errorf("found %v, want the record", found)
+		}
+		if r := b.due()[string(ended.Name)]; !bytes.Equal(r.Sealed, ended.Sealed) {
+			b.Errorf("outbox item = %+v, want the ended record", r)
+		}
+		b.marks("jti", time.Hour, false)
+	}}}
+}
+
+// outageTests are about a store that can't write. A failure must not look like an answer (ST1, ST2).
+func outageTests(obstruct func(*testing.T, session.Store) func()) []test {
+	return []test{{"a write that can't be done says so in time, and nothing of it is done", func(b *bench) {
+		e, fresh := b.create(b.entry()), b.entry()
+		mend := obstruct(b.T, b.store)
+		for act, write := range map[string]func(context.Context) error{
+			"create": func(ctx context.Context) error { return b.store.Create(ctx, fresh) },
+			"update": func(ctx context.Context) error { return b.store.Update(ctx, e) },
+			"touch":  func(ctx context.Context) error { return b.store.Touch(ctx, e.Name, b.now, b.now.Add(time.Hour)) },
+			"end":    func(ctx context.Context) error { return b.store.End(ctx, e.Name, session.ReasonLogout, b.now) },
+			"end expired": func(ctx context.Context) error {
+				_, err := b.store.EndExpired(ctx, e.ExpiresAt, 10)
+				return err
+			},
+			"enqueue": func(ctx context.Context) error { return b.store.Enqueue(ctx, b.item("one", b.now)) },
+			"lease": func(ctx context.Context) error {
+				_, err := b.store.Lease(ctx, b.now, time.Minute, 10)
+				return err
+			},
+			"mark": func(ctx context.Context) error {
+				_, err := b.store.MarkOnce(ctx, "jti", b.now.Add(time.Hour))
+				return err
+			},
+		} {
+			b.fails(act, write)
+		}
+		mend()
+		b.same(b.load(e.Name), e)
+		_, err := b.store.Load(b.ctx, fresh.Name)
+		b.want("load what could not be created", err, session.ErrNotFound)
+		if due := b.due(); len(due) != 0 {
+			b.Errorf("outbox has %d items, want none", len(due))
+		}
+		b.marks("jti", time.Hour, true)
+		b.ok("end, now that it can be", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+	}}}
+}
+
+// fails wants write to fail as an outage, and no later than its context's end by much.
+func (b *bench) fails(act string, write func(context.Context) error) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 200*time.Millisecond)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- write(ctx) }()
+	select {
+	case err := <-done:
+		if err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) || errors.Is(err, session.ErrExists) {
+			b.Errorf("%s during an outage: %v, want that it can't be asked", act, err)
+		}
+	case <-time.After(20 * time.Second):
+		b.Fatalf("%s hangs though its context has ended", act)
+	}
+}

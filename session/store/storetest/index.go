@@ -1,0 +1,106 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// indexTests are about finding records by something else than their name.
+var indexTests = []test{
+	{"records are found by each of their keys, and by no other", func(b *bench) {
+		one, two := b.entry(), b.entry()
+		one.Indices, two.Indices = []string{"both", "one"}, []string{"both", "two"}
+		b.create(one)
+		b.create(two)
+		for key, want := range map[string][]session.Name{"both": {one.Name, two.Name}, "one": {one.Name}, "two": {two.Name}, "none": nil} {
+			found, err := b.store.Find(b.ctx, key)
+			b.ok("find", err)
+			slices.Sort(found)
+			slices.Sort(want)
+			if !slices.Equal(found, want) {
+				b.Errorf("found under %q: %v, want %v", key, found, want)
+			}
+		}
+	}},
+	{"what ended is not found any more", func(b *bench) {
+		ended, expired := b.create(b.entry()), b.create(b.entry())
+		b.ok("end", b.store.End(b.ctx, ended.Name, session.ReasonLogout, b.now))
+		_, err := b.store.EndExpired(b.ctx, expired.ExpiresAt, 10)
+		b.ok("end expired", err)
+		for _, key := range slices.Concat(ended.Indices, expired.Indices) {
+			for n := range slices.Values(must(b, key)) {
+				// A store may be late to clean up, but then the record must be gone.
+				_, err := b.store.Load(b.ctx, n)
+				b.want("load what a stale index names", err, session.ErrNotFound)
+			}
+		}
+	}},
+	{"a record without keys is as good as any", func(b *bench) {
+		e := b.entry()
+		e.Indices = nil
+		b.create(e)
+		b.ok("update", b.store.Update(b.ctx, e))
+		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+	}},
+	{"a key given twice is one", func(b *bench) {
+		e := b.entry()
+		e.Indices = []string{"twice", "twice"}
+		b.create(e)
+		if found := must(b, "twice"); len(found) != 1 {
+			b.Errorf("found %v, want it once", found)
+		}
+	}},
+	{"a listing goes through all by name, page by page, without sealed bytes", func(b *bench) {
+		want := map[session.Name]session.Entry{}
+		for i := range 7 {
+			e := b.entry()
+			e.Name = session.Name(fmt.Sprintf("%c-%s", "Zb_a-0Y"[i], e.Name)) // byte order, not the order of letters
+			want[e.Name] = b.create(e)
+		}
+		var after session.Name
+		for _, size := range []int{3, 3, 1, 0} {
+			page, err := b.store.List(b.ctx, after, 3)
+			b.ok("list", err)
+			if len(page) != size {
+				b.Fatalf("page after %q has %d records, want %d", after, len(page), size)
+			}
+			for _, e := range page {
+				if e.Name <= after {
+					b.Errorf("%q comes after %q", e.Name, after)
+				}
+				if e.Sealed != nil {
+					b.Errorf("the listing has sealed bytes of %q", e.Name)
+				}
+				written := want[e.Name]
+				written.Sealed = nil
+				b.same(e, written)
+				delete(want, e.Name)
+				after = e.Name
+			}
+		}
+		if len(want) != 0 {
+			b.Errorf("not listed: %d records", len(want))
+		}
+	}},
+	{"the count follows", func(b *bench) {
+		e := b.create(b.entry())
+		b.create(b.entry())
+		for _, want := range []int{2, 1} {
+			if n, err := b.store.Count(b.ctx); n != want || err != nil {
+				b.Errorf("count = %d %v, want %d", n, err, want)
+			}
+			if want == 2 {
+				b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+			}
+		}
+	}},
+}
+
+func must(b *bench, key string) []session.Name {
+	b.Helper()
+	found, err := b.store.Find(b.ctx, key)
+	b.ok("find", err)
+	return found
+}

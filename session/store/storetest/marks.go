@@ -1,0 +1,47 @@
+package storetest
+
+import "time"
+
+// markTests are about remembering that something was seen, a logout token above all (BC8).
+var markTests = []test{
+	{"a mark is new once", func(b *bench) {
+		b.marks("jti", time.Hour, true)
+		b.marks("jti", time.Hour, false)
+		b.marks("other", time.Hour, true)
+	}},
+	{"looking at a mark does not make it", func(b *bench) {
+		for range 2 {
+			if marked, err := b.store.Marked(b.ctx, "jti"); marked || err != nil {
+				b.Errorf("marked = %v %v before it was", marked, err)
+			}
+		}
+		b.marks("jti", time.Hour, true)
+		if marked, err := b.store.Marked(b.ctx, "jti"); !marked || err != nil {
+			b.Errorf("marked = %v %v after it was", marked, err)
+		}
+	}},
+	{"a mark is forgotten when its time is over", func(b *bench) {
+		b.marks("jti", -time.Second, true)
+		if marked, err := b.store.Marked(b.ctx, "jti"); marked || err != nil {
+			b.Errorf("marked = %v %v after its time", marked, err)
+		}
+		b.marks("jti", time.Hour, true)
+		b.marks("jti", time.Hour, false)
+	}},
+	{"sweeping keeps marks whose time is not over", func(b *bench) {
+		b.marks("jti", time.Hour, true)
+		if _, err := b.store.EndExpired(b.ctx, b.now, 10); err != nil {
+			b.Fatalf("end expired: %v", err)
+		}
+		b.marks("jti", time.Hour, false)
+	}},
+}
+
+func (b *bench) marks(key string, life time.Duration, want bool) {
+	b.Helper()
+	fresh, err := b.store.MarkOnce(b.ctx, key, time.Now().Add(life))
+	b.ok("mark", err)
+	if fresh != want {
+		b.Errorf("mark of %q is new = %v, want %v", key, fresh, want)
+	}
+}

@@ -1,0 +1,150 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// recordTests are about one record: made, read, replaced, touched, ended.
+var recordTests = []test{
+	{"a created record is read as it was written", func(b *bench) {
+		e := b.create(b.entry())
+		b.same(b.load(e.Name), e)
+	}},
+	{"a record without an idle time-out has none when it is read", func(b *bench) {
+		e := b.entry()
+		e.IdleExpires = time.Time{}
+		b.create(e)
+		b.same(b.load(e.Name), e)
+	}},
+	{"a created record is at version 1, whatever it was given", func(b *bench) {
+		e := b.entry()
+		e.Version = 7
+		b.create(e)
+		e.Version = 1
+		b.same(b.load(e.Name), e)
+	}},
+	{"a name is taken once", func(b *bench) {
+		e := b.create(b.entry())
+		other := b.entry()
+		other.Name = e.Name
+		b.want("create under a taken name", b.store.Create(b.ctx, other), session.ErrExists)
+		b.same(b.load(e.Name), e)
+		if found, err := b.store.Find(b.ctx, other.Indices[0]); err != nil || len(found) != 0 {
+			b.Errorf("a refused record is found: %v %v", found, err)
+		}
+	}},
+	{"a name that waits in the outbox is taken", func(b *bench) {
+		e := b.create(b.entry())
+		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+		b.want("create under an ended name", b.store.Create(b.ctx, e), session.ErrExists)
+		_, err := b.store.Load(b.ctx, e.Name)
+		b.want("load", err, session.ErrNotFound)
+	}},
+	{"a record that is not there is not found", func(b *bench) {
+		e := b.entry()
+		_, err := b.store.Load(b.ctx, e.Name)
+		b.want("load", err, session.ErrNotFound)
+		b.want("update", b.store.Update(b.ctx, e), session.ErrNotFound)
+		b.want("touch", b.store.Touch(b.ctx, e.Name, b.now, b.now), session.ErrNotFound)
+		b.want("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now), session.ErrNotFound)
+		if n, err := b.store.Count(b.ctx); n != 0 || err != nil {
+			b.Errorf("count = %d %v, want 0", n, err)
+		}
+	}},
+	{"an update at the version that was read replaces sealed bytes, indices and expiry", func(b *bench) {
+		e := b.create(b.entry())
+		next := e
+		next.Sealed, next.ExpiresAt = []byte("sealed anew"), e.ExpiresAt.Add(-time.Minute)
+		next.Indices = []string{e.Indices[0], "k-" + rand.Text()}
+		next.LastActive, next.IdleExpires = b.now.Add(time.Hour), b.now.Add(time.Hour) // not the update's to change
+		b.ok("update", b.store.Update(b.ctx, next))
+		next.Version, next.LastActive, next.IdleExpires = 2, e.LastActive, e.IdleExpires
+		b.same(b.load(e.Name), next)
+		for key, want := range map[string]int{e.Indices[0]: 1, e.Indices[1]: 0, next.Indices[1]: 1} {
+			if found, err := b.store.Find(b.ctx, key); err != nil || len(found) != want {
+				b.Errorf("found under %q: %v %v, want %d", key, found, err, want)
+			}
+		}
+	}},
+	{"an update at another version changes nothing (ST6)", func(b *bench) {
+		e := b.create(b.entry())
+		for _, version := range []uint64{0, 2} {
+			stale := e
+			stale.Version, stale.Sealed, stale.Indices = version, []byte("stale"), []string{"k-" + rand.Text()}
+			b.want("update at another version", b.store.Update(b.ctx, stale), session.ErrConflict)
+			if found, err := b.store.Find(b.ctx, stale.Indices[0]); err != nil || len(found) != 0 {
+				b.Errorf("a refused update is found: %v %v", found, err)
+			}
+		}
+		b.same(b.load(e.Name), e)
+	}},
+	{"a touch moves times forward, never back, and leaves the version alone", func(b *bench) {
+		e := b.create(b.entry())
+		later, idle := b.now.Add(time.Minute), e.IdleExpires.Add(time.Minute)
+		b.ok("touch", b.store.Touch(b.ctx, e.Name, later, idle))
+		b.ok("touch again, late", b.store.Touch(b.ctx, e.Name, later.Add(-30*time.Second), idle.Add(-30*time.Second)))
+		b.ok("touch without idle expiry", b.store.Touch(b.ctx, e.Name, later, time.Time{}))
+		e.LastActive, e.IdleExpires = later, idle
+		b.same(b.load(e.Name), e)
+		b.ok("update at the version before the touch", b.store.Update(b.ctx, e))
+	}},
+	{"a large record is kept whole", func(b *bench) {
+		e := b.entry()
+		e.Sealed = bytes.Repeat([]byte("large"), 40<<10)
+		b.create(e)
+		b.same(b.load(e.Name), e)
+		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+		if r := b.due()[string(e.Name)]; !bytes.Equal(r.Sealed, e.Sealed) {
+			b.Errorf("outbox holds %d bytes of it, want %d", len(r.Sealed), len(e.Sealed))
+		}
+	}},
+	{"what a caller does to its bytes afterwards does not reach the store", func(b *bench) {
+		e := b.entry()
+		e.Sealed = []byte("as written")
+		b.create(e)
+		copy(e.Sealed, "overwrites")
+		got := b.load(e.Name)
+		if string(got.Sealed) != "as written" {
+			b.Errorf("sealed = %q after the caller changed its own", got.Sealed)
+		}
+		copy(got.Sealed, "overwrites")
+		if again := b.load(e.Name); string(again.Sealed) != "as written" {
+			b.Errorf("sealed = %q after a reader changed its own", again.Sealed)
+		}
+	}},
+	{"an ended record is gone and never comes back", func(b *bench) {
+		e := b.create(b.entry())
+		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+		_, err := b.store.Load(b.ctx, e.Name)
+		b.want("load", err, session.ErrNotFound)
+		b.want("end again", b.store.End(b.ctx, e.Name, session.ReasonRevoked, b.now), session.ErrNotFound)
+		b.want("update", b.store.Update(b.ctx, e), session.ErrNotFound)
+		b.want("touch", b.store.Touch(b.ctx, e.Name, b.now.Add(time.Hour), b.now.Add(2*time.Hour)), session.ErrNotFound)
+		_, err = b.store.Load(b.ctx, e.Name)
+		b.want("load after all that", err, session.ErrNotFound)
+	}},
+	{"a call whose context has ended does nothing and does not say not found", func(b *bench) {
+		e := b.create(b.entry())
+		ctx, cancel := context.WithCancel(b.ctx)
+		cancel()
+		_, loadErr := b.store.Load(ctx, e.Name)
+		_, missingErr := b.store.Load(ctx, name())
+		for act, err := range map[string]error{
+			"load": loadErr, "load what is not there": missingErr,
+			"create": b.store.Create(ctx, b.entry()), "update": b.store.Update(ctx, e),
+			"end": b.store.End(ctx, e.Name, session.ReasonLogout, b.now),
+		} {
+			if err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) {
+				b.Errorf("%s with an ended context: %v", act, err)
+			}
+		}
+		b.same(b.load(e.Name), e)
+	}},
+	{"a store that works answers a ping", func(b *bench) { b.ok("ping", b.store.Ping(b.ctx)) }},
+}
