@@ -17,6 +17,9 @@ func TestAdminListener(t *testing.T) {
 	if r := admin.get(g.admin + "/readyz"); r.StatusCode != http.StatusOK || !strings.Contains(r.body, `"ready":true`) {
 		t.Errorf("readiness = %d %s", r.StatusCode, r.body)
 	}
+	eventually(t, "the call to be counted", func() bool {
+		return strings.Contains(admin.get(g.admin+"/metrics").body, "cloakroom_proxied_request_seconds_bucket")
+	})
 	metrics := admin.get(g.admin + "/metrics").body
 	for _, name := range []string{
 		`cloakroom_logins_total{outcome="success",provider="main"} 1`, "cloakroom_sessions 1", "cloakroom_revocations_pending 0",
