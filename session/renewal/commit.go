@@ -137,6 +137,11 @@ func (w *work) end(ctx context.Context, cause error) {
 	_, err := retry(ctx, endTime, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.sessions.End(ctx, w.from.Name, session.ReasonRefused)
 	}, func(error, time.Duration) { w.flight.settle(nil, cause) })
+	w.ended(err, cause)
+}
+
+// ended settles the flight after the session was ended, or could not be.
+func (w *work) ended(err, cause error) {
 	if err != nil {
 		w.log.Error("refused session could not be ended yet", "session", w.from.Record.ID, "error", err)
 	}

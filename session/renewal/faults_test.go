@@ -51,6 +51,7 @@ func TestOnlyInvalidGrantEndsASession(t *testing.T) {
 				}
 				w.get(s.Name)
 				undo()
+				w.wantOutcome(map[error]string{provider.ErrUnreachable: "transient", provider.ErrMisconfigured: "misconfigured"}[c.want])
 				time.Sleep(time.Minute)
 				w.mustToken(s)
 				w.wantRenewals(1)
@@ -77,6 +78,7 @@ func TestInvalidGrantEndsTheSession(t *testing.T) {
 		if n := w.op.Count(odd.Token) - before; n != 1 {
 			t.Errorf("token requests = %d, want 1", n)
 		}
+		w.wantOutcome("refused")
 	})
 }
 

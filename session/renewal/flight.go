@@ -18,6 +18,7 @@ var errClosed = fmt.Errorf("shutting down: %w", provider.ErrUnreachable)
 // are there but not yet saved), and stays in the group until then.
 type flight[V any] struct {
 	settled chan struct{} // closed once value and err are set; they don't change after that
+	left    chan struct{} // closed when the flight has left its group
 	once    sync.Once
 	value   V
 	err     error
@@ -59,6 +60,19 @@ func (f *flight[V]) wait(ctx context.Context, patience time.Duration) (V, error)
 	case <-enough:
 		return none, errPatience
 	}
+}
+
+// hasLeft reports whether the flight has left its group within d.
+func (f *flight[V]) hasLeft(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-f.left:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // errPatience: the flight goes on, but this waiter wanted no more of it.
@@ -103,7 +117,7 @@ func (g *group[K, V]) join(key K, permit func() error, work func(context.Context
 	if err := permit(); err != nil {
 		return nil, false, err
 	}
-	f = &flight[V]{settled: make(chan struct{})}
+	f = &flight[V]{settled: make(chan struct{}), left: make(chan struct{})}
 	g.under[key] = f
 	g.wg.Go(func() {
 		defer g.leave(key, f)
@@ -117,6 +131,7 @@ func (g *group[K, V]) leave(key K, f *flight[V]) {
 	g.mu.Lock()
 	delete(g.under, key)
 	g.mu.Unlock()
+	close(f.left)
 	var none V
 	f.settle(none, errors.New("renewal came to no outcome"))
 }

@@ -44,6 +44,7 @@ func TestLogoutDuringRenewalWins(t *testing.T) {
 					w.wantGone(s)
 					w.wantRenewals(1)
 					w.wantInOutbox(w.lastGrant().Issued)
+					w.wantOutcome("lost_to_logout")
 				})
 			})
 		}

@@ -114,6 +114,7 @@ func TestIDTokenThatIsNotTheFirstOnesLikeEndsTheSession(t *testing.T) {
 				}
 				w.wantGone(s)
 				w.wantRenewals(1)
+				w.wantOutcome("invalid_response")
 				if n := w.op.Count(odd.Userinfo); n != 0 {
 					t.Errorf("userinfo requests = %d, want 0", n)
 				}

@@ -27,6 +27,7 @@ func TestHundredRequestsJustAfterExpiryAreOneRenewal(t *testing.T) {
 			}
 			w.wantRenewals(round)
 		}
+		w.wantOutcome("ok")
 		if n := w.get(s.Name).Record.Renewals; n != 10 {
 			t.Errorf("renewals in the record = %d, want 10", n)
 		}
@@ -147,6 +148,7 @@ func TestOtherReplicaRenewedFirst(t *testing.T) {
 		if err != nil || here.AccessToken != there.AccessToken {
 			t.Errorf("token here = %v, %v; want the other replica's", here, err)
 		}
+		w.wantOutcome("superseded")
 		if err := other.Close(context.Background()); err != nil {
 			t.Error(err)
 		}

@@ -70,12 +70,19 @@ func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secr
 			return nil, errShortLived
 		case started:
 			return nil, ErrNotRenewed // the provider gave the same access token once more
-		case r.flights.find(s.Name) == f:
+		case f.hasLeft(ctx, landingTime):
+			s = next // the flight was started for an older token than this waiter's
+		case r.age(next) == dead:
 			return nil, session.Unavailable(errUnsaved)
+		default:
+			return nil, ErrNotRenewed
 		}
-		s = next // the flight was started for an older token than this waiter's
 	}
 }
+
+// landingTime is how long a flight may stay after its outcome; one that stays longer has trouble
+// saving it.
+const landingTime = 100 * time.Millisecond
 
 var (
 	errUnsaved = errors.New("renewed tokens could not be saved and have run out")

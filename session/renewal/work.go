@@ -121,21 +121,32 @@ func (w *work) failed(outcome string, err error) {
 }
 
 // refused ends the session, unless the refresh token was refused because another process has renewed
-// the session with it.
+// the session with it. That is asked with a write that changes nothing: what has been read may be stale.
 func (w *work) refused(ctx context.Context, err error) {
-	newest, readErr := w.newest(ctx, w.from.Name)
+	cause := fmt.Errorf("%w: %w", ErrRefused, err)
+	_, err = retry(ctx, endTime, func(ctx context.Context) (struct{}, error) {
+		_, err := w.sessions.Commit(ctx, w.from, func(rec *session.Record) error {
+			if rec.Renewals != w.from.Record.Renewals {
+				return errTheirs
+			}
+			return nil
+		})
+		if err == nil {
+			err = w.sessions.End(ctx, w.from.Name, session.ReasonRefused)
+		}
+		return struct{}{}, err
+	}, func(error, time.Duration) { w.flight.settle(nil, cause) })
 	switch {
-	case readErr == nil && newest.Record.Renewals != w.from.Record.Renewals:
-		w.superseded(newest)
-		return
-	case errors.Is(readErr, session.ErrEnded):
+	case errors.Is(err, errTheirs):
+		w.readTheirs(ctx)
+	case errors.Is(err, session.ErrEnded):
 		w.done(outcomeLostToLogout)
 		w.flight.settle(nil, session.ErrEnded)
-		return
+	default:
+		w.log.Info("provider refused the refresh token; the session ends", "session", w.from.Record.ID, "provider", w.provider.ID(), "error", cause)
+		w.done(outcomeRefused)
+		w.ended(err, cause)
 	}
-	w.log.Info("provider refused the refresh token; the session ends", "session", w.from.Record.ID, "provider", w.provider.ID(), "error", err)
-	w.done(outcomeRefused)
-	w.end(ctx, fmt.Errorf("%w: %w", ErrRefused, err))
 }
 
 // superseded uses the tokens that another process brought.

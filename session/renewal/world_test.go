@@ -1,6 +1,7 @@
 package renewal_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -37,6 +38,7 @@ type world struct {
 	renewer   *renewal.Renewer
 	metrics   *prometheus.Registry
 	verifier  secret.Value
+	logged    *lockedBuffer
 }
 
 // inWorld runs a test in a world of its own, in a synctest bubble.
@@ -44,18 +46,19 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	op := odd.New(t)
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, op, wire{op.Server.Config.Handler})
+		w := newWorld(t, op, wire{op.Server.Config.Handler}, time.Now)
 		test(t, w)
 		w.close()
 	})
 }
 
-func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper) *world {
+func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper, now func() time.Time) *world {
 	t.Helper()
-	w := &world{t: t, op: op, store: &faultyStore{Store: memory.New()}, metrics: prometheus.NewRegistry(), verifier: secret.New("a-verifier-of-at-least-forty-three-characters-x")}
+	w := &world{t: t, op: op, store: &faultyStore{Store: memory.New()}, metrics: prometheus.NewRegistry(), verifier: secret.New("a-verifier-of-at-least-forty-three-characters-x"), logged: &lockedBuffer{}}
+	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, CookieName: "cloakroom", Logger: quiet,
+		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, CookieName: "cloakroom", Now: now, Logger: log,
 	})
 	if err != nil {
 		t.Fatalf("new manager: %v", err)
@@ -63,12 +66,12 @@ func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper) *worl
 	w.provider, err = provider.New(provider.Config{
 		ID: "main", Issuer: op.Issuer(), ClientID: op.Client.ID, ClientSecret: secret.New(op.Client.Secret), ClientAuth: op.Client.Auth,
 		IDTokenAlg: op.Client.Alg, Scopes: []string{"openid", "profile", "offline_access"}, RedirectURI: "http://localhost/bff/callback/main",
-	}, provider.Options{Logger: quiet, Transport: transport})
+	}, provider.Options{Now: now, Logger: log, Transport: transport})
 	if err != nil {
 		t.Fatalf("new provider: %v", err)
 	}
 	w.providers = map[string]*provider.Provider{"main": w.provider}
-	w.renewer = renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Logger: quiet, Metrics: w.metrics})
+	w.renewer = renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Now: now, Logger: log, Metrics: w.metrics})
 	return w
 }
 
@@ -78,6 +81,49 @@ func (w *world) close() {
 	}
 	w.sessions.Close()
 	_ = w.store.Close()
+	for _, g := range w.op.Grants("") {
+		if w.logged.contains(g.AccessToken) || g.Issued != "" && w.logged.contains(g.Issued) {
+			w.t.Error("a token is in the log (LG1)")
+		}
+	}
+}
+
+// A lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex // guards b
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) contains(s string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Contains(l.b.Bytes(), []byte(s))
+}
+
+// wantOutcome is what the metric must have counted once at least.
+func (w *world) wantOutcome(outcome string) {
+	w.t.Helper()
+	families, err := w.metrics.Gather()
+	if err != nil {
+		w.t.Fatalf("gather metrics: %v", err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if f.GetName() == "cloakroom_renewals_total" && l.GetName() == "outcome" && l.GetValue() == outcome {
+					return
+				}
+			}
+		}
+	}
+	w.t.Errorf("no renewal is counted as %q", outcome)
 }
 
 var quiet = slog.New(slog.DiscardHandler)
