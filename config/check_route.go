@@ -51,21 +51,17 @@ func (r *reader) checkClientToken(c *Config, route *Route, key func(string) stri
 		}
 		return
 	}
-	ids := make([]string, len(c.Providers))
-	for i, p := range c.Providers {
-		ids[i] = p.ID
-	}
-	switch {
-	case !r.given(key("provider")) && len(ids) == 1:
-		route.Provider = ids[0]
-	case !r.given(key("provider")) && len(ids) > 1:
-		r.wrongAt(key("provider"), &wrong{"is missing, and there are several providers", "name the one that issues the client's token: " + strings.Join(ids, ", ")})
-	case r.sound(key("provider")):
-		if w := unlisted(route.Provider, ids); w != nil {
-			r.wrongAt(key("provider"), &wrong{"is the id of no provider", w.right})
-		}
+	given := r.given(key("provider"))
+	if !given && len(c.Providers) == 1 {
+		route.Provider = c.Providers[0].ID
 	}
 	i := slices.IndexFunc(c.Providers, func(p Provider) bool { return p.ID == route.Provider })
+	switch {
+	case !given && len(c.Providers) > 1:
+		r.wrongAt(key("provider"), &wrong{"is missing, and there are several providers", "write the id of the one that issues the client's token"})
+	case i < 0 && r.sound(key("provider")):
+		r.wrongAt(key("provider"), &wrong{"is the id of no provider", "write the id of one of those under providers"})
+	}
 	if i >= 0 && c.Providers[i].ClientAuth == "none" {
 		r.wrongAt(key("token"), &wrong{"needs a client that authenticates, and client_auth of its provider is none", "give the client a secret or a key (RFC 6749 §4.4)"})
 	}

@@ -137,10 +137,7 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	r := &reader{src: src, env: env, places: make(map[string]place), meant: make(map[string]bool)}
 	c := defaults()
 	if len(src.faults) == 0 {
-		if root != nil {
-			schema(c).read(r, "", root)
-		}
-		r.check(c)
+		r.read(c, root)
 	}
 	if faults := append(src.faults, r.faults...); len(faults) > 0 {
 		return nil, newFaults(name, src, faults)

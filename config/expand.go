@@ -20,15 +20,14 @@ var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^{}]+)\}$
 
 // expand puts in what ${NAME} and ${file:PATH} stand for, once: what comes from there is not looked at
 // again. $${ stands for ${. The fault names the variable or the file, never a value.
-func expand(text string, env func(string) (string, bool)) (expanded string, changed bool, w *wrong) {
+func expand(text string, env func(string) (string, bool)) (string, *wrong) {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "${")
 		if !found {
 			b.WriteString(text)
-			return b.String(), changed, nil
+			return b.String(), nil
 		}
-		changed = true
 		if literal, escaped := strings.CutSuffix(before, "$"); escaped {
 			b.WriteString(literal + "${")
 			text = rest
@@ -37,11 +36,11 @@ func expand(text string, env func(string) (string, bool)) (expanded string, chan
 		b.WriteString(before)
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return "", true, &wrong{"has a ${ without its }", "write ${NAME} or ${file:PATH}; a ${ that is meant as it stands is written $${"}
+			return "", &wrong{"has a ${ without its }", "write ${NAME} or ${file:PATH}; a ${ that is meant as it stands is written $${"}
 		}
 		value, w := lookUp(name, env)
 		if w != nil {
-			return "", true, w
+			return "", w
 		}
 		b.WriteString(value)
 		text = after

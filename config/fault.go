@@ -20,13 +20,16 @@ type fault struct {
 }
 
 // Faults is everything that is wrong with a configuration file.
-type Faults struct{ printed []string }
+type Faults struct {
+	printed []string
+	total   int
+}
 
 func newFaults(name string, s *source, faults []fault) *Faults {
 	slices.SortStableFunc(faults, func(a, b fault) int {
 		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
 	})
-	f := &Faults{}
+	f := &Faults{total: len(faults)}
 	for i, each := range faults {
 		if i == maxFaults {
 			f.printed = append(f.printed, fmt.Sprintf("and %d more", len(faults)-i))
@@ -41,8 +44,8 @@ func newFaults(name string, s *source, faults []fault) *Faults {
 // what would be right.
 func (f *Faults) Error() string {
 	head := "the configuration has a fault"
-	if len(f.printed) > 1 {
-		head = "the configuration has " + strconv.Itoa(len(f.printed)) + " faults"
+	if f.total > 1 {
+		head = "the configuration has " + strconv.Itoa(f.total) + " faults"
 	}
 	return head + "\n\n" + strings.Join(f.printed, "\n\n")
 }

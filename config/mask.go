@@ -106,7 +106,7 @@ var plainKey = regexp.MustCompile(`^[\s-]*\{?\s*"?([A-Za-z_]+)"?\s*:`)
 var secretWord = regexp.MustCompile(`(?i)secret|token|key|store|passw|://[^/\s]*@|\$\{`)
 
 // blindly returns what may be shown of a line that could not be read as YAML: all of it if it gives a
-// value to a key that holds no secret, otherwise what comes before the first colon or dash.
+// value to one key that holds no secret, otherwise what comes before the value.
 func blindly(line string) string {
 	m := plainKey.FindStringSubmatchIndex(line)
 	if m == nil {
@@ -116,7 +116,9 @@ func blindly(line string) string {
 		}
 		return line[:len(line)-len(rest)] + mask
 	}
-	if !knownKey(line[m[2]:m[3]]) || secretWord.MatchString(line) {
+	value := line[m[1]:]
+	flow := strings.ContainsAny(line, "{") || strings.Contains(value, ",") && strings.Contains(value, ":")
+	if strings.TrimSpace(value) != "" && (flow || !plainLeaf(line[m[2]:m[3]]) || secretWord.MatchString(line)) {
 		return line[:m[1]] + " " + mask
 	}
 	return line

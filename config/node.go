@@ -31,10 +31,8 @@ func (m mapping) read(r *reader, path string, n *yaml.Node) {
 	if path == "" {
 		name = "the file"
 	}
-	if n.Kind != yaml.MappingNode && m.holdsSecret() {
-		r.src.hide(n)
-	}
 	if !r.ordinary(name, n, yaml.MappingNode, "keys below it, such as "+m[0].key+":") {
+		r.hideIf(m.holdsSecret(), n)
 		return
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -116,10 +114,8 @@ func (l list) read(r *reader, path string, n *yaml.Node) {
 	if isNull(n) {
 		return
 	}
-	if n.Kind != yaml.SequenceNode && l.holdsSecret() {
-		r.src.hide(n)
-	}
 	if !r.ordinary(path, n, yaml.SequenceNode, "a list: "+l.example) {
+		r.hideIf(l.holdsSecret(), n)
 		return
 	}
 	l.grow(len(n.Content))
@@ -188,9 +184,7 @@ type scalar struct {
 }
 
 func (s scalar) read(r *reader, path string, n *yaml.Node) {
-	if s.hidesNode(n) {
-		r.src.hide(n)
-	}
+	r.hideIf(s.hidesNode(n), n)
 	text, ok := r.text(path, n)
 	if !ok {
 		return
@@ -208,10 +202,15 @@ func userinfo(written string) bool {
 }
 
 func (s scalar) hidesNode(n *yaml.Node) bool {
-	if n.Kind == yaml.ScalarNode && (isNull(n) || reference.MatchString(n.Value)) {
+	switch {
+	case n.Kind == yaml.AliasNode: // a name
+		return false
+	case n.Kind != yaml.ScalarNode: // anything
+		return true
+	case isNull(n), reference.MatchString(n.Value):
 		return false
 	}
-	return s.secret || n.Kind != yaml.ScalarNode || userinfo(n.Value) || s.hides != nil && s.hides(n.Value)
+	return s.secret || userinfo(n.Value) || s.hides != nil && s.hides(n.Value)
 }
 
 func (scalar) walk(string, func(string)) {}

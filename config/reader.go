@@ -23,6 +23,16 @@ type reader struct {
 	faults []fault
 }
 
+// read reads the whole file, of which nothing may be left (nil), and then compares its values.
+func (r *reader) read(c *Config, root *yaml.Node) {
+	if root != nil {
+		schema(c).read(r, "", root)
+	}
+	if root == nil || isNull(root) || root.Kind == yaml.MappingNode {
+		r.check(c)
+	}
+}
+
 // wrongAt reports a fault in the value at a path or, where nothing is given there, at what it would
 // be part of.
 func (r *reader) wrongAt(path string, w *wrong) {
@@ -46,6 +56,13 @@ func (p place) position() position {
 		return at(p.key)
 	}
 	return at(p.value)
+}
+
+// hideIf keeps n and what is below it from being shown.
+func (r *reader) hideIf(secret bool, n *yaml.Node) {
+	if secret {
+		r.src.hide(n)
+	}
 }
 
 // given reports whether the file has something at a path.
@@ -110,7 +127,7 @@ func (r *reader) text(path string, n *yaml.Node) (string, bool) {
 		r.wrongAt(path, &wrong{"has no value", "give it one, or take the line out for the default"})
 		return "", false
 	}
-	text, _, w := expand(n.Value, r.env)
+	text, w := expand(n.Value, r.env)
 	if w == nil {
 		w = oddText(text)
 	}

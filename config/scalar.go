@@ -98,13 +98,13 @@ func boolean(into *bool) scalar {
 const maxDuration = 400 * 24 * time.Hour
 
 // positive takes a duration above zero; orZero one that may be zero.
-func positive(into *time.Duration) scalar { return duration(into, 1, "0 is too short") }
+func positive(into *time.Duration) scalar { return duration(into, 1) }
 
-func orZero(into *time.Duration) scalar { return duration(into, 0, "") }
+func orZero(into *time.Duration) scalar { return duration(into, 0) }
 
 var bareNumber = regexp.MustCompile(`^[0-9]+$`)
 
-func duration(into *time.Duration, least time.Duration, tooShort string) scalar {
+func duration(into *time.Duration, least time.Duration) scalar {
 	return scalar{parse: func(s string) *wrong {
 		d, err := time.ParseDuration(s)
 		*into = d
@@ -117,7 +117,7 @@ func duration(into *time.Duration, least time.Duration, tooShort string) scalar 
 		case d < 0:
 			return &wrong{"is negative", form}
 		case d < least:
-			return &wrong{"must be longer than nothing", tooShort + "; " + form}
+			return &wrong{"must be more than 0", form}
 		case d > maxDuration:
 			return &wrong{"is longer than 400 days", "write at most 9600h"}
 		}
@@ -143,7 +143,7 @@ func size(into *int64) scalar {
 	}}
 }
 
-// count is how many characters a name may have that ends up in URLs, cookies or logs.
+// maxName is how many characters a name may have that ends up in URLs, cookies or logs.
 const maxName = 64
 
 var (

@@ -12,9 +12,16 @@ func keys() []string {
 	return found
 }
 
-// knownKey reports whether the schema has such a key anywhere.
-func knownKey(key string) bool {
-	return slices.ContainsFunc(keys(), func(path string) bool { return lastKey(path) == key })
+// plainLeaf reports whether the schema has such a key, and no block of keys below it.
+func plainLeaf(key string) bool {
+	found := false
+	for _, path := range keys() {
+		if slices.Contains(strings.Split(parent(path), "."), key) {
+			return false
+		}
+		found = found || lastKey(path) == key
+	}
+	return found
 }
 
 // suggest says what an unknown key in the mapping at path should perhaps be: a key of that mapping,
@@ -43,11 +50,14 @@ func (m mapping) suggest(path, key string) (right, meant string) {
 
 // nearest returns the word that differs least from got, or "" if none is near.
 func nearest(got string, words []string) string {
-	best, least := "", max(1, len(got)/3)+1
-	if len(got) > 40 {
+	if len(got) < 3 || len(got) > 40 {
 		return ""
 	}
+	best, least := "", len(got)/3+1
 	for _, w := range words {
+		if strings.HasPrefix(got, w) || strings.HasPrefix(w, got) {
+			return w
+		}
 		if d := distance(fold(got), fold(w)); d < least {
 			best, least = w, d
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -100,6 +101,8 @@ func firstOddByte(data []byte) (index int, what string) {
 // yamlError matches the parser's own messages.
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
+var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+
 // syntaxFault tells where the parser stopped. It gives a line, often that where the broken construct
 // begins, and no column.
 func (s *source) syntaxFault(err error) {
@@ -115,12 +118,13 @@ func (s *source) syntaxFault(err error) {
 		}
 	}
 	line = max(1, min(line, len(s.lines)))
-	right := "from here on the text is no YAML: look for a missing quote, colon or bracket, or a wrong indentation"
+	right := "look here and above for a missing quote, colon or bracket, or a wrong indentation"
 	if tab := s.tabIndent(line); tab > 0 {
 		line, right = tab, "indent with spaces; this line begins with a tab"
 	}
-	if strings.Contains(problem, "unknown anchor") {
-		problem, right = "there is an alias (*name) for which there is no anchor", "write the value out; a value that begins with * needs quotes"
+	if m := unknownAnchor.FindStringSubmatch(problem); m != nil {
+		line = 1 + max(0, slices.IndexFunc(s.lines, func(l string) bool { return strings.Contains(l, "*"+m[1]) }))
+		problem, right = "an alias names no anchor", "write the value out; a value that begins with * needs quotes"
 	}
 	column := 1 + len(s.lines[line-1]) - len(strings.TrimLeft(s.lines[line-1], " \t"))
 	s.fault(position{line, column}, "this is no YAML: "+problem, right)

@@ -137,6 +137,7 @@ func TestExpiredAccessTokenIsNotRevoked(t *testing.T) {
 func TestWhatOnlyAnOperatorCanMendIsKeptAndReported(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		all := w.options.Providers
+		w.options.Poll, w.options.SweepEvery = time.Minute, time.Hour // a month of looking every second takes its time
 		s := w.login("main")
 		w.options.Providers = map[string]*provider.Provider{"slow": all["slow"]}
 		worker := w.run()

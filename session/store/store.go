@@ -4,6 +4,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -14,12 +15,18 @@ import (
 
 // Open opens `memory:` or `sqlite:PATH`. An error never holds the URL, which may hold a password.
 func Open(ctx context.Context, url string) (session.Store, error) {
-	scheme, rest, _ := strings.Cut(url, ":")
-	switch scheme {
-	case "memory":
+	scheme, rest, ok := strings.Cut(url, ":")
+	switch {
+	case !ok:
+		return nil, errors.New("session store is no URL: use memory: or sqlite:PATH")
+	case scheme == "memory" && rest == "":
 		return memory.New(), nil
-	case "sqlite":
-		return sqlite.Open(ctx, rest)
+	case scheme == "sqlite":
+		s, err := sqlite.Open(ctx, rest)
+		if err != nil {
+			return nil, err // not s: a nil *sqlite.Store would not be a nil session.Store
+		}
+		return s, nil
 	}
-	return nil, fmt.Errorf("no store is built for %q: use memory: or sqlite:PATH", scheme+":")
+	return nil, fmt.Errorf("no session store is built for %q: use memory:, with nothing after it, or sqlite:PATH", scheme+":")
 }

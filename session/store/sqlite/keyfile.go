@@ -7,28 +7,53 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
 const keySize = 32
 
 // LoadOrCreateKey reads the 32-byte key in the file at path, making the file (mode 0600) with a fresh
-// key if it is not there. It refuses a file that others than its owner may read.
+// key if it is not there. It refuses a file that others than its owner may read: whoever has key and
+// database can act as every user in it. Of several processes that make the file at once, one does, and
+// all get its key.
 func LoadOrCreateKey(path string) ([]byte, error) {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, fmt.Errorf("make key file: %w", err)
+		}
+	}
+	return loadKey(path)
+}
+
+// createKey writes a key beside path and links it there, which fails if something is there by now: the
+// file is whole or not there at all, even for a process that is killed.
+func createKey(path string) (err error) {
+	folder := filepath.Dir(path)
+	f, err := os.CreateTemp(folder, filepath.Base(path)+".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
 	key := make([]byte, keySize)
 	rand.Read(key) // never fails (crypto/rand, Go 1.24)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return loadKey(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("make key file: %w", err)
-	}
 	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return nil, fmt.Errorf("write key file %q: %w", path, errors.Join(err, os.Remove(path)))
+		return err
 	}
-	return key, nil
+	if err := os.Link(f.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+// syncFolder has the folder's new entry outlive a power cut.
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 func loadKey(path string) ([]byte, error) {
@@ -45,7 +70,7 @@ func loadKey(path string) ([]byte, error) {
 	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
 	if err != nil || len(key) != keySize {
-		return nil, fmt.Errorf("key file %q does not hold one base64 key of 32 bytes: restore it, or remove it and lose the sessions sealed under it", path)
+		return nil, fmt.Errorf("key file %q does not hold one base64 key of %d bytes: restore it, or remove it and lose the sessions sealed under it", path, keySize)
 	}
 	return key, nil
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -12,18 +13,12 @@ import (
 // Create implements session.Store.
 func (s *Store) Create(ctx context.Context, e session.Entry) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `
-			INSERT INTO sessions (name, version, sealed, provider, created_at, expires_at, idle_expires, last_active)
-			SELECT ?1, 1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE id = ?1)
-			ON CONFLICT DO NOTHING`,
-			e.Name, e.Sealed, e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive))
-		if err != nil {
+		res, err := tx.StmtContext(ctx, s.create).ExecContext(ctx,
+			e.Name, e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed)
+		if err := oneRow(res, err, session.ErrExists); err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, session.ErrExists)
-		}
-		return index(ctx, tx, e)
+		return s.writeIndex(ctx, tx, e)
 	})
 }
 
@@ -31,9 +26,7 @@ func (s *Store) Create(ctx context.Context, e session.Entry) error {
 func (s *Store) Load(ctx context.Context, name session.Name) (session.Entry, error) {
 	e := session.Entry{Name: name}
 	var created, expires, idle, active int64
-	err := s.read.QueryRowContext(ctx, `
-		SELECT version, sealed, provider, created_at, expires_at, idle_expires, last_active FROM sessions WHERE name = ?`, name).
-		Scan(&e.Version, &e.Sealed, &e.Provider, &created, &expires, &idle, &active)
+	err := s.load.QueryRowContext(ctx, name).Scan(&e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Entry{}, session.ErrNotFound
 	}
@@ -47,31 +40,38 @@ func (s *Store) Load(ctx context.Context, name session.Name) (session.Entry, err
 // Update implements session.Store.
 func (s *Store) Update(ctx context.Context, e session.Entry) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
-		var version uint64
-		err := tx.QueryRowContext(ctx, "SELECT version FROM sessions WHERE name = ?", e.Name).Scan(&version)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			return session.ErrNotFound
-		case err != nil:
-			return err
-		case version != e.Version:
-			return session.ErrConflict
+		res, err := tx.StmtContext(ctx, s.update).ExecContext(ctx, ms(e.ExpiresAt), e.Sealed, e.Name, int64(e.Version))
+		err = oneRow(res, err, session.ErrConflict)
+		if errors.Is(err, session.ErrConflict) {
+			return s.conflictOrGone(ctx, tx, e.Name)
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE sessions SET version = version + 1, sealed = ?, expires_at = ? WHERE name = ?",
-			e.Sealed, ms(e.ExpiresAt), e.Name); err != nil {
+		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM session_index WHERE name = ?", e.Name); err != nil {
-			return err
-		}
-		return index(ctx, tx, e)
+		return s.writeIndex(ctx, tx, e)
 	})
 }
 
-// index writes the keys that a record is found by.
-func index(ctx context.Context, tx *sql.Tx, e session.Entry) error {
-	for _, k := range e.Indices {
-		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO session_index (key, name) VALUES (?, ?)", k, e.Name); err != nil {
+// conflictOrGone says why no record was at the version that was to be updated.
+func (s *Store) conflictOrGone(ctx context.Context, tx *sql.Tx, name session.Name) error {
+	var there bool
+	if err := tx.StmtContext(ctx, s.exists).QueryRowContext(ctx, name).Scan(&there); err != nil {
+		return err
+	}
+	if there {
+		return session.ErrConflict
+	}
+	return session.ErrNotFound
+}
+
+// writeIndex makes e's keys the ones that its record is found by. Those that stay are not written again.
+func (s *Store) writeIndex(ctx context.Context, tx *sql.Tx, e session.Entry) error {
+	keys, err := json.Marshal(append([]string{}, e.Indices...)) // never null
+	if err != nil {
+		return err
+	}
+	for _, st := range []*sql.Stmt{s.unindex, s.index} {
+		if _, err := tx.StmtContext(ctx, st).ExecContext(ctx, e.Name, string(keys)); err != nil {
 			return err
 		}
 	}
@@ -80,52 +80,39 @@ func index(ctx context.Context, tx *sql.Tx, e session.Entry) error {
 
 // Touch implements session.Store.
 func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
-	res, err := s.write.ExecContext(ctx, `
-		UPDATE sessions SET last_active = max(last_active, ?), idle_expires = max(idle_expires, ?) WHERE name = ?`,
-		ms(lastActive), ms(idleExpires), name)
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, session.ErrNotFound)
-	}
-	return nil
+	res, err := s.touch.ExecContext(ctx, ms(lastActive), ms(idleExpires), name)
+	return oneRow(res, err, session.ErrNotFound)
 }
 
 // End implements session.Store.
 func (s *Store) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
-	return s.transact(ctx, func(tx *sql.Tx) error { return end(ctx, tx, name, reason, at) })
+	return s.transact(ctx, func(tx *sql.Tx) error { return s.end(ctx, tx, name, reason, at) })
 }
 
 // end moves a record, as it is now, into the outbox.
-func end(ctx context.Context, tx *sql.Tx, name session.Name, reason session.Reason, at time.Time) error {
-	res, err := tx.ExecContext(ctx, `
-		INSERT INTO outbox (id, origin, provider, reason, sealed, ended_at, not_before)
-		SELECT name, name, provider, ?1, sealed, ?2, ?2 FROM sessions WHERE name = ?3`, reason, ms(at), name)
-	if err != nil {
+func (s *Store) end(ctx context.Context, tx *sql.Tx, name session.Name, reason session.Reason, at time.Time) error {
+	res, err := tx.StmtContext(ctx, s.move).ExecContext(ctx, string(reason), ms(at), name)
+	if err := oneRow(res, err, session.ErrNotFound); err != nil {
 		return err
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, session.ErrNotFound)
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM sessions WHERE name = ?", name)
+	_, err = tx.StmtContext(ctx, s.remove).ExecContext(ctx, name)
 	return err
 }
 
-// EndExpired implements session.Store. Marks that have served go with it.
+// EndExpired implements session.Store. Marks whose time is over go with it.
 func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
 	var due []session.Name
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
-		due, err = names(tx.QueryContext(ctx, "SELECT name FROM sessions WHERE due_at <= ? ORDER BY due_at LIMIT ?", ms(now), limit))
+		due, err = names(tx.StmtContext(ctx, s.expired).QueryContext(ctx, ms(now), limit))
 		if err != nil {
 			return err
 		}
 		for _, n := range due {
-			if err := end(ctx, tx, n, session.ReasonExpired, now); err != nil {
+			if err := s.end(ctx, tx, n, session.ReasonExpired, now); err != nil {
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, "DELETE FROM marks WHERE until <= ?", ms(now))
+		_, err = tx.StmtContext(ctx, s.unmark).ExecContext(ctx, ms(now))
 		return err
 	})
 	if err != nil {
@@ -136,14 +123,12 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 
 // Find implements session.Store.
 func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
-	return names(s.read.QueryContext(ctx, "SELECT name FROM session_index WHERE key = ? ORDER BY name", key))
+	return names(s.find.QueryContext(ctx, key))
 }
 
 // List implements session.Store.
 func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
-	rows, err := s.read.QueryContext(ctx, `
-		SELECT name, version, provider, created_at, expires_at, idle_expires, last_active FROM sessions
-		WHERE name > ? ORDER BY name LIMIT ?`, after, limit)
+	rows, err := s.list.QueryContext(ctx, after, limit)
 	return collect(rows, err, func(rows *sql.Rows) (e session.Entry, err error) {
 		var created, expires, idle, active int64
 		err = rows.Scan(&e.Name, &e.Version, &e.Provider, &created, &expires, &idle, &active)
@@ -154,8 +139,23 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 
 // Count implements session.Store.
 func (s *Store) Count(ctx context.Context) (n int, err error) {
-	err = s.read.QueryRowContext(ctx, "SELECT count(*) FROM sessions").Scan(&n)
+	err = s.count.QueryRowContext(ctx).Scan(&n)
 	return n, err
+}
+
+// oneRow is none when a write changed nothing.
+func oneRow(res sql.Result, err, none error) error {
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return none
+	}
+	return nil
 }
 
 func names(rows *sql.Rows, err error) ([]session.Name, error) {
@@ -180,19 +180,4 @@ func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) 
 		all = append(all, v)
 	}
 	return all, rows.Err()
-}
-
-// ms and at turn times into the store's milliseconds and back; the zero time is 0.
-func ms(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func at(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
 }

@@ -1,5 +1,8 @@
-// Package sqlite keeps sessions in one file: the embedded default, for one machine. What it said it
-// wrote survives a kill and a power cut, the outbox included.
+// Package sqlite keeps sessions in one file: the embedded default, for one machine.
+//
+// What it said it wrote survives a kill and a power cut, the outbox included: a logout that was
+// answered must not be forgotten with tokens still to revoke. Each write therefore waits for the disk,
+// which is this store's weak point: it writes some hundreds of times a second, not thousands.
 //
 // There is one connection that writes and a few that read (WAL lets them), so a reader never waits for a
 // writer. Two processes may open the same file, but only on one machine.
@@ -14,92 +17,127 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver, in pure Go
 )
 
-//go:embed schema.sql
-var schema string
-
-// schemaVersion is the newest that this build knows; it is kept in user_version.
-const schemaVersion = 1
+const readers = 4
 
 // A Store is a session.Store in an SQLite file.
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
+	statements
 }
 
-// Open opens the database at path, making it (mode 0600) if it is not there. Its folder must be.
+// Open opens the database at path, making it (mode 0600) if it is not there; its folder must be. A file
+// that others may read is closed to them.
 func Open(ctx context.Context, path string) (*Store, error) {
-	if path == "" {
-		return nil, errors.New("open SQLite store: no path is given; write sqlite:PATH")
+	if path == "" || strings.HasPrefix(path, ":") {
+		return nil, errors.New("open SQLite store: no file is named; write sqlite:PATH")
 	}
 	if err := makePrivate(path); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("open SQLite store: %w", err)
 	}
 	s := &Store{}
-	var err error
-	if s.write, err = open(path, 1, false); err != nil {
-		return nil, err
-	}
-	if s.read, err = open(path, 4, true); err != nil {
-		return nil, errors.Join(err, s.write.Close())
-	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open SQLite store %q: %w", path, err), s.Close())
 	}
 	return s, nil
 }
 
-// makePrivate makes the file before SQLite would, so that it never exists with wider permissions;
-// its -wal and -shm files take the same mode.
+func (s *Store) open(ctx context.Context, path string) (err error) {
+	if s.write, err = connect(path, 1, false); err != nil {
+		return err
+	}
+	if s.read, err = connect(path, readers, true); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.prepare(ctx)
+}
+
+// makePrivate makes the file before SQLite would, so that it never exists with wider permissions; its
+// -wal and -shm files take the same mode.
 func makePrivate(path string) error {
 	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return fmt.Errorf("open SQLite store: %w", err)
+		return err
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return err
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		st, err := os.Stat(path + suffix)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if st.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		if err := os.Chmod(path+suffix, 0o600); err != nil {
+			return fmt.Errorf("close it to other users: %w", err)
+		}
+	}
+	return nil
 }
 
-// open sets what every connection needs: WAL; FULL, so that a commit is on the disk when it returns;
-// a busy time-out for the other process; deleted records overwritten.
-func open(path string, connections int, readOnly bool) (*sql.DB, error) {
+// connect sets what every connection needs: WAL; FULL, so that a commit is on the disk when it returns; a
+// busy time-out for the other process, which ends with the context; deleted records overwritten.
+func connect(path string, connections int, readOnly bool) (*sql.DB, error) {
 	q := url.Values{"_pragma": {
-		"busy_timeout(2000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
-		"cache_size(-2000)", "temp_store(MEMORY)",
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
+		"cache_size(-2000)", "temp_store(MEMORY)", "trusted_schema(0)", "journal_size_limit(16777216)",
 	}}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
 	} else {
-		q.Set("_txlock", "immediate")
+		q.Set("_txlock", "immediate") // a transaction that reads first must not find the lock taken when it writes
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
-		return nil, fmt.Errorf("open SQLite store: %w", err)
+		return nil, err
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	return db, nil
 }
 
-// migrate brings an older file up to this build's schema; a newer one is refused.
+//go:embed schema.sql
+var schema string
+
+// migrations bring a file from one schema version, which is kept in user_version, to the next. They
+// are only ever added to.
+func migrations() []string { return []string{schema} }
+
+// migrate brings an older file up to this build's schema; a newer one is refused, since this build
+// can't know what it would destroy.
 func (s *Store) migrate(ctx context.Context) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
-		var v int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v); err != nil {
+		var version int
+		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 			return err
 		}
-		switch {
-		case v == schemaVersion:
+		steps := migrations()
+		if version > len(steps) {
+			return fmt.Errorf("it has schema version %d, and this build knows %d: run the newer build", version, len(steps))
+		}
+		for _, step := range steps[version:] {
+			if _, err := tx.ExecContext(ctx, step); err != nil {
+				return err
+			}
+		}
+		if version == len(steps) {
 			return nil
-		case v > schemaVersion:
-			return fmt.Errorf("it has schema version %d, and this build knows %d: run the newer build", v, schemaVersion)
 		}
-		if _, err := tx.ExecContext(ctx, schema); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(steps)))
 		return err
 	})
 }
@@ -124,20 +162,37 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// Ping implements session.Store: the file can be read, and written.
+// Ping implements session.Store: the file can be read, and nobody keeps us from writing.
 func (s *Store) Ping(ctx context.Context) error {
 	var n int
-	if err := s.read.QueryRowContext(ctx, "SELECT 1").Scan(&n); err != nil {
+	if err := s.ping.QueryRowContext(ctx).Scan(&n); err != nil {
 		return err
 	}
-	return s.write.PingContext(ctx)
+	return s.transact(ctx, func(*sql.Tx) error { return nil })
 }
 
 // Close implements session.Store.
 func (s *Store) Close() error {
-	var err error
-	if s.read != nil {
-		err = s.read.Close()
+	var errs []error
+	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
 	}
-	return errors.Join(err, s.write.Close())
+	return errors.Join(errs...)
+}
+
+// ms and at turn times into the store's milliseconds and back; the zero time is 0.
+func ms(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func at(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
 }

@@ -1,12 +1,11 @@
 package sqlite_test
 
 import (
-	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,152 +18,206 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
 
-// childVariable makes the test binary a process that writes until it is killed.
-const childVariable = "CLOAKROOM_TEST_WRITE_TO"
-
 func TestMain(m *testing.M) {
-	if path := os.Getenv(childVariable); path != "" {
+	if path := os.Getenv(writerEnv); path != "" {
 		writeUntilKilled(path)
 	}
 	goleak.VerifyTestMain(m)
 }
 
-func open(t *testing.T, path string) *sqlite.Store {
+func open(t testing.TB, path string) *sqlite.Store {
 	t.Helper()
-	s, err := sqlite.Open(t.Context(), path)
+	s, err := sqlite.Open(context.Background(), path)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("open: %v", err)
 	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
-		}
-	})
+	t.Cleanup(func() { _ = s.Close() }) // a test may have closed it before
 	return s
 }
 
-func TestSQLiteBehavesAsAStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) session.Store { return open(t, filepath.Join(t.TempDir(), "a b#?.db")) })
+// A file is a store that knows where it is kept.
+type file struct {
+	*sqlite.Store
+	path string
+}
+
+func TestSQLiteStoreBehavesAsAStore(t *testing.T) {
+	openFile := func(t *testing.T, path string) session.Store { return file{open(t, path), path} }
+	storetest.Run(t,
+		func(t *testing.T) session.Store { return openFile(t, filepath.Join(t.TempDir(), "test.db")) },
+		storetest.Durable(func(t *testing.T, s session.Store) session.Store {
+			if err := s.Close(); err != nil {
+				t.Fatalf("close: %v", err)
+			}
+			return openFile(t, s.(file).path)
+		}),
+		storetest.Outage(func(t *testing.T, s session.Store) func() { return lock(t, s.(file).path) }),
+	)
+}
+
+// lock keeps everybody else from writing, as a process that hangs in a transaction does.
+func lock(t *testing.T, path string) (unlock func()) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("BEGIN IMMEDIATE"); err != nil {
+		t.Fatalf("lock: %v", err)
+	}
+	return func() {
+		if _, err := db.Exec("ROLLBACK"); err != nil {
+			t.Errorf("unlock: %v", err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFullDiskIsAnOutageAndTheFileStaysWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "full.db")
+	s := open(t, path)
+	ctx := context.Background()
+	now := time.Now()
+	kept := entry("kept", now)
+	if err := s.Create(ctx, kept); err != nil {
+		t.Fatalf("create: %v", err)
+	}
+	s.LimitPages(t, 40)
+	var full error
+	for i := 0; full == nil && i < 200; i++ {
+		full = s.Create(ctx, entry(fmt.Sprintf("n%d", i), now))
+	}
+	if full == nil || errors.Is(full, session.ErrExists) || errors.Is(full, session.ErrNotFound) {
+		t.Fatalf("create on a full disk: %v, want an outage", full)
+	}
+	if _, err := s.Load(ctx, "kept"); err != nil {
+		t.Errorf("load on a full disk: %v", err)
+	}
+	s.LimitPages(t, 1<<30)
+	if err := s.End(ctx, "kept", session.ReasonLogout, now); err != nil {
+		t.Errorf("end when there is room again: %v", err)
+	}
+}
+
+func TestReadOnlyFileIsRefusedAtTheStart(t *testing.T) {
+	if os.Getuid() == 0 {
+		// root may write everywhere; a folder in the file's place serves as well.
+		_, err := sqlite.Open(context.Background(), t.TempDir())
+		if err == nil {
+			t.Error("a folder was opened as a database")
+		}
+		return
+	}
+	path := filepath.Join(t.TempDir(), "ro.db")
+	if err := os.WriteFile(path, nil, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(context.Background(), path); err == nil {
+		t.Error("a read-only file was opened")
+	}
 }
 
 func TestFilesAreTheOwnersAlone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.db")
-	s := open(t, path)
-	if err := s.Create(t.Context(), entry("a")); err != nil {
+	path := filepath.Join(t.TempDir(), "mode.db")
+	if err := os.WriteFile(path, nil, 0o644); err != nil { // an operator's touch, or an earlier umask
 		t.Fatal(err)
 	}
-	for _, f := range []string{path, path + "-wal", path + "-shm"} {
-		st, err := os.Stat(f)
+	s := open(t, path)
+	if err := s.Create(context.Background(), entry("one", time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		st, err := os.Stat(path + suffix)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st.Mode().Perm() != 0o600 {
-			t.Errorf("%s has mode %04o, want 0600", filepath.Base(f), st.Mode().Perm())
+		if mode := st.Mode().Perm(); mode != 0o600 {
+			t.Errorf("mode of %s = %04o, want 0600", filepath.Base(path+suffix), mode)
 		}
 	}
 }
 
-func entry(name string) session.Entry {
+func TestPathsAreTakenByTheLetter(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"plain.db", "with space.db", "100%.db", "what?mode=memory", "a#b.db", "ü.db", "a:b.db"} {
+		path := filepath.Join(folder, name)
+		s := open(t, path)
+		if err := s.Create(context.Background(), entry("one", time.Now())); err != nil {
+			t.Errorf("create in %q: %v", name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if st, err := os.Stat(path); err != nil || st.Size() == 0 {
+			t.Errorf("nothing was written to %q: %v", name, err)
+		}
+	}
+}
+
+func TestWhatIsNoFileIsRefused(t *testing.T) {
+	garbage := filepath.Join(t.TempDir(), "garbage.db")
+	if err := os.WriteFile(garbage, []byte(strings.Repeat("not a database. ", 512)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"", ":memory:", filepath.Join(t.TempDir(), "no", "such", "folder.db"), garbage} {
+		s, err := sqlite.Open(context.Background(), path)
+		if err == nil {
+			_ = s.Close()
+			t.Errorf("%q was opened", path)
+			continue
+		}
+		t.Logf("%q: %v", path, err)
+	}
+}
+
+func TestFileOfANewerBuildIsRefusedAndLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "newer.db")
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // nothing is written after
+	if _, err := db.Exec("PRAGMA user_version = 99"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(context.Background(), path); err == nil || !strings.Contains(err.Error(), "newer build") {
+		t.Errorf("open: %v, want a word about the newer build", err)
+	}
+	var version int
+	if err := db.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != 99 {
+		t.Errorf("version afterwards = %d %v, want 99", version, err)
+	}
+}
+
+func TestTwoProcessesMayOpenOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "two.db")
+	one, two := open(t, path), open(t, path)
+	ctx := context.Background()
+	if err := one.Create(ctx, entry("one", time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := two.Load(ctx, "one"); err != nil {
+		t.Errorf("load in the other: %v", err)
+	}
+	if err := two.End(ctx, "one", session.ReasonLogout, time.Now()); err != nil {
+		t.Errorf("end in the other: %v", err)
+	}
+	if _, err := one.Load(ctx, "one"); !errors.Is(err, session.ErrNotFound) {
+		t.Errorf("load after the other ended it: %v, want %v", err, session.ErrNotFound)
+	}
+}
+
+// entry is a record of the size that a session with three tokens has.
+func entry(name string, now time.Time) session.Entry {
 	return session.Entry{
-		Name: session.Name(name), Sealed: []byte(name), Provider: "main", Indices: []string{"k"},
-		CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour), LastActive: time.Now(),
-	}
-}
-
-// writeUntilKilled creates and ends sessions and says after each step that it is done.
-func writeUntilKilled(path string) {
-	s, err := sqlite.Open(context.Background(), path)
-	for i := 0; err == nil; i++ {
-		name := fmt.Sprintf("s%04d", i)
-		if err = s.Create(context.Background(), entry(name)); err != nil {
-			break
-		}
-		fmt.Println("created", name)
-		if i%2 == 0 {
-			err = s.End(context.Background(), session.Name(name), session.ReasonLogout, time.Now())
-			fmt.Println("ended", name)
-		}
-	}
-	fmt.Println("failed", err)
-	os.Exit(1)
-}
-
-// What the store said it wrote is there after kill -9, ends and their outbox items together (RV4).
-func TestNothingThatWasWrittenIsLostByAKill(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.db")
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
-	child.Env = append(os.Environ(), childVariable+"="+path)
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	created, ended := map[string]bool{}, map[string]bool{}
-	for lines := bufio.NewScanner(out); len(ended) < 60 && lines.Scan(); {
-		what, name, _ := strings.Cut(lines.Text(), " ")
-		switch what {
-		case "created":
-			created[name] = true
-		case "ended":
-			ended[name] = true
-		default:
-			t.Fatalf("the writer said %q", lines.Text())
-		}
-	}
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = child.Wait() // it was killed
-
-	s := open(t, path)
-	items, _, err := s.Revocations(t.Context(), 10_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	outbox := map[string]bool{}
-	for _, i := range items {
-		outbox[i.ID] = true
-	}
-	for name := range created {
-		_, err := s.Load(t.Context(), session.Name(name))
-		live := err == nil
-		if !live && !errors.Is(err, session.ErrNotFound) {
-			t.Fatal(err)
-		}
-		switch {
-		case ended[name] && (live || !outbox[name]):
-			t.Errorf("%s had ended: live %v, in the outbox %v", name, live, outbox[name])
-		case live == outbox[name]:
-			t.Errorf("%s: live %v, in the outbox %v; want exactly one", name, live, outbox[name])
-		}
-	}
-}
-
-func TestKeyFileIsMadeOnceAndKeptPrivate(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s.db.key")
-	first, err := sqlite.LoadOrCreateKey(path)
-	if err != nil || len(first) != 32 {
-		t.Fatalf("key = %d bytes, %v", len(first), err)
-	}
-	again, err := sqlite.LoadOrCreateKey(path)
-	if err != nil || string(again) != string(first) {
-		t.Errorf("the second key differs: %v", err)
-	}
-	if err := os.Chmod(path, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sqlite.LoadOrCreateKey(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
-		t.Errorf("a key that others may read = %v, want a refusal that says what to do", err)
-	}
-	if err := os.WriteFile(path, []byte("nonsense"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sqlite.LoadOrCreateKey(path); err == nil || strings.Contains(err.Error(), "nonsense") {
-		t.Errorf("a broken key file = %v, want an error that does not show it", err)
+		Name: session.Name(name), Sealed: make([]byte, 3<<10), Provider: "main",
+		Indices:   []string{session.SubjectKey("main", name), session.IDKey(name), session.SIDKey("main", name)},
+		CreatedAt: now, ExpiresAt: now.Add(12 * time.Hour), IdleExpires: now.Add(30 * time.Minute), LastActive: now,
 	}
 }

@@ -1,0 +1,201 @@
+package config
+
+import (
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// parse reads a file that has no fault.
+func parse(t *testing.T, text string) *Config {
+	t.Helper()
+	c, err := Parse("cloakroom.yaml", []byte(text), testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func equal[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s = %v, want %v", what, got, want)
+	}
+}
+
+func TestWhatIsLeftOutHasTheContractsDefault(t *testing.T) {
+	c := parse(t, complete("routes: [{path: /api/, upstream: http://127.0.0.1:9000}]\n"))
+	equal(t, "server.listen", c.Server.Listen, ":8080")
+	equal(t, "server.admin_listen", c.Server.AdminListen, "127.0.0.1:9090")
+	equal(t, "server.trusted_proxies", len(c.Server.TrustedProxies), 0)
+	equal(t, "server.base_path", c.Server.BasePath, "/bff")
+	equal(t, "server.shutdown_timeout", c.Server.ShutdownTimeout, 20*time.Second)
+	equal(t, "server.max_request_body", c.Server.MaxRequestBody, 10<<20)
+	equal(t, "admin.token", c.Admin.Token.IsZero(), true)
+	equal(t, "log.level", c.Log.Level, slog.LevelInfo)
+	equal(t, "log.format", c.Log.Format, "json")
+	equal(t, "session.store", c.Session.Store.Reveal(), "sqlite:cloakroom.db")
+	equal(t, "session.keys", len(c.Session.Keys), 0)
+	equal(t, "session.lifetime", c.Session.Lifetime, 12*time.Hour)
+	equal(t, "session.idle_timeout", c.Session.IdleTimeout, 30*time.Minute)
+	equal(t, "session.revoke_on_backchannel", c.Session.RevokeOnBackchannel, true)
+	equal(t, "session.max_staleness", c.Session.MaxStaleness, 2*time.Second)
+	equal(t, "session.cookie.name", c.Session.Cookie.Name, "cloakroom")
+	equal(t, "session.cookie.same_site", c.Session.Cookie.SameSite, http.SameSiteStrictMode)
+	p := c.Providers[0]
+	equal(t, "providers.name", p.Name, "main")
+	equal(t, "providers.client_auth", p.ClientAuth, "client_secret_basic")
+	equal(t, "providers.id_token_alg", p.IDTokenAlg, "RS256")
+	equal(t, "providers.response_mode", p.ResponseMode, "query")
+	equal(t, "providers.scopes", strings.Join(p.Scopes, " "), "openid profile email")
+	equal(t, "providers.refresh", p.Refresh, "auto")
+	equal(t, "providers.client_secret", p.ClientSecret.Reveal(), literalSecret)
+	r := c.Routes[0]
+	equal(t, "routes.token", r.Token, "user")
+	equal(t, "routes.csrf", r.CSRF, "header")
+	equal(t, "routes.timeout", r.Timeout, 30*time.Second)
+	equal(t, "routes.methods", strings.Join(r.Methods, " "), "GET HEAD POST PUT PATCH DELETE")
+	equal(t, "routes.shared_cache", r.SharedCache, false)
+	equal(t, "spa", c.SPA, SPA{})
+	equal(t, "pages", c.Pages, Pages{})
+	equal(t, "warnings", len(c.Warnings()), 0)
+}
+
+func TestDefaultsOfOneItemAreNotThoseOfItsNeighbour(t *testing.T) {
+	c := parse(t, complete(`routes:
+  - {path: /a, upstream: http://127.0.0.1:9000, methods: [GET]}
+  - {path: /b, upstream: http://127.0.0.1:9000}
+`))
+	c.Routes[1].Methods[0] = "X"
+	equal(t, "methods of a", strings.Join(c.Routes[0].Methods, " "), "GET")
+	equal(t, "default", defaultRoute().Methods[0], "GET")
+}
+
+func TestExampleLoadsWithAnEnvironment(t *testing.T) {
+	text, err := os.ReadFile("../cloakroom.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(old, []byte(strings.ToLower(testKey[:10])+testKey[10:]+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	example := filepath.Join(t.TempDir(), "cloakroom.yaml")
+	there := strings.ReplaceAll(string(text), "/run/secrets/cloakroom-key-old", old)
+	if err := os.WriteFile(example, []byte(there), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CLOAKROOM_ADMIN_TOKEN", "an admin token of some length")
+	t.Setenv("CLOAKROOM_KEY", testKey)
+	t.Setenv("CLIENT_SECRET", literalSecret)
+	c, err := Load(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "warnings", strings.Join(c.Warnings(), "\n"), "")
+	keys, err := c.Session.KeyBytes()
+	equal(t, "keys", len(keys), 2)
+	equal(t, "error of keys", err, nil)
+	equal(t, "audience", c.Providers[0].AuthParams["audience"], "https://api.example.com")
+	equal(t, "csp", c.SPA.CSP, "default-src 'self'; frame-ancestors 'none'")
+	equal(t, "client route's provider", c.Routes[1].Provider, "main")
+}
+
+// TestExampleAndDocsHaveEveryKey walks the schema: a key that is added there must be explained.
+func TestExampleAndDocsHaveEveryKey(t *testing.T) {
+	example, err := os.ReadFile("../cloakroom.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, root := readYAML(example)
+	r := &reader{src: src, env: testEnv, places: map[string]place{}, meant: map[string]bool{}}
+	schema(&Config{}).read(r, "", root)
+	given := map[string]bool{"spa.dev_server": strings.Contains(string(example), "# dev_server: ")} // dir stands beside it
+	for path := range r.places {
+		given[withoutIndices(path)] = true
+	}
+	for _, path := range keys() {
+		if !given[path] {
+			t.Errorf("cloakroom.example.yaml lacks %s", path)
+		}
+		section, _, nested := strings.Cut(path, ".")
+		if nested && path != "session.cookie" && !strings.Contains(string(docs), "\n| `"+path+"` |") {
+			t.Errorf("docs/configuration.md has no row for %s", path)
+		}
+		if !nested && !strings.Contains(string(docs), "\n## "+section+"\n") {
+			t.Errorf("docs/configuration.md has no section %s", section)
+		}
+	}
+}
+
+func withoutIndices(path string) string {
+	for i := range 3 {
+		path = strings.ReplaceAll(path, "["+string(rune('0'+i))+"]", "")
+	}
+	return path
+}
+
+func TestDocsShowARealError(t *testing.T) {
+	docs, err := os.ReadFile("../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(docs), "### When something is wrong")
+	_, section, _ = strings.Cut(section, "```yaml\n")
+	file, section, _ := strings.Cut(section, "```\n")
+	_, section, _ = strings.Cut(section, "```text\n")
+	want, _, _ := strings.Cut(section, "```\n")
+	_, err = Parse("cloakroom.yaml", []byte(file), func(string) (string, bool) { return "", false })
+	if err == nil || err.Error()+"\n" != want {
+		t.Errorf("the file in docs/configuration.md now gives:\n%v", err)
+	}
+}
+
+func TestSmallestFileOfTheDocsAndReadmeLoads(t *testing.T) {
+	for name, language := range map[string]string{"../docs/configuration.md": "```yaml\n", "../README.md": "```yaml\n"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(text), language)
+		file, _, _ := strings.Cut(rest, "```\n")
+		parse(t, file)
+	}
+}
+
+func TestAShortLifetimeShortensTheDefaultIdleTimeout(t *testing.T) {
+	c := parse(t, complete("session: {lifetime: 10m}\n"))
+	equal(t, "idle_timeout", c.Session.IdleTimeout, 10*time.Minute)
+	c = parse(t, complete("session: {lifetime: 10m, idle_timeout: 0}\n"))
+	equal(t, "idle_timeout", c.Session.IdleTimeout, 0)
+}
+
+func TestTheOnlyProviderIssuesClientTokens(t *testing.T) {
+	c := parse(t, complete("routes: [{path: /a, upstream: http://127.0.0.1:9000, token: client, scopes: [a]}]\n"))
+	equal(t, "provider", c.Routes[0].Provider, "main")
+}
+
+func TestOneFaultIsNotToldTwice(t *testing.T) {
+	_, err := Parse("f", []byte(complete("routes: [{path: /bff, upstream: http://127.0.0.1:9090}]\nserver: {public_url: https://app.example.com, base_path: x, admin_listen: x}\n")), testEnv)
+	if err == nil || !strings.HasPrefix(err.Error(), "the configuration has 2 faults\n") {
+		t.Errorf("faults = %v, want the two in server alone", err)
+	}
+}
+
+func TestLoadSaysWhichFileCannotBeRead(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none.yaml")
+	if _, err := Load(missing); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("error = %v, want one that names %s", err, missing)
+	}
+	if _, err := Load(t.TempDir()); err == nil {
+		t.Error("a folder was read as a file")
+	}
+}
