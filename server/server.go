@@ -101,8 +101,5 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	return nil
 }
 
-// Addr is where the public listener listens.
-func (s *Server) Addr() net.Addr { return s.public.Addr() }
-
 // AdminAddr is where the admin listener listens.
 func (s *Server) AdminAddr() net.Addr { return s.admin.Addr() }
