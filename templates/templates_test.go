@@ -1,0 +1,116 @@
+package templates
+
+import (
+	"bytes"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func load(t *testing.T, overrides string) *Set {
+	t.Helper()
+	s, err := Load(overrides)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestEveryLanguageHasEveryText(t *testing.T) {
+	s := load(t, "")
+	for i, words := range s.words {
+		missing := slices.DeleteFunc(slices.Sorted(maps.Keys(s.words[0])), func(k string) bool { return words[k] != "" })
+		if len(missing) > 0 || len(words) != len(s.words[0]) {
+			t.Errorf("%s lacks %v, or has more than English", languages[i], missing)
+		}
+	}
+}
+
+func TestLanguageIsTheReadersOwn(t *testing.T) {
+	s := load(t, "")
+	for header, want := range map[string]string{
+		"": "en", "ja": "ja", "ko-KR,ko;q=0.9": "ko", "fr,ja;q=0.5": "ja", "fr": "en", "*": "en", "\xff;;q=x": "en", strings.Repeat("a,", 2000): "en", "en-GB": "en",
+	} {
+		if got := s.Language(header); got != want {
+			t.Errorf("language for %.20q = %s, want %s", header, got, want)
+		}
+	}
+}
+
+// BR2, CB10, CB13: whatever is in a page is text, and the page loads and runs nothing.
+func TestPagesAreInertAndLoadNothing(t *testing.T) {
+	s := load(t, "")
+	const hostile = `"><script>alert(1)</script><img src=//evil.example onerror=x>`
+	external := regexp.MustCompile(`(?i)(src|href)="(https?:)?//`)
+	for _, page := range []Page{
+		ChooseProvider{Providers: []ProviderChoice{{hostile, hostile, "javascript:alert(1)"}}},
+		LoginFailed{Kind: hostile, ProviderError: hostile, ProviderSays: hostile, RetryURL: "javascript:alert(1)", RequestID: hostile},
+		ErrorPage{Code: hostile, RequestID: hostile, LoginURL: hostile},
+		LoggedOut{LoginURL: "javascript:alert(1)"},
+		Continue{URL: "/x"},
+	} {
+		for _, lang := range languages {
+			w := httptest.NewRecorder()
+			if err := s.Write(w, 400, lang, page); err != nil {
+				t.Fatal(err)
+			}
+			body := w.Body.String()
+			if strings.Contains(body, "<script") || strings.Contains(body, "<img") || strings.Contains(body, `"javascript:`) || external.MatchString(body) {
+				t.Errorf("%T in %s:\n%s", page, lang, body)
+			}
+			if !strings.Contains(body, `<html lang="`+lang+`">`) || strings.Count(body, "<h1") != 1 || strings.Count(body, "<main") != 1 {
+				t.Errorf("%T in %s lacks its language, or has not one heading and one main part", page, lang)
+			}
+			csp := w.Result().Header.Get("Content-Security-Policy")
+			if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "script-src") {
+				t.Errorf("%T: policy %q", page, csp)
+			}
+		}
+	}
+}
+
+// CS10: the silent login tells one origin, and nothing but whether somebody is logged in.
+func TestSilentLoginTellsItsOwnOriginAlone(t *testing.T) {
+	s := load(t, "")
+	w := httptest.NewRecorder()
+	if err := s.Write(w, 200, "en", SilentLogin{Origin: "https://app.example.com", LoggedIn: true}); err != nil {
+		t.Fatal(err)
+	}
+	body, csp := w.Body.String(), w.Result().Header.Get("Content-Security-Policy")
+	if !strings.Contains(body, `data-origin="https://app.example.com" data-logged-in="true"`) || !strings.Contains(body, "r.origin)") || strings.Contains(body, `"*"`) {
+		t.Errorf("page:\n%s", body)
+	}
+	script := regexp.MustCompile(`(?s)<script>(.*)</script>`).FindStringSubmatch(body)
+	if script == nil || !strings.Contains(csp, "script-src "+source([]byte(script[1]))) || !strings.Contains(csp, "frame-ancestors 'self'") {
+		t.Errorf("policy %q does not let the page's own script run", csp)
+	}
+}
+
+func TestOverridesReplaceSingleFilesAndFailEarly(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("logged_out.html", `{{define "title"}}x{{end}}{{define "main"}}<h1>Bye from ACME</h1>{{end}}`)
+	var b bytes.Buffer
+	s := load(t, dir)
+	if err := s.Render(&b, "en", LoggedOut{}); err != nil || !strings.Contains(b.String(), "Bye from ACME") {
+		t.Errorf("override: %v\n%s", err, b.String())
+	}
+	for name, text := range map[string]string{"error.html": "{{define", "login_failed.html": `{{define "main"}}{{.Page.Nonsense}}{{end}}`} {
+		write(name, text)
+		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("a broken %s = %v, want an error that names it", name, err)
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
