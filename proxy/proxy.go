@@ -226,6 +226,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, rt *route, c *ca
 		}
 		ctx = streamCtx
 	}
+	w.Header().Del("X-Content-Type-Options") // cleanResponse sets it, and ReverseProxy would add that to this
 	rt.reverse.ServeHTTP(w, r.WithContext(ctx))
 	return c.failed
 }

@@ -351,3 +351,70 @@ func TestEventsTellOfTheEnd(t *testing.T) {
 		t.Errorf("events:\n%s", text)
 	}
 }
+
+// HT1–HT4: what could be framed in two ways is refused, or its connection is closed behind it.
+func TestAmbiguousFramingIsRefused(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	for name, request := range map[string]string{
+		"two lengths":     "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+		"a signed length": "Content-Length: +3\r\n\r\nabc",
+		"a listed length": "Content-Length: 3, 4\r\n\r\nabcd",
+		"a hex length":    "Content-Length: 0x3\r\n\r\nabc",
+		"not chunked":     "Transfer-Encoding: gzip\r\n\r\nabc",
+		"a spaced colon":  "X-A : 1\r\n\r\n",
+		"a folded line":   "X-A: 1\r\n 2\r\n\r\n",
+		"NUL":             "X-A: 1\x002\r\n\r\n",
+		"two hosts":       "Host: localhost\r\n\r\n",
+	} {
+		answer := b.raw("POST /open HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + request)
+		if !strings.HasPrefix(answer, "HTTP/1.1 400") && !strings.HasPrefix(answer, "HTTP/1.1 501") && name != "a folded line" {
+			t.Errorf("%s = %.60q, want 400", name, answer)
+		}
+	}
+	smuggled := b.raw("POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if strings.Count(smuggled, "HTTP/1.1 ") > 1 {
+		t.Errorf("a request behind CL and TE was answered: %q", smuggled)
+	}
+}
+
+// CS11, CS7: a refused request costs no renewal and counts as no activity, and fetch-metadata wants proof.
+func TestRefusedRequestsCostNothing(t *testing.T) {
+	g := newRig(t, "  idle_timeout: 1s\n  max_staleness: 0s")
+	g.op.SetTokenLife(time.Second)
+	b := g.browser()
+	b.login()
+	for deadline := time.Now().Add(1300 * time.Millisecond); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		b.get("/api/x", "X-CSRF", "").want(t, http.StatusForbidden, "csrf")
+	}
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "session_expired")
+	if n := len(g.op.Grants("refresh_token")); n != 0 || len(g.api.requests()) != 0 {
+		t.Errorf("renewals = %d, calls = %d; want none", n, len(g.api.requests()))
+	}
+	b.login()
+	for _, header := range [][]string{{"X-CSRF", ""}, {"X-CSRF", "", "Sec-Fetch-Site", "cross-site"}, {"X-CSRF", "", "Origin", "https://evil.example"}} {
+		b.get("/meta/x", header...).want(t, http.StatusForbidden, "csrf")
+	}
+	b.get("/meta/x", "X-CSRF", "", "Sec-Fetch-Site", "same-origin").want(t, http.StatusOK, "")
+	b.get("/meta/x", "X-CSRF", "", "Origin", g.origin, "X-HTTP-Method-Override", "DELETE").want(t, http.StatusOK, "")
+}
+
+// PR9: an upstream that breaks off or answers nonsense is 502, and nothing of it is used again.
+func TestBadFramingOfAnUpstreamIs502(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	for _, answer := range []string{"nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", ""} {
+		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, answer)
+			_ = conn.Close()
+		})
+		if r := b.get("/api/x"); r.StatusCode != http.StatusBadGateway || !strings.Contains(r.body, "upstream_unreachable") {
+			t.Errorf("%q = %d %s, want 502", answer, r.StatusCode, r.body)
+		}
+	}
+}
