@@ -1,0 +1,145 @@
+// Package layout holds the source to its own rules: what may import what, what must have a comment,
+// how packages are called, how long a file may be, and that no development provider gets into the
+// running service. It reads every Go file of the module, whatever its build tags.
+package layout
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/cloakroom/cloakroom"
+
+// A source is one Go file: path is relative to the module, with slashes.
+type source struct {
+	path  string
+	lines int
+	ast   *ast.File
+}
+
+func (s source) folder() string { return path.Dir(s.path) }
+func (s source) test() bool     { return strings.HasSuffix(s.path, "_test.go") }
+
+// parse reads one file. An error stops everything: what can't be parsed is not checked either.
+func parse(name, text string) (source, error) {
+	f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
+	return source{path: name, lines: strings.Count(text, "\n"), ast: f}, err
+}
+
+// readModule reads the module's own files, whatever their build tags.
+func readModule(root string) ([]source, error) {
+	var found []source
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if name != root && (skipped(d.Name()) || exists(filepath.Join(name, "go.mod"))) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, name)
+		if err != nil {
+			return err
+		}
+		s, err := parse(filepath.ToSlash(relative), string(text))
+		found = append(found, s)
+		return err
+	})
+	return found, err
+}
+
+// skipped are the folders that the go command does not look into either, and npm's.
+func skipped(folder string) bool {
+	return folder == "testdata" || folder == "node_modules" || strings.HasPrefix(folder, ".") || strings.HasPrefix(folder, "_")
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// faults are everything that is wrong with the sources, each with its remedy.
+func faults(sources []source) []string {
+	var found []string
+	for _, s := range sources {
+		found = append(found, imports(s)...)
+		found = append(found, packageName(s)...)
+		found = append(found, undocumented(s)...)
+		found = append(found, tooLong(s)...)
+	}
+	return append(found, withoutPackageComment(sources)...)
+}
+
+func TestSourceKeepsToItsLayout(t *testing.T) {
+	sources, err := readModule("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sources) < 50 {
+		t.Fatalf("read %d files; is this the module's root?", len(sources))
+	}
+	for _, fault := range faults(sources) {
+		t.Error(fault)
+	}
+}
+
+// TestReleaseHoldsNoDevelopmentProvider asks the go command what the release build is made of.
+func TestReleaseHoldsNoDevelopmentProvider(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-tags", "nodemo", "-deps", module+"/cmd/cloakroom").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, module+"/server") {
+		t.Fatalf("the release does not even hold the server: %s", out)
+	}
+	for _, dep := range deps {
+		if developmentOnly(dep) {
+			t.Errorf("the release build holds %s; put what imports it behind the build tag !nodemo", dep)
+		}
+	}
+}
+
+// most lines that a file may have; from 400 on, look for the seam.
+const most = 500
+
+func tooLong(s source) []string {
+	if s.test() || s.lines <= most {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %d lines; split it where one part does not need the other (at most %d)", s.path, s.lines, most)}
+}
+
+// vague are names that say nothing of what a package owns.
+var vague = []string{
+	"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "lib", "libs", "tools", "types", "models",
+	"structs", "constants", "constant", "interfaces", "core", "manager", "managers", "internal",
+}
+
+func packageName(s source) []string {
+	for _, name := range []string{path.Base(s.folder()), strings.TrimSuffix(s.ast.Name.Name, "_test")} {
+		if slices.Contains(vague, name) {
+			return []string{fmt.Sprintf("%s: package %s says nothing of what it owns; name it after that, or put its functions where they are used", s.path, name)}
+		}
+	}
+	return nil
+}
