@@ -27,8 +27,17 @@ func (q *quote) add(origin int, text string) {
 // punctuation is what lies between a secret that began on an earlier line and the next key.
 const punctuation = " \t-[]{},?:\"'"
 
-// quote returns a line of the file without its secrets.
+// quote returns a line of the file without its secrets. It is asked for when all of them are hidden.
 func (s *source) quote(number int) quote {
+	q, ok := s.quoted[number]
+	if !ok {
+		q = s.masked(number)
+		s.quoted[number] = q
+	}
+	return q
+}
+
+func (s *source) masked(number int) quote {
 	text := []rune(s.lines[number-1])
 	var q quote
 	if s.blind {

@@ -76,7 +76,10 @@ func (r *reader) unknown(m mapping, path string, key, value *yaml.Node) {
 	if path != "" {
 		w += " in " + path
 	}
-	right, meant := m.suggest(path, key.Value)
+	right, meant := "compare with cloakroom.example.yaml", ""
+	if len(r.faults) < maxFaults { // those after that are only counted
+		right, meant = m.suggest(path, key.Value)
+	}
 	r.meant[meant] = true
 	r.faults = append(r.faults, fault{at(key), w, right})
 }

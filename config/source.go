@@ -24,13 +24,14 @@ type source struct {
 	hidden []span
 	blind  bool    // the text was not walked, so that no span tells where its secrets are
 	faults []fault // of the text, before its keys and values are looked at
+	quoted map[int]quote
 }
 
 // lineBreak is what YAML 1.1 counts as one; the lines must be numbered as its parser numbers them.
 var lineBreak = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
 
 func newSource(text string) *source {
-	return &source{lines: lineBreak.Split(text, -1), index: make(map[*yaml.Node]int)}
+	return &source{lines: lineBreak.Split(text, -1), index: make(map[*yaml.Node]int), quoted: make(map[int]quote)}
 }
 
 func (s *source) fault(p position, what, right string) {

@@ -76,6 +76,10 @@ func (g *rig) serve(port int, upstream, providerYAML string) {
 	if err := os.WriteFile(filepath.Join(spa, "index.html"), []byte("<!doctype html><title>app</title>"), 0o600); err != nil {
 		g.t.Fatal(err)
 	}
+	service := fmt.Sprintf("  - {path: /service/, upstream: %q, token: client}", upstream)
+	if strings.Contains(providerYAML, "client_auth: none") {
+		service = "" // only a client that authenticates gets a token of its own (RFC 6749 §4.4)
+	}
 	text := fmt.Sprintf(`
 server: {public_url: %q, listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s}
 session: {store: %q}
@@ -87,9 +91,9 @@ providers:
 %s
 routes:
   - {path: /api/, upstream: %q, token: user}
-  - {path: /service/, upstream: %q, token: client}
+%s
 spa: {dir: %q}
-`, g.app, port, "sqlite:"+filepath.Join(g.t.TempDir(), "store.db"), g.op.Issuer, providerYAML, upstream, upstream, spa)
+`, g.app, port, "sqlite:"+filepath.Join(g.t.TempDir(), "store.db"), g.op.Issuer, providerYAML, upstream, service, spa)
 	cfg, err := config.Parse("test.yaml", []byte(text), func(name string) (string, bool) { return testSecret, name == "CLIENT_SECRET" })
 	if err != nil {
 		g.t.Fatal(err)

@@ -1,0 +1,107 @@
+package layout
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestCheckerFindsWhatItIsFor gives the checker small sources with one fault each: a check that can't
+// fail checks nothing.
+func TestCheckerFindsWhatItIsFor(t *testing.T) {
+	const comment = "// Package x owns this.\n"
+	for _, c := range []struct {
+		name, path, text string
+		want             string // begins the fault, after the path; "" means that there must be none
+	}{
+		{"a row above", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/session\"", ""},
+		{"the same row", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/web\"", "proxy must not import web; it is in row 4"},
+		{"a row below", "session/x.go", comment + "package x\nimport _ \"" + module + "/session/login\"", "session must not import session/login"},
+		{"a store and its kinds", "session/store/x.go", comment + "package x\nimport _ \"" + module + "/session/store/sqlite\"", ""},
+		{"kinds among each other", "session/store/memory/x.go", comment + "package x\nimport _ \"" + module + "/session/store/sqlite\"", "session/store/memory must not import"},
+		{"a kind and the family's head", "session/store/memory/x.go", comment + "package x\nimport _ \"" + module + "/session/store\"", "session/store/memory must not import"},
+		{"not in its row", "session/renewal/x.go", comment + "package x\nimport _ \"" + module + "/session/store\"", "session/renewal must not import session/store"},
+		{"the admin's handlers apart", "handlers/x.go", comment + "package x\nimport _ \"" + module + "/handlers/admin\"", "handlers must not import handlers/admin"},
+		{"configuration at the root", "server/x.go", comment + "package x\nimport _ \"" + module + "/config\"", ""},
+		{"configuration elsewhere", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/config\"", "proxy must not import config; take the few values"},
+		{"the demo in the service", "server/x.go", comment + "package x\nimport _ \"" + module + "/demo\"", "server must not import " + module + "/demo; the running service"},
+		{"the demo's parts in the service", "check/x.go", comment + "package x\nimport _ \"" + module + "/demo/devprovider\"", "check must not import"},
+		{"a provider library in the service", "provider/x.go", comment + "package x\nimport _ \"github.com/zitadel/oidc/v3/pkg/op\"", "provider must not import github.com/zitadel"},
+		{"a provider library in the demo", "demo/devprovider/x.go", comment + "package x\nimport _ \"github.com/zitadel/oidc/v3/pkg/op\"", ""},
+		{"the demo in its command", "cmd/cloakroom/x.go", "// Command cloakroom is it.\npackage main\nimport _ \"" + module + "/demo\"", ""},
+		{"a test package in a package", "server/x.go", comment + "package x\nimport _ \"" + module + "/test/providers\"", "server must not import test/providers"},
+		{"anything in a test", "session/x_test.go", comment + "package x\nimport _ \"" + module + "/demo\"", ""},
+		{"anything below test", "test/faults/x.go", comment + "package x\nimport _ \"" + module + "/demo\"", ""},
+		{"a package in no row", "cache/x.go", comment + "package x", "package cache is in no row"},
+
+		{"no package comment", "proxy/x.go", "package x", "package proxy has no comment"},
+		{"a package comment that names another", "proxy/x.go", "// Package y owns this.\npackage x", "package proxy has no comment"},
+		{"a license is no package comment", "proxy/x.go", "// Copyright.\n\npackage x", "package proxy has no comment"},
+		{"a function without comment", "proxy/x.go", comment + "package x\nfunc F() {}", "F has no comment"},
+		{"an unexported function", "proxy/x.go", comment + "package x\nfunc f() {}", ""},
+		{"a method without comment", "proxy/x.go", comment + "package x\n// T is.\ntype T struct{}\nfunc (t *T) M() {}", "M has no comment"},
+		{"a method of a generic type", "proxy/x.go", comment + "package x\n// T is.\ntype T[A, B any] struct{}\nfunc (t *T[A, B]) M() {}", "M has no comment"},
+		{"a method that nobody outside can name", "proxy/x.go", comment + "package x\ntype t struct{}\nfunc (t) M() {}", ""},
+		{"a type without comment", "proxy/x.go", comment + "package x\ntype T int", "T has no comment"},
+		{"a type in a group with one comment", "proxy/x.go", comment + "package x\n// Both.\ntype (\n\tT int\n)", "T has no comment"},
+		{"a constant without comment", "proxy/x.go", comment + "package x\nconst C = 1", "C has no comment"},
+		{"a variable without comment", "proxy/x.go", comment + "package x\nvar (\n\ta, V int\n)", "V has no comment"},
+		{"constants with a comment over them", "proxy/x.go", comment + "package x\n// Kinds.\nconst (\n\tC = 1\n\tD = 2\n)", ""},
+		{"constants with a comment behind them", "proxy/x.go", comment + "package x\nconst (\n\tC = 1 // seconds\n)", ""},
+		{"a directive is no comment", "proxy/x.go", comment + "package x\n//go:noinline\nfunc F() {}", "F has no comment"},
+
+		{"a vague package", "proxy/x.go", "// Package util is.\npackage util", "package util says nothing"},
+		{"a vague folder", "test/helpers/x.go", comment + "package x", "package helpers says nothing"},
+		{"a vague package of tests", "proxy/x_test.go", "// Package common is.\npackage common_test", "package common says nothing"},
+
+		{"a file of 500 lines", "proxy/x.go", comment + "package x\n" + strings.Repeat("\n", 498), ""},
+		{"a file of 501 lines", "proxy/x.go", comment + "package x\n" + strings.Repeat("\n", 499), "501 lines; split it"},
+		{"a test of 501 lines", "proxy/x_test.go", comment + "package x\n" + strings.Repeat("\n", 499), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := parse(c.path, c.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := faults([]source{s})
+			if c.want == "" && len(found) > 0 {
+				t.Errorf("faults = %q, want none", found)
+			}
+			if c.want != "" && !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, c.path+": "+c.want) }) {
+				t.Errorf("faults = %q, want one that begins %q", found, c.want)
+			}
+			for _, f := range found {
+				if !strings.Contains(f, "; ") {
+					t.Errorf("fault %q says no remedy", f)
+				}
+			}
+		})
+	}
+}
+
+// TestOnePackageCommentIsEnough: it may stand in any file of the package, but not in its tests.
+func TestOnePackageCommentIsEnough(t *testing.T) {
+	with := func(path, text string) source {
+		s, err := parse(path, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	plain, commented := with("proxy/a.go", "package x"), with("proxy/b.go", "// Package x owns.\npackage x")
+	test := with("proxy/c_test.go", "// Package x owns.\npackage x")
+	for _, c := range []struct {
+		sources []source
+		want    int
+	}{
+		{[]source{plain, commented}, 0},
+		{[]source{commented, plain}, 0},
+		{[]source{plain, test}, 1},
+		{[]source{test, plain}, 1},
+		{[]source{test}, 0},
+	} {
+		if got := len(withoutPackageComment(c.sources)); got != c.want {
+			t.Errorf("faults of %v = %d, want %d", c.sources, got, c.want)
+		}
+	}
+}

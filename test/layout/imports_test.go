@@ -1,0 +1,84 @@
+package layout
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// rows is the table of packages: one imports only from rows above its own. What stands under test is
+// free to import anything.
+var rows = map[string]int{
+	"secret": 0,
+	"config": 1, "templates": 1, "provider": 1, "session": 1,
+	"session/login": 2, "session/renewal": 2, "session/revocation": 2,
+	"session/store": 2, "session/store/memory": 2, "session/store/sqlite": 2, "session/store/redis": 2,
+	"session/store/postgres": 2, "session/store/storetest": 2,
+	"handlers/problem": 3,
+	"handlers":         4, "handlers/admin": 4, "proxy": 4, "web": 4, "web/demo": 4,
+	"server": 5,
+	"check":  6, "demo": 6, "demo/devprovider": 6, "demo/sampleapi": 6,
+	"cmd/cloakroom": 7, "cmd/sampleapi": 7,
+}
+
+// families are folders whose package may import those below it, in the same row.
+var families = []string{"session/store", "demo"}
+
+// seesConfig are the packages that may know the whole configuration. Everybody else is given the few
+// values it needs.
+var seesConfig = []string{"config", "server", "check", "demo", "cmd/cloakroom"}
+
+// seesDevelopment are the packages that may know the development provider, and what it is made of.
+func seesDevelopment(folder string) bool {
+	return folder == "cmd/cloakroom" || folder == "cmd/sampleapi" || within(folder, "demo") || within(folder, "test")
+}
+
+func developmentOnly(imported string) bool {
+	return within(imported, module+"/demo") || within(imported, "github.com/zitadel/oidc")
+}
+
+func within(name, folder string) bool { return name == folder || strings.HasPrefix(name, folder+"/") }
+
+// imports says what is wrong with a file's imports. Tests may import anything: they show packages
+// against real ones.
+func imports(s source) []string {
+	if s.test() || within(s.folder(), "test") {
+		return nil
+	}
+	var found []string
+	fault := func(imported, remedy string) {
+		found = append(found, fmt.Sprintf("%s: %s must not import %s; %s", s.path, s.folder(), imported, remedy))
+	}
+	row, known := rows[s.folder()]
+	if !known {
+		found = append(found, fmt.Sprintf("%s: package %s is in no row; give it one in test/layout, below all that it imports", s.path, s.folder()))
+	}
+	for _, spec := range s.ast.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return append(found, fmt.Sprintf("%s: import %s: %v", s.path, spec.Path.Value, err))
+		}
+		if developmentOnly(imported) && !seesDevelopment(s.folder()) {
+			fault(imported, "the running service never knows the development provider: only demo, the commands and tests do")
+		}
+		target, own := strings.CutPrefix(imported, module+"/")
+		if !own {
+			continue
+		}
+		targetRow, targetKnown := rows[target]
+		switch {
+		case target == "config" && !slices.Contains(seesConfig, s.folder()):
+			fault(target, "take the few values you need in an Options, and let server fill them in")
+		case within(target, "test"):
+			fault(target, "what a test needs has no place in what it tests")
+		case known && targetKnown && targetRow >= row && !family(s.folder(), target):
+			fault(target, fmt.Sprintf("it is in row %d, and %s in row %d: let whoever is below both hand it over, or declare the interface you need", targetRow, s.folder(), row))
+		}
+	}
+	return found
+}
+
+func family(importer, imported string) bool {
+	return slices.Contains(families, importer) && within(imported, importer) && rows[importer] == rows[imported]
+}
