@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -63,6 +64,14 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
+	if err != nil {
+		return err
+	}
+	err = s.sessions.CheckKeys(ctx)
+	if errors.Is(err, session.ErrUnavailable) { // an outage, which passes; a wrong key does not
+		s.log.WarnContext(ctx, "whether session.keys fit the store is not known", "error", err)
+		return nil
+	}
 	return err
 }
 
