@@ -1,0 +1,40 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// keySample is how many records CheckKeys looks at.
+const keySample = 20
+
+// CheckKeys looks at some of the stored records and returns an error if there are any and none opens
+// because its key is not here: then session.keys is not the one that this store was written with, every
+// user would be asked to log in again, and nothing could be revoked (ST3). Some foreign keys among ours
+// are what a rotation leaves behind, and no error.
+func (m *Manager) CheckKeys(ctx context.Context) error {
+	page, err := m.store.List(ctx, "", keySample)
+	if err != nil {
+		return Unavailable(err)
+	}
+	foreign := 0
+	for _, listed := range page {
+		e, err := m.store.Load(ctx, listed.Name)
+		if err == nil {
+			_, err = m.open(e)
+		}
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errUnknownKey):
+			foreign++
+		case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnreadable):
+			return Unavailable(err)
+		}
+	}
+	if foreign == 0 {
+		return nil
+	}
+	return fmt.Errorf("no stored session opens (%d tried): %w; put the key that sealed them into session.keys, after the new one", foreign, errUnknownKey)
+}
