@@ -3,12 +3,10 @@ package session_test
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -146,32 +144,5 @@ func TestStoreOutageIsNoAnswer(t *testing.T) {
 	w.store.before(nil)
 	if _, err := w.FromRequest(with(c)); err != nil {
 		t.Errorf("when the store is back: %v", err)
-	}
-}
-
-func TestCacheOfLargeSessionsIsBounded(t *testing.T) {
-	w := newWorld(t, func(o *session.Options) { o.MaxStaleness = time.Hour })
-	big := func(r *session.Record) { r.IDToken = secret.New(strings.Repeat("x", 4<<20)) }
-	read := func(n session.Name) (loads int32) {
-		t.Helper()
-		before := w.store.loads.Load()
-		if _, err := w.Get(context.Background(), n); err != nil {
-			t.Fatal(err)
-		}
-		return w.store.loads.Load() - before
-	}
-	used, _ := w.start(big)
-	second, _ := w.start(big)
-	read(used.Name)
-	read(second.Name)
-	for range 8 { // together more than is kept
-		s, _ := w.start(big)
-		read(s.Name)
-		if read(used.Name) != 0 {
-			t.Error("the session in use was let go of")
-		}
-	}
-	if read(second.Name) == 0 {
-		t.Error("the session that nobody used was kept")
 	}
 }

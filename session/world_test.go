@@ -270,6 +270,27 @@ func (s *watchedStore) Find(ctx context.Context, key string) ([]session.Name, er
 	return s.Store.Find(ctx, key)
 }
 
+func (s *watchedStore) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+	if err := s.ask(ctx, "find"); err != nil {
+		return nil, err
+	}
+	return s.Store.List(ctx, after, limit)
+}
+
+func (s *watchedStore) Count(ctx context.Context) (int, error) {
+	if err := s.ask(ctx, "count"); err != nil {
+		return 0, err
+	}
+	return s.Store.Count(ctx)
+}
+
+func (s *watchedStore) Ping(ctx context.Context) error {
+	if err := s.ask(ctx, "ping"); err != nil {
+		return err
+	}
+	return s.Store.Ping(ctx)
+}
+
 func (s *watchedStore) Enqueue(ctx context.Context, r session.Revocation) error {
 	if err := s.ask(ctx, "enqueue"); err != nil {
 		return err
