@@ -35,10 +35,11 @@ session: {store: "sqlite:%s", cookie: {same_site: lax}}
 routes: [{path: /api/, upstream: %q}]
 providers:
 `, f.listen, filepath.Join(t.TempDir(), "s.db"), api.URL)
+	file := []byte(text)
 	for i, op := range ops {
-		text += fmt.Sprintf("  - {id: op%d, issuer: %q, client_id: %q, client_secret: %q}\n", i, op.Issuer(), op.Client.ID, op.Client.Secret)
+		file = fmt.Appendf(file, "  - {id: op%d, issuer: %q, client_id: %q, client_secret: %q}\n", i, op.Issuer(), op.Client.ID, op.Client.Secret)
 	}
-	cfg, err := config.Parse("test.yaml", []byte(text), os.LookupEnv)
+	cfg, err := config.Parse("test.yaml", file, os.LookupEnv)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,10 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"net/http/httptest"
 	"testing"
 	"time"
-
-	"net/http/httptest"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
