@@ -93,7 +93,7 @@ func (s *Server) logRequest(c echo.Context, start time.Time, notes *problem.Note
 	attrs := []slog.Attr{
 		slog.String("request_id", problem.RequestID(r.Context())),
 		slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", status),
-		slog.Duration("took", s.now().Sub(start)), slog.String("client", proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()),
+		slog.Float64("took_ms", float64(s.now().Sub(start).Microseconds())/1000), slog.String("client", proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()),
 	}
 	s.log.LogAttrs(r.Context(), level, "request", append(attrs, notes.Attrs()...)...)
 }

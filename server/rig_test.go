@@ -30,6 +30,7 @@ type rig struct {
 	api    *api
 	origin string
 	admin  string
+	db     string // the store's file
 	log    *safeBuffer
 }
 
@@ -93,6 +94,7 @@ func newRig(t *testing.T, sessionYAML string, options ...odd.Option) *rig {
 	g.api.Server = httptest.NewServer(g.api)
 	t.Cleanup(g.api.Close)
 	dir := t.TempDir()
+	g.db = filepath.Join(dir, "s.db")
 	write(t, filepath.Join(dir, "index.html"), "<!doctype html><title>app</title>")
 	port := freePort(t)
 	g.origin = fmt.Sprintf("http://localhost:%d", port)
@@ -112,7 +114,7 @@ routes:
   - {path: /meta/, upstream: %q, csrf: fetch-metadata}
   - {path: /dead/, upstream: "http://127.0.0.1:1"}
 spa: {dir: %q}
-`, g.origin, port, adminToken, "sqlite:"+filepath.Join(dir, "s.db"), sessionYAML, g.op.Issuer(), g.op.Client.ID, g.op.Client.Secret,
+`, g.origin, port, adminToken, "sqlite:"+g.db, sessionYAML, g.op.Issuer(), g.op.Client.ID, g.op.Client.Secret,
 		g.api.URL, g.api.URL+"/base/", g.api.URL, g.api.URL, dir)
 	cfg, err := config.Parse("test.yaml", []byte(text), os.LookupEnv)
 	if err != nil {
