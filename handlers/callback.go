@@ -16,7 +16,15 @@ import (
 const maxCallbackBody = 64 << 10
 
 // callback answers the redirect URI: it ends the attempt that `state` names, and starts the session.
+// Only browsers are sent here, so whatever goes wrong is said on a page.
 func (h *Handlers) callback(c echo.Context) error {
+	if err := h.finishLogin(c); err != nil {
+		return problem.From(err).AsPage()
+	}
+	return nil
+}
+
+func (h *Handlers) finishLogin(c echo.Context) error {
 	r := c.Request()
 	p, err := h.provider(c.Param("provider"))
 	if err != nil {

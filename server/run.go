@@ -46,12 +46,14 @@ func (s *Server) Run(ctx context.Context) error {
 	s.log.InfoContext(ctx, "shutting down", "timeout", s.cfg.Server.ShutdownTimeout.String())
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
 	defer cancel()
-	err := errors.Join(shutdown(grace, public), shutdown(grace, admin))
-	err = errors.Join(err, serving.Wait())
-	err = errors.Join(err, s.renewer.Close(grace))
+	err := errors.Join(shutdown(grace, public), shutdown(grace, admin), serving.Wait())
+	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
+	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
+	defer cancel()
+	err = errors.Join(err, s.renewer.Close(commit))
 	stopWorkers()
 	background.Wait()
-	return errors.Join(err, s.close(grace))
+	return errors.Join(err, s.close())
 }
 
 // learn asks for a provider's metadata until it is known, so that the first person to log in does
@@ -100,7 +102,7 @@ func shutdown(ctx context.Context, srv *http.Server) error {
 }
 
 // close lets go of what New opened; it is safe on a server that was built half.
-func (s *Server) close(context.Context) error {
+func (s *Server) close() error {
 	var errs []error
 	for _, l := range []net.Listener{s.public, s.admin} {
 		if l != nil {

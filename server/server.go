@@ -62,7 +62,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 		s.log.WarnContext(ctx, w)
 	}
 	if err := s.build(ctx, o.SPA); err != nil {
-		return nil, errors.Join(err, s.close(ctx))
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }

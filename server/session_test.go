@@ -173,7 +173,7 @@ func TestEveryEndpointAnswersBadInputWithAProblem(t *testing.T) {
 		{"DELETE", "/bff/sessions/x", 401, "not_authenticated"},
 		{"DELETE", "/api/x", 405, "method_not_allowed"},
 	} {
-		r := b.do(c.method, c.path, nil)
+		r := b.do(c.method, c.path, nil, "Accept", "application/json")
 		r.want(t, c.status, c.code)
 		if r.StatusCode != 404 && r.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s %s: Cache-Control = %q", c.method, c.path, r.Header.Get("Cache-Control"))

@@ -83,7 +83,7 @@ func TestChangeThatDoesNotAgreeWritesNothing(t *testing.T) {
 	s, _ := w.start()
 	writes := w.store.writes.Load()
 	no := errors.New("someone else renewed")
-	if _, err := w.Commit(context.Background(), s, func(*session.Record) error { return no }); err != no { //nolint:errorlint // as it is
+	if _, err := w.Commit(context.Background(), s, func(*session.Record) error { return no }); err != no { // as it is
 		t.Errorf("commit: %v, want %v", err, no)
 	}
 	if n := w.store.writes.Load() - writes; n != 0 {

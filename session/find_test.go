@@ -154,7 +154,7 @@ func TestUnavailableIsMarkedOnce(t *testing.T) {
 		t.Errorf("no error became %v", err)
 	}
 	once := session.Unavailable(errDisk)
-	if !errors.Is(once, errDisk) || session.Unavailable(once) != once { //nolint:errorlint // the very same
+	if !errors.Is(once, errDisk) || session.Unavailable(once) != once { // the very same
 		t.Errorf("marked: %v", once)
 	}
 }

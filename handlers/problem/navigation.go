@@ -25,6 +25,13 @@ func IsNavigation(r *http.Request) bool {
 	return acceptsHTML(r.Header.Values("Accept"))
 }
 
+// wantsData reports whether the caller plainly is a script: by Fetch Metadata, X-Requested-With, or an
+// Accept that names JSON.
+func wantsData(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Mode") != "" || r.Header.Get("X-Requested-With") != "" ||
+		strings.Contains(r.Header.Get("Accept"), "json")
+}
+
 // acceptsHTML reports whether text/html is named; a wildcard is what programs send.
 func acceptsHTML(accept []string) bool {
 	for value := range strings.SplitSeq(strings.Join(accept, ","), ",") {

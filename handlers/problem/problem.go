@@ -120,6 +120,8 @@ type Problem struct {
 	RetryAfter time.Duration
 	Err        error // for the log; never shown
 
+	page bool // see AsPage
+
 	login *login.Failure // a failed login has a page of its own
 }
 
@@ -154,6 +156,13 @@ func (p *Problem) Error() string {
 		return string(p.Code) + ": " + p.Err.Error()
 	}
 	return string(p.Code)
+}
+
+// AsPage has the problem answered with a page unless the caller plainly wants something else: for
+// places that only browsers are sent to, whatever they say in Accept.
+func (p *Problem) AsPage() *Problem {
+	p.page = true
+	return p
 }
 
 // Unwrap gives the cause.

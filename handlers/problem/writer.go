@@ -55,7 +55,7 @@ func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
 	}
 	p = w.completed(p, r)
 	headers(rw.Header(), p)
-	if IsNavigation(r) {
+	if IsNavigation(r) || p.page && !wantsData(r) {
 		w.writePage(rw, r, p)
 		return
 	}
