@@ -71,7 +71,7 @@ func TestOddRequestsAreRefused(t *testing.T) {
 		"FOO /api/x HTTP/1.1\r\nHost: localhost\r\n":                                            "405",
 		"GET /open HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n": "400",
 		"GET /open HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: foo\r\n":      "400",
-		"GET /open HTTP/1.1\r\n":                                                                "400",
+		"GET /open HTTP/1.1\r\nAccept: text/html\r\nAccept-Language: en\r\n":                    "400",
 	} {
 		answer := b.raw(request + "X-CSRF: 1\r\nConnection: close\r\n\r\n")
 		if !strings.HasPrefix(answer, "HTTP/1.1 "+want) {
