@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -28,7 +29,16 @@ type Entry struct {
 	ExpiresAt   time.Time // absolute
 	IdleExpires time.Time // zero: none
 	LastActive  time.Time
+	// Head is the first HeadSize bytes of Sealed, given where Sealed is left out: it tells which key
+	// sealed the record.
+	Head []byte
 }
+
+// HeadSize is how many bytes of what is sealed tell which key sealed it.
+const HeadSize = 1 + keyIDSize
+
+// HeadOf is the Head of what is sealed.
+func HeadOf(sealed []byte) []byte { return slices.Clone(sealed[:min(HeadSize, len(sealed))]) }
 
 // A Revocation is an item of the outbox: what is left to revoke of an ended session. Sealed is the
 // record as it was at the end, sealed under Origin as its name.
@@ -42,6 +52,7 @@ type Revocation struct {
 	NotBefore time.Time // next attempt; leases push it ahead
 	Attempts  int
 	LastError string // why the last attempt failed, already free of secrets; empty at first
+	Head      []byte // the first HeadSize bytes of Sealed, where Sealed is left out
 }
 
 // A Store keeps sealed records and the outbox. All methods are safe for concurrent use, by several
@@ -69,7 +80,7 @@ type Store interface {
 	// Find returns the names indexed under key; some may be gone already.
 	Find(ctx context.Context, key string) ([]Name, error)
 	// List returns up to limit entries with names greater than after, by name (byte order), without
-	// Sealed and Indices.
+	// Sealed and Indices, with Head.
 	List(ctx context.Context, after Name, limit int) ([]Entry, error)
 	// Count returns how many records there are.
 	Count(ctx context.Context) (int, error)
@@ -83,7 +94,7 @@ type Store interface {
 	Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error
 	// Done removes an item. Removing one that is gone is no error.
 	Done(ctx context.Context, id string) error
-	// Revocations returns up to limit items, oldest first, without Sealed, and how many there are.
+	// Revocations returns up to limit items, oldest first, without Sealed, with Head, and how many there are.
 	Revocations(ctx context.Context, limit int) ([]Revocation, int, error)
 
 	// MarkOnce remembers key until the given time and reports whether it was new.
@@ -91,8 +102,46 @@ type Store interface {
 	// Marked reports whether key is remembered, without marking it.
 	Marked(ctx context.Context, key string) (bool, error)
 
+	// Acquire gives holder the lease on key, unless another has it, until it is released or ttl has
+	// passed, and reports whether it did.
+	Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error)
+	// Release ends the lease on key if holder still has it. Releasing what another has changes nothing.
+	Release(ctx context.Context, key, holder string) error
+
 	// Ping returns nil when the store answers.
 	Ping(ctx context.Context) error
 	// Close lets go of the store. No method may be called after it.
 	Close() error
+}
+
+// A Change is what one process did to a record, as a store tells it to the others.
+type Change struct {
+	Kind    ChangeKind
+	Name    Name
+	Version uint64 // after an update
+	Reason  Reason // of an end
+	// LastActive and IdleExpires are what a touch moved forward.
+	LastActive, IdleExpires time.Time
+}
+
+// A ChangeKind says what was done.
+type ChangeKind int
+
+// The kinds of change.
+const (
+	RecordUpdated ChangeKind = iota + 1
+	RecordTouched
+	RecordEnded
+)
+
+// A Line is a store that processes share and that tells each of them at once what is done to records.
+// A store without it belongs to one process, or what others do is noticed only after MaxStaleness.
+type Line interface {
+	Store
+	// Listen tells of changes, this process's own included, in the order in which the store made those
+	// of one record, until ctx ends or the line breaks; it returns why. Each time the line has proven
+	// that nothing written before a moment is still on its way, proven is called with that moment, by
+	// this process's clock, for the first time when the line stands. Both functions must be quick; they
+	// are called by one goroutine at a time.
+	Listen(ctx context.Context, every time.Duration, heard func(Change), proven func(time.Time)) error
 }

@@ -23,6 +23,7 @@ type Store struct {
 	outbox  map[string]session.Revocation
 	due     queue[string] // every item of the outbox is in it, at its NotBefore
 	marks   map[string]time.Time
+	leases  map[string]lease
 }
 
 // New returns an empty store.
@@ -30,6 +31,7 @@ func New() *Store {
 	return &Store{
 		entries: map[session.Name]session.Entry{}, index: map[string]map[session.Name]struct{}{},
 		outbox: map[string]session.Revocation{}, marks: map[string]time.Time{},
+		leases: map[string]lease{},
 	}
 }
 
@@ -155,6 +157,7 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 		}
 	}
 	maps.DeleteFunc(s.marks, func(_ string, until time.Time) bool { return !until.After(now) })
+	maps.DeleteFunc(s.leases, func(_ string, l lease) bool { return !l.until.After(time.Now()) })
 	return ended, nil
 }
 
@@ -183,6 +186,7 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 	var page []session.Entry
 	for _, n := range names[first:min(first+limit, len(names))] {
 		e := s.entries[n]
+		e.Head = session.HeadOf(e.Sealed)
 		e.Sealed, e.Indices = nil, nil
 		page = append(page, e)
 	}

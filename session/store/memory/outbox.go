@@ -86,7 +86,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 		if i == limit {
 			continue
 		}
-		r.Sealed = nil
+		r.Head, r.Sealed = session.HeadOf(r.Sealed), nil
 		page = slices.Insert(page, i, r)
 		page = page[:min(limit, len(page))]
 	}

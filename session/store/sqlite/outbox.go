@@ -54,6 +54,9 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 	}
 	rows, err := s.revocations.QueryContext(ctx, limit)
 	page, err := collect(rows, err, revocation)
+	for i := range page {
+		page[i].Head, page[i].Sealed = page[i].Sealed, nil // the query asked for no more of it
+	}
 	return page, pending, err
 }
 
@@ -79,4 +82,21 @@ func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool
 func (s *Store) Marked(ctx context.Context, key string) (marked bool, err error) {
 	err = s.marked.QueryRowContext(ctx, key, ms(time.Now())).Scan(&marked)
 	return marked, err
+}
+
+// Acquire implements session.Store.
+func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
+	now := time.Now()
+	res, err := s.acquire.ExecContext(ctx, key, holder, ms(now.Add(ttl)), ms(now))
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// Release implements session.Store.
+func (s *Store) Release(ctx context.Context, key, holder string) error {
+	_, err := s.release.ExecContext(ctx, key, holder)
+	return err
 }

@@ -112,7 +112,10 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 				return err
 			}
 		}
-		_, err = tx.StmtContext(ctx, s.unmark).ExecContext(ctx, ms(now))
+		if _, err = tx.StmtContext(ctx, s.unmark).ExecContext(ctx, ms(now)); err != nil {
+			return err
+		}
+		_, err = tx.StmtContext(ctx, s.unlease).ExecContext(ctx, ms(time.Now()))
 		return err
 	})
 	if err != nil {
@@ -131,7 +134,7 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 	rows, err := s.list.QueryContext(ctx, after, limit)
 	return collect(rows, err, func(rows *sql.Rows) (e session.Entry, err error) {
 		var created, expires, idle, active int64
-		err = rows.Scan(&e.Name, &e.Version, &e.Provider, &created, &expires, &idle, &active)
+		err = rows.Scan(&e.Name, &e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Head)
 		e.CreatedAt, e.ExpiresAt, e.IdleExpires, e.LastActive = at(created), at(expires), at(idle), at(active)
 		return e, err
 	})

@@ -113,9 +113,12 @@ func connect(path string, connections int, readOnly bool) (*sql.DB, error) {
 //go:embed schema.sql
 var schema string
 
+//go:embed schema2.sql
+var schema2 string
+
 // migrations bring a file from one schema version, which is kept in user_version, to the next. They
 // are only ever added to.
-func migrations() []string { return []string{schema} }
+func migrations() []string { return []string{schema, schema2} }
 
 // migrate brings an older file up to this build's schema; a newer one is refused, since this build
 // can't know what it would destroy.

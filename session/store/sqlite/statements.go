@@ -10,6 +10,7 @@ import (
 type statements struct {
 	ping, load, find, list, count, revocations, pending, marked                                                          *sql.Stmt
 	create, update, exists, unindex, index, touch, expired, move, remove, enqueue, due, lease, retry, done, mark, unmark *sql.Stmt
+	acquire, release, unlease                                                                                            *sql.Stmt
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -24,11 +25,11 @@ func (s *Store) prepare(ctx context.Context) error {
 		{&s.find, s.read, `
 			SELECT name FROM session_index JOIN sessions ON sessions.id = session_index.session WHERE key = ? ORDER BY name`},
 		{&s.list, s.read, `
-			SELECT name, version, provider, created_at, expires_at, idle_expires, last_active FROM sessions
+			SELECT name, version, provider, created_at, expires_at, idle_expires, last_active, substr(sealed, 1, 5) FROM sessions
 			WHERE name > ? ORDER BY name LIMIT ?`},
 		{&s.count, s.read, `SELECT count(*) FROM sessions`},
 		{&s.revocations, s.read, `
-			SELECT id, origin, provider, reason, ended_at, not_before, attempts, last_error, NULL FROM outbox ORDER BY ended_at, id LIMIT ?`},
+			SELECT id, origin, provider, reason, ended_at, not_before, attempts, last_error, substr(sealed, 1, 5) FROM outbox ORDER BY ended_at, id LIMIT ?`},
 		{&s.pending, s.read, `SELECT count(*) FROM outbox`},
 		{&s.marked, s.read, `SELECT EXISTS (SELECT 1 FROM marks WHERE key = ? AND until > ?)`},
 
@@ -65,6 +66,11 @@ func (s *Store) prepare(ctx context.Context) error {
 			INSERT INTO marks (key, until) VALUES (?1, ?2)
 			ON CONFLICT (key) DO UPDATE SET until = ?2 WHERE until <= ?3`},
 		{&s.unmark, s.write, `DELETE FROM marks WHERE until <= ?`},
+		{&s.acquire, s.write, `
+			INSERT INTO leases (key, holder, until) VALUES (?1, ?2, ?3)
+			ON CONFLICT (key) DO UPDATE SET holder = ?2, until = ?3 WHERE until <= ?4`},
+		{&s.release, s.write, `DELETE FROM leases WHERE key = ? AND holder = ?`},
+		{&s.unlease, s.write, `DELETE FROM leases WHERE until <= ?`},
 	} {
 		var err error
 		if *st.into, err = st.on.PrepareContext(ctx, st.query); err != nil {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -70,10 +71,10 @@ var indexTests = []test{
 				if e.Name <= after {
 					b.Errorf("%q comes after %q", e.Name, after)
 				}
-				if e.Sealed != nil {
-					b.Errorf("the listing has sealed bytes of %q", e.Name)
-				}
 				written := want[e.Name]
+				if e.Sealed != nil || !bytes.Equal(e.Head, written.Sealed[:session.HeadSize]) {
+					b.Errorf("the listing of %q has %d sealed bytes and the head %q, want none and %q", e.Name, len(e.Sealed), e.Head, written.Sealed[:session.HeadSize])
+				}
 				written.Sealed = nil
 				b.same(e, written)
 				delete(want, e.Name)

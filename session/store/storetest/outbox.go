@@ -98,6 +98,9 @@ var outboxTests = []test{
 		if all != 3 || len(page) != 2 || page[0].ID != "first" || page[1].ID != "second" {
 			b.Fatalf("%d of %d shown: %+v, want first and second of 3", len(page), all, page)
 		}
+		if string(page[0].Head) != "seale" {
+			b.Errorf("head = %q, want the first bytes of what is sealed", page[0].Head)
+		}
 		if page[0].Sealed != nil || page[0].Provider != "main" || page[0].Reason != session.ReasonRefused {
 			b.Errorf("item = %+v, want it whole without sealed bytes", page[0])
 		}

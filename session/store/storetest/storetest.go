@@ -45,6 +45,7 @@ type suite struct {
 	open     Open
 	reopen   func(*testing.T, session.Store) session.Store
 	obstruct func(*testing.T, session.Store) func()
+	another  func(*testing.T, session.Store) session.Line
 }
 
 // Run puts the store that open returns, a fresh one for each test, through the suite.
@@ -53,12 +54,15 @@ func Run(t *testing.T, open Open, options ...Option) {
 	for _, o := range options {
 		o(s)
 	}
-	parts := [][]test{recordTests, expiryTests, indexTests, outboxTests, markTests, contentionTests}
+	parts := [][]test{recordTests, expiryTests, indexTests, outboxTests, markTests, leaseTests, contentionTests}
 	if s.reopen != nil {
 		parts = append(parts, durabilityTests(s.reopen))
 	}
 	if s.obstruct != nil {
 		parts = append(parts, outageTests(s.obstruct))
+	}
+	if s.another != nil {
+		parts = append(parts, lineTests(s.another))
 	}
 	for _, tt := range slices.Concat(parts...) {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,40 @@
+package memory
+
+import (
+	"context"
+	"time"
+)
+
+// A lease is who may do something alone, and until when.
+type lease struct {
+	holder string
+	until  time.Time
+}
+
+// Acquire implements session.Store.
+func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	now := time.Now()
+	if s.leases[key].until.After(now) {
+		return false, nil
+	}
+	s.leases[key] = lease{holder, now.Add(ttl)}
+	return true, nil
+}
+
+// Release implements session.Store.
+func (s *Store) Release(ctx context.Context, key, holder string) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if s.leases[key].holder == holder {
+		delete(s.leases, key)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// Shared adds the part about stores that several processes share. another opens the same store once more,
+// as a second process would; it is closed with t.Cleanup.
+func Shared(another func(t *testing.T, s session.Store) session.Line) Option {
+	return func(s *suite) { s.another = another }
+}
+
+// lineTests are about what a second process hears of what the first one does.
+func lineTests(another func(*testing.T, session.Store) session.Line) []test {
+	with := func(run func(b *bench, l *listener)) func(*bench) {
+		return func(b *bench) { run(b, b.listen(another(b.T, b.store))) }
+	}
+	return []test{
+		{"another process hears what is done to a record, in that order", with(func(b *bench, l *listener) {
+			e := b.create(b.entry())
+			b.ok("update", b.store.Update(b.ctx, e))
+			active, idle := b.now.Add(time.Minute), e.IdleExpires.Add(time.Minute)
+			b.ok("touch", b.store.Touch(b.ctx, e.Name, active, idle))
+			e.Version = 2
+			b.ok("update", b.store.Update(b.ctx, e))
+			b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonProviderLogout, b.now))
+			l.wants(
+				session.Change{Kind: session.RecordUpdated, Name: e.Name, Version: 2},
+				session.Change{Kind: session.RecordTouched, Name: e.Name, LastActive: active, IdleExpires: idle},
+				session.Change{Kind: session.RecordUpdated, Name: e.Name, Version: 3},
+				session.Change{Kind: session.RecordEnded, Name: e.Name, Reason: session.ReasonProviderLogout},
+			)
+		})},
+		{"another process hears what the sweeper ended", with(func(b *bench, l *listener) {
+			e := b.create(b.entry())
+			_, err := b.store.EndExpired(b.ctx, e.ExpiresAt, 10)
+			b.ok("end expired", err)
+			l.wants(session.Change{Kind: session.RecordEnded, Name: e.Name, Reason: session.ReasonExpired})
+		})},
+		{"what was refused is not told", with(func(b *bench, l *listener) {
+			e := b.create(b.entry())
+			stale := e
+			stale.Version = 9
+			b.want("update", b.store.Update(b.ctx, stale), session.ErrConflict)
+			b.want("end", b.store.End(b.ctx, name(), session.ReasonLogout, b.now), session.ErrNotFound)
+			b.want("touch", b.store.Touch(b.ctx, name(), b.now, b.now), session.ErrNotFound)
+			b.ok("update", b.store.Update(b.ctx, e))
+			l.wants(session.Change{Kind: session.RecordUpdated, Name: e.Name, Version: 2})
+		})},
+		// The rule that lets a replica serve what it has cached: once the line has proven a moment, nothing
+		// that was done before it is still on its way.
+		{"what the line has proven was heard before", with(func(b *bench, l *listener) {
+			for range rounds {
+				e := b.create(b.entry())
+				b.ok("update", b.store.Update(b.ctx, e))
+				done := time.Now()
+				for !l.proven(b).After(done) {
+				}
+				if n := l.count.Load(); n == 0 || !slices.ContainsFunc(l.take(int(n)), func(c session.Change) bool { return c.Name == e.Name }) {
+					b.Fatalf("%d changes heard, without %s, though the line has proven to be behind it", n, e.Name)
+				}
+			}
+		})},
+		{"a listener that is told to stop stops", with(func(b *bench, l *listener) {
+			l.stop()
+			select {
+			case <-l.over:
+			case <-time.After(5 * time.Second):
+				b.Error("still listening 5 s after its context ended")
+			}
+		})},
+	}
+}
+
+// A listener keeps what a line tells.
+type listener struct {
+	b       *bench
+	changes chan session.Change
+	count   atomic.Int32 // in changes
+	moments chan time.Time
+	stop    context.CancelFunc
+	over    chan struct{}
+}
+
+// listen has a line tell a listener, and returns when the line stands.
+func (b *bench) listen(line session.Line) *listener {
+	b.Helper()
+	l := &listener{b: b, changes: make(chan session.Change, 10_000), moments: make(chan time.Time, 1), over: make(chan struct{})}
+	var ctx context.Context
+	ctx, l.stop = context.WithCancel(b.ctx)
+	go func() {
+		defer close(l.over)
+		_ = line.Listen(ctx, 20*time.Millisecond, func(c session.Change) {
+			l.count.Add(1)
+			l.changes <- c
+		}, func(at time.Time) {
+			select { // the newest moment is enough
+			case <-l.moments:
+			default:
+			}
+			l.moments <- at
+		})
+	}()
+	b.Cleanup(func() { l.stop(); <-l.over })
+	l.proven(b)
+	return l
+}
+
+// proven is the next moment that the line has proven.
+func (l *listener) proven(b *bench) time.Time {
+	b.Helper()
+	select {
+	case at := <-l.moments:
+		return at
+	case <-l.over:
+		b.Fatal("the line broke")
+	case <-time.After(10 * time.Second):
+		b.Fatal("the line has proven nothing in 10 s")
+	}
+	return time.Time{}
+}
+
+func (l *listener) take(n int) (taken []session.Change) {
+	for range n {
+		taken = append(taken, <-l.changes)
+		l.count.Add(-1)
+	}
+	return taken
+}
+
+// wants takes as many changes as it is given and compares them.
+func (l *listener) wants(want ...session.Change) {
+	l.b.Helper()
+	for i, w := range want {
+		select {
+		case got := <-l.changes:
+			l.count.Add(-1)
+			if got.Kind != w.Kind || got.Name != w.Name || got.Version != w.Version || got.Reason != w.Reason ||
+				!got.LastActive.Equal(w.LastActive) || !got.IdleExpires.Equal(w.IdleExpires) {
+				l.b.Errorf("change %d = %s, want %s", i, showChange(got), showChange(w))
+			}
+		case <-time.After(10 * time.Second):
+			l.b.Fatalf("change %d not heard in 10 s; want %s", i, showChange(w))
+		}
+	}
+}
+
+func showChange(c session.Change) string {
+	return fmt.Sprintf("kind %d of %s version %d reason %q active %v idle %v", c.Kind, c.Name, c.Version, c.Reason, c.LastActive, c.IdleExpires)
+}
