@@ -10,23 +10,40 @@ import (
 
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/session/store/redis"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
-// Open opens `memory:` or `sqlite:PATH`. An error never holds the URL, which may hold a password.
+// form is what a URL can be.
+const form = "use memory:, with nothing after it, sqlite:PATH, redis://…, rediss://… or postgres://…"
+
+// Open opens the store that a URL names. A server that is down does not stop it: the store answers once
+// the server does. An error never holds the URL, which may hold a password.
 func Open(ctx context.Context, url string) (session.Store, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	switch {
 	case !ok:
-		return nil, errors.New("session store is no URL: use memory: or sqlite:PATH")
+		return nil, errors.New("session store is no URL: " + form)
 	case scheme == "memory" && rest == "":
 		return memory.New(), nil
 	case scheme == "sqlite":
-		s, err := sqlite.Open(ctx, rest)
-		if err != nil {
-			return nil, err // not s: a nil *sqlite.Store would not be a nil session.Store
-		}
-		return s, nil
+		return opened(sqlite.Open(ctx, rest))
+	case scheme == "redis", scheme == "rediss":
+		return opened(redis.Open(ctx, url))
 	}
-	return nil, fmt.Errorf("no session store is built for %q: use memory:, with nothing after it, or sqlite:PATH", scheme+":")
+	return nil, fmt.Errorf("no session store is called %q: %s", scheme+":", form)
+}
+
+// opened keeps a nil *T from becoming a session.Store that is not nil.
+func opened[T session.Store](s T, err error) (session.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Shared reports whether processes on several machines can use the store that a URL names.
+func Shared(url string) bool {
+	scheme, _, _ := strings.Cut(url, ":")
+	return scheme != "memory" && scheme != "sqlite"
 }

@@ -1,0 +1,53 @@
+package redis
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// buckets is how many hash tags there are: so many primaries of a Cluster can share the work. It can't
+// be changed without moving every record.
+const buckets = 16
+
+// alphabet are the characters of a name, base64url, in byte order.
+const alphabet = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+
+// keys names what the store keeps. Buckets follow the byte order of names, so that a listing goes from
+// one to the next.
+type keys struct{ prefix string }
+
+// bucketOf is the bucket of a record, of its outbox item and of its lease.
+func bucketOf(name string) int {
+	if name == "" {
+		return 0
+	}
+	i := strings.IndexByte(alphabet, name[0])
+	if i < 0 { // no name that this service makes
+		i = len(alphabet) * int(name[0]) / 256
+	}
+	return i * buckets / len(alphabet)
+}
+
+func (k keys) in(bucket int, rest string) string {
+	return fmt.Sprintf("%s:{%s%x}:%s", k.prefix, k.prefix, bucket, rest)
+}
+
+func (k keys) record(n session.Name) string { return k.in(bucketOf(string(n)), "s:"+string(n)) }
+func (k keys) item(id string) string        { return k.in(bucketOf(id), "o:"+id) }
+func (k keys) lease(key string) string      { return k.in(bucketOf(key), "l:"+key) }
+
+// due holds the names of a bucket by when the sweeper must look at them, names holds them in byte order.
+func (k keys) due(bucket int) string   { return k.in(bucket, "due") }
+func (k keys) names(bucket int) string { return k.in(bucket, "names") }
+
+// out holds the ids of the outbox by when they are due, ended holds them by when their session ended.
+func (k keys) out(bucket int) string   { return k.in(bucket, "out") }
+func (k keys) ended(bucket int) string { return k.in(bucket, "ended") }
+
+func (k keys) index(key string) string { return k.prefix + ":i:" + key }
+func (k keys) mark(key string) string  { return k.prefix + ":m:" + key }
+
+func (k keys) changes() string              { return k.prefix + ":changes" }
+func (k keys) beats(listener string) string { return k.prefix + ":beats:" + listener }

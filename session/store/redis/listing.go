@@ -1,0 +1,145 @@
+package redis
+
+import (
+	"context"
+	"slices"
+
+	"github.com/redis/rueidis"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// Find implements session.Store. Entries left behind by records that ended or changed are cleaned up.
+func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	members, err := c.Do(ctx, c.B().Smembers().Key(s.keys.index(key)).Build()).AsStrSlice()
+	if err != nil || len(members) == 0 {
+		return nil, err
+	}
+	commands := make(rueidis.Commands, len(members))
+	for i, m := range members {
+		commands[i] = c.B().Getrange().Key(s.keys.record(session.Name(m))).Start(0).End(indexMost - 1).Build()
+	}
+	var names []session.Name
+	var stale rueidis.Commands
+	for i, r := range c.DoMulti(ctx, commands...) {
+		b, err := r.AsBytes()
+		if err != nil {
+			return nil, err
+		}
+		if hasKey(b, key) {
+			names = append(names, session.Name(members[i]))
+		} else if len(b) == 0 { // one that lacks the key may be about to get it
+			stale = append(stale, c.B().Srem().Key(s.keys.index(key)).Member(members[i]).Build())
+		}
+	}
+	if len(stale) > 1 || len(names) > 0 {
+		c.DoMulti(ctx, stale...)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// hasKey reports whether the beginning of a record names key as one it is found by.
+func hasKey(b []byte, key string) bool {
+	_, rest, err := header("", b)
+	if err != nil {
+		return false
+	}
+	index, _ := indexOf(rest)
+	return slices.Contains(index, key)
+}
+
+// List implements session.Store.
+func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var page []session.Entry
+	for b := bucketOf(string(after)); b < buckets && len(page) < limit; b++ {
+		found, err := s.listBucket(ctx, c, b, after, limit-len(page))
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, found...)
+	}
+	return page, nil
+}
+
+// listBucket goes on until it has found limit records or there are no more: names whose records Redis
+// dropped are passed over.
+func (s *Store) listBucket(ctx context.Context, c rueidis.Client, bucket int, after session.Name, limit int) (page []session.Entry, err error) {
+	for len(page) < limit {
+		start := "-"
+		if after != "" {
+			start = "(" + string(after)
+		}
+		want := limit - len(page)
+		names, err := c.Do(ctx, c.B().Zrangebylex().Key(s.keys.names(bucket)).Min(start).Max("+").Limit(0, int64(want)).Build()).AsStrSlice()
+		if err != nil {
+			return nil, err
+		}
+		found, err := s.headers(ctx, c, names)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, found...)
+		if len(names) < want {
+			return page, nil
+		}
+		after = session.Name(names[len(names)-1])
+	}
+	return page, nil
+}
+
+func (s *Store) headers(ctx context.Context, c rueidis.Client, names []string) (page []session.Entry, err error) {
+	commands := make(rueidis.Commands, len(names))
+	for i, n := range names {
+		commands[i] = c.B().Getrange().Key(s.keys.record(session.Name(n))).Start(0).End(headerMost - 1).Build()
+	}
+	for i, r := range c.DoMulti(ctx, commands...) {
+		b, err := r.AsBytes()
+		if err != nil {
+			return nil, err
+		}
+		if len(b) == 0 {
+			continue
+		}
+		e, _, err := header(session.Name(names[i]), b)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, e)
+	}
+	return page, nil
+}
+
+// Count implements session.Store. It costs the same however many there are.
+func (s *Store) Count(ctx context.Context) (int, error) {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.cards(ctx, c, s.keys.names)
+}
+
+// cards is how many members the sets of all buckets have.
+func (s *Store) cards(ctx context.Context, c rueidis.Client, set func(bucket int) string) (int, error) {
+	commands := make(rueidis.Commands, buckets)
+	for b := range buckets {
+		commands[b] = c.B().Zcard().Key(set(b)).Build()
+	}
+	total := int64(0)
+	for _, r := range c.DoMulti(ctx, commands...) {
+		n, err := r.AsInt64()
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return int(total), nil
+}

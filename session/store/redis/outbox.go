@@ -1,0 +1,177 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// Enqueue implements session.Store.
+func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	b := bucketOf(r.ID)
+	return scriptEnqueue.Exec(ctx, c, []string{s.keys.item(r.ID), s.keys.out(b), s.keys.ended(b)}, []string{
+		r.ID, decimal(ms(r.NotBefore)), decimal(ms(r.EndedAt)), decimal(ms(r.EndedAt.Add(itemNet))), string(r.Origin), r.Provider,
+		string(r.Reason), rueidis.BinaryString(session.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
+	}).Error()
+}
+
+// Lease implements session.Store.
+func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	due, err := s.firstOf(ctx, c, s.keys.out, now, limit)
+	if err != nil || len(due) == 0 {
+		return nil, err
+	}
+	work := make([]rueidis.LuaExec, len(due))
+	for i, id := range due {
+		b := bucketOf(id)
+		work[i] = rueidis.LuaExec{
+			Keys: []string{s.keys.item(id), s.keys.out(b), s.keys.ended(b)},
+			Args: []string{id, decimal(ms(now)), decimal(ms(now.Add(lease)))},
+		}
+	}
+	var leased []session.Revocation
+	for i, r := range scriptLease.ExecMulti(ctx, c, work...) {
+		fields, err := r.ToArray()
+		if rueidis.IsRedisNil(err) {
+			continue // another worker was quicker, or it is done
+		}
+		if err != nil {
+			return leased, err
+		}
+		item, err := revocation(due[i], fields)
+		if err != nil {
+			return leased, err
+		}
+		item.NotBefore = now.Add(lease)
+		item.Head = nil
+		leased = append(leased, item)
+	}
+	return leased, nil
+}
+
+// fields are what an outbox item is made of, in the order in which revocation reads them; sealed is last.
+var fields = []string{"origin", "provider", "reason", "ended", "attempts", "error", "head", "sealed"}
+
+// revocation reads an item's fields; the last may be left out.
+func revocation(id string, values []rueidis.RedisMessage) (r session.Revocation, err error) {
+	texts := make([]string, len(fields))
+	for i, v := range values {
+		if v.IsNil() {
+			continue
+		}
+		if texts[i], err = v.ToString(); err != nil {
+			return r, err
+		}
+	}
+	ended, err := strconv.ParseInt(texts[3], 10, 64)
+	if err != nil {
+		return r, errFormat
+	}
+	attempts, err := strconv.Atoi(texts[4])
+	if err != nil {
+		return r, errFormat
+	}
+	r = session.Revocation{
+		ID: id, Origin: session.Name(texts[0]), Provider: texts[1], Reason: session.Reason(texts[2]), EndedAt: at(ended),
+		Attempts: attempts, LastError: texts[5], Head: []byte(texts[6]),
+	}
+	if texts[7] != "" {
+		r.Sealed = []byte(texts[7])
+	}
+	return r, nil
+}
+
+// Retry implements session.Store.
+func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return scriptRetry.Exec(ctx, c, []string{s.keys.item(id), s.keys.out(bucketOf(id))}, []string{id, decimal(ms(notBefore)), lastError}).Error()
+}
+
+// Done implements session.Store.
+func (s *Store) Done(ctx context.Context, id string) error {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	b := bucketOf(id)
+	return scriptDone.Exec(ctx, c, []string{s.keys.item(id), s.keys.out(b), s.keys.ended(b)}, []string{id}).Error()
+}
+
+// Revocations implements session.Store.
+func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocation, int, error) {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	pending, err := s.cards(ctx, c, s.keys.ended)
+	if err != nil || pending == 0 {
+		return nil, 0, err
+	}
+	ids, err := s.oldest(ctx, c, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	commands := make(rueidis.Commands, 0, 2*len(ids))
+	for _, id := range ids {
+		commands = append(commands, c.B().Hmget().Key(s.keys.item(id)).Field(fields[:len(fields)-1]...).Build(),
+			c.B().Zscore().Key(s.keys.out(bucketOf(id))).Member(id).Build())
+	}
+	var page []session.Revocation
+	results := c.DoMulti(ctx, commands...)
+	for i, id := range ids {
+		values, err := results[2*i].ToArray()
+		if err != nil {
+			return nil, 0, err
+		}
+		item, err := revocation(id, values)
+		if err != nil {
+			continue // it was delivered meanwhile
+		}
+		if due, err := results[2*i+1].AsFloat64(); err == nil {
+			item.NotBefore = at(int64(due))
+		}
+		page = append(page, item)
+	}
+	return page, pending, nil
+}
+
+// oldest are the ids of the items that wait longest.
+func (s *Store) oldest(ctx context.Context, c rueidis.Client, limit int) ([]string, error) {
+	commands := make(rueidis.Commands, buckets)
+	for b := range buckets {
+		commands[b] = c.B().Zrange().Key(s.keys.ended(b)).Min("0").Max(strconv.Itoa(limit - 1)).Withscores().Build()
+	}
+	var all []rueidis.ZScore
+	for _, r := range c.DoMulti(ctx, commands...) {
+		found, err := r.AsZScores()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortFunc(all, func(a, b rueidis.ZScore) int {
+		return cmp.Or(cmp.Compare(a.Score, b.Score), cmp.Compare(a.Member, b.Member))
+	})
+	ids := make([]string, 0, limit)
+	for _, z := range all[:min(limit, len(all))] {
+		ids = append(ids, z.Member)
+	}
+	return ids, nil
+}

@@ -1,0 +1,149 @@
+// Package redis keeps sessions in Redis or Valkey (6.2 or later): one server, a Sentinel group, or a
+// Cluster, shared by any number of replicas.
+//
+// What must change together shares a hash tag: a record, its places in the sweeper's queue and in the
+// listing, its item in the outbox and the lease on its renewal lie in one of 16 buckets, chosen by the
+// record's name, and are changed by one Lua script. Index entries lie elsewhere; they are written
+// before a record can be found by them, and checked against the record when it is.
+//
+// Its weak point is what Redis says it wrote: a primary that fails before its replica has caught up
+// takes the last writes with it, and without an append-only file a restart loses everything. It must
+// run with maxmemory-policy noeviction: a record that is evicted is a user logged out and a token that
+// nobody revokes.
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+const (
+	// answerTime is how long a connection may leave a command unanswered before it is given up.
+	answerTime = 2 * time.Second
+	dialTime   = time.Second
+	// readTries is how often a read is tried that a connection broke under. Writes are tried once: only
+	// their caller can tell whether doing them again is harmless.
+	readTries = 3
+)
+
+// A Store is a session.Store, and a session.Line, in Redis.
+type Store struct {
+	keys   keys
+	option rueidis.ClientOption
+
+	mu     sync.Mutex // guards what follows; never held across I/O
+	client rueidis.Client
+	dial   chan struct{} // closed when the dial under way is over; nil: none is
+	failed error         // why the last dial failed
+	closed bool
+}
+
+// Open reads the URL and connects if it can: a server that is down now may be up when it is asked. An
+// error never holds the URL, which may hold a password. See parse for what a URL may say.
+func Open(ctx context.Context, url string) (*Store, error) {
+	t, err := parse(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the Redis URL: %w", err)
+	}
+	s := &Store{keys: keys{prefix: t.prefix}, option: t.option}
+	s.option.Dialer.Timeout = dialTime
+	s.option.ConnWriteTimeout = answerTime
+	s.option.ClientName = "cloakroom"
+	s.option.DisableCache = true // the cache of opened records is the session package's
+	s.option.RetryDelay = func(attempts int, _ rueidis.Completed, _ error) time.Duration {
+		if attempts >= readTries {
+			return -1
+		}
+		return time.Duration(attempts) * 10 * time.Millisecond
+	}
+	_, err = s.connected(ctx)
+	if wrong := (*rueidis.RedisError)(nil); errors.As(err, &wrong) && !isPassing(wrong) {
+		return nil, fmt.Errorf("connect to Redis: %w", err) // it answered, and will answer the same tomorrow
+	}
+	return s, nil
+}
+
+// isPassing reports whether what a server answered to a new connection is likely to pass by itself.
+func isPassing(err *rueidis.RedisError) bool {
+	for _, code := range []string{"LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "max number of clients"} {
+		if strings.Contains(err.Error(), code) {
+			return true
+		}
+	}
+	return false
+}
+
+// connected returns the client. Without one it connects; everybody who asks meanwhile waits for that
+// one attempt, no longer than their ctx.
+func (s *Store) connected(ctx context.Context) (rueidis.Client, error) {
+	s.mu.Lock()
+	if s.client != nil || s.closed {
+		defer s.mu.Unlock()
+		if s.closed {
+			return nil, rueidis.ErrClosing
+		}
+		return s.client, nil
+	}
+	if s.dial == nil {
+		s.dial = make(chan struct{})
+		go s.connect(s.dial)
+	}
+	dial := s.dial
+	s.mu.Unlock()
+	select {
+	case <-dial:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client == nil {
+		return nil, s.failed
+	}
+	return s.client, nil
+}
+
+func (s *Store) connect(over chan struct{}) {
+	client, err := rueidis.NewClient(s.option)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer close(over)
+	s.dial = nil
+	switch {
+	case err != nil:
+		s.failed = err
+		if client != nil {
+			client.Close()
+		}
+	case s.closed:
+		client.Close()
+	default:
+		s.client = client
+	}
+}
+
+// Ping implements session.Store: a primary answers, and takes a write.
+func (s *Store) Ping(ctx context.Context) error {
+	c, err := s.connected(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Do(ctx, c.B().Set().Key(s.keys.prefix+":ping").Value("1").PxMilliseconds(1000).Build()).Error()
+}
+
+// Close implements session.Store.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.client != nil {
+		s.client.Close()
+	}
+	return nil
+}

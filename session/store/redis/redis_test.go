@@ -1,0 +1,241 @@
+package redis_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/redis"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+func TestMain(m *testing.M) { os.Exit(m.Run()) }
+
+// A group is the stores of one server, each with a prefix of its own, so that none sees another's.
+type group struct {
+	url  string
+	urls map[session.Store]string
+}
+
+func newGroup(url string) *group { return &group{url: url, urls: map[session.Store]string{}} }
+
+func (g *group) open(t *testing.T) session.Store {
+	t.Helper()
+	u, err := url.Parse(g.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("prefix", "test-"+rand.Text()[:8])
+	u.RawQuery = q.Encode()
+	return g.openURL(t, u.String())
+}
+
+func (g *group) openURL(t *testing.T, url string) *redis.Store {
+	t.Helper()
+	s, err := redis.Open(t.Context(), url)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	g.urls[s] = url
+	return s
+}
+
+// another opens the same store once more.
+func (g *group) another(t *testing.T, s session.Store) session.Line {
+	t.Helper()
+	return g.openURL(t, g.urls[s])
+}
+
+func TestOneServerBehavesAsAStore(t *testing.T) {
+	server := servers.Redis(t)
+	g := newGroup(server.URL())
+	storetest.Run(t, g.open, storetest.Shared(g.another),
+		storetest.Durable(func(t *testing.T, s session.Store) session.Store {
+			_ = s.Close()
+			server.Kill()
+			server.Start()
+			return g.another(t, s)
+		}),
+		storetest.Outage(func(_ *testing.T, _ session.Store) func() {
+			server.Pause()
+			return server.Continue
+		}))
+}
+
+func TestClusterBehavesAsAStore(t *testing.T) {
+	g := newGroup(servers.RedisCluster(t).URL())
+	storetest.Run(t, g.open, storetest.Shared(g.another))
+}
+
+func TestSentinelGroupBehavesAsAStore(t *testing.T) {
+	g := newGroup(servers.RedisSentinel(t).URL())
+	storetest.Run(t, g.open, storetest.Shared(g.another))
+}
+
+func entry() session.Entry {
+	now := time.Now()
+	return session.Entry{
+		Name: session.Name(rand.Text()), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main", Indices: []string{"k-" + rand.Text()},
+		CreatedAt: now, ExpiresAt: now.Add(time.Hour), IdleExpires: now.Add(time.Hour), LastActive: now,
+	}
+}
+
+// The replica takes over, with what had reached it; nothing is said to be not there while nobody is primary.
+func TestFailOverUnderSentinelLosesNoRecord(t *testing.T) {
+	group := servers.RedisSentinel(t)
+	s := newGroup(group.URL()).open(t)
+	e := entry()
+	if err := s.Create(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	group.Primary.CLI("wait", "1", "5000")
+	group.Primary.Pause()
+	defer group.Primary.Continue()
+
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		err := s.Update(ctx, e)
+		cancel()
+		if err == nil {
+			break
+		}
+		if err == session.ErrNotFound || err == session.ErrConflict {
+			t.Fatalf("update during the fail-over: %v", err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no write 30 s after the primary went: %v", err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	got, err := s.Load(t.Context(), e.Name)
+	if err != nil || got.Version != 2 {
+		t.Errorf("record = version %d %v, want 2", got.Version, err)
+	}
+}
+
+func TestServerThatIsDownAtTheStartIsFoundLater(t *testing.T) {
+	server := servers.Redis(t)
+	server.Kill()
+	s := newGroup(server.URL()).open(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := s.Load(ctx, "name"); err == nil || err == session.ErrNotFound {
+		t.Errorf("load without a server: %v", err)
+	}
+	server.Start()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("ping once it is up: %v", err)
+	}
+}
+
+func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
+	server := servers.Redis(t, "user default off", "user cloakroom on >p%40ss/word ~cloakroom:* &cloakroom:* "+redis.ACLCommands)
+	g := newGroup("redis://cloakroom:" + url.QueryEscape("p%40ss/word") + "@" + server.Addr() + "/3")
+	s := g.openURL(t, g.url)
+	e := entry()
+	line := g.another(t, s)
+	heard := make(chan session.Change, 10)
+	stands := make(chan struct{}, 1)
+	go func() {
+		_ = line.Listen(t.Context(), 50*time.Millisecond, func(c session.Change) { heard <- c }, func(time.Time) {
+			select {
+			case stands <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	select {
+	case <-stands:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the line does not stand")
+	}
+	for act, err := range map[string]error{"create": s.Create(t.Context(), e), "ping": s.Ping(t.Context())} {
+		if err != nil {
+			t.Errorf("%s: %v", act, err)
+		}
+	}
+	if err := s.Update(t.Context(), e); err != nil {
+		t.Errorf("update: %v", err)
+	}
+	if _, err := s.Acquire(t.Context(), "k", "h", time.Second); err != nil {
+		t.Errorf("acquire: %v", err)
+	}
+	if err := s.Release(t.Context(), "k", "h"); err != nil {
+		t.Errorf("release: %v", err)
+	}
+	if err := s.End(t.Context(), e.Name, session.ReasonLogout, time.Now()); err != nil {
+		t.Errorf("end: %v", err)
+	}
+	if _, err := s.Lease(t.Context(), time.Now(), time.Second, 3); err != nil {
+		t.Errorf("lease: %v", err)
+	}
+	if _, _, err := s.Revocations(t.Context(), 3); err != nil {
+		t.Errorf("revocations: %v", err)
+	}
+	if _, err := s.List(t.Context(), "", 3); err != nil {
+		t.Errorf("list: %v", err)
+	}
+	if c := <-heard; c.Kind != session.RecordUpdated {
+		t.Errorf("heard %+v, want the update", c)
+	}
+}
+
+func TestWrongPasswordStopsTheStartAndIsNotRepeated(t *testing.T) {
+	server := servers.Redis(t, "requirepass right")
+	_, err := redis.Open(t.Context(), "redis://:the-wrong-one@"+server.Addr())
+	if err == nil || !strings.Contains(err.Error(), "WRONGPASS") || strings.Contains(err.Error(), "the-wrong-one") {
+		t.Errorf("open: %v, want what the server says, without the password", err)
+	}
+}
+
+func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
+	for _, bad := range []string{
+		"redis://:s3cr%et@host:6379", "redis://:s3cret@host:6379/db", "redis://",
+		"redis://:s3cret@host?prefix={s3cret}", "redis://:s3cret@host?ca_file=/s3cret", "rediss://:s3cret@host?ca_file=/dev/null",
+		"redis://:s3cret@ho st:6379", "redis://:s3cret@host:port",
+	} {
+		s, err := redis.Open(t.Context(), bad)
+		if err == nil {
+			_ = s.Close()
+			t.Errorf("%s is taken", bad)
+			continue
+		}
+		if strings.Contains(err.Error(), "s3cr") {
+			t.Errorf("the error repeats the URL: %v", err)
+		}
+	}
+}
+
+// A store that is closed leaves nothing behind, listening or not.
+func TestCloseLeavesNothingRunning(t *testing.T) {
+	server := servers.Redis(t)
+	before := goleak.IgnoreCurrent()
+	s, err := redis.Open(t.Context(), server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error)
+	stands := make(chan struct{}, 100)
+	go func() {
+		over <- s.Listen(ctx, 20*time.Millisecond, func(session.Change) {}, func(time.Time) { stands <- struct{}{} })
+	}()
+	<-stands
+	cancel()
+	if err := <-over; err != context.Canceled {
+		t.Errorf("listen: %v, want that it was told to stop", err)
+	}
+	_ = s.Close()
+	goleak.VerifyNone(t, before)
+}
