@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // check looks for what is missing and for values that contradict each other, and fills in what
@@ -106,6 +107,9 @@ func (r *reader) checkTarget(c *Config, path string, u *url.URL) {
 	}
 }
 
+// minRenewalLease is what one token request and its commit can take when all goes well.
+const minRenewalLease = time.Second
+
 func (r *reader) checkSession(c *Config) {
 	s := &c.Session
 	const idle = "session.idle_timeout"
@@ -117,6 +121,16 @@ func (r *reader) checkSession(c *Config) {
 	}
 	if r.well("session.store") && len(s.Keys) == 0 && !isEmbedded(s.Store.Reveal()) {
 		r.wrongAt("session.keys", &wrong{"is missing", "print one with cloakroom keygen, and give every replica the same: only with sqlite: and memory: can it be left out"})
+	}
+	if r.given("session.outage_limit") && r.well("session.on_outage") && s.OnOutage != "serve_cached" {
+		r.wrongAt("session.outage_limit", &wrong{"has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out"})
+	}
+	if r.well("session.on_outage") && s.OnOutage == "serve_cached" && r.well("session.max_staleness") && s.MaxStaleness == 0 {
+		r.wrongAt("session.on_outage", &wrong{"can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail"})
+	}
+	const lease = "session.renewal_lease"
+	if r.given(lease) && r.sound(lease) && s.RenewalLease < minRenewalLease {
+		r.wrongAt(lease, &wrong{"is shorter than " + minRenewalLease.String(), "give a renewal time to be answered and saved: another replica that sends the refresh token again looks like a thief to the provider"})
 	}
 	var seen [][]byte
 	for i, k := range s.Keys {

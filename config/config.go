@@ -42,7 +42,8 @@ type Server struct {
 	TrustedProxies  []netip.Prefix
 	BasePath        string // begins with a slash and does not end with one
 	ShutdownTimeout time.Duration
-	MaxRequestBody  int64 // bytes; 0 means unlimited
+	DrainDelay      time.Duration // between failing readiness and taking no more connections
+	MaxRequestBody  int64         // bytes; 0 means unlimited
 }
 
 // Admin is how the admin API is guarded.
@@ -64,6 +65,10 @@ type Session struct {
 	IdleTimeout         time.Duration // 0 means none; never longer than Lifetime
 	RevokeOnBackchannel bool
 	MaxStaleness        time.Duration // 0 means that the store is read every time
+	CacheMemory         int64         // bytes; of opened records
+	RenewalLease        time.Duration // how long a replica that died while renewing keeps the others from it
+	OnOutage            string        // fail or serve_cached
+	OutageLimit         time.Duration // how long serve_cached goes on
 	Cookie              Cookie
 }
 

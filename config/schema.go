@@ -15,12 +15,12 @@ func defaults() *Config {
 	return &Config{
 		Server: Server{
 			Listen: ":8080", AdminListen: "127.0.0.1:9090", BasePath: "/bff",
-			ShutdownTimeout: 20 * time.Second, MaxRequestBody: 10 << 20,
+			ShutdownTimeout: 20 * time.Second, DrainDelay: time.Second, MaxRequestBody: 10 << 20,
 		},
 		Log: Log{Level: slog.LevelInfo, Format: "json"},
 		Session: Session{
 			Store: secret.New("sqlite:cloakroom.db"), Lifetime: 12 * time.Hour, IdleTimeout: defaultIdleTimeout,
-			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second,
+			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second, CacheMemory: 64 << 20, RenewalLease: 30 * time.Second, OnOutage: "fail", OutageLimit: time.Minute,
 			Cookie: Cookie{Name: "cloakroom", SameSite: http.SameSiteStrictMode},
 		},
 	}
@@ -51,6 +51,7 @@ func schema(c *Config) mapping {
 			{"trusted_proxies", listOf(&c.Server.TrustedProxies, "[10.0.0.0/8]", func(p *netip.Prefix) node { return network(p) })},
 			{"base_path", matching(&c.Server.BasePath, checkBasePath)},
 			{"shutdown_timeout", positive(&c.Server.ShutdownTimeout)},
+			{"drain_delay", orZero(&c.Server.DrainDelay)},
 			{"max_request_body", size(&c.Server.MaxRequestBody)},
 		}},
 		{"admin", mapping{
@@ -82,6 +83,10 @@ func sessionSchema(s *Session) mapping {
 		{"idle_timeout", orZero(&s.IdleTimeout)},
 		{"revoke_on_backchannel", boolean(&s.RevokeOnBackchannel)},
 		{"max_staleness", orZero(&s.MaxStaleness)},
+		{"cache_memory", size(&s.CacheMemory)},
+		{"renewal_lease", positive(&s.RenewalLease)},
+		{"on_outage", oneOf(&s.OnOutage, "fail", "serve_cached")},
+		{"outage_limit", positive(&s.OutageLimit)},
 		{"cookie", mapping{
 			{"name", matching(&s.Cookie.Name, checkCookieName)},
 			{"same_site", sameSite(&s.Cookie.SameSite)},

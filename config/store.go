@@ -1,20 +1,14 @@
 package config
 
 import (
-	"slices"
+	"net/url"
 	"strings"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// The stores that the contract names, and those of them that this build has: what is added to
-// storesBuilt is taken from then on.
-var (
-	storesNamed = []string{"memory", "sqlite", "redis", "rediss", "postgres", "postgresql"}
-	storesBuilt = []string{"memory", "sqlite"}
-)
-
-const storeForm = "write memory: or sqlite:PATH, such as sqlite:/var/lib/cloakroom/cloakroom.db"
+// storeForm is what a session.store can be.
+const storeForm = "write sqlite:PATH, memory:, redis://…, rediss://… or postgres://…, such as sqlite:/var/lib/cloakroom/cloakroom.db or rediss://user:password@redis.example.com:6379/0"
 
 // storeURL takes session.store. Only the embedded stores' addresses can't hold a password.
 func storeURL(into *secret.Value) scalar {
@@ -28,16 +22,29 @@ func storeURL(into *secret.Value) scalar {
 }
 
 func checkStore(s string) *wrong {
-	scheme, rest, found := strings.Cut(s, ":")
-	switch {
-	case !found || !slices.Contains(storesNamed, scheme):
-		return &wrong{"names no store", storeForm}
-	case !slices.Contains(storesBuilt, scheme):
-		return &wrong{"names a store (" + scheme + ":) that is not available in this build yet", storeForm}
-	case scheme == "memory" && rest != "":
-		return &wrong{"says more than memory:", "write memory: alone; sessions are then forgotten at each restart"}
-	case scheme == "sqlite":
+	scheme, rest, _ := strings.Cut(s, ":")
+	switch scheme {
+	case "memory":
+		if rest != "" {
+			return &wrong{"says more than memory:", "write memory: alone; sessions are then forgotten at each restart"}
+		}
+		return nil
+	case "sqlite":
 		return checkDatabase(rest)
+	case "redis", "rediss", "postgres", "postgresql":
+		return checkServer(s)
+	}
+	return &wrong{"names no store", storeForm}
+}
+
+// checkServer looks no further than the form: what the parameters may be is the store's to know.
+func checkServer(address string) *wrong {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return &wrong{"is not a URL", "percent-encode what is special in a user's name or password (@ is %40, / is %2F, % is %25)"}
+	case u.Host == "" && !strings.HasPrefix(u.Scheme, "postgres"): // PostgreSQL's may name a socket as a parameter
+		return &wrong{"names no host", storeForm}
 	}
 	return nil
 }

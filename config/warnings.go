@@ -24,6 +24,9 @@ func (c *Config) Warnings() []string {
 	if c.Session.Store.Equal("memory:") {
 		warn("session.store is memory: every session and every revocation still to be delivered is lost at a restart; write sqlite:PATH")
 	}
+	if u, err := url.Parse(c.Session.Store.Reveal()); err == nil && u.Scheme == "redis" && !isLoopback(u.Hostname()) {
+		warn("session.store is reached in plain text beyond this machine: whoever is on the way can end sessions and learn the password; write rediss:")
+	}
 	for i, p := range c.Providers {
 		if p.ClientAuth == "none" {
 			warn("providers[%d] (%s): client_auth is none, so that anybody can use this client's codes and refresh tokens; give it a secret or a key", i, p.ID)
