@@ -128,6 +128,9 @@ func (r *reader) checkSession(c *Config) {
 	if r.well("session.on_outage") && s.OnOutage == "serve_cached" && r.well("session.max_staleness") && s.MaxStaleness == 0 {
 		r.wrongAt("session.on_outage", &wrong{"can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail"})
 	}
+	if r.given("session.cache_memory") && r.sound("session.cache_memory") && s.CacheMemory == 0 {
+		r.wrongAt("session.cache_memory", &wrong{"is 0", "write max_staleness: 0 to read the store at every request"})
+	}
 	const lease = "session.renewal_lease"
 	if r.given(lease) && r.sound(lease) && s.RenewalLease < minRenewalLease {
 		r.wrongAt(lease, &wrong{"is shorter than " + minRenewalLease.String(), "give a renewal time to be answered and saved: another replica that sends the refresh token again looks like a thief to the provider"})

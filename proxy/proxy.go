@@ -58,6 +58,7 @@ type Route struct {
 type Sessions interface {
 	FromRequest(r *http.Request) (*session.Session, error)
 	Get(ctx context.Context, name session.Name) (*session.Session, error)
+	Attach(name session.Name, ended func(session.Reason)) (detach func())
 	Touch(ctx context.Context, s *session.Session)
 }
 
@@ -89,11 +90,10 @@ type Options struct {
 	Metrics        prometheus.Registerer
 }
 
-// A Proxy passes requests on. It is safe for concurrent use and owns the streams that are open.
+// A Proxy passes requests on. It is safe for concurrent use.
 type Proxy struct {
 	Options
 	routes  []*route // longest path first
-	streams *streams
 	metrics *metrics
 }
 
@@ -108,14 +108,10 @@ func New(o Options) (*Proxy, error) {
 	if o.Fail == nil || o.Sessions == nil {
 		return nil, errors.New("set up proxy: Fail and Sessions are required")
 	}
-	p := &Proxy{Options: o, streams: newStreams(), metrics: newMetrics(o.Metrics)}
+	p := &Proxy{Options: o, metrics: newMetrics(o.Metrics)}
 	p.routes = p.newRoutes()
 	return p, nil
 }
-
-// EndStreams cuts every request of a session that is still under way, WebSockets and streams among
-// them. It is quick.
-func (p *Proxy) EndStreams(name session.Name, _ session.Reason) { p.streams.end(name) }
 
 // Match reports whether a route takes this escaped path. A path that is refused because it could be
 // read in two ways matches too, so that the app's files never answer it.
@@ -218,7 +214,7 @@ func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) 
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, rt *route, c *call) error {
 	ctx := context.WithValue(r.Context(), callKey{}, c)
 	if c.session != nil {
-		streamCtx, done := p.streams.open(ctx, c.session.Name, c.session.Record.ExpiresAt.Sub(p.Now()))
+		streamCtx, done := p.withSession(ctx, c.session)
 		defer done()
 		// The end may have come between the look-up and now; whoever comes later finds the stream.
 		if _, err := p.Sessions.Get(ctx, c.session.Name); errors.Is(err, session.ErrNoSession) {

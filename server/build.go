@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -61,6 +62,7 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 	}
 	s.sessions, err = session.NewManager(session.Options{
 		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
+		CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
 		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
@@ -73,6 +75,14 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 		return nil
 	}
 	return err
+}
+
+// servedCached is how long sessions in memory are served in an outage of the store.
+func servedCached(c config.Session) time.Duration {
+	if c.OnOutage == "serve_cached" {
+		return c.OutageLimit
+	}
+	return 0
 }
 
 func (s *Server) buildProviders() error {
@@ -185,7 +195,6 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.sessions.OnEnd(api.EndStreams)
 	return api, nil
 }
 

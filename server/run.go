@@ -28,6 +28,7 @@ const (
 func (s *Server) Run(ctx context.Context) error {
 	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
+	background.Go(func() { s.sessions.Listen(workers) })
 	background.Go(func() { s.outbox.Run(workers) })
 	for _, p := range s.providers {
 		background.Go(func() { s.learn(workers, p) })

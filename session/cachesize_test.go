@@ -6,6 +6,8 @@ import (
 	"time"
 )
 
+const maxCachedBytes = 32 << 20
+
 // keepSized has the cache hold a session that is said to be of so many bytes.
 func keepSized(c *cache, name Name, now time.Time, size int) {
 	put, forget := c.expect(name, now)
@@ -14,7 +16,7 @@ func keepSized(c *cache, name Name, now time.Time, size int) {
 }
 
 func TestCacheOfLargeSessionsKeepsThoseInUse(t *testing.T) {
-	c, now := newCache(time.Hour), time.Now()
+	c, now := newCache(time.Hour, maxCachedBytes, false), time.Now()
 	keepSized(c, "used", now, maxCachedBytes/8)
 	keepSized(c, "unused", now, maxCachedBytes/8)
 	for i := range 20 {
@@ -41,7 +43,7 @@ func TestCacheOfLargeSessionsKeepsThoseInUse(t *testing.T) {
 // What may not be served any more is not held for long either: a thousand users in two seconds need no
 // more memory than a thousand sessions.
 func TestCacheLetsGoOfWhatIsStale(t *testing.T) {
-	c, now := newCache(time.Second), time.Now()
+	c, now := newCache(time.Second, maxCachedBytes, false), time.Now()
 	for i := range 1000 {
 		keepSized(c, Name(fmt.Sprint(i)), now, 1)
 	}
@@ -55,7 +57,7 @@ func TestCacheLetsGoOfWhatIsStale(t *testing.T) {
 }
 
 func TestOlderVersionDoesNotReplaceANewer(t *testing.T) {
-	c, now := newCache(time.Hour), time.Now()
+	c, now := newCache(time.Hour, maxCachedBytes, false), time.Now()
 	newer, forgetNewer := c.expect("s", now)
 	older, forgetOlder := c.expect("s", now)
 	newer(&Session{Name: "s", Version: 2, Record: &Record{}}, 1)

@@ -64,9 +64,13 @@ func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record
 	if err != nil {
 		return nil, fmt.Errorf("write session %q: %w", rec.ID, err)
 	}
-	e.Sealed, e.Indices = m.sealer.seal(e.Name, plain), indices(rec)
+	put, forget := m.cache.expect(e.Name, m.now())
+	defer forget()
+	e.Sealed, e.Indices = m.keys.Load().seal(e.Name, plain), indices(rec)
 	err = m.store.Update(ctx, e)
-	m.cache.drop(e.Name) // even after an error: it may have been written
+	if err != nil {
+		m.cache.drop(e.Name) // it may have been written all the same
+	}
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, ErrEnded
@@ -77,6 +81,8 @@ func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record
 	}
 	s := &Session{Name: e.Name, Version: e.Version + 1, Record: kept, IdleExpires: read.IdleExpires, LastActive: read.LastActive}
 	m.past.met(s)
+	m.cache.changed(s.Name, s.Version)
+	put(s, len(e.Sealed))
 	m.hub.changed(s)
 	return s, nil
 }

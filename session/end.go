@@ -44,10 +44,6 @@ func (m *Manager) EndExpired(ctx context.Context, limit int) (int, error) {
 	return len(names), Unavailable(err)
 }
 
-// OnEnd has fn called for each session that ends in this process, before End returns. fn must be quick
-// and must not end sessions. Call OnEnd before the Manager is used.
-func (m *Manager) OnEnd(fn func(Name, Reason)) { m.onEnd = append(m.onEnd, fn) }
-
 // announce tells everybody that a session is over. Every end comes through here, exactly once: the
 // store says of one caller alone that it was the one who ended it.
 func (m *Manager) announce(ctx context.Context, name Name, reason Reason) {
@@ -55,9 +51,6 @@ func (m *Manager) announce(ctx context.Context, name Name, reason Reason) {
 	m.cache.drop(name)
 	m.touches.forget(name)
 	m.hub.ended(name, reason)
-	for _, fn := range m.onEnd {
-		fn(name, reason)
-	}
 	m.metrics.sessionEnded(reason, who)
 	attrs := []slog.Attr{slog.String("reason", string(reason))}
 	if who != nil {

@@ -24,11 +24,14 @@ func TestEndIsAnnouncedOnceHoweverManyAskForIt(t *testing.T) {
 	events, stop := w.Subscribe(s.Name)
 	defer stop()
 	var told atomic.Int32
-	w.OnEnd(func(name session.Name, reason session.Reason) {
-		if name == s.Name && reason == session.ReasonRevoked {
+	w.Attach(s.Name, func(reason session.Reason) {
+		if reason == session.ReasonRevoked {
 			told.Add(1)
 		}
 	})
+	detach := w.Attach(s.Name, func(session.Reason) { t.Error("who left is told") })
+	detach()
+	detach() // twice is once
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
@@ -90,7 +93,7 @@ func TestFailedEndIsNoEnd(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()
 	told := false
-	w.OnEnd(func(session.Name, session.Reason) { told = true })
+	w.Attach(s.Name, func(session.Reason) { told = true })
 	w.store.fail("end")
 	wantUnavailable(t, w.End(context.Background(), s.Name, session.ReasonLogout))
 	if _, err := w.FromRequest(with(c)); err != nil || told {

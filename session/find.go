@@ -43,6 +43,12 @@ func (m *Manager) Get(ctx context.Context, name Name) (*Session, error) {
 	return m.find(ctx, name, time.Time{})
 }
 
+// Newest is Get from the store itself, never from memory: what a renewal must go by, which may not send a
+// refresh token that another process has spent.
+func (m *Manager) Newest(ctx context.Context, name Name) (*Session, error) {
+	return m.read(ctx, name, time.Time{}, m.now())
+}
+
 // find returns a live session, from the cache or from the store. A time of issue other than zero helps
 // to tell a session that ran out from one that was ended, when the record is gone.
 func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Session, error) {
@@ -50,6 +56,17 @@ func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Sessi
 	if s := m.cache.get(name, now); s != nil && s.lives(now) {
 		return s, nil
 	}
+	s, err := m.read(ctx, name, issued, now)
+	if errors.Is(err, ErrUnavailable) {
+		if s := m.cache.lastResort(name, now); s != nil && s.lives(now) {
+			return s, nil
+		}
+	}
+	return s, err
+}
+
+// read returns a live session from the store.
+func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*Session, error) {
 	if reason, ended := m.past.end(name, now); ended {
 		return nil, m.gone(reason, issued, now)
 	}
@@ -114,7 +131,7 @@ func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 
 // open makes a session of what a store keeps.
 func (m *Manager) open(e Entry) (*Session, error) {
-	plain, err := m.sealer.open(e.Name, e.Sealed)
+	plain, err := m.keys.Load().open(e.Name, e.Sealed)
 	if err != nil {
 		return nil, err
 	}

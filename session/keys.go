@@ -5,10 +5,43 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
 )
 
 // keySize is the length of each of session.keys in bytes.
 const keySize = 32
+
+// A keyring is what the configured keys are good for.
+type keyring struct {
+	*signer
+	*sealer
+}
+
+func newKeyring(cookie string, keys [][]byte) *keyring {
+	return &keyring{newSigner(cookie, keys), newSealer(keys)}
+}
+
+func checkKeys(keys [][]byte) error {
+	if len(keys) == 0 {
+		return errors.New("there is no key")
+	}
+	if slices.ContainsFunc(keys, func(k []byte) bool { return len(k) != keySize }) {
+		return fmt.Errorf("a key is not %d bytes long", keySize)
+	}
+	return nil
+}
+
+// SetKeys puts other keys in the place of those there are: from now on the first seals and signs, and
+// all open and verify. It may be called at any time. After an error the old ones hold.
+func (m *Manager) SetKeys(keys [][]byte) error {
+	if err := checkKeys(keys); err != nil {
+		return err
+	}
+	m.keys.Store(newKeyring(m.cookie, keys))
+	return nil
+}
 
 // DeriveKey makes a 32-byte key for one purpose out of a configured one (RFC 5869), so that no two
 // purposes share a key. It does not tell the configured key.

@@ -6,8 +6,8 @@
 // session that ended never comes back, in no order of events. Every end goes through one function, so
 // that none is forgotten by streams, listeners, the log, or the revocation outbox.
 //
-// Its weak point: opened records are kept for MaxStaleness. For so long another process's end of a
-// session may go unnoticed here.
+// Its weak point: opened records are kept in memory. Where the store tells of changes an end elsewhere is
+// noticed at once; when that line breaks, or where there is none, it may go unnoticed for MaxStaleness.
 //
 // It knows no store by name, nothing of providers and of HTTP beyond cookies.
 package session
@@ -18,8 +18,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -32,7 +32,11 @@ type Options struct {
 	Keys         [][]byte      // 32 bytes each; the first seals and signs, all open and verify
 	Lifetime     time.Duration // absolute
 	IdleTimeout  time.Duration // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
-	MaxStaleness time.Duration // how long an opened session is served without asking the store; 0: never
+	MaxStaleness time.Duration // how long an opened session is served without hearing from the store; 0: never
+	CacheMemory  int           // bytes that opened sessions may take; 0: 64 MiB
+	// ServeCached is how long after it was last read a session is served while the store can't be asked;
+	// 0: not at all.
+	ServeCached time.Duration
 
 	CookieName string        // with its prefix, if it has one
 	SameSite   http.SameSite // 0: strict
@@ -47,8 +51,7 @@ type Options struct {
 type Manager struct {
 	store       Store
 	scs         *scs.SessionManager
-	signer      *signer
-	sealer      *sealer
+	keys        atomic.Pointer[keyring] // replaced whole
 	cookie      string
 	lifetime    time.Duration
 	idleTimeout time.Duration
@@ -60,8 +63,6 @@ type Manager struct {
 	hub     *hub
 	touches *toucher
 	metrics *metrics
-
-	onEnd []func(Name, Reason) // set before serving, not changed after
 }
 
 // NewManager makes a Manager over a store that the caller keeps and closes, after Close.
@@ -69,11 +70,14 @@ func NewManager(o Options) (*Manager, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("set up sessions: %w", err)
 	}
+	_, lined := o.Store.(Line)
 	m := &Manager{
-		store: o.Store, signer: newSigner(o.CookieName, o.Keys), sealer: newSealer(o.Keys), cookie: o.CookieName,
+		store: o.Store, cookie: o.CookieName,
 		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, now: o.Now, log: o.Logger,
-		cache: newCache(o.MaxStaleness), past: newPast(), hub: newHub(),
+		cache: newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
 	}
+	m.cache.grace = o.ServeCached
+	m.keys.Store(newKeyring(o.CookieName, o.Keys))
 	m.scs = newSCS(m, o)
 	m.touches = newToucher(m)
 	m.metrics = newMetrics(m, o.Metrics)
@@ -88,19 +92,20 @@ func (o *Options) complete() error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.CacheMemory == 0 {
+		o.CacheMemory = defaultCacheMemory
+	}
 	if o.SameSite == 0 || o.SameSite == http.SameSiteDefaultMode {
 		o.SameSite = http.SameSiteStrictMode
 	}
 	switch {
 	case o.Store == nil:
 		return errors.New("there is no store")
-	case len(o.Keys) == 0:
-		return errors.New("there is no key")
-	case slices.ContainsFunc(o.Keys, func(k []byte) bool { return len(k) != keySize }):
-		return fmt.Errorf("a key is not %d bytes long", keySize)
+	case checkKeys(o.Keys) != nil:
+		return checkKeys(o.Keys)
 	case o.Lifetime <= 0:
 		return errors.New("the lifetime is not positive")
-	case o.IdleTimeout < 0 || o.MaxStaleness < 0:
+	case o.IdleTimeout < 0 || o.MaxStaleness < 0 || o.ServeCached < 0:
 		return errors.New("a time is negative")
 	case o.SameSite == http.SameSiteNoneMode:
 		return errors.New("the session cookie can't be SameSite=None") // any page could act with it (SC3)

@@ -42,6 +42,7 @@ func newMetrics(m *Manager, r prometheus.Registerer) *metrics {
 			Name: "cloakroom_sessions", Help: "Sessions in the store, up to 15 s ago; not a number while the store can't be asked.",
 		}, count.get)
 		r.MustRegister(c.started, c.ended, c.unrenewed, live)
+		m.cache.register(r)
 	}
 	return c
 }
@@ -78,4 +79,32 @@ func (c *counter) get() float64 {
 		c.value = math.NaN()
 	}
 	return c.value
+}
+
+// register has the cache counted and measured.
+func (c *cache) register(r prometheus.Registerer) {
+	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cloakroom_session_cache_lookups_total", Help: "Sessions looked up in memory: hit or miss; a miss reads the store.",
+	}, []string{"result"})
+	invalidations := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "cloakroom_session_cache_invalidations_total", Help: "Sessions dropped from memory because they changed or ended.",
+	})
+	c.hits, c.misses, c.invalidations = lookups.WithLabelValues("hit").Inc, lookups.WithLabelValues("miss").Inc, invalidations.Inc
+	r.MustRegister(lookups, invalidations,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cloakroom_session_cache_entries", Help: "Sessions in memory.",
+		}, func() float64 { n, _ := c.size(); return float64(n) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cloakroom_session_cache_bytes", Help: "About how much memory they take.",
+		}, func() float64 { _, n := c.size(); return float64(n) }))
+	if c.lined {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cloakroom_store_line_up", Help: "1 while changes made by other replicas are heard from the store, otherwise 0: then nothing is served from memory.",
+		}, func() float64 {
+			if c.isUp() {
+				return 1
+			}
+			return 0
+		}))
+	}
 }

@@ -64,6 +64,11 @@ func (p *past) ended(name Name, reason Reason, now time.Time) *identity {
 	return &who
 }
 
+// heard remembers why a session ended, of which whoever ended it has yet to say whose it was.
+func (p *past) heard(name Name, reason Reason, now time.Time) {
+	p.ends.Add(name, ending{reason, now.Add(pastTime)})
+}
+
 // missed remembers for a moment that the store does not know a name, so that a well-signed ticket of a
 // session long gone does not cost a read at each request (ST4).
 func (p *past) missed(name Name, reason Reason, now time.Time) {

@@ -23,7 +23,7 @@ func TestSCSFindsAndDestroysThroughOurStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, err := m.signer.verify(answer.Result().Cookies()[0].Value)
+	held, err := m.keys.Load().verify(answer.Result().Cookies()[0].Value)
 	if err != nil || held.name() != s.Name {
 		t.Fatalf("ticket of %q: %v, want %q", held.name(), err, s.Name)
 	}
