@@ -54,7 +54,7 @@ func TestFailingProviderIsLeftAlone(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 1000 {
 		wg.Go(func() {
-			if _, err := p.Refresh(t.Context(), login.RefreshToken); !errors.Is(err, provider.ErrUnreachable) {
+			if _, err := p.Refresh(t.Context(), login.RefreshToken, nil); !errors.Is(err, provider.ErrUnreachable) {
 				t.Errorf("error = %v, want unreachable", err)
 			}
 		})
@@ -66,7 +66,7 @@ func TestFailingProviderIsLeftAlone(t *testing.T) {
 	before = op.Count(odd.Token)
 	c.advance(time.Minute)
 	for range 10 { // one looks, and since it fails the others don't
-		_, _ = p.Refresh(t.Context(), login.RefreshToken)
+		_, _ = p.Refresh(t.Context(), login.RefreshToken, nil)
 	}
 	if n := op.Count(odd.Token) - before; n != 1 {
 		t.Errorf("requests after a minute = %d, want 1", n)
@@ -74,7 +74,7 @@ func TestFailingProviderIsLeftAlone(t *testing.T) {
 	up()
 	c.advance(time.Minute)
 	for range 2 {
-		got, err := p.Refresh(t.Context(), login.RefreshToken)
+		got, err := p.Refresh(t.Context(), login.RefreshToken, nil)
 		if err != nil {
 			t.Fatalf("after it came back: %v", err)
 		}
@@ -92,14 +92,14 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		op, c := odd.New(t), &clock{}
 		p := newProvider(t, op, func(s *setup) { s.Now = c.now })
 		op.Intercept(odd.Token, odd.Answer(429, "text/plain", "", "Retry-After", header))
-		_, err := p.Refresh(t.Context(), secret.New("rt"))
+		_, err := p.Refresh(t.Context(), secret.New("rt"), nil)
 		var u *provider.UnreachableError
 		if !errors.As(err, &u) || u.RetryAfter > want || u.RetryAfter < want-2*time.Second {
 			t.Errorf("Retry-After %q: error = %#v, want %v", header, err, want)
 			continue
 		}
 		if want > 0 {
-			_, err = p.Refresh(t.Context(), secret.New("rt"))
+			_, err = p.Refresh(t.Context(), secret.New("rt"), nil)
 			if !errors.As(err, &u) || u.RetryAfter < want-2*time.Second || op.Count(odd.Token) != 1 {
 				t.Errorf("Retry-After %q: second error = %v after %d requests", header, err, op.Count(odd.Token))
 			}
@@ -116,10 +116,10 @@ func TestOneLostAnswerDoesNotHoldRenewalsBack(t *testing.T) {
 	p := newProvider(t, op)
 	login := tokens(t, p, op)
 	op.Intercept(odd.Token, odd.Next(1, odd.Drop()))
-	if _, err := p.Refresh(t.Context(), login.RefreshToken); !errors.Is(err, provider.ErrUnreachable) {
+	if _, err := p.Refresh(t.Context(), login.RefreshToken, nil); !errors.Is(err, provider.ErrUnreachable) {
 		t.Errorf("error = %v, want unreachable", err)
 	}
-	if _, err := p.Refresh(t.Context(), login.RefreshToken); err != nil {
+	if _, err := p.Refresh(t.Context(), login.RefreshToken, nil); err != nil {
 		t.Errorf("the next renewal: %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestCallersWhoGoAwayDoNotCountAsFailures(t *testing.T) {
 		before := op.Count(odd.Token)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { _, err := p.Refresh(ctx, login.RefreshToken); done <- err }()
+		go func() { _, err := p.Refresh(ctx, login.RefreshToken, nil); done <- err }()
 		waitFor(t, "request", func() bool { return op.Count(odd.Token) > before })
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
@@ -142,7 +142,7 @@ func TestCallersWhoGoAwayDoNotCountAsFailures(t *testing.T) {
 		}
 	}
 	undo()
-	if _, err := p.Refresh(t.Context(), login.RefreshToken); err != nil {
+	if _, err := p.Refresh(t.Context(), login.RefreshToken, nil); err != nil {
 		t.Errorf("the next renewal: %v", err)
 	}
 }

@@ -302,7 +302,7 @@ func TestRenewedIDTokenIsComparedWithTheFirst(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			op.OnClaims(func(_ string, c odd.Claims) { test.alter(c) })
-			got, err := p.Refresh(t.Context(), refreshToken)
+			got, err := p.Refresh(t.Context(), refreshToken, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

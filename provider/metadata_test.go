@@ -119,7 +119,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			op.Intercept(e, odd.Redirect(status, canary.URL))
 		}
 		_, exchangeErr := p.Exchange(t.Context(), c, secret.New(verifier))
-		_, refreshErr := p.Refresh(t.Context(), got.RefreshToken)
+		_, refreshErr := p.Refresh(t.Context(), got.RefreshToken, nil)
 		_, userinfoErr := p.Userinfo(t.Context(), got.AccessToken, "alice")
 		_, verifyErr := p.VerifyIDToken(t.Context(), got.IDToken, provider.Expectation{Nonce: nonce})
 		for what, err := range map[string]error{

@@ -76,7 +76,7 @@ func TestEachClientAuthenticationMethodWorksAlone(t *testing.T) {
 				}
 			})
 			got := tokens(t, p, op)
-			got, err := p.Refresh(t.Context(), got.RefreshToken)
+			got, err := p.Refresh(t.Context(), got.RefreshToken, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestTokenRequestsAreSentOnce(t *testing.T) {
 			if n := op.Count(odd.Token) - before; n != 1 {
 				t.Errorf("code grants = %d, want 1", n)
 			}
-			if _, err := p.Refresh(t.Context(), refreshToken); err == nil {
+			if _, err := p.Refresh(t.Context(), refreshToken, nil); err == nil {
 				t.Error("refresh succeeded")
 			}
 			if n := op.Count(odd.Token) - before; n != 2 {
@@ -174,7 +174,7 @@ func TestTokenErrorsAreToldApart(t *testing.T) {
 			p := newProvider(t, op)
 			undo := op.Intercept(odd.Token, test.answer)
 			defer undo()
-			_, err := p.Refresh(t.Context(), secret.New("rt"))
+			_, err := p.Refresh(t.Context(), secret.New("rt"), nil)
 			for _, kind := range []error{refused, operator, passing} {
 				if errors.Is(err, kind) != (kind == test.want) {
 					t.Errorf("error = %v; is it %q: %v", err, kind, errors.Is(err, kind))
@@ -239,7 +239,7 @@ func TestTokenResponseIsTakenAsItIs(t *testing.T) {
 	if got.Scope != "openid offline_access" {
 		t.Errorf("scope when absent = %q, want what was asked for", got.Scope)
 	}
-	if got, err := p.Refresh(t.Context(), got.RefreshToken); err != nil || got.Scope != "" {
+	if got, err := p.Refresh(t.Context(), got.RefreshToken, nil); err != nil || got.Scope != "" {
 		t.Errorf("scope of a renewal when absent = %+v, %v", got, err)
 	}
 }
@@ -281,7 +281,7 @@ func TestErrorsHoldNothingSecret(t *testing.T) {
 		},
 	} {
 		undo := op.Intercept(odd.Token, echo)
-		_, err := p.Refresh(t.Context(), secret.New("rt-very/secret+"))
+		_, err := p.Refresh(t.Context(), secret.New("rt-very/secret+"), nil)
 		undo()
 		for _, s := range []string{"very", "Y2xvYWtyb29tOnNlY3JldA"} {
 			if err == nil || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), s) {
@@ -290,7 +290,7 @@ func TestErrorsHoldNothingSecret(t *testing.T) {
 		}
 	}
 	op.Intercept(odd.Token, odd.Answer(400, "application/json", `{"error":"invalid_scope","error_description":"a\u0000b\u202ec`+strings.Repeat("x", 9000)+`"}`))
-	_, err := p.Refresh(t.Context(), secret.New("rt"))
+	_, err := p.Refresh(t.Context(), secret.New("rt"), nil)
 	var o *provider.OAuthError
 	if !errors.As(err, &o) || o.Code != "invalid_scope" || len(o.Description) > 200 || !strings.HasPrefix(o.Description, "abcx") {
 		t.Errorf("error = %v", err)

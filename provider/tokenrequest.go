@@ -37,13 +37,19 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*
 // Refresh trades a refresh token, in one request, or in none while the provider is being left alone
 // after failures: then the error is an *UnreachableError at once. An empty RefreshToken in the
 // answer means that the old one stays, an empty Scope that the old one holds (RFC 6749 §6). Errors are
-// those of Exchange.
-func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value) (*TokenResponse, error) {
+// those of Exchange, and that of ready, which is asked at the last moment before sending: waiting for other
+// token requests can take a while, and whoever may send one now may not then. nil: always ready.
+//
+// It waits twice as long for the answer as other requests do: the token may be spent once it was sent, and
+// the answer that is given up holds the only one to follow it.
+func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value, ready func() error) (*TokenResponse, error) {
 	return p.requestWhenUp(ctx, url.Values{
-		"grant_type":    {"refresh_token"},
+		"grant_type":    {refreshGrant},
 		"refresh_token": {refreshToken.Reveal()},
-	})
+	}, ready)
 }
+
+const refreshGrant = "refresh_token"
 
 // ClientCredentials asks for an access token of this service's own (RFC 6749 §4.4). Any refresh token
 // that comes with it is dropped (§4.4.3). It fails fast as Refresh does; errors are those of Exchange.
@@ -52,7 +58,7 @@ func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*Tok
 	if len(scopes) > 0 {
 		form.Set("scope", strings.Join(scopes, " "))
 	}
-	t, err := p.requestWhenUp(ctx, form)
+	t, err := p.requestWhenUp(ctx, form, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +71,7 @@ func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*Tok
 
 // requestWhenUp sends nothing while the breaker is open. It is asked after a slot is free: those who
 // waited for one must not all go to a provider that has failed meanwhile.
-func (p *Provider) requestWhenUp(ctx context.Context, form url.Values) (*TokenResponse, error) {
+func (p *Provider) requestWhenUp(ctx context.Context, form url.Values, ready func() error) (*TokenResponse, error) {
 	if wait, ok := p.breaker.closed(); !ok {
 		return nil, p.resting(wait)
 	}
@@ -77,6 +83,12 @@ func (p *Provider) requestWhenUp(ctx context.Context, form url.Values) (*TokenRe
 		wait, ok := p.breaker.enter()
 		if !ok {
 			return nil, p.resting(wait)
+		}
+		if ready != nil {
+			if err := ready(); err != nil {
+				p.breaker.abandon()
+				return nil, err
+			}
 		}
 		return p.sendGrant(ctx, m, form)
 	})
@@ -117,7 +129,11 @@ func (p *Provider) sendGrant(ctx context.Context, m *Metadata, form url.Values) 
 }
 
 func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
-	a, sent, err := p.postForm(ctx, endpointToken, m.TokenEndpoint, form)
+	within := p.client.timeout
+	if form.Get("grant_type") == refreshGrant {
+		within *= 2
+	}
+	a, sent, err := p.postForm(ctx, endpointToken, m.TokenEndpoint, form, within)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +150,7 @@ func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) 
 
 // postForm sends an authenticated form, as every request of this client to the token and revocation
 // endpoints is (LS2). sent is what must not come back in a message.
-func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.Values) (*answer, []string, error) {
+func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.Values, within time.Duration) (*answer, []string, error) {
 	header := http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
 		"Accept":       {"application/json"},
@@ -147,7 +163,7 @@ func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.V
 		return nil, nil, fmt.Errorf("provider %q: %s endpoint: %w", p.config.ID, endpoint, ErrMisconfigured)
 	}
 	r.Header = header
-	a, err := p.client.send(ctx, endpoint, r)
+	a, err := p.client.send(ctx, endpoint, r, within)
 	return a, p.secretsIn(form, header), err
 }
 

@@ -92,8 +92,8 @@ type answer struct {
 
 // send sends r exactly once and reads the answer. The only errors are *UnreachableError: no whole
 // answer came, or it was one (429, 5xx, a redirect) that says nothing about what was asked.
-func (c *caller) send(ctx context.Context, endpoint string, r *http.Request) (*answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+func (c *caller) send(ctx context.Context, endpoint string, r *http.Request, within time.Duration) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	// Without GetBody the transport can't send a body a second time, which it would do by itself on a
 	// connection that turns out to be closed (CB14).
@@ -138,7 +138,7 @@ func (c *caller) get(ctx context.Context, endpoint, from string) ([]byte, error)
 		return nil, fmt.Errorf("provider %q: %s: %w", c.provider, endpoint, ErrMisconfigured)
 	}
 	r.Header.Set("Accept", "application/json")
-	a, err := c.send(ctx, endpoint, r)
+	a, err := c.send(ctx, endpoint, r, c.timeout)
 	if err != nil {
 		return nil, err
 	}

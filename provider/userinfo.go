@@ -26,7 +26,7 @@ func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subje
 	}
 	r.Header.Set("Authorization", "Bearer "+accessToken.Reveal()) // RFC 6750 §2.1 and nowhere else (MD11)
 	r.Header.Set("Accept", "application/json, application/jwt")
-	a, err := p.client.send(ctx, endpointUserinfo, r)
+	a, err := p.client.send(ctx, endpointUserinfo, r, p.client.timeout)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func ProviderConfig(cfg *config.Config, p config.Provider) (provider.Config, err
 // buildWorkers makes what renews and revokes.
 func (s *Server) buildWorkers() {
 	s.renewer = renewal.New(renewal.Options{
-		Providers: s.byID, Sessions: s.sessions, Now: s.now, Logger: s.log, Metrics: s.registry,
+		Providers: s.byID, Sessions: s.sessions, Lease: s.cfg.Session.RenewalLease, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry})
 	s.outbox = revocation.NewWorker(revocation.Options{

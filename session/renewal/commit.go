@@ -82,7 +82,7 @@ func (w *work) save(ctx context.Context, change func(*session.Record)) (*session
 	return retry(ctx, w.from.Record.ExpiresAt.Sub(w.now()), func(ctx context.Context) (*session.Session, error) {
 		saved, err := w.sessions.Commit(ctx, w.from, w.onlyOnce(change))
 		if errors.Is(err, errOurs) {
-			saved, err = w.sessions.Get(ctx, w.from.Name)
+			saved, err = w.sessions.Newest(ctx, w.from.Name)
 		}
 		return saved, err
 	}, func(err error, next time.Duration) {

@@ -1,8 +1,9 @@
 // Package renewal keeps access tokens valid without the browser noticing: a user's own (Renewer) and
 // the service's (ClientTokens).
 //
-// In this process one flight at a time renews a session. What keeps two replicas apart is the
-// version check when they commit. A flight belongs to no request: from the moment the refresh token
+// In this process one flight at a time renews a session, one lease across replicas. The lease saves
+// traffic and spares the provider a token that is spent; what keeps two holders apart is the version
+// check when they commit. A flight belongs to no request: from the moment the refresh token
 // leaves, the old one may be dead at the provider (RFC 9700 §4.14), so nothing that happens to a
 // caller stops it before its tokens are saved, or revoked because a logout came first.
 //
@@ -54,7 +55,10 @@ type Options struct {
 	Sessions  *session.Manager
 	// Soft is the share of an access token's life after which it is renewed behind the request, with a
 	// jitter of 5 % of the life to either side; 0 means 0.75. From 1.05 on no renewal is early.
-	Soft    float64
+	Soft float64
+	// Lease is how long a replica that died while it renewed a session keeps the others from it; 0 means
+	// 30 s. It should be longer than a token request may take, twice, or than a replica may be frozen.
+	Lease   time.Duration
 	Now     func() time.Time      // nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
@@ -65,6 +69,9 @@ type Renewer struct {
 	providers map[string]*provider.Provider
 	sessions  *session.Manager
 	soft      float64
+	lease     time.Duration
+	closing   context.Context // ended when Close begins: waiting for other replicas ends
+	close     context.CancelFunc
 	now       func() time.Time
 	log       *slog.Logger
 	metrics   *metrics
@@ -77,11 +84,15 @@ type Renewer struct {
 // New makes a Renewer. Close it before the store.
 func New(o Options) *Renewer {
 	r := &Renewer{
-		providers: o.Providers, sessions: o.Sessions, soft: o.Soft, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
+		providers: o.Providers, sessions: o.Sessions, soft: o.Soft, lease: o.Lease, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
 		flights: newGroup[session.Name, *session.Session](), pauses: newPauses[session.Name](), rejections: newRejections[session.Name](),
 	}
+	r.closing, r.close = context.WithCancel(context.Background())
 	if r.soft == 0 {
 		r.soft = defaultSoft
+	}
+	if r.lease == 0 {
+		r.lease = defaultLease
 	}
 	if r.now == nil {
 		r.now = time.Now
@@ -96,6 +107,7 @@ func New(o Options) *Renewer {
 // returns ctx's error; sessions whose new tokens could not be saved by then may have to log in again.
 // After Close tokens are handed out as long as they last.
 func (r *Renewer) Close(ctx context.Context) error {
+	r.close()
 	if err := r.flights.close(ctx); err != nil {
 		return fmt.Errorf("wait for renewals under way: %w", err)
 	}
@@ -126,12 +138,18 @@ func (r *Renewer) AccessToken(ctx context.Context, s *session.Session) (Token, e
 	if s.Record.RefreshToken.IsZero() {
 		return Token{}, ErrNotRenewable
 	}
-	next, err := r.renewed(ctx, s, secret.Value{}, 0)
+	next, err := r.renewed(ctx, s, secret.Value{}, longestWait)
+	if errors.Is(err, errPatience) {
+		err = &provider.UnreachableError{Provider: s.Record.Provider, Endpoint: "token", Reason: "no answer yet", RetryAfter: othersPoll}
+	}
 	if err != nil {
 		return Token{}, err
 	}
 	return tokenOf(next), nil
 }
+
+// longestWait is how long a request waits for a renewal, which goes on without it.
+const longestWait = 10 * time.Second
 
 // AfterRejection returns another token after an upstream answered 401 invalid_token (RFC 6750 §3.1)
 // to the rejected one: the session's current token if it is another already, else that of one
@@ -150,7 +168,7 @@ func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, reject
 		if newest.Record.RefreshToken.IsZero() {
 			break
 		}
-		next, err := r.renewed(ctx, newest, rejected, 0)
+		next, err := r.renewed(ctx, newest, rejected, longestWait)
 		if err == nil {
 			return tokenOf(next), nil
 		}
@@ -197,7 +215,7 @@ func (r *Renewer) newer(s *session.Session) *session.Session {
 func (r *Renewer) newest(ctx context.Context, name session.Name) (*session.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	s, err := r.sessions.Get(ctx, name)
+	s, err := r.sessions.Newest(ctx, name)
 	if errors.Is(err, session.ErrNoSession) {
 		return nil, session.ErrEnded
 	}

@@ -122,12 +122,13 @@ func TestHangingProviderDoesNotSpoilAValidToken(t *testing.T) {
 	})
 }
 
-// TestOtherReplicaRenewedFirst: its tokens are used, and the session is not ended for the invalid_grant
+// TestOtherReplicaRenewedFirst, after a lease that ran out: its tokens are used, and the session is not ended for the invalid_grant
 // that the second one gets (RN2, RN9).
 func TestOtherReplicaRenewedFirst(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		other := w.replica()
+		w.store.lapse()
 		time.Sleep(6 * time.Minute)
 		release := make(chan struct{})
 		w.op.Intercept(odd.Token, odd.Next(1, func(rw http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
@@ -155,11 +156,12 @@ func TestOtherReplicaRenewedFirst(t *testing.T) {
 	})
 }
 
-// TestBothReplicasWereAnswered: the first commit wins, and the loser uses the winner's tokens.
+// TestBothReplicasWereAnswered, after a lease that ran out: the first commit wins, and the loser uses the winner's tokens.
 func TestBothReplicasWereAnswered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		other := w.replica()
+		w.store.lapse()
 		w.op.SetRotation(false)
 		time.Sleep(6 * time.Minute)
 		release := make(chan struct{})

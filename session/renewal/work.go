@@ -34,33 +34,49 @@ func (r *Renewer) work(s *session.Session, rejected secret.Value) func(context.C
 	}
 }
 
-// renew reads the newest record, and trades its refresh token if that is still needed.
+// renew takes the lease, and trades the newest record's refresh token if that is still needed. A lease that
+// ran out before the token was sent is taken anew.
 func (w *work) renew(ctx context.Context, name session.Name) {
-	newest, err := w.newest(ctx, name)
-	if err != nil {
-		w.flight.settle(nil, err)
-		return
+	for {
+		l, newest, err := w.takeLease(ctx, name)
+		if err != nil {
+			w.flight.settle(nil, err)
+			return
+		}
+		if l == nil { // someone was quicker; their tokens are as good
+			w.flight.settle(newest, nil)
+			return
+		}
+		again := w.renewAlone(ctx, l, newest)
+		l.release(ctx)
+		if !again {
+			return
+		}
 	}
-	if !w.isDue(newest) { // someone was quicker; their tokens are as good
-		w.flight.settle(newest, nil)
-		return
-	}
+}
+
+// renewAlone renews under a lease. It reports whether the lease ran out before anything was sent.
+func (w *work) renewAlone(ctx context.Context, l *lease, newest *session.Session) (again bool) {
 	if newest.Record.RefreshToken.IsZero() {
 		w.flight.settle(nil, ErrNotRenewable)
-		return
+		return false
 	}
 	w.from = newest
 	w.provider = w.providers[newest.Record.Provider]
 	if w.provider == nil {
 		w.flight.settle(nil, fmt.Errorf("provider %q is not configured any more: %w", newest.Record.Provider, provider.ErrMisconfigured))
-		return
+		return false
 	}
-	response, err := w.refresh(ctx)
+	response, err := w.refresh(ctx, l)
+	if errors.Is(err, errLeaseLost) {
+		return true
+	}
 	if err != nil {
 		w.answeredWithError(ctx, err)
-		return
+		return false
 	}
 	w.answered(ctx, response)
+	return false
 }
 
 func (w *work) isDue(s *session.Session) bool {
@@ -69,10 +85,11 @@ func (w *work) isDue(s *session.Session) bool {
 
 // refresh sends the refresh token. When the answer is lost on the wire nobody knows whether the
 // token was spent, and the only way to learn it is to send it again, once (FAPI 2.0 §5.3.2.1 note 1).
-func (w *work) refresh(ctx context.Context) (*provider.TokenResponse, error) {
-	response, err := w.provider.Refresh(ctx, w.from.Record.RefreshToken)
-	if err != nil && isAnswerLost(err) {
-		response, err = w.provider.Refresh(ctx, w.from.Record.RefreshToken)
+func (w *work) refresh(ctx context.Context, l *lease) (*provider.TokenResponse, error) {
+	ready := func() error { return l.holds(w.lease) }
+	response, err := w.provider.Refresh(ctx, w.from.Record.RefreshToken, ready)
+	if err != nil && isAnswerLost(err) && ready() == nil {
+		response, err = w.provider.Refresh(ctx, w.from.Record.RefreshToken, nil)
 	}
 	return response, err
 }

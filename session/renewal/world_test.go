@@ -276,6 +276,23 @@ type faultyStore struct {
 	mu     sync.Mutex // guards the hooks
 	before map[string]func(context.Context) error
 	after  map[string]func() error
+	lapsed bool // whether everybody gets every lease, as if the holder's had run out
+}
+
+// lapse has every lease run out at once.
+func (s *faultyStore) lapse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lapsed = true
+}
+
+// Acquire is the lease on a renewal.
+func (s *faultyStore) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (got bool, err error) {
+	s.mu.Lock()
+	lapsed := s.lapsed
+	s.mu.Unlock()
+	err = s.around(ctx, "acquire", func() error { got, err = s.Store.Acquire(ctx, key, holder, ttl); return err })
+	return got || lapsed && err == nil, err
 }
 
 // on sets what happens before an operation; nil takes it away.

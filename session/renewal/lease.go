@@ -1,0 +1,129 @@
+package renewal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"time"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+const (
+	// defaultLease outlasts the two tries of a token request that a provider may be slow with.
+	defaultLease = 30 * time.Second
+	// othersPatience is how long a renewal by another replica is waited for. Those who ask again wait anew.
+	othersPatience = 10 * time.Second
+	// othersPoll is how often the store is asked for the outcome without having told of one: when its
+	// holder died, or the line to the store is down.
+	othersPoll  = time.Second
+	releaseTime = 2 * time.Second
+)
+
+var (
+	errLeaseLost = errors.New("the lease on this renewal may have run out")
+	errOthers    = errors.New("another replica has not finished renewing this session")
+)
+
+// A lease is this replica's right to send a session's refresh token, for so long that nobody else thinks
+// it has died (design §3). It saves traffic and, at a provider that takes a token sent twice for theft, the
+// session; what makes the outcome right is the version check at the commit.
+//
+// It can't do the impossible: a process that is frozen for longer than the lease between sending and
+// committing looks like one that died, and another will send the same token.
+type lease struct {
+	sessions *session.Manager
+	key      string
+	holder   string
+	until    time.Time // on the monotonic clock, which runs on while a process is stopped
+}
+
+// takeLease waits for its turn. Either it returns the lease and the newest record, read after the lease was
+// taken; or it returns a nil lease and a record that another replica has renewed.
+func (w *work) takeLease(ctx context.Context, name session.Name) (*lease, *session.Session, error) {
+	poked, stop := w.sessions.Watch(name)
+	defer stop()
+	enough := time.NewTimer(othersPatience)
+	defer enough.Stop()
+	for {
+		l, err := w.tryLease(ctx, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		newest, err := w.newest(ctx, name)
+		if err != nil || !w.isDue(newest) {
+			l.release(ctx)
+			return nil, newest, err
+		}
+		if l != nil {
+			return l, newest, nil
+		}
+		if newest, err := w.awaitOthers(ctx, name, poked, enough.C); err != nil || newest != nil {
+			return nil, newest, err
+		}
+	}
+}
+
+// awaitOthers waits until something is heard of the session or it is time to look. It returns the record if
+// it was renewed, nothing if it still is to be.
+func (w *work) awaitOthers(ctx context.Context, name session.Name, poked <-chan struct{}, enough <-chan time.Time) (*session.Session, error) {
+	again := time.NewTimer(othersPoll/2 + mathrand.N(othersPoll))
+	defer again.Stop()
+	select {
+	case <-poked:
+	case <-again.C:
+	case <-enough:
+		return nil, w.busy(errOthers)
+	case <-w.closing.Done():
+		return nil, errClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	newest, err := w.newest(ctx, name)
+	if err != nil || w.isDue(newest) {
+		return nil, err
+	}
+	return newest, nil
+}
+
+// busy is told to those who wait: nothing is wrong with the session, and asking again is right.
+func (w *work) busy(err error) error {
+	return &provider.UnreachableError{Endpoint: "token", Reason: err.Error(), RetryAfter: othersPoll}
+}
+
+// tryLease returns nil when another replica has the lease.
+func (w *work) tryLease(ctx context.Context, name session.Name) (*lease, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	l := &lease{sessions: w.sessions, key: string(name), holder: rand.Text(), until: time.Now().Add(w.lease)}
+	got, err := w.sessions.Outbox().Acquire(ctx, l.key, l.holder, w.lease)
+	if err != nil {
+		return nil, session.Unavailable(fmt.Errorf("take the lease on a renewal: %w", err))
+	}
+	if !got {
+		return nil, nil
+	}
+	return l, nil
+}
+
+// holds returns an error once half of the lease is over: what is left is for the provider's answer and
+// the commit.
+func (l *lease) holds(whole time.Duration) error {
+	if time.Until(l.until) < whole/2 {
+		return errLeaseLost
+	}
+	return nil
+}
+
+// release lets the next one try. It goes on when ctx has ended; one that fails is over when its time is.
+func (l *lease) release(ctx context.Context) {
+	if l == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
+	defer cancel()
+	_ = l.sessions.Outbox().Release(ctx, l.key, l.holder)
+}
