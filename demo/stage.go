@@ -95,6 +95,7 @@ server:
   listen: %q
   admin_listen: "127.0.0.1:0"
   shutdown_timeout: 3s
+  drain_delay: 0s
 session:
   store: %q
   lifetime: 1h

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 
 // heartbeat keeps proxies from closing a quiet stream, and finds out browsers that are gone.
 const heartbeat = 15 * time.Second
+
+// reconnectSpread keeps all listeners of a replica that stops from coming back at the same moment.
+const reconnectSpread = time.Second
 
 // events answers GET /bff/events: what happens to this session, as server-sent events. An
 // EventSource can't send X-CSRF, so Fetch Metadata and Origin alone guard it (WS5). Listening is no
@@ -50,6 +54,9 @@ func (h *Handlers) follow(r *http.Request, stream eventStream, s *session.Sessio
 	for {
 		select {
 		case <-r.Context().Done():
+			return
+		case <-h.Stopping.Done():
+			_ = stream.retry(time.Duration(rand.N(int64(reconnectSpread)))) // another replica takes over
 			return
 		case <-beat.C:
 			if stream.comment() != nil {
@@ -101,6 +108,11 @@ func (e eventStream) send(name string, v any) error {
 
 func (e eventStream) ended(reason session.Reason) error {
 	return e.send("ended", map[string]string{"reason": reason.Public()})
+}
+
+// retry tells the browser how long to wait before it connects again.
+func (e eventStream) retry(d time.Duration) error {
+	return e.write(fmt.Sprintf("retry: %d\n\n", d.Milliseconds()))
 }
 
 func (e eventStream) comment() error { return e.write(":\n\n") }

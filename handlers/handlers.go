@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -34,10 +35,11 @@ type Options struct {
 	Login     *login.Login
 	Outbox    Waker
 	Pages     *templates.Set
-	Keys      [][]byte // session.keys; the first seals the state of a logout
-	BasePath  string   // "/bff"
-	Origin    string   // the public origin
-	Strict    bool     // the session cookie is SameSite=Strict
+	Keys      [][]byte        // session.keys; the first seals the state of a logout
+	BasePath  string          // "/bff"
+	Origin    string          // the public origin
+	Stopping  context.Context // ended when event streams should: the service stops
+	Strict    bool            // the session cookie is SameSite=Strict
 	Now       func() time.Time
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
@@ -48,7 +50,7 @@ type Options struct {
 type Handlers struct {
 	Options
 	byID        map[string]*provider.Provider
-	logoutState *logoutState
+	logoutState atomic.Pointer[logoutState] // replaced whole
 	backchannel *backchannel
 }
 
@@ -57,14 +59,17 @@ func New(o Options) *Handlers {
 	h := &Handlers{
 		Options:     o,
 		byID:        make(map[string]*provider.Provider, len(o.Providers)),
-		logoutState: newLogoutState(o.Keys),
 		backchannel: newBackchannel(o.Metrics),
 	}
+	h.SetKeys(o.Keys)
 	for _, p := range o.Providers {
 		h.byID[p.ID()] = p
 	}
 	return h
 }
+
+// SetKeys puts other keys in the place of those there are. It may be called at any time.
+func (h *Handlers) SetKeys(keys [][]byte) { h.logoutState.Store(newLogoutState(keys)) }
 
 // Register mounts every endpoint on g, the group of the base path.
 func (h *Handlers) Register(g *echo.Group) {

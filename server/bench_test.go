@@ -99,7 +99,7 @@ func benchServer(b *testing.B, api string) (origin, cookie string) {
 	key := make([]byte, 32)
 	rand.Read(key)
 	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
-server: {public_url: %q, listen: %q, admin_listen: "127.0.0.1:0"}
+server: {public_url: %q, listen: %q, admin_listen: "127.0.0.1:0", drain_delay: 0s}
 session: {store: %q, keys: [%q]}
 providers: [{id: main, issuer: %q, client_id: %q, client_secret: %q}]
 routes: [{path: /api/, upstream: %q}]

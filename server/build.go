@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -38,12 +39,12 @@ func newRegistry() *prometheus.Registry {
 
 // keys are session.keys. Left out, an SQLite store has a key file beside it, and a memory store,
 // which forgets its sessions at the end anyway, gets a fresh key.
-func (s *Server) keys() ([][]byte, error) {
-	keys, err := s.cfg.Session.KeyBytes()
+func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
+	keys, err := cfg.Session.KeyBytes()
 	if err != nil || len(keys) > 0 {
 		return keys, err
 	}
-	if path, ok := strings.CutPrefix(s.cfg.Session.Store.Reveal(), "sqlite:"); ok {
+	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
 		key, err := sqlite.LoadOrCreateKey(path + ".key")
 		if err != nil {
 			return nil, fmt.Errorf("read the key file beside session.store: %w", err)
@@ -60,21 +61,40 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 	if s.store, err = store.Open(ctx, c.Store.Reveal()); err != nil {
 		return fmt.Errorf("open session.store: %w", err)
 	}
+	if store.Shared(c.Store.Reveal()) {
+		s.store = store.Guard(s.store, s.log, s.registry)
+	}
 	s.sessions, err = session.NewManager(session.Options{
 		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
 		CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
 		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
-	if err != nil {
-		return err
-	}
-	err = s.sessions.CheckKeys(ctx)
+	return err
+}
+
+// checkKeys stops the start with keys that open nothing of what is stored.
+func (s *Server) checkKeys(ctx context.Context) error {
+	err := s.sessions.CheckKeys(ctx)
 	if errors.Is(err, session.ErrUnavailable) { // an outage, which passes; a wrong key does not
 		s.log.WarnContext(ctx, "whether session.keys fit the store is not known", "error", err)
 		return nil
 	}
 	return err
+}
+
+// OpenSessions opens the sessions of a configuration for a tool that works beside the service. closeAll
+// must be called.
+func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m *session.Manager, closeAll func() error, err error) {
+	s := &Server{cfg: cfg, log: log, registry: newRegistry(), now: time.Now, stop: func() {}}
+	keys, err := s.keys(cfg)
+	if err == nil {
+		err = s.buildSessions(ctx, keys)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, s.close())
+	}
+	return s.sessions, s.close, nil
 }
 
 // servedCached is how long sessions in memory are served in an outage of the store.
@@ -151,7 +171,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	problems := problem.NewWriter(problem.Options{
 		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Logger: s.log,
 	})
-	attempts, err := login.New(login.Options{
+	s.login, err = login.New(login.Options{
 		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),
 		BasePath: s.cfg.Server.BasePath, ClientAddr: s.shortAddr, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
@@ -166,14 +186,15 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	if err != nil {
 		return err
 	}
-	bff := handlers.New(handlers.Options{
-		Providers: s.providers, Sessions: s.sessions, Login: attempts, Outbox: s.outbox, Pages: pages, Keys: keys,
+	s.bff = handlers.New(handlers.Options{
+		Providers: s.providers, Sessions: s.sessions, Login: s.login, Outbox: s.outbox, Pages: pages, Keys: keys,
 		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Strict: s.cfg.StrictCookie(),
-		Now: s.now, Logger: s.log, Metrics: s.registry,
+		Stopping: s.stopping,
+		Now:      s.now, Logger: s.log, Metrics: s.registry,
 	})
-	s.publicHandler = s.publicRoutes(bff, api, spa, problems)
+	s.publicHandler = s.publicRoutes(s.bff, api, spa, problems)
 	s.adminHandler = s.adminRoutes(admin.New(admin.Options{
-		Token: s.cfg.Admin.Token, Providers: s.providers, Sessions: s.sessions, Outbox: s.outbox,
+		Token: s.cfg.Admin.Token, Providers: s.providers, Sessions: s.sessions, Outbox: s.outbox, Draining: s.draining.Load,
 		Gatherer: s.registry, Now: s.now, Logger: s.log,
 	}), problems)
 	return nil

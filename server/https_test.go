@@ -30,7 +30,7 @@ func newFront(t *testing.T, ops ...*odd.Provider) *front {
 	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { f.seen <- r.Clone(context.Background()) }))
 	t.Cleanup(api.Close)
 	text := fmt.Sprintf(`
-server: {public_url: "https://app.example.com", listen: %q, admin_listen: "127.0.0.1:0", trusted_proxies: [127.0.0.1], shutdown_timeout: 3s}
+server: {public_url: "https://app.example.com", listen: %q, admin_listen: "127.0.0.1:0", trusted_proxies: [127.0.0.1], shutdown_timeout: 3s, drain_delay: 0s}
 session: {store: "sqlite:%s", cookie: {same_site: lax}}
 routes: [{path: /api/, upstream: %q}]
 providers:

@@ -28,7 +28,7 @@ func BenchmarkResidentMemory(b *testing.B) {
 	origin, admin := "http://127.0.0.1:"+benchPort(b), "127.0.0.1:"+benchPort(b)
 	file := filepath.Join(dir, "cloakroom.yaml")
 	text := fmt.Sprintf(`
-server: {public_url: %q, listen: %q, admin_listen: %q}
+server: {public_url: %q, listen: %q, admin_listen: %q, drain_delay: 0s}
 session: {store: "sqlite:%s/s.db"}
 providers: [{id: main, issuer: %q, client_id: %q, client_secret: %q}]
 routes: [{path: /api/, upstream: %q}]

@@ -22,6 +22,9 @@ func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
+		if s.draining.Load() {
+			h.Set("Connection", "close") // the next request had better come over a connection to another replica
+		}
 		if r := c.Request(); r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
 			// net/http takes a Content-Length beside Transfer-Encoding away without a word, so whether
 			// there was one can't be told; the connection behind such a request must close (RFC 9112 §6.1).

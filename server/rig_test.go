@@ -99,7 +99,7 @@ func newRig(t *testing.T, sessionYAML string, options ...odd.Option) *rig {
 	port := freePort(t)
 	g.origin = fmt.Sprintf("http://localhost:%d", port)
 	text := fmt.Sprintf(`
-server: {public_url: %q, listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s, max_request_body: 64KiB}
+server: {public_url: %q, listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s, drain_delay: 0s, max_request_body: 64KiB}
 admin: {token: %s}
 log: {level: debug}
 session:

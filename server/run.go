@@ -22,9 +22,10 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// Run serves until ctx ends, then shuts down in order: no new connections, requests under way may
-// finish for shutdown_timeout, renewals under way are committed, the store is closed last. It
-// returns nil after a clean shutdown.
+// Run serves until ctx ends, then shuts down in order: it is not ready any more, and serves on for
+// drain_delay, in which a load balancer notices; then event streams are told to go elsewhere, no more
+// connections are taken, and requests under way may finish for shutdown_timeout; renewals under way are
+// committed; the admin listener and the store are closed last. It returns nil after a clean shutdown.
 func (s *Server) Run(ctx context.Context) error {
 	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
@@ -42,19 +43,37 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.cfg.Server.PublicURL.String(),
 		"listen", s.public.Addr().String(), "admin_listen", s.cfg.Server.AdminListen)
+	call(s.notify.Ready)
 
 	<-failed.Done()
-	s.log.InfoContext(ctx, "shutting down", "timeout", s.cfg.Server.ShutdownTimeout.String())
+	s.drain(ctx)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
 	defer cancel()
-	err := errors.Join(shutdown(grace, public), shutdown(grace, admin), serving.Wait())
+	err := shutdown(grace, public)
 	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
 	defer cancel()
-	err = errors.Join(err, s.renewer.Close(commit))
+	err = errors.Join(err, s.renewer.Close(commit), shutdown(grace, admin), serving.Wait())
 	stopWorkers()
 	background.Wait()
 	return errors.Join(err, s.close())
+}
+
+// drain lets whoever sends requests here notice that others should get them.
+func (s *Server) drain(ctx context.Context) {
+	call(s.notify.Stopping)
+	s.draining.Store(true)
+	s.log.InfoContext(ctx, "shutting down", "drain_delay", s.cfg.Server.DrainDelay.String(), "timeout", s.cfg.Server.ShutdownTimeout.String())
+	if ctx.Err() != nil { // else a listener failed, and there is nothing to wait for
+		time.Sleep(s.cfg.Server.DrainDelay)
+	}
+	s.stop()
+}
+
+func call(fn func()) {
+	if fn != nil {
+		fn()
+	}
 }
 
 // learn asks for a provider's metadata until it is known, so that the first person to log in does
@@ -104,6 +123,7 @@ func shutdown(ctx context.Context, srv *http.Server) error {
 
 // close lets go of what New opened; it is safe on a server that was built half.
 func (s *Server) close() error {
+	s.stop()
 	var errs []error
 	for _, l := range []net.Listener{s.public, s.admin} {
 		if l != nil {

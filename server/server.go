@@ -12,14 +12,18 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
 )
@@ -27,8 +31,18 @@ import (
 // Options are what a configuration does not say.
 type Options struct {
 	Logger *slog.Logger
-	SPA    fs.FS            // an embedded app to serve in place of spa.dir; nil: what the configuration says
-	Now    func() time.Time // nil: time.Now
+	// Public and Admin are listeners that were opened for us, by systemd say; nil: server.listen and
+	// server.admin_listen are opened.
+	Public, Admin net.Listener
+	Notify        Notify
+	SPA           fs.FS            // an embedded app to serve in place of spa.dir; nil: what the configuration says
+	Now           func() time.Time // nil: time.Now
+}
+
+// Notify is told what whoever started the service wants to know; nil functions are not called.
+type Notify struct {
+	Ready    func() // it serves
+	Stopping func() // it was told to stop
 }
 
 // A Server is a whole cloakroom: both listeners and the workers behind them.
@@ -45,6 +59,14 @@ type Server struct {
 	clients   *renewal.ClientTokens
 	outbox    *revocation.Worker
 
+	login     *login.Login
+	bff       *handlers.Handlers
+	draining  atomic.Bool     // about to stop: not ready, and connections are not kept
+	stopping  context.Context // ended when requests that never end by themselves should
+	stop      context.CancelFunc
+	notify    Notify
+	reloading sync.Mutex // one at a time
+
 	public, admin net.Listener
 	publicHandler handler
 	adminHandler  handler
@@ -58,6 +80,8 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
+	s.stopping, s.stop = context.WithCancel(context.Background())
 	for _, w := range cfg.Warnings() {
 		s.log.WarnContext(ctx, w)
 	}
@@ -69,11 +93,14 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 
 // build makes the parts, those that others need first.
 func (s *Server) build(ctx context.Context, app fs.FS) error {
-	keys, err := s.keys()
+	keys, err := s.keys(s.cfg)
 	if err != nil {
 		return err
 	}
 	if err := s.buildSessions(ctx, keys); err != nil {
+		return err
+	}
+	if err := s.checkKeys(ctx); err != nil {
 		return err
 	}
 	if err := s.buildProviders(); err != nil {
@@ -89,10 +116,12 @@ func (s *Server) build(ctx context.Context, app fs.FS) error {
 // listen opens both ports, so that a port that is taken stops the start, not the first request.
 func (s *Server) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
-	if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Server.Listen); err != nil {
-		return fmt.Errorf("listen on server.listen %q: %w", s.cfg.Server.Listen, err)
+	if s.public == nil {
+		if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Server.Listen); err != nil {
+			return fmt.Errorf("listen on server.listen %q: %w", s.cfg.Server.Listen, err)
+		}
 	}
-	if s.cfg.Server.AdminListen == "" {
+	if s.admin != nil || s.cfg.Server.AdminListen == "" {
 		return nil
 	}
 	if s.admin, err = lc.Listen(ctx, "tcp", s.cfg.Server.AdminListen); err != nil {

@@ -1,4 +1,4 @@
-// Command cloakroom is the service and its tools: serve, check, demo, keygen, version.
+// Command cloakroom is the service and its tools: serve, check, keys, demo, keygen, version.
 //
 // A file per subcommand, which parses its flags and gives its exit code; what they do is done by
 // the packages server, check and demo.
@@ -36,7 +36,7 @@ func run(args []string) int {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(), checkCommand(), keygenCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), keygenCommand(), keysCommand(), versionCommand())
 	root.AddCommand(demoCommands()...)
 	root.SetArgs(args)
 

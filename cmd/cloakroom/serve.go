@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -16,24 +19,59 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the service",
-		Long: "Run the service until SIGTERM or SIGINT, then finish what is under way and stop.\n" +
-			"Secrets come from the environment or from files that the configuration names, never from here.",
+		Long: "Run the service until SIGTERM or SIGINT, then finish what is under way and stop; a second one stops at once.\n" +
+			"SIGHUP reads session.keys anew. Sockets that systemd opened (LISTEN_FDS) are used instead of server.listen and\n" +
+			"server.admin_listen. Secrets come from the environment or from files that the configuration names, never from here.",
 		Example: "  export CLOAKROOM_KEY=$(cloakroom keygen)\n  cloakroom serve --config cloakroom.yaml",
 		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path)
-			if err != nil {
-				return err
-			}
-			s, err := server.New(c.Context(), cfg, server.Options{Logger: newLogger(os.Stderr, cfg.Log)})
-			if err != nil {
-				return err
-			}
-			return s.Run(c.Context())
-		},
+		RunE:    func(c *cobra.Command, _ []string) error { return serve(c.Context(), path) },
 	}
 	addConfigFlag(c, &path)
 	return c
+}
+
+func serve(ctx context.Context, path string) error {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	log := newLogger(os.Stderr, cfg.Log)
+	public, admin, err := inherited()
+	if err != nil {
+		return err
+	}
+	s, err := server.New(ctx, cfg, server.Options{Logger: log, Public: public, Admin: admin, Notify: systemd(log)})
+	if err != nil {
+		return err
+	}
+	defer onHangup(func() {
+		cfg, err := config.Load(path)
+		if err == nil {
+			err = s.Reload(cfg)
+		}
+		if err != nil {
+			log.Error("the configuration was not taken over; what held before still does", "error", err)
+		}
+	})()
+	return s.Run(ctx)
+}
+
+// onHangup has fn called at each SIGHUP until the function returned is called.
+func onHangup(fn func()) (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-hangups:
+				fn()
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { signal.Stop(hangups); close(done) }
 }
 
 func newLogger(w io.Writer, l config.Log) *slog.Logger {

@@ -31,6 +31,7 @@ type Options struct {
 	Providers []*provider.Provider
 	Sessions  *session.Manager
 	Outbox    Waker
+	Draining  func() bool // whether the service is about to stop
 	Gatherer  prometheus.Gatherer
 	Now       func() time.Time
 	Logger    *slog.Logger

@@ -20,7 +20,8 @@ type readiness struct {
 }
 
 // readyz answers 200 when the store answers and the metadata of at least one provider is known,
-// which the server sees to from its start on; a probe asks no provider.
+// which the server sees to from its start on; a probe asks no provider. A service that is about to stop is
+// not ready, before it takes no more connections: a load balancer that goes by this sends it nothing more.
 func (h *Handlers) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
@@ -37,6 +38,9 @@ func (h *Handlers) readyz(c echo.Context) error {
 	}
 	if !anyKnown {
 		r.Missing = append(r.Missing, "metadata of at least one provider")
+	}
+	if h.Draining() {
+		r.Missing = append(r.Missing, "time: the service is shutting down")
 	}
 	r.Ready = len(r.Missing) == 0
 	status := http.StatusOK

@@ -6,11 +6,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 func key(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+
+func held(c codec) *atomic.Pointer[codec] {
+	p := new(atomic.Pointer[codec])
+	p.Store(&c)
+	return p
+}
 
 func testCodec(t *testing.T, keys ...[]byte) codec {
 	t.Helper()
@@ -160,7 +167,7 @@ func TestBrowserHoldsFiveAttemptsAtMost(t *testing.T) {
 	for _, length := range []int{1, 300, maxReturnURL} {
 		t.Run(fmt.Sprint(length), func(t *testing.T) {
 			now := time.Unix(1_800_000_000, 0)
-			jar := cookies{prefix: "__Host-Http-cloakroom-attempt-", secure: true, codec: testCodec(t, key(1)), now: func() time.Time { return now }}
+			jar := cookies{prefix: "__Host-Http-cloakroom-attempt-", secure: true, codec: held(testCodec(t, key(1))), now: func() time.Time { return now }}
 			browser := drawer{"theme": "dark"}
 			var states []string
 			for range 50 {
@@ -197,9 +204,9 @@ func TestBrowserHoldsFiveAttemptsAtMost(t *testing.T) {
 
 func TestDeadAttemptsAreTakenBack(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	jar := cookies{prefix: "c-attempt-", codec: testCodec(t, key(1)), now: func() time.Time { return now }}
+	jar := cookies{prefix: "c-attempt-", codec: held(testCodec(t, key(1))), now: func() time.Time { return now }}
 	old := newAttempt("main", "/", now.Add(-time.Hour))
-	value, err := jar.codec.seal(jar.name(old.State), old)
+	value, err := jar.codec.Load().seal(jar.name(old.State), old)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +231,7 @@ func TestAttributesOfAttemptCookies(t *testing.T) {
 		{true, true, http.SameSiteNoneMode},
 		{false, true, http.SameSiteLaxMode}, // browsers take None with Secure alone
 	} {
-		jar := cookies{prefix: "__Host-Http-c-attempt-", secure: c.secure, codec: testCodec(t, key(1)), now: time.Now}
+		jar := cookies{prefix: "__Host-Http-c-attempt-", secure: c.secure, codec: held(testCodec(t, key(1))), now: time.Now}
 		rec := httptest.NewRecorder()
 		a := newAttempt("main", "/", time.Now())
 		if err := jar.set(rec, drawer{}.request(), a, c.formPost); err != nil {
@@ -248,10 +255,10 @@ func TestAttributesOfAttemptCookies(t *testing.T) {
 
 // SC6, SC7: of several cookies by one name the one that opens counts; quoted values are nobody's.
 func TestPlantedAttemptCookieKeepsNobodyOut(t *testing.T) {
-	jar := cookies{prefix: "c-attempt-", codec: testCodec(t, key(1)), now: time.Now}
+	jar := cookies{prefix: "c-attempt-", codec: held(testCodec(t, key(1))), now: time.Now}
 	a := newAttempt("main", "/", time.Now())
 	name := jar.name(a.State)
-	value, err := jar.codec.seal(name, a)
+	value, err := jar.codec.Load().seal(name, a)
 	if err != nil {
 		t.Fatal(err)
 	}

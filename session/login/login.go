@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -64,10 +65,12 @@ func New(o Options) (*Login, error) {
 	if o.CookieName == "" || o.BasePath == "" {
 		return nil, errors.New("set up logins: cookie name and base path are required")
 	}
-	codec, err := newCodec(o.Keys)
+	codecs := new(atomic.Pointer[codec])
+	c, err := newCodec(o.Keys)
 	if err != nil {
 		return nil, fmt.Errorf("set up logins: %w", err)
 	}
+	codecs.Store(&c)
 	spent, err := lru.New[[sha256.Size]byte, struct{}](rememberedStates)
 	if err != nil {
 		return nil, fmt.Errorf("set up logins: %w", err)
@@ -86,7 +89,7 @@ func New(o Options) (*Login, error) {
 	return &Login{
 		providers:  o.Providers,
 		sessions:   o.Sessions,
-		cookies:    cookies{prefix: session.AttemptCookiePrefix(o.CookieName), secure: o.Secure, codec: codec, now: o.Now},
+		cookies:    cookies{prefix: session.AttemptCookiePrefix(o.CookieName), secure: o.Secure, codec: codecs, now: o.Now},
 		basePath:   o.BasePath,
 		clientAddr: clientAddr,
 		now:        o.Now,
@@ -94,6 +97,17 @@ func New(o Options) (*Login, error) {
 		logins:     logins,
 		spent:      spent,
 	}, nil
+}
+
+// SetKeys puts other keys in the place of those there are: the first seals attempts from now on, all open
+// them. It may be called at any time. After an error the old ones hold.
+func (l *Login) SetKeys(keys [][]byte) error {
+	c, err := newCodec(keys)
+	if err != nil {
+		return fmt.Errorf("set keys of logins: %w", err)
+	}
+	l.cookies.codec.Store(&c)
+	return nil
 }
 
 // spend uses a state up and reports whether it was still unused. Of several callers at once, one

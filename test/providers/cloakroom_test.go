@@ -81,7 +81,7 @@ func (g *rig) serve(port int, upstream, providerYAML string) {
 		service = "" // only a client that authenticates gets a token of its own (RFC 6749 §4.4)
 	}
 	text := fmt.Sprintf(`
-server: {public_url: %q, listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s}
+server: {public_url: %q, listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s, drain_delay: 0s}
 session: {store: %q}
 providers:
   - id: main

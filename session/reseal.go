@@ -1,0 +1,130 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	keyPage     = 500 // records looked at in one go
+	resealers   = 8   // records written at once
+	outboxShown = 100_000
+)
+
+// A KeyUse says how much is sealed under one key.
+type KeyUse struct {
+	ID          string // what a record says of its key: eight hexadecimal digits, which don't tell the key
+	Configured  bool   // false: the key is not in session.keys, and what it sealed can't be opened
+	Sessions    int
+	Revocations int // of those that wait for delivery
+}
+
+// KeyUses counts what is sealed under each key: the configured ones, in their order, then others. It goes
+// through all sessions and tells progress how many it has seen.
+func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUse, error) {
+	var uses []KeyUse
+	at := map[string]int{}
+	count := func(head []byte) *KeyUse {
+		id := keyID(head)
+		i, known := at[id]
+		if !known {
+			i = len(uses)
+			at[id] = i
+			uses = append(uses, KeyUse{ID: id})
+		}
+		return &uses[i]
+	}
+	for _, k := range m.keys.Load().sealer.keys {
+		count(append([]byte{sealVersion}, k.id[:]...)).Configured = true
+	}
+	err := m.eachHead(ctx, func(page []Entry) error {
+		for _, e := range page {
+			count(e.Head).Sessions++
+		}
+		return nil
+	}, progress)
+	if err != nil {
+		return nil, err
+	}
+	waiting, _, err := m.store.Revocations(ctx, outboxShown)
+	for _, r := range waiting {
+		count(r.Head).Revocations++
+	}
+	return uses, Unavailable(err)
+}
+
+// keyID is how a key is told from others in print.
+func keyID(head []byte) string {
+	if len(head) != HeadSize {
+		return "unreadable"
+	}
+	return hex.EncodeToString(head[1:])
+}
+
+// eachHead goes through all records, page by page, by their heads.
+func (m *Manager) eachHead(ctx context.Context, visit func([]Entry) error, progress func(seen int)) error {
+	seen := 0
+	for after := Name(""); ; {
+		page, err := m.store.List(ctx, after, keyPage)
+		if err != nil {
+			return Unavailable(err)
+		}
+		if err := visit(page); err != nil {
+			return err
+		}
+		seen += len(page)
+		progress(seen)
+		if len(page) < keyPage {
+			return nil
+		}
+		after = page[len(page)-1].Name
+	}
+}
+
+// Reseal seals anew, under the first key, every record that is under another of the configured ones, beside
+// a service that goes on. It tells progress how many it has seen and moved, and returns how many it moved.
+// What waits in the outbox stays under its key.
+func (m *Manager) Reseal(ctx context.Context, progress func(seen, moved int)) (moved int, err error) {
+	first := m.keys.Load().sealer.keys[0].id
+	err = m.eachHead(ctx, func(page []Entry) error {
+		var group errgroup.Group
+		group.SetLimit(resealers)
+		results := make([]int, len(page))
+		for i, e := range page {
+			if len(e.Head) == HeadSize && bytes.Equal(e.Head[1:], first[:]) {
+				continue
+			}
+			group.Go(func() (err error) {
+				results[i], err = m.reseal(ctx, e.Name)
+				return err
+			})
+		}
+		err := group.Wait()
+		for _, n := range results {
+			moved += n
+		}
+		return err
+	}, func(seen int) { progress(seen, moved) })
+	return moved, err
+}
+
+// reseal writes one record as it is. One that is gone, or that a key seals which is not here, is passed over.
+func (m *Manager) reseal(ctx context.Context, name Name) (moved int, err error) {
+	for range maxCommitTries {
+		_, err = m.tryCommit(ctx, name, func(*Record) error { return nil })
+		switch {
+		case err == nil:
+			return 1, nil
+		case errors.Is(err, ErrEnded), errors.Is(err, errUnknownKey):
+			return 0, nil
+		case !errors.Is(err, ErrConflict):
+			return 0, err
+		}
+	}
+	return 0, Unavailable(fmt.Errorf("seal a session anew: %w", err))
+}

@@ -1,0 +1,215 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+const (
+	// callTime is how long a call may take, so that a request that needs one is answered within two seconds.
+	callTime = 1500 * time.Millisecond
+	// tripAfter failures in a row no call is made for restTime; then one is, and its outcome decides.
+	tripAfter = 5
+	restTime  = 500 * time.Millisecond
+)
+
+// errResting: the store has failed and is left alone for a moment, so that requests don't pile up in front
+// of it.
+var errResting = errors.New("the store has failed several times in a row and is left alone for a moment")
+
+// Guard puts a time-out and a circuit breaker in front of a store that is reached over a network: without,
+// requests wait for a server that hangs until memory runs out. What it returns is a session.Line if s is one.
+func Guard(s session.Store, log *slog.Logger, metrics prometheus.Registerer) session.Store {
+	g := &guard{store: s, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "cloakroom_store_seconds", Help: "Time of calls to the session store, by operation.",
+		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.5},
+	}, []string{"operation"}), failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "cloakroom_store_failures_total", Help: "Calls to the session store without an answer, by operation; those not made while it rests among them.",
+	}, []string{"operation"})}
+	g.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+		Name: "session store", MaxRequests: 1, Timeout: restTime,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
+		IsSuccessful: isAnswer,
+		IsExcluded:   func(err error) bool { return errors.Is(err, errHungUp) },
+		OnStateChange: func(_ string, _, to gobreaker.State) {
+			switch to {
+			case gobreaker.StateOpen:
+				log.Warn("session store does not answer; it is asked again from time to time", "every", restTime.String())
+			case gobreaker.StateClosed:
+				log.Info("session store answers again")
+			}
+		},
+	})
+	if metrics != nil {
+		metrics.MustRegister(g.seconds, g.failures)
+	}
+	if line, ok := s.(session.Line); ok {
+		return &guardedLine{g, line}
+	}
+	return g
+}
+
+// A guard is a session.Store in front of another.
+type guard struct {
+	store    session.Store
+	breaker  *gobreaker.CircuitBreaker[struct{}]
+	seconds  *prometheus.HistogramVec
+	failures *prometheus.CounterVec
+}
+
+type guardedLine struct {
+	*guard
+	line session.Line
+}
+
+// Listen implements session.Line. A line lasts, and finds out by itself when it is broken.
+func (g *guardedLine) Listen(ctx context.Context, every time.Duration, heard func(session.Change), proven func(time.Time)) error {
+	return g.line.Listen(ctx, every, heard, proven)
+}
+
+// errHungUp marks what says nothing of the store: the caller went away.
+var errHungUp = errors.New("the caller went away")
+
+// isAnswer reports whether the store did what it was asked, or said why not.
+func isAnswer(err error) bool {
+	return err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) || errors.Is(err, session.ErrExists)
+}
+
+// call makes one call, if the store is not resting.
+func (g *guard) call(ctx context.Context, operation string, do func(context.Context) error) error {
+	_, err := g.breaker.Execute(func() (struct{}, error) {
+		began := time.Now()
+		limited, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
+		err := do(limited)
+		g.seconds.WithLabelValues(operation).Observe(time.Since(began).Seconds())
+		if !isAnswer(err) && errors.Is(ctx.Err(), context.Canceled) {
+			err = fmt.Errorf("%w: %w", errHungUp, err)
+		}
+		return struct{}{}, err
+	})
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		err = errResting
+	}
+	if !isAnswer(err) {
+		g.failures.WithLabelValues(operation).Inc()
+	}
+	return err
+}
+
+// asked is call for what has an answer.
+func asked[T any](ctx context.Context, g *guard, operation string, do func(context.Context) (T, error)) (answer T, err error) {
+	err = g.call(ctx, operation, func(ctx context.Context) (err error) {
+		answer, err = do(ctx)
+		return err
+	})
+	return answer, err
+}
+
+// Create implements session.Store; so do the others.
+func (g *guard) Create(ctx context.Context, e session.Entry) error {
+	return g.call(ctx, "create", func(ctx context.Context) error { return g.store.Create(ctx, e) })
+}
+
+// Load implements session.Store.
+func (g *guard) Load(ctx context.Context, name session.Name) (session.Entry, error) {
+	return asked(ctx, g, "load", func(ctx context.Context) (session.Entry, error) { return g.store.Load(ctx, name) })
+}
+
+// Update implements session.Store.
+func (g *guard) Update(ctx context.Context, e session.Entry) error {
+	return g.call(ctx, "update", func(ctx context.Context) error { return g.store.Update(ctx, e) })
+}
+
+// Touch implements session.Store.
+func (g *guard) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
+	return g.call(ctx, "touch", func(ctx context.Context) error { return g.store.Touch(ctx, name, lastActive, idleExpires) })
+}
+
+// End implements session.Store.
+func (g *guard) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+	return g.call(ctx, "end", func(ctx context.Context) error { return g.store.End(ctx, name, reason, at) })
+}
+
+// EndExpired implements session.Store. What was ended before a failure is told with it.
+func (g *guard) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
+	return asked(ctx, g, "end_expired", func(ctx context.Context) ([]session.Name, error) { return g.store.EndExpired(ctx, now, limit) })
+}
+
+// Find implements session.Store.
+func (g *guard) Find(ctx context.Context, key string) ([]session.Name, error) {
+	return asked(ctx, g, "find", func(ctx context.Context) ([]session.Name, error) { return g.store.Find(ctx, key) })
+}
+
+// List implements session.Store.
+func (g *guard) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+	return asked(ctx, g, "list", func(ctx context.Context) ([]session.Entry, error) { return g.store.List(ctx, after, limit) })
+}
+
+// Count implements session.Store.
+func (g *guard) Count(ctx context.Context) (int, error) {
+	return asked(ctx, g, "count", func(ctx context.Context) (int, error) { return g.store.Count(ctx) })
+}
+
+// Enqueue implements session.Store.
+func (g *guard) Enqueue(ctx context.Context, r session.Revocation) error {
+	return g.call(ctx, "enqueue", func(ctx context.Context) error { return g.store.Enqueue(ctx, r) })
+}
+
+// Lease implements session.Store.
+func (g *guard) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
+	return asked(ctx, g, "lease", func(ctx context.Context) ([]session.Revocation, error) { return g.store.Lease(ctx, now, lease, limit) })
+}
+
+// Retry implements session.Store.
+func (g *guard) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
+	return g.call(ctx, "retry", func(ctx context.Context) error { return g.store.Retry(ctx, id, notBefore, lastError) })
+}
+
+// Done implements session.Store.
+func (g *guard) Done(ctx context.Context, id string) error {
+	return g.call(ctx, "done", func(ctx context.Context) error { return g.store.Done(ctx, id) })
+}
+
+// Revocations implements session.Store.
+func (g *guard) Revocations(ctx context.Context, limit int) (page []session.Revocation, pending int, err error) {
+	err = g.call(ctx, "revocations", func(ctx context.Context) (err error) {
+		page, pending, err = g.store.Revocations(ctx, limit)
+		return err
+	})
+	return page, pending, err
+}
+
+// MarkOnce implements session.Store.
+func (g *guard) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
+	return asked(ctx, g, "mark", func(ctx context.Context) (bool, error) { return g.store.MarkOnce(ctx, key, until) })
+}
+
+// Marked implements session.Store.
+func (g *guard) Marked(ctx context.Context, key string) (bool, error) {
+	return asked(ctx, g, "marked", func(ctx context.Context) (bool, error) { return g.store.Marked(ctx, key) })
+}
+
+// Acquire implements session.Store.
+func (g *guard) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
+	return asked(ctx, g, "acquire", func(ctx context.Context) (bool, error) { return g.store.Acquire(ctx, key, holder, ttl) })
+}
+
+// Release implements session.Store.
+func (g *guard) Release(ctx context.Context, key, holder string) error {
+	return g.call(ctx, "release", func(ctx context.Context) error { return g.store.Release(ctx, key, holder) })
+}
+
+// Ping implements session.Store.
+func (g *guard) Ping(ctx context.Context) error { return g.call(ctx, "ping", g.store.Ping) }
+
+// Close implements session.Store.
+func (g *guard) Close() error { return g.store.Close() }

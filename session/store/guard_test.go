@@ -1,0 +1,121 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/session/store/redis"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+func guarded(s session.Store) session.Store {
+	return store.Guard(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+}
+
+func TestGuardedStoreBehavesAsAStore(t *testing.T) {
+	storetest.Run(t, func(*testing.T) session.Store { return guarded(memory.New()) })
+}
+
+func TestGuardOfALineIsALine(t *testing.T) {
+	if _, ok := guarded(memory.New()).(session.Line); ok {
+		t.Error("the guard of a store without a line is one")
+	}
+	s, err := redis.Open(t.Context(), servers.Redis(t).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := guarded(s)
+	defer g.Close()
+	line, ok := g.(session.Line)
+	if !ok {
+		t.Fatal("the guard of a line is none")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_ = line.Listen(ctx, 20*time.Millisecond, func(session.Change) {}, func(time.Time) { cancel() })
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		t.Error("the line proves nothing through its guard")
+	}
+}
+
+// A hanging store hangs until the caller's context ends; calls counts who got through to it.
+type hangingStore struct {
+	session.Store
+	hangs atomic.Bool
+	calls atomic.Int32
+}
+
+func (s *hangingStore) Load(ctx context.Context, name session.Name) (session.Entry, error) {
+	s.calls.Add(1)
+	if s.hangs.Load() {
+		<-ctx.Done()
+		return session.Entry{}, ctx.Err()
+	}
+	return s.Store.Load(ctx, name)
+}
+
+// C4.7: each request hears of the outage within two seconds, hardly any waits so long, and none is told that
+// it is logged out; a second after the store is back it is used again.
+func TestHangingStoreIsLeftAloneAndFoundAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := &hangingStore{Store: memory.New()}
+		g := guarded(inner)
+		inner.hangs.Store(true)
+		waited, slow := time.Duration(0), 0
+		for range 1000 {
+			began := time.Now()
+			_, err := g.Load(t.Context(), "name")
+			took := time.Since(began)
+			if err == nil || errors.Is(err, session.ErrNotFound) {
+				t.Fatalf("load from a store that hangs: %v", err)
+			}
+			waited = max(waited, took)
+			if took > 0 {
+				slow++
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if waited > 2*time.Second {
+			t.Errorf("one waited %v, want at most 2s", waited)
+		}
+		if slow > 25 || int(inner.calls.Load()) != slow {
+			t.Errorf("%d of 1000 waited, and %d calls were made; want about one in half a second", slow, inner.calls.Load())
+		}
+		inner.hangs.Store(false)
+		time.Sleep(time.Second)
+		for range 10 {
+			if _, err := g.Load(t.Context(), "name"); !errors.Is(err, session.ErrNotFound) {
+				t.Errorf("load when the store is back: %v", err)
+			}
+		}
+	})
+}
+
+// Callers who hang up, and answers that are no, say nothing against the store.
+func TestCallersWhoHangUpDoNotTripTheGuard(t *testing.T) {
+	inner := &hangingStore{Store: memory.New()}
+	g := guarded(inner)
+	for range 20 {
+		if _, err := g.Load(t.Context(), "name"); !errors.Is(err, session.ErrNotFound) {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		inner.hangs.Store(true)
+		if _, err := g.Load(ctx, "name"); err == nil {
+			t.Error("a call whose caller went away was answered")
+		}
+		inner.hangs.Store(false)
+	}
+}
