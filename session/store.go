@@ -113,35 +113,3 @@ type Store interface {
 	// Close lets go of the store. No method may be called after it.
 	Close() error
 }
-
-// A Change is what one process did to a record, as a store tells it to the others.
-type Change struct {
-	Kind    ChangeKind
-	Name    Name
-	Version uint64 // after an update
-	Reason  Reason // of an end
-	// LastActive and IdleExpires are what a touch moved forward.
-	LastActive, IdleExpires time.Time
-}
-
-// A ChangeKind says what was done.
-type ChangeKind int
-
-// The kinds of change.
-const (
-	RecordUpdated ChangeKind = iota + 1
-	RecordTouched
-	RecordEnded
-)
-
-// A Line is a store that processes share and that tells each of them at once what is done to records.
-// A store without it belongs to one process, or what others do is noticed only after MaxStaleness.
-type Line interface {
-	Store
-	// Listen tells of changes, this process's own included, in the order in which the store made those
-	// of one record, until ctx ends or the line breaks; it returns why. Each time the line has proven
-	// that nothing written before a moment is still on its way, proven is called with that moment, by
-	// this process's clock, for the first time when the line stands. Both functions must be quick; they
-	// are called by one goroutine at a time.
-	Listen(ctx context.Context, every time.Duration, heard func(Change), proven func(time.Time)) error
-}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/session/store/postgres"
 	"github.com/cloakroom/cloakroom/session/store/redis"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
@@ -30,6 +31,8 @@ func Open(ctx context.Context, url string) (session.Store, error) {
 		return opened(sqlite.Open(ctx, rest))
 	case scheme == "redis", scheme == "rediss":
 		return opened(redis.Open(ctx, url))
+	case scheme == "postgres", scheme == "postgresql":
+		return opened(postgres.Open(ctx, url))
 	}
 	return nil, fmt.Errorf("no session store is called %q: %s", scheme+":", form)
 }

@@ -45,7 +45,10 @@ func (p *process) Start() {
 	p.mu.Lock()
 	p.cmd = p.command()
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	p.cmd.SysProcAttr.Setpgid = true
 	err := p.cmd.Start()
 	exited := make(chan struct{})
 	p.exited = exited

@@ -1,0 +1,125 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// silence is the least time without a beat after which a line counts as broken.
+	silence = 2 * time.Second
+	// shortestSend is the least time that a beat has to be sent in.
+	shortestSend = 250 * time.Millisecond
+	// roundsKept is how many rounds of beats may be on their way.
+	roundsKept = 64
+)
+
+var errSilent = errors.New("nothing came over the line for too long")
+
+// A Pulse is how a store's line proves itself: it sends beats the way that changes go, and when all beats of
+// a round are back, whatever was done before they were sent has been heard.
+type Pulse struct {
+	places int
+	send   func(ctx context.Context, place int, beat string) error
+	id     string // tells our beats from other listeners'
+
+	mu   sync.Mutex // guards what follows
+	sent map[uint64]*round
+	last time.Time // when a round was complete
+}
+
+// A round is the beats of one moment.
+type round struct {
+	at      time.Time
+	missing map[int]struct{} // places
+}
+
+// NewPulse makes a pulse that sends each round's beats through so many places.
+func NewPulse(places int, send func(ctx context.Context, place int, beat string) error) *Pulse {
+	return &Pulse{places: places, send: send, id: rand.Text(), sent: map[uint64]*round{}}
+}
+
+// Beat sends a round at once and then at every interval until ctx ends, and calls broken when none has come
+// back whole for four of them, and two seconds at least.
+func (p *Pulse) Beat(ctx context.Context, every time.Duration, broken context.CancelCauseFunc) {
+	limit := max(4*every, silence)
+	p.mu.Lock()
+	p.last = time.Now()
+	p.mu.Unlock()
+	t := time.NewTicker(every)
+	defer t.Stop()
+	for n := uint64(1); ; n++ {
+		p.round(ctx, n, max(every, shortestSend))
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		p.mu.Lock()
+		silent := time.Since(p.last) > limit
+		p.mu.Unlock()
+		if silent {
+			broken(errSilent)
+			return
+		}
+	}
+}
+
+// round sends one. One that fails in part is never whole, and the next one may be.
+func (p *Pulse) round(ctx context.Context, n uint64, atMost time.Duration) {
+	r := &round{time.Now(), map[int]struct{}{}}
+	for place := range p.places {
+		r.missing[place] = struct{}{}
+	}
+	p.mu.Lock()
+	p.sent[n] = r
+	delete(p.sent, n-roundsKept)
+	p.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, atMost)
+	defer cancel()
+	var beats sync.WaitGroup
+	for place := range p.places {
+		beats.Go(func() {
+			_ = p.send(ctx, place, "b "+p.id+" "+strconv.FormatUint(n, 10)+" "+strconv.Itoa(place)) // it is missed if it is lost
+		})
+	}
+	beats.Wait()
+}
+
+// Back takes what came over the line and reports whether it is a beat; with it the moment that the line has
+// proven, the zero time if there is none new.
+func (p *Pulse) Back(text string) (proven time.Time, isBeat bool) {
+	parts := strings.Split(text, " ")
+	if parts[0] != "b" {
+		return time.Time{}, false
+	}
+	if len(parts) != 4 || parts[1] != p.id {
+		return time.Time{}, true
+	}
+	n, err := strconv.ParseUint(parts[2], 10, 64)
+	place, err2 := strconv.Atoi(parts[3])
+	if err != nil || err2 != nil {
+		return time.Time{}, true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.sent[n]
+	if r == nil {
+		return time.Time{}, true
+	}
+	if delete(r.missing, place); len(r.missing) > 0 {
+		return time.Time{}, true
+	}
+	for old := range p.sent { // rounds can be whole out of turn; an older one proves nothing new
+		if old <= n {
+			delete(p.sent, old)
+		}
+	}
+	p.last = time.Now()
+	return r.at, true
+}

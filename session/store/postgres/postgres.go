@@ -1,0 +1,184 @@
+// Package postgres keeps sessions in PostgreSQL (13 or later), shared by any number of replicas.
+//
+// Each operation is one statement, and so one round trip and one transaction at READ COMMITTED: rows are
+// locked and their conditions looked at anew by the statement that changes them. Work that replicas share,
+// the outbox and the sweeper's, is taken with SKIP LOCKED, so that none waits for another. What is done to
+// a record is told by NOTIFY in the transaction that does it.
+//
+// Its weak point is writing: every touch and renewal is a new version of a row for vacuum to clean up
+// behind, and NOTIFY takes a lock for the whole database at each commit, which bounds writes to some
+// thousands a second. LISTEN needs a connection of its own, which a pooler in transaction mode can't give.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	dialTime    = 2 * time.Second
+	migrateTime = time.Minute
+)
+
+// A Store is a session.Store, and a session.Line, in PostgreSQL.
+type Store struct {
+	pool    *pgxpool.Pool
+	schema  string
+	channel string
+
+	mu     sync.Mutex // guards what follows; never held across I/O
+	ready  bool       // whether the schema is this build's
+	trying chan struct{}
+	failed error // why the last try failed
+}
+
+// Open reads the URL, and brings the schema up to date if the server answers: one that is down now may be
+// up when it is asked. An error never holds the URL, which may hold a password. See parse for what a URL
+// may say.
+func Open(ctx context.Context, url string) (*Store, error) {
+	cfg, schema, err := parse(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the PostgreSQL URL: %w", err)
+	}
+	pool, err := pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg)
+	if err != nil {
+		return nil, fmt.Errorf("set up PostgreSQL: %w", err)
+	}
+	s := &Store{pool: pool, schema: schema, channel: schema}
+	ctx, cancel := context.WithTimeout(ctx, migrateTime)
+	defer cancel()
+	if err := s.prepared(ctx); isLasting(err) {
+		pool.Close()
+		return nil, fmt.Errorf("open PostgreSQL store: %w", err)
+	}
+	return s, nil
+}
+
+// isLasting reports whether the server answered, and what it said will be the same tomorrow: a login that
+// is refused, a database that is not there, a schema that is not ours to change.
+func isLasting(err error) bool {
+	if errors.Is(err, errNewer) {
+		return true
+	}
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	for _, class := range []string{"28", "3D", "3F", "42"} { // authorization, catalog, schema, access rule or syntax
+		if strings.HasPrefix(refused.Code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// prepared returns nil once the schema is up to date. Everybody who asks before waits for one attempt, no
+// longer than their ctx.
+func (s *Store) prepared(ctx context.Context) error {
+	s.mu.Lock()
+	if s.ready {
+		s.mu.Unlock()
+		return nil
+	}
+	if s.trying == nil {
+		s.trying = make(chan struct{})
+		go s.prepare(s.trying)
+	}
+	trying := s.trying
+	s.mu.Unlock()
+	select {
+	case <-trying:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready {
+		return nil
+	}
+	return s.failed
+}
+
+func (s *Store) prepare(over chan struct{}) {
+	ctx, cancel := context.WithTimeout(context.Background(), migrateTime)
+	defer cancel()
+	err := s.migrate(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer close(over)
+	s.trying, s.ready, s.failed = nil, err == nil, err
+}
+
+// query runs a statement and collects its rows.
+func query[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	if err := s.prepared(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scan)
+}
+
+// one runs a statement that has exactly one row.
+func one[T any](ctx context.Context, s *Store, sql string, args ...any) (value T, err error) {
+	if err := s.prepared(ctx); err != nil {
+		return value, err
+	}
+	err = s.pool.QueryRow(ctx, sql, args...).Scan(&value)
+	return value, err
+}
+
+// exec runs a statement and returns how many rows it changed.
+func (s *Store) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	if err := s.prepared(ctx); err != nil {
+		return 0, err
+	}
+	tag, err := s.pool.Exec(ctx, sql, args...)
+	return tag.RowsAffected(), err
+}
+
+// Ping implements session.Store: a server answers that takes writes, which a standby does not.
+func (s *Store) Ping(ctx context.Context) error {
+	standby, err := one[bool](ctx, s, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool`)
+	if err == nil && standby {
+		return errors.New("the server takes no writes: it is a standby, or read-only; name all servers in the URL, with target_session_attrs=read-write")
+	}
+	return err
+}
+
+// Close implements session.Store.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	trying := s.trying
+	s.mu.Unlock()
+	if trying != nil {
+		<-trying
+	}
+	s.pool.Close()
+	return nil
+}
+
+// ms and at turn times into milliseconds since 1970 and back; the zero time is 0.
+func ms(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func at(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

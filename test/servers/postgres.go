@@ -1,0 +1,123 @@
+package servers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A PostgresServer is one PostgreSQL with an empty database.
+type PostgresServer struct {
+	*process
+	Port int
+	data string
+}
+
+const postgresBinaries = "/usr/lib/postgresql/*/bin"
+
+// Postgres starts a PostgreSQL; options are further settings, name=value. As root, which it refuses to run
+// as, it runs as the user postgres.
+func Postgres(t testing.TB, options ...string) *PostgresServer {
+	t.Helper()
+	dir := folder(t)
+	s := &PostgresServer{Port: FreePort(t), data: filepath.Join(dir, "data")}
+	as := unprivileged(t, dir)
+	initdb := exec.Command(program(t, "initdb", postgresBinaries), "-D", s.data, "-U", "cloakroom", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: as}, dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v: %s", err, out)
+	}
+	args := []string{"-D", s.data, "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir}
+	for _, o := range options {
+		args = append(args, "-c", o)
+	}
+	binary := program(t, "postgres", postgresBinaries)
+	ready := program(t, "pg_isready", postgresBinaries)
+	s.process = run(t, "postgres", func() *exec.Cmd {
+		c := exec.Command(binary, args...)
+		c.SysProcAttr, c.Dir = &syscall.SysProcAttr{Credential: as}, dir
+		return c
+	}, func() error {
+		return exec.Command(ready, "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.Port)).Run()
+	})
+	return s
+}
+
+// URL is that of the server's database.
+func (s *PostgresServer) URL() string {
+	return fmt.Sprintf("postgres://cloakroom@127.0.0.1:%d/postgres?sslmode=disable", s.Port)
+}
+
+// Stop ends the server as its operator does who does not wait for clients (SIGINT, a fast shutdown).
+func (s *PostgresServer) Stop() { s.end(syscall.SIGINT) }
+
+// Kill ends the server as a crash does. Its children, in groups of their own, are killed too: one that was
+// left would keep the next start waiting.
+func (s *PostgresServer) Kill() {
+	children := s.children()
+	s.process.Kill()
+	for _, pid := range children {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// Pause freezes the server and all that it has started.
+func (s *PostgresServer) Pause() {
+	s.process.Pause()
+	for _, pid := range s.children() {
+		_ = syscall.Kill(pid, syscall.SIGSTOP)
+	}
+}
+
+// Continue ends a Pause.
+func (s *PostgresServer) Continue() {
+	for _, pid := range s.children() {
+		_ = syscall.Kill(pid, syscall.SIGCONT)
+	}
+	s.process.Continue()
+}
+
+// children are the processes that the server has started.
+func (s *PostgresServer) children() (pids []int) {
+	s.mu.Lock()
+	parent := strconv.Itoa(s.cmd.Process.Pid)
+	s.mu.Unlock()
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range stats {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(string(b), ") ")
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == parent {
+			if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// unprivileged is the user postgres if we are root, to whom it gives the folder; nil otherwise.
+func unprivileged(t testing.TB, dir string) *syscall.Credential {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		t.Fatalf("PostgreSQL does not run as root, and there is no user postgres: %v; `make setup` installs what the tests need", err)
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
