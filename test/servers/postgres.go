@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/cloakroom/cloakroom/demo/servers"
 )
 
 // A PostgresServer is one PostgreSQL with an empty database.
@@ -25,7 +27,7 @@ const postgresBinaries = "/usr/lib/postgresql/*/bin"
 // as, it runs as the user postgres.
 func Postgres(t testing.TB, options ...string) *PostgresServer {
 	t.Helper()
-	dir := folder(t)
+	dir := Folder(t)
 	s := &PostgresServer{Port: FreePort(t), data: filepath.Join(dir, "data")}
 	as := unprivileged(t, dir)
 	initdb := exec.Command(program(t, "initdb", postgresBinaries), "-D", s.data, "-U", "cloakroom", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
@@ -39,13 +41,17 @@ func Postgres(t testing.TB, options ...string) *PostgresServer {
 	}
 	binary := program(t, "postgres", postgresBinaries)
 	ready := program(t, "pg_isready", postgresBinaries)
-	s.process = run(t, "postgres", func() *exec.Cmd {
-		c := exec.Command(binary, args...)
-		c.SysProcAttr, c.Dir = &syscall.SysProcAttr{Credential: as}, dir
-		return c
-	}, func() error {
-		return exec.Command(ready, "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.Port)).Run()
-	})
+	s.process = run(t, &servers.Process{
+		Name: "postgres",
+		Command: func() *exec.Cmd {
+			c := exec.Command(binary, args...)
+			c.SysProcAttr, c.Dir = &syscall.SysProcAttr{Credential: as}, dir
+			return c
+		},
+		Ready: func() error {
+			return exec.Command(ready, "-q", "-h", "127.0.0.1", "-p", strconv.Itoa(s.Port)).Run()
+		},
+	}, nil)
 	return s
 }
 
@@ -55,7 +61,7 @@ func (s *PostgresServer) URL() string {
 }
 
 // Stop ends the server as its operator does who does not wait for clients (SIGINT, a fast shutdown).
-func (s *PostgresServer) Stop() { s.end(syscall.SIGINT) }
+func (s *PostgresServer) Stop() { s.End(syscall.SIGINT) }
 
 // Kill ends the server as a crash does. Its children, in groups of their own, are killed too: one that was
 // left would keep the next start waiting.
@@ -85,9 +91,7 @@ func (s *PostgresServer) Continue() {
 
 // children are the processes that the server has started.
 func (s *PostgresServer) children() (pids []int) {
-	s.mu.Lock()
-	parent := strconv.Itoa(s.cmd.Process.Pid)
-	s.mu.Unlock()
+	parent := strconv.Itoa(s.PID())
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
 		b, err := os.ReadFile(path)

@@ -10,35 +10,22 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cloakroom/cloakroom/demo/servers"
 )
 
 // A RedisServer is one redis-server.
 type RedisServer struct {
 	*process
 	Port int
-	dir  string
 }
 
 // Redis starts a redis-server with an append-only file; options are further lines of its configuration.
 func Redis(t testing.TB, options ...string) *RedisServer {
 	t.Helper()
-	s := &RedisServer{Port: FreePort(t), dir: folder(t)}
-	binary := program(t, "redis-server")
-	lines := append([]string{
-		"bind 127.0.0.1", fmt.Sprintf("port %d", s.Port), "dir " + s.dir, "appendonly yes", "save \"\"", "maxmemory-policy noeviction",
-		"repl-diskless-sync-delay 0",
-	}, options...)
-	file := filepath.Join(s.dir, "redis.conf")
-	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.process = run(t, "redis-server", func() *exec.Cmd { return exec.Command(binary, file) }, func() error {
-		answer, err := s.ask("PING")
-		if err == nil && !strings.HasPrefix(answer, "+PONG") && !strings.HasPrefix(answer, "-NOAUTH") {
-			err = fmt.Errorf("it says %q", answer)
-		}
-		return err
-	})
+	s := &RedisServer{Port: FreePort(t)}
+	p, err := servers.NewRedis(Folder(t), s.Port, options...)
+	s.process = run(t, p, err)
 	return s
 }
 
@@ -47,22 +34,6 @@ func (s *RedisServer) Addr() string { return net.JoinHostPort("127.0.0.1", strco
 
 // URL is the server's.
 func (s *RedisServer) URL() string { return "redis://" + s.Addr() }
-
-// ask sends an inline command and returns the answer's first line.
-func (s *RedisServer) ask(command string) (string, error) {
-	c, err := net.DialTimeout("tcp", s.Addr(), time.Second)
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(2 * time.Second))
-	if _, err := fmt.Fprintf(c, "%s\r\n", command); err != nil {
-		return "", err
-	}
-	answer := make([]byte, 512)
-	n, err := c.Read(answer)
-	return string(answer[:n]), err
-}
 
 // CLI runs redis-cli against the server and returns what it prints.
 func (s *RedisServer) CLI(args ...string) string {
@@ -144,18 +115,19 @@ func follows(fields []string, name, value string) bool {
 
 func sentinel(t testing.TB, primary int) *RedisServer {
 	t.Helper()
-	s := &RedisServer{Port: FreePort(t), dir: folder(t)}
-	file := filepath.Join(s.dir, "sentinel.conf")
+	s := &RedisServer{Port: FreePort(t)}
+	dir := Folder(t)
+	file := filepath.Join(dir, "sentinel.conf")
 	lines := fmt.Sprintf("bind 127.0.0.1\nport %d\ndir %s\nsentinel monitor main 127.0.0.1 %d 2\n"+
-		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n", s.Port, s.dir, primary)
+		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 5000\n", s.Port, dir, primary)
 	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	binary := program(t, "redis-server")
-	s.process = run(t, "redis-sentinel", func() *exec.Cmd { return exec.Command(binary, file, "--sentinel") }, func() error {
-		_, err := s.ask("PING")
-		return err
-	})
+	s.process = run(t, &servers.Process{
+		Name: "redis-sentinel", Command: func() *exec.Cmd { return exec.Command(binary, file, "--sentinel") },
+		Ready: func() error { return answers(s.Port) },
+	}, nil)
 	return s
 }
 
@@ -172,4 +144,13 @@ func until(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("waited %s for %s", patience, what)
 		}
 	}
+}
+
+// answers reports whether something listens on a loopback port.
+func answers(port int) error {
+	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
