@@ -18,6 +18,11 @@ export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser ||
 demo: ## run everything in one process and print where to look (needs nothing but Go)
 	$(GO) run ./cmd/cloakroom demo
 
+.PHONY: demo-cluster
+demo-cluster: setup ## run three replicas, Redis and nginx, and print where to break them
+	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
+	bin/cloakroom-demo demo-cluster
+
 .PHONY: build
 build: ## build the release binary, without the demo, into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -tags nodemo -ldflags '$(LDFLAGS)' -o bin/cloakroom ./cmd/cloakroom
@@ -49,6 +54,10 @@ fuzz: ## run each fuzz test for FUZZTIME (10s)
 			echo "== $$pkg $$name"; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
 		done; \
 	done
+
+.PHONY: chaos
+chaos: ## break a cluster at random for CHAOS (10m)
+	CHAOS=$(or $(CHAOS),10m) $(GO) test ./test/faults -run TestChaos -v -count=1 -timeout 0
 
 .PHONY: bench
 bench: ## run the benchmarks beside what they are compared to

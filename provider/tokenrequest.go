@@ -133,6 +133,7 @@ func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) 
 	if form.Get("grant_type") == refreshGrant {
 		within *= 2
 	}
+	asked := p.now()
 	a, sent, err := p.postForm(ctx, endpointToken, m.TokenEndpoint, form, within)
 	if err != nil {
 		return nil, err
@@ -143,7 +144,7 @@ func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) 
 		// A captive portal, or a proxy's own page: nothing is known (TE5).
 		return nil, p.client.unreachable(endpointToken, "the answer is not JSON", nil)
 	case a.status == http.StatusOK && !c.has("error"):
-		return p.readTokenResponse(c)
+		return p.readTokenResponse(c, asked)
 	}
 	return nil, p.refusal(endpointToken, a, c, sent)
 }

@@ -26,12 +26,17 @@ type TokenResponse struct {
 	Scope                              string       // as granted; see Exchange and Refresh for when it is absent
 	// ExpiresIn is between 1 s and 30 days, or DefaultExpiresIn.
 	ExpiresIn time.Duration
-	Received  time.Time // on our clock, which is the one to judge by (RN13)
+	// Issued is when the provider may have issued it, on our clock, which is the one to judge by (RN13): when it
+	// was asked, since an answer can be late. Of a life that would be over by then a quarter is left all the same:
+	// most providers that are slow are so before they issue.
+	Issued time.Time
 }
 
 // readTokenResponse checks the members that matter. The ID token is not looked at.
-func (p *Provider) readTokenResponse(c claims) (*TokenResponse, error) {
-	t := &TokenResponse{ExpiresIn: expiresIn(c["expires_in"]), Received: p.now()}
+func (p *Provider) readTokenResponse(c claims, asked time.Time) (*TokenResponse, error) {
+	t := &TokenResponse{ExpiresIn: expiresIn(c["expires_in"])}
+	now := p.now()
+	t.Issued = now.Add(-min(max(now.Sub(asked), 0), t.ExpiresIn*3/4))
 	for name, to := range map[string]*secret.Value{
 		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "id_token": &t.IDToken,
 	} {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloakroom/cloakroom/demo"
+	"github.com/cloakroom/cloakroom/demo/cluster"
 )
 
 func demoCommands() []*cobra.Command {
@@ -27,5 +28,28 @@ func demoCommands() []*cobra.Command {
 	}
 	c.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8080", "where the app listens; a loopback address")
 	c.Flags().DurationVar(&o.AccessTokenLifetime, "access-token-lifetime", 30*time.Second, "how long the provider's access tokens last")
-	return []*cobra.Command{c}
+	return []*cobra.Command{c, clusterCommand()}
+}
+
+func clusterCommand() *cobra.Command {
+	var o cluster.StageOptions
+	c := &cobra.Command{
+		Use:   "demo-cluster",
+		Short: "Three replicas behind nginx, on a Redis, with users, and a page to break it all",
+		Long: "Three replicas of the service behind nginx, on a Redis of their own, with users who call all the time, and a\n" +
+			"page that shows it live and has buttons to break it: kill or freeze replicas and Redis, cut links, make the\n" +
+			"provider fail. Needs redis-server and nginx (make setup installs them). Never for production.",
+		Example: "  cloakroom demo-cluster\n  cloakroom demo-cluster --users 500",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			o.Out = os.Stdout
+			if o.Binary, err = os.Executable(); err != nil {
+				return err
+			}
+			return cluster.Demo(c.Context(), o)
+		},
+	}
+	c.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8090", "where the page is; a loopback address")
+	c.Flags().IntVar(&o.Users, "users", 200, "how many users call")
+	return c
 }

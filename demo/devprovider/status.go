@@ -3,6 +3,7 @@ package devprovider
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // Status is what the provider has seen since it started. It holds no token values.
@@ -31,6 +32,27 @@ func (p *Provider) Status() Status {
 		}
 	}
 	return st
+}
+
+// A Grant is what became of one login's refresh tokens.
+type Grant struct {
+	SID      string // of the ID token
+	Alive    bool   // whether the newest refresh token would be taken
+	Renewals int
+	Reuses   int       // of a token that was spent
+	Renewed  time.Time // when last; zero: never
+}
+
+// Grants are those of all logins, the oldest first.
+func (p *Provider) Grants() []Grant {
+	s := p.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Grant, len(s.grants))
+	for i, f := range s.grants {
+		all[i] = Grant{f.sid, f.alive(), f.renewals, f.reuses, f.renewed}
+	}
+	return all
 }
 
 // status shows counts alone, so the demo's page may read it from its own origin.

@@ -34,6 +34,7 @@ type storage struct {
 	codes    map[string]string          // authorization request by code
 	sessions map[string]*browserSession // by cookie value
 	families map[string]*family         // by every refresh token they ever had
+	grants   []*family                  // all of them, in the order of their logins
 	access   map[string]*accessToken    // by jti
 	counts   Status                     // its counters; the gauges are filled when asked
 }

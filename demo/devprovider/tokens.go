@@ -23,8 +23,10 @@ type family struct {
 	scopes                 []string
 	authTime, expires      time.Time
 
-	current string
-	dead    bool
+	current          string
+	dead             bool
+	renewals, reuses int
+	renewed          time.Time // when last
 }
 
 type accessToken struct {
@@ -53,6 +55,10 @@ func (s *storage) CreateAccessAndRefreshTokens(_ context.Context, req op.TokenRe
 	}
 	if spent != "" {
 		s.counts.Renewals++
+		f.renewals++
+		f.renewed = time.Now()
+	} else {
+		s.grants = append(s.grants, f)
 	}
 	f.current = RefreshTokenPrefix + rand.Text() + rand.Text()
 	s.families[f.current] = f
@@ -85,6 +91,7 @@ func (s *storage) useFamily(token string) (*family, error) {
 		return nil, op.ErrInvalidRefreshToken
 	case f.current != token:
 		s.counts.Reuses++
+		f.reuses++
 		f.dead = true
 		return nil, oidc.ErrInvalidGrant().WithDescription("this refresh token was used before")
 	case !f.alive():

@@ -160,7 +160,7 @@ func (l *Login) revoke(ctx context.Context, p *provider.Provider, tokens *provid
 	}
 	rec := &session.Record{
 		Provider: p.ID(), Issuer: p.Issuer(), AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken,
-		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
+		AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
 	}
 	err := l.sessions.Enqueue(ctx, rec, session.ReasonRefused)
 	if err == nil {

@@ -76,7 +76,7 @@ func (i *identity) record(p *provider.Provider, tokens *provider.TokenResponse, 
 		Provider: p.ID(), Issuer: i.token.Issuer, Subject: i.token.Subject, SID: i.token.SID, State: sessionState,
 		Claims: i.claims, AuthTime: i.token.AuthTime, Scope: i.scope, TokenType: tokens.TokenType,
 		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, IDToken: tokens.IDToken,
-		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
+		AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
 	}
 }
 

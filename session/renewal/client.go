@@ -198,6 +198,6 @@ func (c *ClientTokens) grant(ctx context.Context, key clientKey) (clientToken, s
 		}
 		return clientToken{}, outcome, fmt.Errorf("get client access token from provider %q: %w", key.provider, err)
 	}
-	expires := response.Received.Add(max(response.ExpiresIn, minLife))
-	return clientToken{response.AccessToken, response.TokenType, life{response.Received, expires}}, outcomeOK, nil
+	expires := response.Issued.Add(max(response.ExpiresIn, minLife))
+	return clientToken{response.AccessToken, response.TokenType, life{response.Issued, expires}}, outcomeOK, nil
 }

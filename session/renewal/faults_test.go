@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
@@ -72,6 +73,7 @@ func TestInvalidGrantEndsTheSession(t *testing.T) {
 			t.Errorf("token = %v, want %v", err, renewal.ErrRefused)
 		}
 		w.wantGone(s)
+		synctest.Wait() // until the flight has left; who joins it before hears its outcome
 		if _, err := w.renewer.AccessToken(context.Background(), s); !errors.Is(err, session.ErrEnded) {
 			t.Errorf("token of the ended session = %v, want %v", err, session.ErrEnded)
 		}

@@ -21,6 +21,8 @@ const (
 	// holder died, or the line to the store is down.
 	othersPoll  = time.Second
 	releaseTime = 2 * time.Second
+	// ghostPoll is how often the release of a lease is tried that nobody knows to be taken.
+	ghostPoll = 500 * time.Millisecond
 )
 
 var (
@@ -101,12 +103,36 @@ func (w *work) tryLease(ctx context.Context, name session.Name) (*lease, error) 
 	l := &lease{sessions: w.sessions, key: string(name), holder: rand.Text(), until: time.Now().Add(w.lease)}
 	got, err := w.sessions.Outbox().Acquire(ctx, l.key, l.holder, w.lease)
 	if err != nil {
+		w.releaseLater(l, err)
 		return nil, session.Unavailable(fmt.Errorf("take the lease on a renewal: %w", err))
 	}
 	if !got {
 		return nil, nil
 	}
 	return l, nil
+}
+
+// releaseLater sees to a lease that may have been taken all the same, or may yet be when the store wakes up: left
+// alone, it would keep everybody from renewing the session for as long as it lasts.
+func (w *work) releaseLater(l *lease, cause error) {
+	if errors.Is(cause, session.ErrNotAsked) {
+		return
+	}
+	w.ghosts.Go(func() {
+		for time.Now().Before(l.until) {
+			select {
+			case <-w.closing.Done():
+				return
+			case <-time.After(ghostPoll/2 + mathrand.N(ghostPoll)):
+			}
+			ctx, cancel := context.WithTimeout(w.closing, releaseTime)
+			err := l.sessions.Outbox().Release(ctx, l.key, l.holder)
+			cancel()
+			if err == nil {
+				return
+			}
+		}
+	})
 }
 
 // holds returns an error once half of the lease is over: what is left is for the provider's answer and

@@ -247,3 +247,25 @@ func TestShutdownDoesNotWaitForAnotherReplicasRenewal(t *testing.T) {
 		done.Wait()
 	})
 }
+
+// The nasty order: a store that froze does not answer, wakes, and then takes the lease for who has given up.
+func TestLeaseTakenAfterTheAnswerWasGivenUpIsReleased(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s := w.login()
+		time.Sleep(6 * time.Minute)
+		var once sync.Once
+		w.store.then("acquire", func() (err error) {
+			once.Do(func() { err = errDisk })
+			return err
+		})
+		if _, err := w.token(s); !errors.Is(err, session.ErrUnavailable) {
+			t.Fatalf("token: %v, want %v", err, session.ErrUnavailable)
+		}
+		began := time.Now()
+		w.mustToken(s)
+		if waited := time.Since(began); waited > 3*time.Second {
+			t.Errorf("waited %v for a lease that nobody holds", waited)
+		}
+		w.wantRenewals(1)
+	})
+}

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -72,6 +73,7 @@ type Renewer struct {
 	lease     time.Duration
 	closing   context.Context // ended when Close begins: waiting for other replicas ends
 	close     context.CancelFunc
+	ghosts    sync.WaitGroup // releases of leases that may have been taken; they end when closing does
 	now       func() time.Time
 	log       *slog.Logger
 	metrics   *metrics
@@ -108,6 +110,7 @@ func New(o Options) *Renewer {
 // After Close tokens are handed out as long as they last.
 func (r *Renewer) Close(ctx context.Context) error {
 	r.close()
+	r.ghosts.Wait()
 	if err := r.flights.close(ctx); err != nil {
 		return fmt.Errorf("wait for renewals under way: %w", err)
 	}

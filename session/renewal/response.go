@@ -62,8 +62,8 @@ func (w *work) unverifiable(ctx context.Context, response *provider.TokenRespons
 func apply(rec *session.Record, response *provider.TokenResponse, idToken *provider.IDToken) {
 	rec.AccessToken = response.AccessToken
 	rec.TokenType = response.TokenType
-	rec.AccessTokenObtained = response.Received
-	rec.AccessTokenExpires = response.Received.Add(max(response.ExpiresIn, minLife))
+	rec.AccessTokenObtained = response.Issued
+	rec.AccessTokenExpires = response.Issued.Add(max(response.ExpiresIn, minLife))
 	rec.Renewals++
 	if !response.RefreshToken.IsZero() { // absent or empty: the old one stays good (RFC 6749 §6)
 		rec.RefreshToken = response.RefreshToken

@@ -155,7 +155,7 @@ func (w *world) login() *session.Session {
 		Provider: "main", Issuer: id.Issuer, Subject: id.Subject, SID: id.SID, Claims: id.Claims, AuthTime: id.AuthTime,
 		Scope: tokens.Scope, TokenType: tokens.TokenType,
 		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, IDToken: tokens.IDToken,
-		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
+		AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
 	}, "")
 	if err != nil {
 		w.t.Fatalf("start a session: %v", err)

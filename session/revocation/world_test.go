@@ -124,7 +124,7 @@ func login(t *testing.T, sessions *session.Manager, p *provider.Provider, op *od
 	s, err := sessions.Start(ctx, httptest.NewRecorder(), &session.Record{
 		Provider: p.ID(), Issuer: p.Issuer(), Subject: "alice", Scope: tokens.Scope, TokenType: tokens.TokenType,
 		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, IDToken: tokens.IDToken,
-		AccessTokenObtained: tokens.Received, AccessTokenExpires: tokens.Received.Add(tokens.ExpiresIn),
+		AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
 	}, "")
 	if err != nil {
 		t.Fatalf("start a session: %v", err)

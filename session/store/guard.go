@@ -23,7 +23,7 @@ const (
 
 // errResting: the store has failed and is left alone for a moment, so that requests don't pile up in front
 // of it.
-var errResting = errors.New("the store has failed several times in a row and is left alone for a moment")
+var errResting = fmt.Errorf("the store has failed several times in a row and is left alone for a moment: %w", session.ErrNotAsked)
 
 // Guard puts a time-out and a circuit breaker in front of a store that is reached over a network: without,
 // requests wait for a server that hangs until memory runs out. What it returns is a session.Line if s is one.

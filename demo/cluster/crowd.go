@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// A Tally is what the users have seen, all of it from outside.
+type Tally struct {
+	Users, LoggedIn int
+	Logins, Logouts int
+	LoginsFailed    int
+	Calls, OK       int
+	Unavailable     int // 503, from the service
+	Failed          int // any other answer that is neither 200 nor 401
+	Lost            int // no answer at all
+	LastFailure     string
+	Slowest         time.Duration // of the calls that were answered 200
+	HeardLate       int           // a 200 for who had logged out a moment before, at a replica that had yet to hear of it
+	// What must stay 0.
+	WronglyOut          int // a 401 for who did not log out
+	AnsweredAfterLogout int // a 200 for who did, longer ago than max_staleness
+}
+
+// A WrongLogout is a user who was logged out without having asked for it.
+type WrongLogout struct {
+	SID, Code string
+	At        time.Time
+}
+
+// A Crowd is many users at once.
+type Crowd struct {
+	app            string
+	name, password string        // of all of them, at the provider
+	pace           time.Duration // between two calls of one user, on average
+	stay           time.Duration // between a login and a logout, on average
+	transport      http.RoundTripper
+
+	mu     sync.Mutex // guards what follows
+	tally  Tally
+	wrong  []WrongLogout
+	in     map[string]bool // by sid: whether the login lasts
+	copies map[*user]http.CookieJar
+}
+
+func newCrowd(app, name, password string, pace, stay time.Duration) *Crowd {
+	return &Crowd{
+		app: app, name: name, password: password, pace: pace, stay: stay,
+		transport: &http.Transport{MaxIdleConnsPerHost: 1000, IdleConnTimeout: 30 * time.Second},
+		in:        map[string]bool{}, copies: map[*user]http.CookieJar{},
+	}
+}
+
+// Run has so many users live until ctx ends.
+func (c *Crowd) Run(ctx context.Context, users int) {
+	c.count(func(t *Tally) { t.Users = users })
+	var all sync.WaitGroup
+	for range users {
+		u := &user{crowd: c, app: c.app}
+		all.Go(func() { u.live(ctx) })
+		sleep(ctx, 10*time.Millisecond) // not all in one moment
+	}
+	all.Wait()
+}
+
+// Tally is what was seen until now.
+func (c *Crowd) Tally() Tally {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.tally
+	for _, in := range c.in {
+		if in {
+			t.LoggedIn++
+		}
+	}
+	return t
+}
+
+// Wrong are those who were logged out without having asked for it.
+func (c *Crowd) Wrong() []WrongLogout {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]WrongLogout(nil), c.wrong...)
+}
+
+// Logins are all logins, by sid, and whether they last.
+func (c *Crowd) Logins() map[string]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.in)
+}
+
+func (c *Crowd) count(fn func(*Tally)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fn(&c.tally)
+}
+
+func (c *Crowd) loggedIn(sid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in[sid] = true
+	c.tally.Logins++
+}
+
+func (c *Crowd) ended(sid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.in[sid] = false
+}
+
+func (c *Crowd) wronglyOut(sid, code string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tally.WronglyOut++
+	c.wrong = append(c.wrong, WrongLogout{sid, code, time.Now()})
+}
+
+// copy keeps a user's cookies as they are just now, and copied gives them back.
+func (c *Crowd) copy(u *user, jar http.CookieJar) {
+	kept, err := cookiejar.New(nil)
+	if err != nil {
+		panic("cluster: " + err.Error()) // it has no options that could be wrong
+	}
+	app, err := url.Parse(c.app)
+	if err != nil {
+		panic("cluster: " + err.Error()) // it was made here
+	}
+	kept.SetCookies(app, jar.Cookies(app))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.copies[u] = kept
+}
+
+func (c *Crowd) copied(u *user) http.CookieJar {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.copies[u]
+}

@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloakroom/cloakroom/demo/devprovider"
+)
+
+// A Mood is how the provider answers token requests.
+type Mood string
+
+// The moods.
+const (
+	Well    Mood = "well"
+	Failing Mood = "failing" // 503 at once, and nothing is done
+	Hanging Mood = "hanging" // no answer, and nothing is done
+	Late    Mood = "late"    // everything is done, and the answer comes seconds later
+)
+
+// lateBy is how late a late answer is: most of an access token's life is over by then.
+const lateBy = 1500 * time.Millisecond
+
+// A moodyProvider is the development provider with token requests that fare as its mood is.
+type moodyProvider struct {
+	*devprovider.Provider
+
+	mu      sync.Mutex // guards what follows
+	mood    Mood
+	changed chan struct{} // closed at each change of mood
+}
+
+func (p *moodyProvider) set(m Mood) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mood = m
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *moodyProvider) now() (Mood, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mood, p.changed
+}
+
+// ServeHTTP implements http.Handler.
+func (p *moodyProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasSuffix(r.URL.Path, "/oauth/token") {
+		p.Provider.ServeHTTP(w, r)
+		return
+	}
+	for {
+		mood, changed := p.now()
+		switch mood {
+		case Failing:
+			http.Error(w, "the provider is down", http.StatusServiceUnavailable)
+			return
+		case Hanging:
+			select {
+			case <-changed:
+				continue
+			case <-r.Context().Done():
+				panic(http.ErrAbortHandler)
+			}
+		case Late:
+			p.answerLate(w, r)
+			return
+		}
+		p.Provider.ServeHTTP(w, r)
+		return
+	}
+}
+
+// answerLate does what was asked even if the caller goes away meanwhile, as providers do.
+func (p *moodyProvider) answerLate(w http.ResponseWriter, r *http.Request) {
+	answer := httptest.NewRecorder()
+	p.Provider.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
+	select {
+	case <-time.After(lateBy):
+	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
+	}
+	for name, values := range answer.Header() {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(answer.Code)
+	_, _ = w.Write(answer.Body.Bytes()) // the caller may be gone
+}

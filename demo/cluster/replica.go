@@ -1,0 +1,101 @@
+package cluster
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/cloakroom/cloakroom/demo/servers"
+)
+
+// A Replica is one process of the service, with a link of its own to the store.
+type Replica struct {
+	*servers.Process
+	Link   *Link
+	Listen string // host:port
+	Admin  string // host:port
+}
+
+// maxStaleness is session.max_staleness, as it is by default.
+const maxStaleness = 2 * time.Second
+
+// A replicaSpec is what a replica's configuration says.
+type replicaSpec struct {
+	binary, dir, name string
+	publicURL         string
+	store             string // URL, through the link
+	key, clientSecret string
+	issuer, upstream  string
+	lease             time.Duration
+}
+
+func newReplica(spec replicaSpec, link *Link) (*Replica, error) {
+	listen, err := servers.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	admin, err := servers.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	r := &Replica{Link: link, Listen: fmt.Sprintf("127.0.0.1:%d", listen), Admin: fmt.Sprintf("127.0.0.1:%d", admin)}
+	file := filepath.Join(spec.dir, spec.name+".yaml")
+	if err := os.WriteFile(file, []byte(spec.text(r)), 0o600); err != nil {
+		return nil, fmt.Errorf("configure %s: %w", spec.name, err)
+	}
+	probe := &http.Client{Timeout: time.Second}
+	r.Process = &servers.Process{
+		Name: spec.name,
+		Command: func() *exec.Cmd {
+			c := exec.Command(spec.binary, "serve", "--config", file)
+			c.Env = append(os.Environ(), "CLOAKROOM_KEY="+spec.key, "CLIENT_SECRET="+spec.clientSecret, "STORE_URL="+spec.store)
+			return c
+		},
+		Ready: func() error {
+			resp, err := probe.Get("http://" + r.Admin + "/readyz")
+			if err != nil {
+				return err
+			}
+			_ = resp.Body.Close() // only the status matters
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("not ready: status %d", resp.StatusCode)
+			}
+			return nil
+		},
+	}
+	return r, nil
+}
+
+// text is the replica's configuration file. Access tokens that last two seconds make every session renew all
+// the time.
+func (s replicaSpec) text(r *Replica) string {
+	return fmt.Sprintf(`server:
+  public_url: %q
+  listen: %q
+  admin_listen: %q
+  trusted_proxies: [127.0.0.1/32]
+  shutdown_timeout: 5s
+  drain_delay: 1s
+log: {level: warn, format: text}
+session:
+  store: ${STORE_URL}
+  keys: ["${CLOAKROOM_KEY}"]
+  lifetime: 1h
+  idle_timeout: 20m
+  max_staleness: %s
+  renewal_lease: %s
+providers:
+  - id: demo
+    name: Development provider
+    issuer: %q
+    client_id: cloakroom-cluster
+    client_secret: ${CLIENT_SECRET}
+    scopes: [openid, profile, api]
+routes:
+  - path: /api/
+    upstream: %q
+`, s.publicURL, r.Listen, r.Admin, maxStaleness, s.lease, s.issuer, s.upstream)
+}

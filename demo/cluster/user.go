@@ -1,0 +1,246 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A user is a person with a browser: logs in, calls the API all the time, now and then logs out, and sees to
+// it that this is so.
+type user struct {
+	crowd *Crowd
+	app   string // origin
+
+	client *http.Client
+	sid    string // of the login; "" when nobody is logged in
+	unsure bool   // a logout was asked for, and whether it was done is not known
+}
+
+// A problemBody is what an error of the service says.
+type problemBody struct {
+	Code string `json:"code"`
+}
+
+// live is a user's life until ctx ends.
+func (u *user) live(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := u.logIn(ctx); err != nil {
+			u.crowd.count(func(t *Tally) { t.LoginsFailed++ })
+			sleep(ctx, time.Second/2+rand.N(time.Second))
+			continue
+		}
+		u.crowd.loggedIn(u.sid)
+		u.stay(ctx)
+	}
+}
+
+// stay calls the API until the user logs out, or finds that somebody else did it.
+func (u *user) stay(ctx context.Context) {
+	stays := time.Now().Add(time.Duration(rand.ExpFloat64() * float64(u.crowd.stay)))
+	for ctx.Err() == nil {
+		sleep(ctx, u.crowd.pace/2+rand.N(u.crowd.pace))
+		if time.Now().After(stays) && u.logOut(ctx) {
+			return
+		}
+		if !u.callTwice(ctx) {
+			return
+		}
+	}
+}
+
+// callTwice calls the API twice at once, as pages do. It returns false when the user is logged out.
+func (u *user) callTwice(ctx context.Context) bool {
+	codes := make([]string, 2)
+	var both sync.WaitGroup
+	for i := range codes {
+		both.Go(func() { codes[i] = u.call(ctx) })
+	}
+	both.Wait()
+	for _, code := range codes {
+		if code == "" {
+			continue
+		}
+		if !u.unsure {
+			u.crowd.wronglyOut(u.sid, code)
+		}
+		u.crowd.ended(u.sid)
+		u.sid = ""
+		return false
+	}
+	return true
+}
+
+// call makes one call. It returns the code of a 401, and nothing for any other answer.
+func (u *user) call(ctx context.Context) (unauthorized string) {
+	began := time.Now()
+	status, body, err := u.fetch(ctx, http.MethodGet, "/api/thing")
+	if ctx.Err() != nil {
+		return ""
+	}
+	p := problemOf(body)
+	u.crowd.count(func(t *Tally) {
+		t.Calls++
+		switch {
+		case err != nil:
+			t.Lost++
+		case status == http.StatusOK:
+			t.OK++
+			t.Slowest = max(t.Slowest, time.Since(began))
+		case status == http.StatusServiceUnavailable:
+			t.Unavailable++
+		case status == http.StatusUnauthorized && p.Code != "":
+		default:
+			t.Failed++
+			t.LastFailure = fmt.Sprintf("%d %s", status, p.Code)
+		}
+	})
+	if err == nil && status == http.StatusUnauthorized && p.Code != "" {
+		return p.Code
+	}
+	return ""
+}
+
+// logOut logs out and then calls the API for a while: whatever answers 200 then has not heard of it, which it
+// may have not for max_staleness at most. It returns whether the user is out.
+func (u *user) logOut(ctx context.Context) bool {
+	status, _, err := u.fetch(ctx, http.MethodPost, "/bff/logout")
+	if err != nil || status != http.StatusOK && status != http.StatusNoContent {
+		u.unsure = true // a store that froze may do it when it wakes
+		return false
+	}
+	u.crowd.ended(u.sid)
+	u.crowd.count(func(t *Tally) { t.Logouts++ })
+	u.sid = ""
+	out := time.Now()
+	for pause := time.Millisecond; pause < 2*maxStaleness; pause *= 3 {
+		began := time.Now()
+		if status, _, err := u.fetchWith(ctx, u.stolenCookies(), http.MethodGet, "/api/thing"); err == nil && status == http.StatusOK {
+			u.crowd.count(func(t *Tally) {
+				if began.Sub(out) > maxStaleness {
+					t.AnsweredAfterLogout++
+				} else {
+					t.HeardLate++
+				}
+			})
+		}
+		sleep(ctx, pause)
+	}
+	return true
+}
+
+// stolenCookies are the user's own, as somebody would have them who copied them before the logout.
+func (u *user) stolenCookies() *http.Client {
+	return &http.Client{Transport: u.client.Transport, Timeout: u.client.Timeout, Jar: u.crowd.copied(u)}
+}
+
+func (u *user) fetch(ctx context.Context, method, path string) (int, []byte, error) {
+	return u.fetchWith(ctx, u.client, method, path)
+}
+
+// fetchWith calls the service as a page's script does.
+func (u *user) fetchWith(ctx context.Context, client *http.Client, method, path string) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.app+path, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	for name, value := range map[string]string{
+		"X-CSRF": "1", "Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty", "Origin": u.app,
+	} {
+		req.Header.Set(name, value)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end
+	body, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, body, err
+}
+
+func problemOf(body []byte) (p problemBody) {
+	_ = json.Unmarshal(body, &p) // what is no problem has no code
+	return p
+}
+
+var loginForm = regexp.MustCompile(`name="id" value="([^"]+)"`)
+
+// logIn goes to the provider and back in a browser that knows nobody.
+func (u *user) logIn(ctx context.Context) error {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return err
+	}
+	u.client = &http.Client{Jar: jar, Transport: u.crowd.transport, Timeout: 20 * time.Second}
+	u.unsure = false
+	page, at, err := u.visit(ctx, http.MethodGet, u.app+"/bff/login", nil)
+	if err != nil {
+		return err
+	}
+	id := loginForm.FindSubmatch(page)
+	if id == nil {
+		return fmt.Errorf("no login page at %s", at.Path)
+	}
+	form := url.Values{"id": {string(id[1])}, "username": {u.crowd.name}, "password": {u.crowd.password}}
+	if _, at, err = u.visit(ctx, http.MethodPost, at.Scheme+"://"+at.Host+"/login", form); err != nil {
+		return err
+	}
+	if at.Scheme+"://"+at.Host != u.app || strings.HasPrefix(at.Path, "/bff/") {
+		return errors.New("the login did not come back")
+	}
+	u.crowd.copy(u, jar)
+	status, body, err := u.fetch(ctx, http.MethodGet, "/bff/user?format=object")
+	if err != nil || status != http.StatusOK {
+		return fmt.Errorf("who is logged in: status %d: %w", status, err)
+	}
+	var claims struct {
+		SID string `json:"sid"`
+	}
+	if err := json.Unmarshal(body, &claims); err != nil || claims.SID == "" {
+		return fmt.Errorf("the session has no sid: %w", err)
+	}
+	u.sid = claims.SID
+	return nil
+}
+
+// visit loads a page, redirects followed, and returns where it ended.
+func (u *user) visit(ctx context.Context, method, to string, form url.Values) ([]byte, *url.URL, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader([]byte(form.Encode())))
+	if err != nil {
+		return nil, nil, err
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	req.Header.Set("Sec-Fetch-Mode", "navigate")
+	req.Header.Set("Sec-Fetch-Dest", "document")
+	req.Header.Set("Accept", "text/html")
+	resp, err := u.client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= http.StatusBadRequest && resp.StatusCode != http.StatusNotFound {
+		err = fmt.Errorf("status %d at %s", resp.StatusCode, resp.Request.URL.Path)
+	}
+	return body, resp.Request.URL, err
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
