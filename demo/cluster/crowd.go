@@ -56,6 +56,23 @@ func newCrowd(app, name, password string, pace, stay time.Duration) *Crowd {
 	}
 }
 
+// LogIn logs one more user in, who does nothing by themselves, and returns their Cookie header and the sid of
+// their ID token.
+func (c *Crowd) LogIn(ctx context.Context) (cookie, sid string, err error) {
+	u := &user{crowd: c, app: c.app}
+	if err := u.logIn(ctx); err != nil {
+		return "", "", err
+	}
+	app, err := url.Parse(c.app)
+	if err != nil {
+		return "", "", err
+	}
+	for _, held := range c.copied(u).Cookies(app) {
+		cookie += held.Name + "=" + held.Value + "; "
+	}
+	return cookie, u.sid, nil
+}
+
 // Run has so many users live until ctx ends.
 func (c *Crowd) Run(ctx context.Context, users int) {
 	c.count(func(t *Tally) { t.Users = users })

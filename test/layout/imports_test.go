@@ -18,8 +18,9 @@ var rows = map[string]int{
 	"handlers/problem": 3,
 	"handlers":         4, "handlers/admin": 4, "proxy": 4, "web": 4, "web/demo": 4,
 	"server": 5,
-	"check":  6, "demo": 6, "demo/devprovider": 6, "demo/sampleapi": 6, "demo/servers": 6, "demo/cluster": 6,
-	"cmd/cloakroom": 7, "cmd/sampleapi": 7,
+	"check":  6, "demo": 6, "demo/devprovider": 6, "demo/sampleapi": 6, "demo/servers": 6,
+	"demo/cluster":  7,
+	"cmd/cloakroom": 8, "cmd/sampleapi": 8,
 }
 
 // families are folders whose package may import those below it, in the same row.

@@ -1,0 +1,259 @@
+// Package load measures what many replicas cost: how many renewals a storm makes, how soon a logout is heard
+// elsewhere, what a request in use asks of the store, and whether a large store is slower than a small one.
+//
+// What is counted is held against a number; what is timed is a benchmark, but for the time in which a logout
+// must be heard.
+package load
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/demo/cluster"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+// binary is the service, built once.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "cr-load-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		binary = filepath.Join(dir, "cloakroom")
+		build := exec.Command("go", "build", "-tags", "nodemo", "-o", binary, "github.com/cloakroom/cloakroom/cmd/cloakroom")
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the service: %v: %s\n", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+const (
+	tokenLife    = 2 * time.Second
+	maxStaleness = 2 * time.Second
+)
+
+// overRedis and overPostgres are three replicas without users.
+func overRedis(t *testing.T, redis *servers.RedisServer) *cluster.Cluster {
+	return start(t, redis.Addr(), func(address string) string { return "redis://" + address })
+}
+
+func overPostgres(t *testing.T) *cluster.Cluster {
+	pg := servers.Postgres(t)
+	return start(t, net.JoinHostPort("127.0.0.1", fmt.Sprint(pg.Port)), func(address string) string {
+		return "postgres://cloakroom@" + address + "/postgres?sslmode=disable"
+	})
+}
+
+func start(t *testing.T, store string, url func(string) string) *cluster.Cluster {
+	t.Helper()
+	c, err := cluster.Start(t.Context(), cluster.Options{
+		Binary: binary, Folder: servers.Folder(t), Replicas: 3, Store: store, StoreURL: url,
+		AccessTokenLifetime: tokenLife, RenewalLease: 30 * time.Second, Pace: time.Second, Stay: time.Minute,
+	})
+	t.Cleanup(func() { c.Close() })
+	if err != nil {
+		t.Fatalf("start the cluster: %v", err)
+	}
+	return c
+}
+
+func logIn(t *testing.T, c *cluster.Cluster) (cookie string) {
+	t.Helper()
+	cookie, _, err := c.Crowd.LogIn(t.Context())
+	if err != nil {
+		t.Fatalf("log in: %v", err)
+	}
+	return cookie
+}
+
+var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
+
+// ask makes a call to one replica, past the load balancer.
+func ask(ctx context.Context, c *cluster.Cluster, replica int, cookie, method, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Replicas[replica].Listen+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	for name, value := range map[string]string{"Cookie": cookie, "X-CSRF": "1", "Origin": c.App, "Sec-Fetch-Site": "same-origin", "Accept": "application/json"} {
+		req.Header.Set(name, value)
+	}
+	return client.Do(req)
+}
+
+func status(ctx context.Context, c *cluster.Cluster, replica int, cookie, method, path string) (int, error) {
+	resp, err := ask(ctx, c, replica, cookie, method, path)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// A hundred requests at each of three replicas, just after the access token ran out: one renewal, 300 times 200,
+// ten times over (RN2).
+func TestStormOverReplicasIsOneRenewal(t *testing.T) {
+	for name, c := range map[string]func(*testing.T) *cluster.Cluster{
+		"Redis": func(t *testing.T) *cluster.Cluster { return overRedis(t, servers.Redis(t)) }, "PostgreSQL": overPostgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := c(t)
+			cookie := logIn(t, c)
+			before := c.Provider().Renewals
+			for round := 1; round <= 10; round++ {
+				time.Sleep(tokenLife + 50*time.Millisecond)
+				began := time.Now()
+				var all sync.WaitGroup
+				for i := range 300 {
+					all.Go(func() {
+						if code, err := status(t.Context(), c, i%3, cookie, http.MethodGet, "/api/x"); err != nil || code != http.StatusOK {
+							t.Errorf("round %d, request %d: %d %v", round, i, code, err)
+						}
+					})
+				}
+				all.Wait()
+				p := c.Provider()
+				t.Logf("round %d: 300 requests in %d ms", round, time.Since(began).Milliseconds())
+				if n := p.Renewals - before; n != round || p.Reuses != 0 {
+					t.Fatalf("round %d: renewals at the provider %d, reuses %d; want %d and 0", round, n, p.Reuses, round)
+				}
+			}
+		})
+	}
+}
+
+// A logout at one replica is heard by the event streams at the others.
+func TestLogoutIsHeardByTheOtherReplicas(t *testing.T) {
+	for name, c := range map[string]func(*testing.T) *cluster.Cluster{
+		"Redis": func(t *testing.T) *cluster.Cluster { return overRedis(t, servers.Redis(t)) }, "PostgreSQL": overPostgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := c(t)
+			var took []time.Duration
+			for range 40 {
+				took = append(took, heard(t, c)...)
+			}
+			slices.Sort(took)
+			median, last := took[len(took)/2], took[len(took)-1]
+			t.Logf("heard by two others, 40 logouts: median %.1f ms, 95 %% %.1f ms, last %.1f ms after the logout was sent",
+				ms(median), ms(took[len(took)*95/100]), ms(last))
+			if median > 50*time.Millisecond || last > maxStaleness {
+				t.Errorf("median %v, last %v; want at most 50ms and %v", median, last, maxStaleness)
+			}
+		})
+	}
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// heard logs a user out at one replica and returns how long after that was sent the others' streams said so.
+func heard(t *testing.T, c *cluster.Cluster) (took []time.Duration) {
+	t.Helper()
+	cookie := logIn(t, c)
+	ended := make(chan time.Time, 2)
+	for replica := 1; replica <= 2; replica++ {
+		resp, err := ask(t.Context(), c, replica, cookie, http.MethodGet, "/bff/events")
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("listen: %v", err)
+		}
+		defer resp.Body.Close()
+		lines := bufio.NewScanner(resp.Body)
+		lines.Scan() // the first event: it listens
+		go func() {
+			for lines.Scan() {
+				if strings.HasPrefix(lines.Text(), "event: ended") {
+					break
+				}
+			}
+			ended <- time.Now()
+		}()
+	}
+	sent := time.Now()
+	if code, err := status(t.Context(), c, 0, cookie, http.MethodPost, "/bff/logout"); err != nil || code >= 300 {
+		t.Fatalf("log out: %d %v", code, err)
+	}
+	for range 2 {
+		select {
+		case at := <-ended:
+			took = append(took, at.Sub(sent))
+		case <-time.After(10 * time.Second):
+			t.Fatal("not heard in 10 s")
+		}
+	}
+	return took
+}
+
+// A session in use costs the store nothing: what Redis itself has counted is the same with a thousand requests
+// as without.
+func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
+	redis := servers.Redis(t)
+	c := overRedis(t, redis)
+	cookie := logIn(t, c)
+	window := func(requests int) (commands map[string]int) {
+		before := commandStats(redis)
+		until := time.Now().Add(time.Second)
+		var all sync.WaitGroup
+		for i := range 3 {
+			all.Go(func() {
+				for range requests / 3 {
+					if code, err := status(t.Context(), c, i, cookie, http.MethodGet, "/bff/session"); err != nil || code != http.StatusOK {
+						t.Errorf("request: %d %v", code, err)
+					}
+				}
+			})
+		}
+		all.Wait()
+		time.Sleep(time.Until(until))
+		after := commandStats(redis)
+		for name := range after {
+			after[name] -= before[name]
+		}
+		return after
+	}
+	window(30) // each replica has read the session
+	idle, busy := window(0), window(3000)
+	t.Logf("commands in a second without requests: %v; in one with 3000: %v", idle, busy)
+	if n := busy["get"]; n != 0 {
+		t.Errorf("records read = %d, want none", n)
+	}
+	total := func(commands map[string]int) (n int) {
+		for _, calls := range commands {
+			n += calls
+		}
+		return n
+	}
+	if more := total(busy) - total(idle); more > 300 { // beats, outbox and sweeper go on, and a slow second has more of them
+		t.Errorf("3000 requests cost Redis %d commands", more)
+	}
+}
+
+// commandStats are Redis' own counts of commands.
+func commandStats(r *servers.RedisServer) map[string]int {
+	counts := map[string]int{}
+	for line := range strings.Lines(r.CLI("info", "commandstats")) {
+		var calls int
+		name, rest, found := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "cmdstat_"), ":")
+		if _, err := fmt.Sscanf(rest, "calls=%d", &calls); found && err == nil && name != "info" {
+			counts[name] = calls
+		}
+	}
+	return counts
+}
