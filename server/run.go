@@ -49,11 +49,11 @@ func (s *Server) Run(ctx context.Context) error {
 	s.drain(ctx)
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
 	defer cancel()
-	err := shutdown(grace, public)
+	err := shutdown(grace, public, s.public)
 	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
 	defer cancel()
-	err = errors.Join(err, s.renewer.Close(commit), shutdown(grace, admin), serving.Wait())
+	err = errors.Join(err, s.renewer.Close(commit), shutdown(grace, admin, s.admin), serving.Wait())
 	stopWorkers()
 	background.Wait()
 	return errors.Join(err, s.close())
@@ -106,14 +106,25 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 }
 
 func serve(srv *http.Server, l net.Listener) error {
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil
 }
 
-// shutdown lets requests under way finish; streams that are still open at the deadline are cut.
-func shutdown(ctx context.Context, srv *http.Server) error {
+// settleTime is for a connection that was accepted in the moment in which its listener was closed: net/http
+// does not count it yet, and would not wait for it.
+const settleTime = 50 * time.Millisecond
+
+// shutdown takes no more connections and lets requests under way finish; streams that are still open at the
+// deadline are cut.
+func shutdown(ctx context.Context, srv *http.Server, l net.Listener) error {
+	if l != nil {
+		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		time.Sleep(settleTime)
+	}
 	err := srv.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return srv.Close()

@@ -56,7 +56,7 @@ func sizedRedis(b *testing.B) sizedStore {
 }
 
 func sizedPostgres(b *testing.B) sizedStore {
-	pg := servers.Postgres(b, "fsync=off")
+	pg := servers.Postgres(b, "fsync=off", "shared_buffers=1GB")
 	return sizedStore{pg.URL(), func() (bytes int) {
 		conn, err := pgx.Connect(b.Context(), pg.URL())
 		if err != nil {
@@ -86,26 +86,26 @@ func growth(b *testing.B, s sizedStore, size int) {
 	}
 	b.Cleanup(m.Close)
 	empty := s.bytes()
-	sessions := fill(b, m, size)
+	names := fill(b, m, size)
 	perSession := float64(s.bytes()-empty) / float64(size)
 	ctx := context.Background()
 	for _, act := range []struct {
 		name string
-		do   func(*session.Session) error
+		do   func(session.Name) error
 	}{
-		{"read", func(x *session.Session) error { _, err := m.Newest(ctx, x.Name); return err }},
-		{"commit", func(x *session.Session) error {
-			_, err := m.Commit(ctx, x, func(r *session.Record) error { r.Renewals++; return nil })
+		{"read", func(n session.Name) error { _, err := m.Newest(ctx, n); return err }},
+		{"commit", func(n session.Name) error {
+			_, err := m.Commit(ctx, &session.Session{Name: n, Record: &session.Record{}}, func(r *session.Record) error { r.Renewals++; return nil })
 			return err
 		}},
-		{"touch", func(x *session.Session) error {
-			return opened.Touch(ctx, x.Name, time.Now(), time.Now().Add(time.Hour))
+		{"touch", func(n session.Name) error {
+			return opened.Touch(ctx, n, time.Now(), time.Now().Add(time.Hour))
 		}},
 	} {
 		b.Run(act.name, func(b *testing.B) {
 			cpu := used()
 			for b.Loop() {
-				if err := act.do(sessions[rand.IntN(len(sessions))]); err != nil {
+				if err := act.do(names[rand.IntN(len(names))]); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -116,9 +116,9 @@ func growth(b *testing.B, s sizedStore, size int) {
 }
 
 // fill starts so many sessions.
-func fill(b *testing.B, m *session.Manager, size int) []*session.Session {
+func fill(b *testing.B, m *session.Manager, size int) []session.Name {
 	b.Helper()
-	sessions := make([]*session.Session, size)
+	names := make([]session.Name, size)
 	var next atomic.Int64
 	var all sync.WaitGroup
 	for range 32 {
@@ -129,12 +129,12 @@ func fill(b *testing.B, m *session.Manager, size int) []*session.Session {
 					b.Errorf("start: %v", err)
 					return
 				}
-				sessions[i] = s
+				names[i] = s.Name
 			}
 		})
 	}
 	all.Wait()
-	return sessions
+	return names
 }
 
 // record is as large as usual: two JWTs of 1 KB, a refresh token, a dozen claims.
