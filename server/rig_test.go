@@ -30,6 +30,8 @@ type rig struct {
 	api    *api
 	origin string
 	admin  string
+	port   int    // of origin
+	dir    string // of the app's files
 	db     string // the store's file
 	log    *safeBuffer
 }
@@ -90,14 +92,27 @@ const adminToken = "an-admin-token"
 // by two.
 func newRig(t *testing.T, sessionYAML string, options ...odd.Option) *rig {
 	t.Helper()
-	g := &rig{t: t, op: odd.New(t, options...), api: &api{}, log: &safeBuffer{}}
+	g := newStage(t, options...)
+	g.start(g.port, "sqlite:"+g.db, sessionYAML)
+	return g
+}
+
+// newStage is all of a rig but its server.
+func newStage(t *testing.T, options ...odd.Option) *rig {
+	t.Helper()
+	g := &rig{t: t, op: odd.New(t, options...), api: &api{}, log: &safeBuffer{}, port: freePort(t)}
 	g.api.Server = httptest.NewServer(g.api)
 	t.Cleanup(g.api.Close)
-	dir := t.TempDir()
-	g.db = filepath.Join(dir, "s.db")
-	write(t, filepath.Join(dir, "index.html"), "<!doctype html><title>app</title>")
-	port := freePort(t)
-	g.origin = fmt.Sprintf("http://localhost:%d", port)
+	g.dir = t.TempDir()
+	g.db = filepath.Join(g.dir, "s.db")
+	write(t, filepath.Join(g.dir, "index.html"), "<!doctype html><title>app</title>")
+	g.origin = fmt.Sprintf("http://localhost:%d", g.port)
+	return g
+}
+
+// config is what a server of the rig is told.
+func (g *rig) config(port int, store, sessionYAML string) *config.Config {
+	g.t.Helper()
 	text := fmt.Sprintf(`
 server: {public_url: %q, listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s, drain_delay: 0s, max_request_body: 64KiB}
 admin: {token: %s}
@@ -114,29 +129,37 @@ routes:
   - {path: /meta/, upstream: %q, csrf: fetch-metadata}
   - {path: /dead/, upstream: "http://127.0.0.1:1"}
 spa: {dir: %q}
-`, g.origin, port, adminToken, "sqlite:"+g.db, sessionYAML, g.op.Issuer(), g.op.Client.ID, g.op.Client.Secret,
-		g.api.URL, g.api.URL+"/base/", g.api.URL, g.api.URL, dir)
+`, g.origin, port, adminToken, store, sessionYAML, g.op.Issuer(), g.op.Client.ID, g.op.Client.Secret,
+		g.api.URL, g.api.URL+"/base/", g.api.URL, g.api.URL, g.dir)
 	cfg, err := config.Parse("test.yaml", []byte(text), os.LookupEnv)
 	if err != nil {
-		t.Fatal(err)
+		g.t.Fatal(err)
 	}
+	return cfg
+}
+
+// start runs a server until the test ends.
+func (g *rig) start(port int, store, sessionYAML string) *server.Server {
+	g.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, cfg, server.Options{Logger: slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	s, err := server.New(ctx, g.config(port, store, sessionYAML), server.Options{
+		Logger: slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
 	if err != nil {
 		cancel()
-		t.Fatal(err)
+		g.t.Fatal(err)
 	}
 	g.admin = "http://" + s.AdminAddr().String()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
+	g.t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("the server did not stop cleanly: %v", err)
+			g.t.Errorf("the server did not stop cleanly: %v", err)
 		}
 		g.wantNoSecretInLog()
 	})
-	return g
+	return s
 }
 
 // wantNoSecretInLog is LG1: whatever a test did, no token of the provider is in the log, which is at
@@ -286,3 +309,5 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
+
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

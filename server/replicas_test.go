@@ -1,0 +1,274 @@
+package server_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+// A duo is two replicas over one store. here is where browsers log in; there is the other's address.
+type duo struct {
+	*rig
+	here, there *server.Server
+	other       string // origin of the second one, which nobody but tests would use
+}
+
+func newKey() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+func newDuo(t *testing.T, store, sessionYAML string) *duo {
+	t.Helper()
+	p := &duo{rig: newStage(t)}
+	sessionYAML = fmt.Sprintf("  keys: [%q]\n%s", newKey(), sessionYAML)
+	p.here = p.start(p.port, store, sessionYAML)
+	port := freePort(t)
+	p.other = fmt.Sprintf("http://localhost:%d", port)
+	p.there = p.start(port, store, sessionYAML)
+	return p
+}
+
+// stream opens a stream and returns its lines; the channel is closed when it ends.
+func (b *browser) stream(target string) <-chan string {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("X-CSRF", "1")
+	res, err := (&http.Client{Jar: b.client.Jar}).Do(req)
+	if err != nil || res.StatusCode != http.StatusOK {
+		b.t.Fatalf("open %s: %v", target, err)
+	}
+	lines := make(chan string, 1000)
+	go func() {
+		defer close(lines)
+		defer res.Body.Close()
+		for s := bufio.NewScanner(res.Body); s.Scan(); {
+			if s.Text() != "" && s.Text() != ":" {
+				lines <- s.Text()
+			}
+		}
+	}()
+	return lines
+}
+
+// next is a stream's next line; false when the stream has ended.
+func next(t *testing.T, lines <-chan string, within time.Duration) (string, bool) {
+	t.Helper()
+	select {
+	case line, open := <-lines:
+		return line, open
+	case <-time.After(within):
+		t.Fatalf("nothing came in %v", within)
+		return "", false
+	}
+}
+
+// WS3, LO9: a logout at one replica ends the streams at the other within a second, whichever way it came.
+func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
+	redis, pg := servers.Redis(t).URL(), servers.Postgres(t, "fsync=off").URL()
+	for name, store := range map[string]string{"Redis": redis, "PostgreSQL": pg} {
+		for reason, end := range map[string]func(p *duo, b *browser){
+			"logout": func(_ *duo, b *browser) { b.do(http.MethodPost, "/bff/logout", nil).want(b.t, http.StatusOK, "") },
+			"provider_logout": func(p *duo, b *browser) {
+				p.browser().backchannel(p.op.LogoutToken(bySub("alice"))).want(b.t, http.StatusOK, "")
+			},
+			"revoked": func(p *duo, b *browser) {
+				b.do(http.MethodDelete, p.admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+adminToken)
+			},
+		} {
+			t.Run(name+"/"+reason, func(t *testing.T) {
+				p := newDuo(t, store, "")
+				p.api.respond(func(w http.ResponseWriter, r *http.Request) {
+					w.Header().Set("Content-Type", "text/event-stream")
+					_, _ = w.Write([]byte("data: open\n\n"))
+					_ = http.NewResponseController(w).Flush()
+					<-r.Context().Done()
+				})
+				b := p.browser()
+				b.t = t
+				b.login()
+				events, api := b.stream(p.other+"/bff/events"), b.stream(p.other+"/api/stream")
+				for _, lines := range []<-chan string{events, api} {
+					next(t, lines, 5*time.Second)
+				}
+				next(t, events, time.Second) // the session
+				end(p, b)
+				if line, _ := next(t, events, time.Second); line != "event: ended" {
+					t.Errorf("event = %q, want the end", line)
+				}
+				if line, _ := next(t, events, time.Second); line != fmt.Sprintf(`data: {"reason":%q}`, reason) {
+					t.Errorf("it says %q, want %q", line, reason)
+				}
+				if line, open := next(t, api, time.Second); open {
+					t.Errorf("the stream goes on: %q", line)
+				}
+				b.get(p.other+"/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
+			})
+		}
+	}
+}
+
+// C4.7: while the store hangs every answer is 503 within two seconds, most at once, no cookie is touched, and
+// seconds after it is back all is as before.
+func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
+	redis := servers.Redis(t)
+	g := newStage(t)
+	g.start(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s", newKey()))
+	b := g.browser()
+	b.login()
+	begin := b.navigate("/bff/login?returnUrl=/after")
+	callback := g.op.Login(begin.Header.Get("Location")).RequestURI()
+	redis.Pause()
+	time.Sleep(1100 * time.Millisecond) // what was cached is stale
+	for _, ask := range []func() *reply{
+		func() *reply { return b.get("/bff/user") }, func() *reply { return b.get("/api/x") },
+		func() *reply { return b.do(http.MethodPost, "/bff/logout", nil) }, func() *reply { return b.navigate("/") },
+		func() *reply { return b.get("/bff/events") }, func() *reply { return b.get("/bff/sessions") },
+		func() *reply { return b.navigate(callback) },
+	} {
+		began := time.Now()
+		r := ask()
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s %s took %v", r.Request.Method, r.Request.URL.Path, took)
+		}
+		if r.Request.URL.Path == "/" {
+			r.want(t, http.StatusOK, "") // the app itself needs no session
+			continue
+		}
+		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %s = %d, Retry-After %q", r.Request.Method, r.Request.URL.Path, r.StatusCode, r.Header.Get("Retry-After"))
+		}
+		for _, c := range r.Header["Set-Cookie"] {
+			if strings.HasPrefix(c, "cloakroom=") {
+				t.Errorf("%s %s sets the cookie %s", r.Request.Method, r.Request.URL.Path, c)
+			}
+		}
+	}
+	if r := b.get(g.admin + "/readyz"); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(r.body, "session store") {
+		t.Errorf("readiness = %d %s", r.StatusCode, r.body)
+	}
+	redis.Continue()
+	began := time.Now()
+	eventually(t, "the session to be served again", func() bool { return b.get("/api/x").StatusCode == http.StatusOK })
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v to be well again", took)
+	}
+}
+
+// session.on_outage: serve_cached.
+func TestOutageServesWhatIsCachedIfTold(t *testing.T) {
+	redis := servers.Redis(t)
+	g := newStage(t)
+	g.start(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s\n  on_outage: serve_cached\n  outage_limit: 5s", newKey()))
+	b := g.browser()
+	b.login()
+	b.get("/api/x").want(t, http.StatusOK, "")
+	redis.Kill()
+	began := time.Now()
+	time.Sleep(1500 * time.Millisecond)
+	b.get("/api/x").want(t, http.StatusOK, "")
+	other := g.browser()
+	other.navigate("/bff/login").want(t, http.StatusFound, "") // to the provider; only the way back needs the store
+	eventually(t, "the limit to be over", func() bool { return b.get("/api/x").StatusCode == http.StatusServiceUnavailable })
+	if served := time.Since(began); served < 4*time.Second || served > 8*time.Second {
+		t.Errorf("served for %v, want about the limit of 5s", served)
+	}
+	b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusServiceUnavailable, "store_unavailable")
+	redis.Start()
+	eventually(t, "the session to be served again", func() bool { return b.get("/api/x").StatusCode == http.StatusOK })
+}
+
+// Keys are changed while the service runs: nobody is logged out, and at no moment.
+func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
+	store := servers.Redis(t).URL()
+	g := newStage(t)
+	old, fresh := newKey(), newKey()
+	s := g.start(g.port, store, fmt.Sprintf("  keys: [%q]", old))
+	early := g.browser()
+	early.login()
+	attempt := early.navigate("/bff/login?returnUrl=/after") // one that is under way meanwhile
+	reload := func(keys string) error { return s.Reload(g.config(g.port, store, "  keys: ["+keys+"]")) }
+	if err := reload(fmt.Sprintf("%q, %q", fresh, old)); err != nil {
+		t.Fatal(err)
+	}
+	early.get("/api/x").want(t, http.StatusOK, "")
+	if back := early.navigate(g.op.Login(attempt.Header.Get("Location")).RequestURI()); back.StatusCode != http.StatusFound {
+		t.Errorf("a login that was under way = %d %s", back.StatusCode, back.body)
+	}
+	late := g.browser()
+	late.login()
+	if err := reload(fmt.Sprintf("%q", fresh)); err != nil {
+		t.Fatal(err)
+	}
+	late.get("/api/x").want(t, http.StatusOK, "")
+	if !strings.Contains(g.log.String(), "session.keys were read anew") || strings.Contains(g.log.String(), "other changes") {
+		t.Error("the log does not say what was taken over")
+	}
+	cfg := g.config(g.port, store, fmt.Sprintf("  keys: [%q]\n  lifetime: 1h", fresh))
+	if err := s.Reload(cfg); err != nil || !strings.Contains(g.log.String(), "other changes") {
+		t.Errorf("a change that needs a restart is not told of: %v", err)
+	}
+}
+
+// A stop is told before it happens: readiness fails while requests are still answered, streams are told to come
+// back, and what is under way is finished.
+func TestStopIsToldBeforeItHappens(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "memory:", "")
+	cfg.Server.DrainDelay = 500 * time.Millisecond
+	release := make(chan struct{})
+	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		_, _ = w.Write([]byte("done"))
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	s, err := server.New(ctx, cfg, server.Options{Logger: quietLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := "http://" + s.AdminAddr().String()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	b := g.browser()
+	b.login()
+	events := b.stream(g.origin + "/bff/events")
+	next(t, events, time.Second)
+	next(t, events, time.Second)
+	slow := make(chan *reply, 1)
+	go func() { slow <- b.get("/api/slow") }()
+	eventually(t, "the request to be under way", func() bool { return len(g.api.requests()) == 1 })
+
+	cancel()
+	eventually(t, "readiness to fail", func() bool { return b.get(admin+"/readyz").StatusCode == http.StatusServiceUnavailable })
+	r := b.get("/bff/session")
+	r.want(t, http.StatusOK, "")
+	if !r.Close {
+		t.Error("the connection is kept, though the service is about to stop")
+	}
+	if line, _ := next(t, events, 3*time.Second); !strings.HasPrefix(line, "retry: ") {
+		t.Errorf("the stream says %q, want when to come back", line)
+	}
+	if line, open := next(t, events, time.Second); open {
+		t.Errorf("the stream goes on: %q", line)
+	}
+	close(release)
+	if r := <-slow; r.StatusCode != http.StatusOK || r.body != "done" {
+		t.Errorf("the request under way = %d %q", r.StatusCode, r.body)
+	}
+	if err := <-ended; err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
