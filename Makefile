@@ -31,12 +31,17 @@ build: ## build the release binary, without the demo, into bin/
 
 .PHONY: test
 test: setup lint ## install what is missing, then lint and run every test
-	$(GO) test -race ./...
+	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(load|faults)$$')
+	$(MAKE) --no-print-directory test-cluster
 	$(MAKE) --no-print-directory test-browser
+
+.PHONY: test-cluster
+test-cluster: ## run the load and the fault suite: three replicas, nginx, real stores (some four minutes)
+	$(GO) test -p 1 -race ./test/load ./test/faults
 
 .PHONY: test-go
 test-go: ## run the tests that need nothing but Go
-	$(GO) test -race $$($(GO) list ./... | grep -v '/test/providers$$')
+	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(providers|load|faults)$$')
 
 .PHONY: test-providers
 test-providers: node-modules ## run the tests against real providers

@@ -85,7 +85,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 		r.add(Finding{Area: "configuration", Name: "network", Status: Skipped, Detail: "--offline: no store, provider or upstream was tried"})
 		return r
 	}
-	r.add(checkStore(ctx, cfg))
+	r.add(checkStore(ctx, cfg)...)
 	for _, p := range cfg.Providers {
 		r.add(checkProvider(ctx, cfg, p)...)
 	}

@@ -66,24 +66,25 @@ func metadataGaps(pc config.Provider, m *provider.Metadata) [][2]string {
 }
 
 // checkStore opens the store as the service would.
-func checkStore(ctx context.Context, cfg *config.Config) Finding {
+func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
 	kind, _, _ := strings.Cut(cfg.Session.Store.Reveal(), ":")
 	f := Finding{Area: "store", Name: kind, Status: OK, Detail: "opens and answers"}
 	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return checkFolder(f, filepath.Dir(path))
+			return []Finding{checkFolder(f, filepath.Dir(path))}
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	s, err := store.Open(ctx, cfg.Session.Store.Reveal())
-	if err == nil {
-		err = errors.Join(s.Ping(ctx), s.Close())
-	}
+	warnings, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
 	if err != nil {
 		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), "correct `session.store`, or start what it names"
 	}
-	return f
+	found = append(found, f)
+	for _, w := range warnings {
+		found = append(found, Finding{Area: "store", Name: kind, Status: Warning, Detail: w})
+	}
+	return found
 }
 
 // checkFolder looks whether the database could be made, without making it.

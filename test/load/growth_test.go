@@ -113,6 +113,19 @@ func growth(b *testing.B, s sizedStore, size int) {
 			b.ReportMetric(perSession, "bytes/session")
 		})
 	}
+	b.Run("commits at once", func(b *testing.B) {
+		began := time.Now()
+		b.SetParallelism(32)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				name := names[rand.IntN(len(names))]
+				if _, err := m.Commit(ctx, &session.Session{Name: name, Record: &session.Record{}}, func(r *session.Record) error { r.Renewals++; return nil }); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+		b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "commits/s")
+	})
 }
 
 // fill starts so many sessions.

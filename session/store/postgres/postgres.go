@@ -28,6 +28,8 @@ const (
 	migrateTime = time.Minute
 )
 
+var errStandby = errors.New("the server takes no writes: it is a standby, or read-only; name all servers in the URL, with target_session_attrs=read-write")
+
 // A Store is a session.Store, and a session.Line, in PostgreSQL.
 type Store struct {
 	pool    *pgxpool.Pool
@@ -151,7 +153,7 @@ func (s *Store) exec(ctx context.Context, sql string, args ...any) (int64, error
 func (s *Store) Ping(ctx context.Context) error {
 	standby, err := one[bool](ctx, s, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool`)
 	if err == nil && standby {
-		return errors.New("the server takes no writes: it is a standby, or read-only; name all servers in the URL, with target_session_attrs=read-write")
+		return errStandby
 	}
 	return err
 }

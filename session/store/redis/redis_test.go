@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -140,7 +141,15 @@ func TestServerThatIsDownAtTheStartIsFoundLater(t *testing.T) {
 }
 
 func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
-	server := servers.Redis(t, "user default off", "user cloakroom on >p%40ss/word ~cloakroom:* &cloakroom:* "+redis.ACLCommands)
+	page, err := os.ReadFile("../../../docs/scaling.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := regexp.MustCompile(`(?m)^ACL SETUSER cloakroom on >PASSWORD (.*)$`).FindSubmatch(page)
+	if rule == nil {
+		t.Fatal("docs/scaling.md has no ACL rule")
+	}
+	server := servers.Redis(t, "user default off", "user cloakroom on >p%40ss/word "+string(rule[1]))
 	g := newGroup("redis://cloakroom:" + url.QueryEscape("p%40ss/word") + "@" + server.Addr() + "/3")
 	s := g.openURL(t, g.url)
 	e := entry()

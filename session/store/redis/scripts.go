@@ -143,9 +143,3 @@ var (
 	scriptRelease = rueidis.NewLuaScript(luaRelease)
 	scriptBeat    = rueidis.NewLuaScript(luaBeat)
 )
-
-// ACLCommands are the commands that a Redis user needs for this store, as they are written in an ACL
-// rule; docs/scaling.md shows the whole rule.
-const ACLCommands = "-@all +ping +hello +auth +select +client|setname +client|tracking +get +set +del +exists +getrange +setrange " +
-	"+pexpireat +hset +hmget +hincrby +sadd +srem +smembers +zadd +zrem +zcard +zscore +zrange +zrangebyscore +zrangebylex " +
-	"+eval +evalsha +script|load +publish +subscribe +unsubscribe +cluster|slots +cluster|shards"
