@@ -170,7 +170,7 @@ func (c *Cluster) startNginx(o Options) (err error) {
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_connect_timeout 1s;
-      proxy_read_timeout 5s;
+      proxy_read_timeout 11s; # the service answers within ten, come what may
       proxy_next_upstream error timeout;
       proxy_next_upstream_tries 3;
       proxy_buffering off;

@@ -63,7 +63,7 @@ func (w *work) takeLease(ctx context.Context, name session.Name) (*lease, *sessi
 		if l != nil {
 			return l, newest, nil
 		}
-		if newest, err := w.awaitOthers(ctx, name, poked, enough.C); err != nil || newest != nil {
+		if newest, err := w.awaitOthers(ctx, newest, poked, enough.C); err != nil || newest != nil {
 			return nil, newest, err
 		}
 	}
@@ -71,29 +71,25 @@ func (w *work) takeLease(ctx context.Context, name session.Name) (*lease, *sessi
 
 // awaitOthers waits until something is heard of the session or it is time to look. It returns the record if
 // it was renewed, nothing if it still is to be.
-func (w *work) awaitOthers(ctx context.Context, name session.Name, poked <-chan struct{}, enough <-chan time.Time) (*session.Session, error) {
+func (w *work) awaitOthers(ctx context.Context, s *session.Session, poked <-chan struct{}, enough <-chan time.Time) (*session.Session, error) {
 	again := time.NewTimer(othersPoll/2 + mathrand.N(othersPoll))
 	defer again.Stop()
 	select {
 	case <-poked:
 	case <-again.C:
 	case <-enough:
-		return nil, w.busy(errOthers)
+		// Nothing is wrong with the session, and asking again is right.
+		return nil, &provider.UnreachableError{Provider: s.Record.Provider, Endpoint: "token", Reason: errOthers.Error(), RetryAfter: othersPoll}
 	case <-w.closing.Done():
 		return nil, errClosed
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	newest, err := w.newest(ctx, name)
+	newest, err := w.newest(ctx, s.Name)
 	if err != nil || w.isDue(newest) {
 		return nil, err
 	}
 	return newest, nil
-}
-
-// busy is told to those who wait: nothing is wrong with the session, and asking again is right.
-func (w *work) busy(err error) error {
-	return &provider.UnreachableError{Endpoint: "token", Reason: err.Error(), RetryAfter: othersPoll}
 }
 
 // tryLease returns nil when another replica has the lease.
