@@ -67,6 +67,7 @@ type Session struct {
 	MaxStaleness        time.Duration // 0 means that the store is read every time
 	CacheMemory         int64         // bytes; of opened records
 	RenewalLease        time.Duration // how long a replica that died while renewing keeps the others from it
+	ExpiringNotice      time.Duration // how long before a session's end its apps are told; 0: not
 	OnOutage            string        // fail or serve_cached
 	OutageLimit         time.Duration // how long serve_cached goes on
 	Cookie              Cookie
@@ -103,8 +104,10 @@ type Route struct {
 	Timeout     time.Duration
 	Methods     []string
 	SharedCache bool
-	Scopes      []string // of the client's own token
-	Provider    string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
+	// EndWithToken cuts streams when the access token that they were opened with runs out.
+	EndWithToken bool
+	Scopes       []string // of the client's own token
+	Provider     string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
 }
 
 // SPA is the app that is served: from a folder, by a development server, or not at all.

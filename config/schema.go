@@ -20,7 +20,7 @@ func defaults() *Config {
 		Log: Log{Level: slog.LevelInfo, Format: "json"},
 		Session: Session{
 			Store: secret.New("sqlite:cloakroom.db"), Lifetime: 12 * time.Hour, IdleTimeout: defaultIdleTimeout,
-			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second, CacheMemory: 64 << 20, RenewalLease: 30 * time.Second, OnOutage: "fail", OutageLimit: time.Minute,
+			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second, CacheMemory: 64 << 20, RenewalLease: 30 * time.Second, ExpiringNotice: time.Minute, OnOutage: "fail", OutageLimit: time.Minute,
 			Cookie: Cookie{Name: "cloakroom", SameSite: http.SameSiteStrictMode},
 		},
 	}
@@ -85,6 +85,7 @@ func sessionSchema(s *Session) mapping {
 		{"max_staleness", orZero(&s.MaxStaleness)},
 		{"cache_memory", size(&s.CacheMemory)},
 		{"renewal_lease", positive(&s.RenewalLease)},
+		{"expiring_notice", orZero(&s.ExpiringNotice)},
 		{"on_outage", oneOf(&s.OnOutage, "fail", "serve_cached")},
 		{"outage_limit", positive(&s.OutageLimit)},
 		{"cookie", mapping{
@@ -123,6 +124,7 @@ func routeSchema(r *Route) mapping {
 		{"timeout", positive(&r.Timeout)},
 		{"methods", listOf(&r.Methods, "[GET, POST]", func(m *string) node { return matching(m, checkMethod) })},
 		{"shared_cache", boolean(&r.SharedCache)},
+		{"end_with_token", boolean(&r.EndWithToken)},
 		{"scopes", listOf(&r.Scopes, "[orders.read]", func(s *string) node { return matching(s, checkScope) })},
 		{"provider", matching(&r.Provider, checkProviderID)},
 	}

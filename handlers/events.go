@@ -1,10 +1,10 @@
 package handlers
 
 import (
-	"encoding/json"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -12,13 +12,18 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// heartbeat keeps proxies from closing a quiet stream, and finds out browsers that are gone.
-const heartbeat = 15 * time.Second
+const (
+	// heartbeat keeps proxies from closing a quiet stream, and finds out browsers that are gone.
+	heartbeat = 15 * time.Second
+	// reconnectSpread keeps all listeners of a replica that stops from coming back at the same moment.
+	reconnectSpread = time.Second
+	// askAgain is how soon a session is looked at again that should have run out, and can't be told.
+	askAgain = time.Second
+	// endedID is the id of the last event of a session.
+	endedID = "ended"
+)
 
-// reconnectSpread keeps all listeners of a replica that stops from coming back at the same moment.
-const reconnectSpread = time.Second
-
-// events answers GET /bff/events: what happens to this session, as server-sent events. An
+// events answers GET /bff/events: what happens to this session, as server-sent events, wherever it is done. An
 // EventSource can't send X-CSRF, so Fetch Metadata and Origin alone guard it (WS5). Listening is no
 // activity.
 func (h *Handlers) events(c echo.Context) error {
@@ -27,6 +32,9 @@ func (h *Handlers) events(c echo.Context) error {
 		return err
 	}
 	s, err := h.Sessions.FromRequest(r)
+	if loggedOut(err) && r.Header.Get("Last-Event-ID") != "" {
+		return h.missedEnd(c, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -36,91 +44,135 @@ func (h *Handlers) events(c echo.Context) error {
 	if s, err = h.Sessions.Get(r.Context(), s.Name); err != nil {
 		return err
 	}
-	stream := eventStream{c.Response()}
-	stream.open()
-	if err := stream.send("session", stateOf(s)); err != nil {
+	h.listeners.Inc()
+	defer h.listeners.Dec()
+	l := &listener{Handlers: h, stream: newEventStream(c.Response()), session: s}
+	if err := l.begin(); err != nil {
 		return nil // the browser is gone; there is nobody to tell
 	}
-	h.follow(r, stream, s, changes)
+	l.follow(r, changes)
 	return nil
 }
 
-// follow passes events on until the session ends or the browser goes away.
-func (h *Handlers) follow(r *http.Request, stream eventStream, s *session.Session, changes <-chan session.Event) {
+// missedEnd answers a browser that comes back to a session that ended while it was away: it is told so once, and
+// then not to come again (204, HTML Living Standard §9.2.3).
+func (h *Handlers) missedEnd(c echo.Context, err error) error {
+	if c.Request().Header.Get("Last-Event-ID") == endedID {
+		return c.NoContent(http.StatusNoContent)
+	}
+	reason, known := h.Sessions.EndReason(h.Sessions.NameFromRequest(c.Request()))
+	if errors.Is(err, session.ErrSessionExpired) {
+		reason, known = session.ReasonExpired, true
+	}
+	if !known {
+		return err
+	}
+	_ = newEventStream(c.Response()).ended(reason) // if the browser is gone there is nobody to tell
+	return nil
+}
+
+// A listener is one browser that hears of its session.
+type listener struct {
+	*Handlers
+	stream  eventStream
+	session *session.Session // as it was told last
+	warned  time.Time        // the expiry that the browser was told is near; zero: none
+}
+
+func (l *listener) begin() error {
+	return l.stream.send("session", idOf(l.session), stateOf(l.session))
+}
+
+// idOf is different for each state of a session, so that a browser can tell whether it has missed one.
+func idOf(s *session.Session) string {
+	return strconv.FormatUint(s.Version, 10) + "." + strconv.FormatInt(s.LastActive.UnixMilli(), 36)
+}
+
+// follow passes events on until the session ends, the browser goes away, or the service stops.
+func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	end := time.NewTimer(expiry(s).Sub(h.Now()))
-	defer end.Stop()
+	alarm := time.NewTimer(l.untilAlarm())
+	defer alarm.Stop()
 	for {
+		var err error
 		select {
 		case <-r.Context().Done():
 			return
-		case <-h.Stopping.Done():
-			_ = stream.retry(time.Duration(rand.N(int64(reconnectSpread)))) // another replica takes over
+		case <-l.Stopping.Done():
+			_ = l.stream.retry(rand.N(reconnectSpread)) // another replica takes over
 			return
 		case <-beat.C:
-			if stream.comment() != nil {
+			err = l.stream.comment()
+		case <-alarm.C:
+			wait, over := l.ring(r)
+			if over {
 				return
 			}
-		case <-end.C:
-			now, err := h.Sessions.Get(r.Context(), s.Name)
-			if loggedOut(err) {
-				_ = stream.ended(session.ReasonExpired)
-				return
-			}
-			wait := time.Second // the store can't be asked: not an end, ask again
-			if err == nil {
-				wait = max(expiry(now).Sub(h.Now()), time.Second) // activity moved the end
-			}
-			end.Reset(wait)
+			alarm.Reset(wait)
 		case e, open := <-changes:
 			if !open {
 				return
 			}
 			if e.Kind == session.Ended {
-				_ = stream.ended(e.Reason)
+				_ = l.stream.ended(e.Reason)
 				return
 			}
-			if stream.send("session", stateOf(e.Session)) != nil {
-				return
-			}
-			end.Reset(max(expiry(e.Session).Sub(h.Now()), 0))
+			err = l.changed(e.Session)
+			alarm.Reset(l.untilAlarm())
+		}
+		if err != nil {
+			return
 		}
 	}
 }
 
-// eventStream writes text/event-stream (HTML Living Standard §9.2).
-type eventStream struct{ w *echo.Response }
-
-func (e eventStream) open() {
-	e.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	e.w.Header().Set("X-Accel-Buffering", "no") // nginx holds streams back otherwise
-	e.w.WriteHeader(http.StatusOK)
-}
-
-func (e eventStream) send(name string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode event %s: %w", name, err)
+// changed tells of a newer state, and of a renewal by name. What was only looked at anew is no news.
+func (l *listener) changed(s *session.Session) error {
+	if idOf(s) == idOf(l.session) {
+		l.session = s
+		return nil
 	}
-	return e.write("event: " + name + "\ndata: " + string(b) + "\n\n")
-}
-
-func (e eventStream) ended(reason session.Reason) error {
-	return e.send("ended", map[string]string{"reason": reason.Public()})
-}
-
-// retry tells the browser how long to wait before it connects again.
-func (e eventStream) retry(d time.Duration) error {
-	return e.write(fmt.Sprintf("retry: %d\n\n", d.Milliseconds()))
-}
-
-func (e eventStream) comment() error { return e.write(":\n\n") }
-
-func (e eventStream) write(s string) error {
-	if _, err := e.w.Write([]byte(s)); err != nil {
-		return err
+	renewed := s.Record.Renewals != l.session.Record.Renewals
+	l.session = s
+	if renewed {
+		expires := map[string]any{"access_token_expires_at": timestamp(s.Record.AccessTokenExpires)}
+		if err := l.stream.send("renewed", "", expires); err != nil {
+			return err
+		}
 	}
-	e.w.Flush()
-	return nil
+	return l.stream.send("session", idOf(s), stateOf(s))
+}
+
+// untilAlarm is the time to the next moment that concerns the session's end: the notice, or the end itself.
+func (l *listener) untilAlarm() time.Duration {
+	end := l.session.Expires()
+	if notice := end.Add(-l.ExpiringNotice); l.ExpiringNotice > 0 && !l.warned.Equal(end) {
+		end = notice
+	}
+	return max(end.Sub(l.Now()), 0)
+}
+
+// ring tells that the session is about to end, or that it has. Activity may have moved the end.
+func (l *listener) ring(r *http.Request) (wait time.Duration, over bool) {
+	s, err := l.Sessions.Get(r.Context(), l.session.Name)
+	switch {
+	case errors.Is(err, session.ErrSessionExpired):
+		_ = l.stream.ended(session.ReasonExpired) // if the browser is gone there is nobody to tell
+		return 0, true
+	case loggedOut(err):
+		return askAgain, false // whoever ended it says why
+	case err != nil:
+		return askAgain, false // the store can't be asked: not an end
+	}
+	l.session = s
+	end := s.Expires()
+	left := end.Sub(l.Now())
+	if l.ExpiringNotice > 0 && left <= l.ExpiringNotice && !l.warned.Equal(end) {
+		l.warned = end
+		if l.stream.send("expiring", "", map[string]any{"expires_at": timestamp(end), "in_seconds": int(max(left, 0).Seconds())}) != nil {
+			return 0, true
+		}
+	}
+	return max(l.untilAlarm(), time.Millisecond), false
 }

@@ -33,16 +33,19 @@ type Options struct {
 	Providers []*provider.Provider // in the operator's order, which is the chooser's
 	Sessions  *session.Manager
 	Login     *login.Login
+	Tokens    Tokens
 	Outbox    Waker
 	Pages     *templates.Set
 	Keys      [][]byte        // session.keys; the first seals the state of a logout
 	BasePath  string          // "/bff"
 	Origin    string          // the public origin
 	Stopping  context.Context // ended when event streams should: the service stops
-	Strict    bool            // the session cookie is SameSite=Strict
-	Now       func() time.Time
-	Logger    *slog.Logger
-	Metrics   prometheus.Registerer
+	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
+	ExpiringNotice time.Duration
+	Strict         bool // the session cookie is SameSite=Strict
+	Now            func() time.Time
+	Logger         *slog.Logger
+	Metrics        prometheus.Registerer
 }
 
 // Handlers are the endpoints of one service. They hold no state of their own but the limiter of
@@ -52,6 +55,7 @@ type Handlers struct {
 	byID        map[string]*provider.Provider
 	logoutState atomic.Pointer[logoutState] // replaced whole
 	backchannel *backchannel
+	listeners   prometheus.Gauge
 }
 
 // New returns the endpoints; Register mounts them.
@@ -60,7 +64,11 @@ func New(o Options) *Handlers {
 		Options:     o,
 		byID:        make(map[string]*provider.Provider, len(o.Providers)),
 		backchannel: newBackchannel(o.Metrics),
+		listeners: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "cloakroom_event_listeners", Help: "Browsers that listen to what happens to their session.",
+		}),
 	}
+	o.Metrics.MustRegister(h.listeners)
 	h.SetKeys(o.Keys)
 	for _, p := range o.Providers {
 		h.byID[p.ID()] = p
@@ -84,6 +92,7 @@ func (h *Handlers) Register(g *echo.Group) {
 		"/frontchannel/:provider":    {http.MethodGet: h.frontchannelLogout},
 		"/user":                      {http.MethodGet: h.user},
 		"/session":                   {http.MethodGet: h.session},
+		"/session/refresh":           {http.MethodPost: h.refresh},
 		"/events":                    {http.MethodGet: h.events},
 		"/sessions":                  {http.MethodGet: h.listSessions},
 		"/sessions/:id":              {http.MethodDelete: h.endSession},

@@ -35,7 +35,7 @@ func (h *Handlers) listSessions(c echo.Context) error {
 		rows = append(rows, ownSession{
 			ID: s.Record.ID, Current: s.Name == current.Name, Provider: s.Record.Provider,
 			UserAgent: s.Record.UserAgent, Address: s.Record.RemoteAddr,
-			CreatedAt: timestamp(s.Record.CreatedAt), LastActive: timestamp(s.LastActive), ExpiresAt: timestamp(expiry(s)),
+			CreatedAt: timestamp(s.Record.CreatedAt), LastActive: timestamp(s.LastActive), ExpiresAt: timestamp(s.Expires()),
 		})
 	}
 	return c.JSON(http.StatusOK, rows)

@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -69,15 +68,7 @@ func (h *Handlers) claims(s *session.Session) ([]claim, error) {
 
 // secondsLeft is how long the session lasts if nothing more happens, rounded down, never negative.
 func (h *Handlers) secondsLeft(s *session.Session) int {
-	return int(math.Max(0, expiry(s).Sub(h.Now()).Seconds()))
-}
-
-// expiry is the earlier of the absolute and the idle end.
-func expiry(s *session.Session) time.Time {
-	if !s.IdleExpires.IsZero() && s.IdleExpires.Before(s.Record.ExpiresAt) {
-		return s.IdleExpires
-	}
-	return s.Record.ExpiresAt
+	return int(math.Max(0, s.Expires().Sub(h.Now()).Seconds()))
 }
 
 // orderedMembers splits a JSON object into its members, keeping their order.

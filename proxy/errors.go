@@ -32,6 +32,7 @@ func upstreamProblem(err error, r *http.Request) error {
 	var (
 		tooMuch *http.MaxBytesError
 		timeout net.Error
+		over    *streamOver
 	)
 	switch {
 	case errors.Is(err, renewal.ErrRefused), errors.Is(err, session.ErrEnded), errors.Is(err, session.ErrUnavailable),
@@ -40,7 +41,7 @@ func upstreamProblem(err error, r *http.Request) error {
 		return err
 	case errors.As(err, &tooMuch):
 		return problem.New(problem.RequestTooLarge).CausedBy(err)
-	case errors.Is(context.Cause(r.Context()), errSessionOver):
+	case errors.As(context.Cause(r.Context()), &over) && over.code == closeSessionOver:
 		return problem.New(problem.NotAuthenticated).CausedBy(err)
 	case errors.Is(err, errFirstByte), errors.As(err, &timeout) && timeout.Timeout():
 		return problem.New(problem.UpstreamTimeout).CausedBy(err)

@@ -38,20 +38,3 @@ func (m *metrics) done(route string, status int, took time.Duration) {
 	m.total.WithLabelValues(route, strconv.Itoa(status/100)+"xx").Inc()
 	m.seconds.WithLabelValues(route).Observe(took.Seconds())
 }
-
-// statusRecorder notes the final status of an answer.
-type statusRecorder struct {
-	http.ResponseWriter
-	status int
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (r *statusRecorder) WriteHeader(status int) {
-	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
-		r.status = status
-	}
-	r.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets http.ResponseController reach what is beneath.
-func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -52,6 +52,9 @@ type Route struct {
 	SharedCache bool     // whether an upstream's `public` and `s-maxage` stand
 	Scopes      []string // of this service's own token
 	Provider    string   // that this service's own token is from
+	// EndWithToken cuts a stream when the access token that it was opened with runs out; else it goes on for as
+	// long as the session, whose token was looked at when it began.
+	EndWithToken bool
 }
 
 // Sessions finds and touches sessions; *session.Manager is one.
@@ -85,6 +88,7 @@ type Options struct {
 	CookieName     string // the session cookie's; attempt cookies are named after it
 	MaxBody        int64  // bytes; 0: unlimited
 	Fail           func(http.ResponseWriter, *http.Request, error)
+	Stopping       context.Context // ended when WebSockets should be, because the service stops; nil: never
 	Now            func() time.Time
 	Logger         *slog.Logger
 	Metrics        prometheus.Registerer
@@ -137,7 +141,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve does it; an error means that nothing was written yet.
-func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, rt *route) error {
+func (p *Proxy) serve(w *statusRecorder, r *http.Request, rt *route) error {
 	if answered := p.preflight(w, r); answered {
 		return nil
 	}
@@ -211,11 +215,14 @@ func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) 
 }
 
 // forward hands the request to the route's ReverseProxy, under a context that ends with the session.
-func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, rt *route, c *call) error {
+func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) error {
 	ctx := context.WithValue(r.Context(), callKey{}, c)
 	if c.session != nil {
-		streamCtx, done := p.withSession(ctx, c.session)
+		streamCtx, done := p.withSession(ctx, rt, r, c.session)
 		defer done()
+		if isWebSocket(r) {
+			defer w.cutAfter(streamCtx)()
+		}
 		// The end may have come between the look-up and now; whoever comes later finds the stream.
 		if _, err := p.Sessions.Get(ctx, c.session.Name); errors.Is(err, session.ErrNoSession) {
 			return err

@@ -50,6 +50,7 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 	if !ok {
 		panic(http.ErrAbortHandler) // no response of ours is without its call
 	}
+	switched(res)
 	p.cleanHeader(res.Header)
 	p.cleanTrailer(res.Trailer)
 	res.Body = cleanTrailers(p, res)

@@ -3,19 +3,77 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// errSessionOver is why a request under way was cut.
-var errSessionOver = errors.New("the session is over")
+// The close codes of a WebSocket that this service ends (RFC 6455 §7.4). 4401 is in the range for private
+// use, and reads like the 401 that a request would get.
+const (
+	closeSessionOver = 4401
+	closeGoingAway   = 1001
+)
 
-// withSession is ctx until the session ends, at its absolute limit at the latest: a WebSocket that is always
-// busy is no reason for it to last longer (WS4). The function returned must be called.
-func (p *Proxy) withSession(ctx context.Context, s *session.Session) (context.Context, func()) {
+// A streamOver is why a request under way was cut: what its WebSocket is told.
+type streamOver struct {
+	code   int
+	reason string // one of the contract's words, or ours
+}
+
+// Error implements error.
+func (o *streamOver) Error() string { return "the stream was cut: " + o.reason }
+
+// stopping is for streams that would never end by themselves when the service does.
+var stopping = &streamOver{closeGoingAway, "service_restart"}
+
+func sessionOver(reason session.Reason) *streamOver {
+	return &streamOver{closeSessionOver, reason.Public()}
+}
+
+// withSession is ctx until the session ends, here or at another replica, whatever ended it. Its expiry is
+// looked at when it comes, since the sweeper may be late and activity may have moved it (WS3, WS4). The function
+// returned must be called.
+func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *session.Session) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	detach := p.Sessions.Attach(s.Name, func(session.Reason) { cancel(errSessionOver) })
-	limit := time.AfterFunc(s.Record.ExpiresAt.Sub(p.Now()), func() { cancel(errSessionOver) })
-	return ctx, func() { limit.Stop(); detach(); cancel(nil) }
+	detach := p.Sessions.Attach(s.Name, func(reason session.Reason) { cancel(sessionOver(reason)) })
+	stops := []func(){func() { cancel(nil) }, detach, p.atExpiry(ctx, s, cancel)}
+	if rt.EndWithToken {
+		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.Now()), func() { cancel(&streamOver{closeSessionOver, "token_expired"}) })
+		stops = append(stops, func() { limit.Stop() })
+	}
+	if isWebSocket(r) && p.Stopping != nil {
+		keep := context.AfterFunc(p.Stopping, func() { cancel(stopping) })
+		stops = append(stops, func() { keep() })
+	}
+	return ctx, func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+// recheck is how soon a session is looked at again that should have run out and has not, or can't be told.
+const recheck = time.Second
+
+// atExpiry cancels when the session has run out.
+func (p *Proxy) atExpiry(ctx context.Context, s *session.Session, cancel context.CancelCauseFunc) (stop func()) {
+	var timer *time.Timer
+	armed := make(chan struct{})
+	timer = time.AfterFunc(max(s.Expires().Sub(p.Now()), 0), func() {
+		<-armed
+		now, err := p.Sessions.Get(ctx, s.Name)
+		switch {
+		case errors.Is(err, session.ErrSessionExpired):
+			cancel(sessionOver(session.ReasonExpired))
+		case errors.Is(err, session.ErrNoSession): // whoever ended it says why
+		case err != nil:
+			timer.Reset(recheck)
+		default:
+			timer.Reset(max(now.Expires().Sub(p.Now()), recheck))
+		}
+	})
+	close(armed)
+	return func() { timer.Stop() }
 }

@@ -187,10 +187,10 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 		return err
 	}
 	s.bff = handlers.New(handlers.Options{
-		Providers: s.providers, Sessions: s.sessions, Login: s.login, Outbox: s.outbox, Pages: pages, Keys: keys,
+		Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: keys,
 		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Strict: s.cfg.StrictCookie(),
-		Stopping: s.stopping,
-		Now:      s.now, Logger: s.log, Metrics: s.registry,
+		Stopping: s.stopping, ExpiringNotice: s.cfg.Session.ExpiringNotice,
+		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	s.publicHandler = s.publicRoutes(s.bff, api, spa, problems)
 	s.adminHandler = s.adminRoutes(admin.New(admin.Options{
@@ -205,12 +205,12 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	for _, r := range s.cfg.Routes {
 		routes = append(routes, proxy.Route{
 			Path: r.Path, Upstream: r.Upstream, Token: r.Token, CSRF: r.CSRF, Timeout: r.Timeout, Methods: r.Methods,
-			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider,
+			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken,
 		})
 	}
 	api, err := proxy.New(proxy.Options{
 		Routes: routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(),
-		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write,
+		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write, Stopping: s.stopping,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {

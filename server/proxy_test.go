@@ -347,7 +347,7 @@ func TestEventsTellOfTheEnd(t *testing.T) {
 		}
 	}
 	text := strings.Join(got, "\n")
-	if !strings.HasPrefix(text, "event: session\ndata: {\"authenticated\":true,\"subject\":\"alice\"") || !strings.HasSuffix(text, "event: ended\ndata: {\"reason\":\"provider_logout\"}") {
+	if !strings.HasPrefix(text, "event: session\ndata: {\"authenticated\":true,\"subject\":\"alice\"") || !strings.HasSuffix(text, "event: ended\ndata: {\"reason\":\"provider_logout\"}\nid: ended") {
 		t.Errorf("events:\n%s", text)
 	}
 }

@@ -56,7 +56,7 @@ func (b *browser) stream(target string) <-chan string {
 		defer close(lines)
 		defer res.Body.Close()
 		for s := bufio.NewScanner(res.Body); s.Scan(); {
-			if s.Text() != "" && s.Text() != ":" {
+			if s.Text() != "" && s.Text() != ":" && !strings.HasPrefix(s.Text(), "id: ") {
 				lines <- s.Text()
 			}
 		}

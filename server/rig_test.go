@@ -141,8 +141,14 @@ spa: {dir: %q}
 // start runs a server until the test ends.
 func (g *rig) start(port int, store, sessionYAML string) *server.Server {
 	g.t.Helper()
+	return g.run(g.config(port, store, sessionYAML))
+}
+
+// run is start with a configuration that a test may have changed.
+func (g *rig) run(cfg *config.Config) *server.Server {
+	g.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, g.config(port, store, sessionYAML), server.Options{
+	s, err := server.New(ctx, cfg, server.Options{
 		Logger: slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

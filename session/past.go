@@ -77,6 +77,13 @@ func (p *past) missed(name Name, reason Reason, now time.Time) {
 	}
 }
 
+// EndReason is why a session ended, where that is known: if it ended not long ago, here or at a replica that the
+// store tells us of.
+func (m *Manager) EndReason(name Name) (Reason, bool) {
+	reason, known := m.past.end(name, m.now())
+	return reason, known && reason != ""
+}
+
 // end reports whether a session is known to be over, and why.
 func (p *past) end(name Name, now time.Time) (reason Reason, ended bool) {
 	e, ok := p.ends.Get(name)

@@ -51,6 +51,14 @@ type Session struct {
 	LastActive  time.Time
 }
 
+// Expires is when the session runs out, by age or idleness, unless there is activity before.
+func (s *Session) Expires() time.Time {
+	if !s.IdleExpires.IsZero() && s.IdleExpires.Before(s.Record.ExpiresAt) {
+		return s.IdleExpires
+	}
+	return s.Record.ExpiresAt
+}
+
 // A Reason says why a session ended; it is what /bff/events, the audit log and metrics show.
 type Reason string
 

@@ -144,6 +144,12 @@ func (p *Problem) Because(detail string) *Problem {
 	return p
 }
 
+// After says when asking again may do.
+func (p *Problem) After(wait time.Duration) *Problem {
+	p.RetryAfter = wait
+	return p
+}
+
 // CausedBy notes the error for the log. Callers never see it.
 func (p *Problem) CausedBy(err error) *Problem {
 	p.Err = err

@@ -1,0 +1,250 @@
+package server_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+// serveStreams has the API answer WebSockets and server-sent events that never end by themselves.
+func (g *rig) serveStreams() {
+	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") == "" {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = w.Write([]byte("data: open\n\n"))
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			return
+		}
+		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		if err != nil {
+			return
+		}
+		defer c.CloseNow()
+		for {
+			kind, msg, err := c.Read(r.Context())
+			if err != nil || c.Write(r.Context(), kind, msg) != nil {
+				return
+			}
+		}
+	})
+}
+
+// webSocket opens one through a replica and sees that it works.
+func (b *browser) webSocket(origin, path string) *websocket.Conn {
+	b.t.Helper()
+	c, _, err := websocket.Dial(b.t.Context(), origin+path, &websocket.DialOptions{
+		HTTPClient: &http.Client{Jar: b.client.Jar}, HTTPHeader: http.Header{"Origin": {b.g.origin}},
+	})
+	if err != nil {
+		b.t.Fatalf("open a WebSocket: %v", err)
+	}
+	b.t.Cleanup(func() { _ = c.CloseNow() })
+	if err := c.Write(b.t.Context(), websocket.MessageText, []byte(strings.Repeat("hi", 15_000))); err != nil {
+		b.t.Fatal(err)
+	}
+	c.SetReadLimit(1 << 20)
+	if _, msg, err := c.Read(b.t.Context()); err != nil || len(msg) != 30_000 {
+		b.t.Fatalf("echo of %d bytes: %v", len(msg), err)
+	}
+	return c
+}
+
+// wantClosed waits for a WebSocket's end and wants a close frame with a code and a reason.
+func wantClosed(t *testing.T, c *websocket.Conn, code int, reason string, within time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	_, _, err := c.Read(ctx)
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) || int(closed.Code) != code || closed.Reason != reason {
+		t.Errorf("the WebSocket ended with %v, want %d %q within %v", err, code, reason, within)
+	}
+}
+
+// Every way in which a session can end: a WebSocket, a stream of the API and the event stream end with the right
+// reason, at the replica where it was ended and at another one.
+func TestEveryEndEndsEveryStream(t *testing.T) {
+	redis := servers.Redis(t).URL()
+	for _, end := range []struct {
+		name, reason string
+		session      string // more of the configuration
+		do           func(p *duo, b *browser)
+	}{
+		{"logout", "logout", "", func(_ *duo, b *browser) { b.do(http.MethodPost, "/bff/logout", nil).want(b.t, http.StatusOK, "") }},
+		{"another device", "logout", "", func(p *duo, b *browser) {
+			other := p.browser()
+			other.login()
+			other.do(http.MethodPost, "/bff/sessions/end-others", nil).want(b.t, http.StatusNoContent, "")
+		}},
+		{"an administrator", "revoked", "", func(p *duo, b *browser) {
+			b.do(http.MethodDelete, p.admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+adminToken)
+		}},
+		{"the provider, by the back channel", "provider_logout", "", func(p *duo, b *browser) {
+			p.browser().backchannel(p.op.LogoutToken(bySub("alice"))).want(b.t, http.StatusOK, "")
+		}},
+		{"a new login in the same browser", "logout", "", func(_ *duo, b *browser) { b.login() }},
+		{"absolute expiry", "expired", "  lifetime: 3s\n", func(*duo, *browser) {}},
+		{"idle expiry", "expired", "  idle_timeout: 3s\n", func(*duo, *browser) {}},
+		{"a refused renewal", "revoked", "", func(p *duo, b *browser) {
+			p.op.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
+			b.do(http.MethodPost, "/bff/session/refresh", nil).want(b.t, http.StatusUnauthorized, "reauthentication_required")
+		}},
+	} {
+		t.Run(end.name, func(t *testing.T) {
+			p := newDuo(t, redis+"?prefix="+rand.Text(), end.session)
+			p.serveStreams()
+			b := p.browser()
+			b.t = t
+			b.login()
+			type open struct {
+				socket      *websocket.Conn
+				events, api <-chan string
+			}
+			var all []open
+			for _, origin := range []string{p.origin, p.other} {
+				o := open{b.webSocket(origin, "/api/echo"), b.stream(origin + "/bff/events"), b.stream(origin + "/api/stream")}
+				for _, lines := range []<-chan string{o.events, o.events, o.api} {
+					next(t, lines, 5*time.Second)
+				}
+				all = append(all, o)
+			}
+			end.do(p, b)
+			within := time.Second
+			if end.reason == "expired" {
+				within = 4 * time.Second // it still has to run out
+			}
+			for _, o := range all {
+				wantClosed(t, o.socket, 4401, end.reason, within)
+				if line, open := next(t, o.api, within); open {
+					t.Errorf("the API's stream goes on: %q", line)
+				}
+				line, _ := next(t, o.events, within)
+				for strings.HasPrefix(line, "event: session") || strings.HasPrefix(line, "event: expiring") || strings.HasPrefix(line, `data: {"auth`) || strings.HasPrefix(line, `data: {"exp`) {
+					line, _ = next(t, o.events, within)
+				}
+				if said, _ := next(t, o.events, within); line != "event: ended" || said != fmt.Sprintf(`data: {"reason":%q}`, end.reason) {
+					t.Errorf("events end with %q %q, want the reason %q", line, said, end.reason)
+				}
+			}
+		})
+	}
+}
+
+// A stream outlives its access token, unless the route says otherwise.
+func TestStreamEndsWithItsTokenIfTheRouteSaysSo(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "memory:", "")
+	strict := cfg.Routes[0]
+	strict.Path, strict.EndWithToken = "/strict/", true
+	cfg.Routes = append(cfg.Routes, strict)
+	g.run(cfg)
+	g.serveStreams()
+	g.op.SetTokenLife(2 * time.Second)
+	b := g.browser()
+	b.login()
+	lasting, strictly := b.webSocket(g.origin, "/api/echo"), b.webSocket(g.origin, "/strict/echo")
+	wantClosed(t, strictly, 4401, "token_expired", 3*time.Second)
+	time.Sleep(500 * time.Millisecond)
+	if err := lasting.Write(t.Context(), websocket.MessageText, []byte("still there")); err != nil {
+		t.Errorf("the other one ended with its token: %v", err)
+	}
+	if _, msg, err := lasting.Read(t.Context()); err != nil || string(msg) != "still there" {
+		t.Errorf("echo = %q %v", msg, err)
+	}
+}
+
+// What an app hears of a session that is renewed, nears its end, goes on by activity, and runs out.
+func TestEventsTellOfRenewalAndOfTheNearEnd(t *testing.T) {
+	g := newRig(t, "  idle_timeout: 5s\n  expiring_notice: 3s")
+	b := g.browser()
+	b.login()
+	events := b.stream(g.origin + "/bff/events")
+	want := func(prefix string, within time.Duration) string {
+		t.Helper()
+		for {
+			line, open := next(t, events, within)
+			if strings.HasPrefix(line, prefix) {
+				data, _ := next(t, events, time.Second)
+				return data
+			}
+			if !open {
+				t.Fatalf("the stream ended; want %q", prefix)
+			}
+		}
+	}
+	want("event: session", time.Second)
+	g.op.SetTokenLife(10 * time.Minute)
+	b.do(http.MethodPost, "/bff/session/refresh", nil).want(t, http.StatusOK, "")
+	if data := want("event: renewed", time.Second); !strings.Contains(data, "access_token_expires_at") {
+		t.Errorf("renewed = %s", data)
+	}
+	if data := want("event: expiring", 4*time.Second); !strings.Contains(data, `"in_seconds":`) {
+		t.Errorf("expiring = %s", data)
+	}
+	b.get("/api/x").want(t, http.StatusOK, "") // activity moves the end
+	if data := want("event: session", 2*time.Second); !strings.Contains(data, "idle_expires_at") {
+		t.Errorf("session = %s", data)
+	}
+	want("event: expiring", 4*time.Second) // of the new end
+	if data := want("event: ended", 5*time.Second); data != `data: {"reason":"expired"}` {
+		t.Errorf("ended = %s", data)
+	}
+
+	// A browser that was away meanwhile is told once, and then not to come again.
+	back := b.get("/bff/events", "Last-Event-ID", "1.abc")
+	if back.StatusCode != http.StatusOK || !strings.Contains(back.body, `{"reason":"expired"}`) || !strings.Contains(back.body, "id: ended") {
+		t.Errorf("back after the end = %d %s", back.StatusCode, back.body)
+	}
+	b.get("/bff/events", "Last-Event-ID", "ended").want(t, http.StatusNoContent, "")
+	b.get("/bff/events").want(t, http.StatusUnauthorized, "session_expired")
+	g.browser().get("/bff/events", "Last-Event-ID", "1.abc").want(t, http.StatusUnauthorized, "not_authenticated")
+}
+
+// What an idle listener takes, and that it is let go of.
+func TestThousandListenersCostLittle(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	const many = 1000
+	measure := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse + m.StackInuse
+	}
+	before := measure()
+	ctx, cancel := context.WithCancel(t.Context())
+	client := &http.Client{Jar: b.client.Jar, Transport: &http.Transport{MaxIdleConnsPerHost: -1, ReadBufferSize: 256, WriteBufferSize: 256}}
+	for range many {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.origin+"/bff/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("listen: %v", err)
+		}
+		defer res.Body.Close()
+	}
+	each := int(measure()-before) / many
+	t.Logf("%d listeners: %.1f KiB each, the test's own side of the connection included", many, float64(each)/1024)
+	if each > 80<<10 {
+		t.Errorf("a listener takes %d bytes", each)
+	}
+	cancel()
+	eventually(t, "the listeners to be let go of", func() bool {
+		return !strings.Contains(b.get(g.admin+"/metrics").body, "cloakroom_event_listeners 1000")
+	})
+}
