@@ -24,7 +24,18 @@ func (r *reader) checkRoute(c *Config, i int) {
 	}
 	if r.well(key("token")) {
 		r.checkClientToken(c, route, key)
+		if route.Require.Any() && (route.Token == "none" || route.Token == "client") {
+			r.wrongAt(key("require"), &wrong{"asks something of a user, and this route has none: its token is " + route.Token, "write token: user, or take it out"})
+		}
 	}
+}
+
+// checkACR takes acr values as they stand in acr_values (OIDC Core §3.1.2.1).
+func checkACR(s string) *wrong {
+	if len(strings.Fields(s)) == 0 || len(s) > 512 {
+		return &wrong{"is no acr value, nor several with spaces between them", "write one that the provider knows, such as urn:example:mfa"}
+	}
+	return nil
 }
 
 // checkRouteInTree looks at a path beside the other paths.

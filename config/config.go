@@ -106,9 +106,21 @@ type Route struct {
 	SharedCache bool
 	// EndWithToken cuts streams when the access token that they were opened with runs out.
 	EndWithToken bool
+	Require      Require
 	Scopes       []string // of the client's own token
 	Provider     string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
 }
+
+// Require is what a route demands of the user beyond being logged in.
+type Require struct {
+	ACR    string // acr values, space separated, of which the login must have one; "": any
+	MaxAge time.Duration
+	Scopes []string
+	Claims map[string]string
+}
+
+// Any reports whether anything is demanded.
+func (q Require) Any() bool { return q.ACR != "" || q.MaxAge > 0 || len(q.Scopes)+len(q.Claims) > 0 }
 
 // SPA is the app that is served: from a folder, by a development server, or not at all.
 type SPA struct {

@@ -141,12 +141,13 @@ func (l list) holdsSecret() bool {
 
 // texts is a block of free keys with one text each.
 type texts struct {
-	into  *map[string]string
-	check func(key string) *wrong
+	into    *map[string]string
+	check   func(key string) *wrong
+	example string
 }
 
 func (t texts) read(r *reader, path string, n *yaml.Node) {
-	if isNull(n) || !r.ordinary(path, n, yaml.MappingNode, "keys below it, such as prompt: select_account") {
+	if isNull(n) || !r.ordinary(path, n, yaml.MappingNode, "keys below it, such as "+t.example) {
 		return
 	}
 	values := make(map[string]string, len(n.Content)/2)

@@ -110,7 +110,7 @@ func providerSchema(p *Provider) mapping {
 		{"response_mode", oneOf(&p.ResponseMode, "query", "form_post")},
 		{"scopes", listOf(&p.Scopes, "[openid, profile, email]", func(s *string) node { return matching(s, checkScope) })},
 		{"refresh", oneOf(&p.Refresh, "auto", "off")},
-		{"auth_params", texts{&p.AuthParams, checkAuthParam}},
+		{"auth_params", texts{&p.AuthParams, checkAuthParam, "prompt: select_account"}},
 		{"ca_file", anyText(&p.CAFile)},
 	}
 }
@@ -125,6 +125,12 @@ func routeSchema(r *Route) mapping {
 		{"methods", listOf(&r.Methods, "[GET, POST]", func(m *string) node { return matching(m, checkMethod) })},
 		{"shared_cache", boolean(&r.SharedCache)},
 		{"end_with_token", boolean(&r.EndWithToken)},
+		{"require", mapping{
+			{"acr", matching(&r.Require.ACR, checkACR)},
+			{"max_age", positive(&r.Require.MaxAge)},
+			{"scopes", listOf(&r.Require.Scopes, "[orders.write]", func(s *string) node { return matching(s, checkScope) })},
+			{"claims", texts{&r.Require.Claims, func(string) *wrong { return nil }, "department: sales"}},
+		}},
 		{"scopes", listOf(&r.Scopes, "[orders.read]", func(s *string) node { return matching(s, checkScope) })},
 		{"provider", matching(&r.Provider, checkProviderID)},
 	}

@@ -115,7 +115,7 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 				return
 			}
 			if e.Kind == session.Ended {
-				_ = l.stream.ended(e.Reason)
+				l.over(e.Reason)
 				return
 			}
 			err = l.changed(e.Session)
@@ -125,6 +125,16 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 			return
 		}
 	}
+}
+
+// over tells of the end. A session that goes on under a new ticket is none: the browser comes back at once, with
+// its new cookie.
+func (l *listener) over(reason session.Reason) {
+	if reason == session.ReasonContinued {
+		_ = l.stream.retry(0)
+		return
+	}
+	_ = l.stream.ended(reason) // if the browser is gone there is nobody to tell
 }
 
 // changed tells of a newer state, and of a renewal by name. What was only looked at anew is no news.

@@ -29,6 +29,9 @@ func unsupportedUpgrade() error {
 // upstreamProblem sorts why an upstream gave no response. A session or renewal that ended on the way
 // keeps its own answer.
 func upstreamProblem(err error, r *http.Request) error {
+	if own := new(problem.Problem); errors.As(err, &own) {
+		return own
+	}
 	var (
 		tooMuch *http.MaxBytesError
 		timeout net.Error

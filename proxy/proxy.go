@@ -55,6 +55,7 @@ type Route struct {
 	// EndWithToken cuts a stream when the access token that it was opened with runs out; else it goes on for as
 	// long as the session, whose token was looked at when it began.
 	EndWithToken bool
+	Require      *Require // of the user; nil: nothing more than a session
 }
 
 // Sessions finds and touches sessions; *session.Manager is one.
@@ -206,6 +207,11 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 
 func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) error {
 	p.Sessions.Touch(ctx, s)
+	if c.route.Require != nil {
+		if err := c.route.Require.check(s, p.Now()); err != nil {
+			return err
+		}
+	}
 	t, err := p.Tokens.AccessToken(ctx, s)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 const (
 	closeSessionOver = 4401
 	closeGoingAway   = 1001
+	closeRestart     = 1012 // come again (IANA WebSocket Close Code Number Registry)
 )
 
 // A streamOver is why a request under way was cut: what its WebSocket is told.
@@ -28,7 +29,13 @@ func (o *streamOver) Error() string { return "the stream was cut: " + o.reason }
 // stopping is for streams that would never end by themselves when the service does.
 var stopping = &streamOver{closeGoingAway, "service_restart"}
 
+// continued is for the streams of a session that goes on under a new ticket: their apps open them anew.
+var continued = &streamOver{closeRestart, "session_continued"}
+
 func sessionOver(reason session.Reason) *streamOver {
+	if reason == session.ReasonContinued {
+		return continued
+	}
 	return &streamOver{closeSessionOver, reason.Public()}
 }
 

@@ -67,8 +67,15 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	replay := t.replayable(r, c)
 	res, err := t.once(r, c.route.Timeout)
-	if err != nil || replay == nil || !blamesToken(res) {
-		return res, err
+	if err != nil {
+		return nil, err
+	}
+	if ask, wanted := wantsStepUp(res); wanted && c.session != nil {
+		drain(res)
+		return nil, stepUp(ask, c.session)
+	}
+	if replay == nil || !blamesToken(res) {
+		return res, nil
 	}
 	token, err := t.another(r.Context(), c)
 	if errors.Is(err, renewal.ErrNotRenewed) {

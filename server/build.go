@@ -205,7 +205,7 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	for _, r := range s.cfg.Routes {
 		routes = append(routes, proxy.Route{
 			Path: r.Path, Upstream: r.Upstream, Token: r.Token, CSRF: r.CSRF, Timeout: r.Timeout, Methods: r.Methods,
-			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken,
+			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken, Require: required(r.Require),
 		})
 	}
 	api, err := proxy.New(proxy.Options{
@@ -217,6 +217,14 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 		return nil, err
 	}
 	return api, nil
+}
+
+// required is what a route demands of its users; nil for nothing.
+func required(q config.Require) *proxy.Require {
+	if !q.Any() {
+		return nil
+	}
+	return &proxy.Require{ACR: strings.Fields(q.ACR), MaxAge: q.MaxAge, Scopes: q.Scopes, Claims: q.Claims}
 }
 
 func (s *Server) buildSPA(app fs.FS, api *proxy.Proxy, problems *problem.Writer) (*web.SPA, error) {

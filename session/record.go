@@ -69,6 +69,7 @@ const (
 	ReasonRevoked        Reason = "revoked"         // an administrator
 	ReasonProviderLogout Reason = "provider_logout" // back-channel or front-channel
 	ReasonReplaced       Reason = "replaced"        // a new login in the same browser
+	ReasonContinued      Reason = "continued"       // a stronger login of the same user; it goes on under a new ticket
 	ReasonRefused        Reason = "refused"         // the provider refused the refresh token, or its answer broke the rules
 	ReasonUnreadable     Reason = "unreadable"      // the stored record does not open
 )
@@ -76,7 +77,7 @@ const (
 // Public is the reason as the browser is told it: one of the contract's four words.
 func (r Reason) Public() string {
 	switch r {
-	case ReasonReplaced:
+	case ReasonReplaced, ReasonContinued:
 		return string(ReasonLogout)
 	case ReasonRefused, ReasonUnreadable:
 		return string(ReasonRevoked)

@@ -9,13 +9,20 @@ import (
 )
 
 // Start begins a session under a new ticket (SC5), sets its cookie on w, and then ends previous, if
-// there is one, with ReasonReplaced. It fills in rec's ID, LogoutID, CreatedAt and ExpiresAt; rec stays
-// the caller's. An error that is ErrUnavailable leaves open whether the record was written; nobody has
+// there is one, with ReasonReplaced. It fills in rec's LogoutID, and its ID, CreatedAt and ExpiresAt where they are
+// not set: with an ID, it is the previous session that goes on (see Continue), and an ExpiresAt is the latest
+// that the session may live to. rec stays the caller's. An error that is ErrUnavailable leaves open whether the record was written; nobody has
 // its ticket then, and the sweeper finds it.
 func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record, previous Name) (*Session, error) {
 	now := m.now().UTC().Truncate(time.Millisecond)
-	rec.ID, rec.LogoutID = rand.Text(), rand.Text()
-	rec.CreatedAt, rec.ExpiresAt = now, now.Add(m.lifetime).Truncate(time.Millisecond)
+	reason := ReasonContinued
+	rec.LogoutID = rand.Text()
+	if rec.ID == "" {
+		rec.ID, rec.CreatedAt, reason = rand.Text(), now, ReasonReplaced
+	}
+	if latest := now.Add(m.lifetime).Truncate(time.Millisecond); rec.ExpiresAt.IsZero() || rec.ExpiresAt.After(latest) {
+		rec.ExpiresAt = latest
+	}
 	kept, err := roundTrip(rec)
 	if err != nil {
 		return nil, fmt.Errorf("start session: %w", err)
@@ -30,8 +37,23 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record,
 	m.past.met(s)
 	m.metrics.started.WithLabelValues(kept.Provider).Inc()
 	m.log.InfoContext(ctx, "session started", "session", kept.ID, "provider", kept.Provider)
-	m.replace(ctx, previous)
+	m.replace(ctx, previous, reason)
 	return s, nil
+}
+
+// Continue makes rec, of a new login, the record of a session that goes on: with its public handle, its beginning
+// and its absolute end, so that no stronger login makes a session live longer. It reports whether it did: not for
+// another user, nor when the session is gone.
+func (m *Manager) Continue(ctx context.Context, rec *Record, previous Name) bool {
+	s, err := m.Get(ctx, previous)
+	if err != nil || s.Record.Provider != rec.Provider || s.Record.Subject != rec.Subject {
+		return false
+	}
+	rec.ID, rec.CreatedAt = s.Record.ID, s.Record.CreatedAt
+	if rec.ExpiresAt.IsZero() || s.Record.ExpiresAt.Before(rec.ExpiresAt) {
+		rec.ExpiresAt = s.Record.ExpiresAt
+	}
+	return true
 }
 
 // create has scs make a ticket, write the record under its hash, and write the cookie.
@@ -59,11 +81,11 @@ func (m *Manager) create(ctx context.Context, w http.ResponseWriter, rec *Record
 
 // replace ends the session that a new one takes the place of. The new one stands whether or not that
 // succeeds: the old one then ends when it runs out.
-func (m *Manager) replace(ctx context.Context, previous Name) {
+func (m *Manager) replace(ctx context.Context, previous Name, reason Reason) {
 	if previous == "" {
 		return
 	}
-	if err := m.End(ctx, previous, ReasonReplaced); err != nil {
+	if err := m.End(ctx, previous, reason); err != nil {
 		m.log.WarnContext(ctx, "session that a login replaced could not be ended", "error", err)
 	}
 }

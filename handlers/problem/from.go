@@ -110,6 +110,7 @@ var failureCodes = map[login.Kind]Code{
 	login.AccessDenied:          AccessDenied,
 	login.ProviderRefused:       ProviderRefused,
 	login.IDTokenInvalid:        IDTokenInvalid,
+	login.StepUpNotMet:          StepUpNotMet,
 	login.ProviderUnreachable:   ProviderUnreachable,
 	login.ProviderMisconfigured: ProviderMisconfigured,
 	login.StoreUnavailable:      StoreUnavailable,

@@ -10,6 +10,7 @@ package problem
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/cloakroom/cloakroom/session/login"
@@ -55,6 +56,9 @@ const (
 	AccessDenied    Code = "access_denied"
 	ProviderRefused Code = "provider_refused"
 	IDTokenInvalid  Code = "id_token_invalid"
+	StepUpNotMet    Code = "step_up_not_met"
+	// StepUpRequired: the session is good, but this needs a stronger or a fresher login (RFC 9470).
+	StepUpRequired Code = "step_up_required"
 )
 
 // clientGone marks what nobody reads any more; it has no other use than the log.
@@ -105,6 +109,8 @@ var table = map[Code]words{
 	InvalidResponse: {http.StatusBadRequest, "Invalid answer of the login provider", "What came back from the login provider does not belong to this login. Nobody was logged in."},
 	AccessDenied:    {http.StatusForbidden, "Login declined", "The login was declined at the login provider."},
 	ProviderRefused: {http.StatusForbidden, "Login refused", "The login provider refused this login."},
+	StepUpRequired:  {http.StatusUnauthorized, "Stronger login required", "This needs a stronger, or a more recent, login. The session goes on meanwhile."},
+	StepUpNotMet:    {http.StatusForbidden, "Login not strong enough", "The login provider did not log you in as strongly, or as recently, as was asked. The session you had goes on."},
 	IDTokenInvalid:  {http.StatusBadRequest, "Invalid proof of identity", "The login provider's statement about who logged in did not pass the checks. Nobody was logged in."},
 
 	clientGone: {statusClientGone, "Client gone", ""},
@@ -112,13 +118,15 @@ var table = map[Code]words{
 
 // A Problem is one answer to an error. It is an error itself, so that handlers return it.
 type Problem struct {
-	Status     int
-	Code       Code
-	Title      string // constant per code
-	Detail     string // constant text, or names of our own; nothing of a caller's or a provider's
-	LoginURL   string // of a 401; empty: Write makes it
-	RetryAfter time.Duration
-	Err        error // for the log; never shown
+	Status   int
+	Code     Code
+	Title    string // constant per code
+	Detail   string // constant text, or names of our own; nothing of a caller's or a provider's
+	LoginURL string // of a 401; empty: Write makes it
+	// LoginParams are what a login URL that Write makes has to ask for.
+	LoginParams url.Values
+	RetryAfter  time.Duration
+	Err         error // for the log; never shown
 
 	page bool // see AsPage
 

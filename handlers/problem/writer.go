@@ -88,8 +88,20 @@ func (w *Writer) completed(p *Problem, r *http.Request) *Problem {
 		return p
 	}
 	c := *p
-	c.LoginURL = w.loginURL(r)
+	c.LoginURL = withParams(w.loginURL(r), p.LoginParams)
 	return &c
+}
+
+// withParams adds a query's parameters to a URL of ours.
+func withParams(to string, params url.Values) string {
+	if len(params) == 0 {
+		return to
+	}
+	separator := "?"
+	if strings.Contains(to, "?") {
+		separator = "&"
+	}
+	return to + separator + params.Encode()
 }
 
 // loginURL leads back to the page that the same-origin Referer names, if it names one that a login

@@ -38,6 +38,7 @@ type attempt struct {
 	PromptLogin bool     `json:"l,omitempty"`
 	ACR         []string `json:"a,omitempty"` // essential; one of them must come back
 	Silent      bool     `json:"q,omitempty"`
+	StepUp      bool     `json:"z,omitempty"` // what acr_values and max_age ask for must be met, and the session goes on
 
 	// Previous is the session that the browser had at the start. A SameSite=Strict cookie does not
 	// come with the callback, and that session must end all the same.

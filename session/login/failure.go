@@ -30,6 +30,7 @@ const (
 	AccessDenied          Kind = "access_denied"          // the person, or the provider for them, said no (RFC 6749 §4.1.2.1)
 	ProviderRefused       Kind = "provider_refused"       // any other refusal that is about this login
 	IDTokenInvalid        Kind = "id_token_invalid"       // the ID token, or userinfo, broke a rule
+	StepUpNotMet          Kind = "step_up_not_met"        // a step-up whose user was not logged in as strongly, or as lately, as asked
 	ProviderUnreachable   Kind = "provider_unreachable"   // no usable answer
 	ProviderMisconfigured Kind = "provider_misconfigured" // the provider refuses this client
 	StoreUnavailable      Kind = "store_unavailable"      // the login was fine, but there is nowhere to keep it

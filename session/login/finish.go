@@ -133,21 +133,26 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if shown == "" {
 		shown = a.Previous
 	}
+	rec.ExpiresAt = user.ceiling()
+	reason := session.ReasonReplaced
+	if a.StepUp && l.sessions.Continue(ctx, rec, shown) {
+		reason = session.ReasonContinued
+	}
 	s, err := l.sessions.Start(ctx, w, rec, shown)
 	if err != nil {
 		return nil, because(err)
 	}
-	l.endOther(ctx, a, shown)
+	l.endOther(ctx, a, shown, reason)
 	return s, nil
 }
 
 // endOther ends the session that the browser had when the attempt began, where that is not the one
 // that it shows now and that the new session has replaced.
-func (l *Login) endOther(ctx context.Context, a *attempt, replaced session.Name) {
+func (l *Login) endOther(ctx context.Context, a *attempt, replaced session.Name, reason session.Reason) {
 	if a.Previous == "" || a.Previous == replaced {
 		return
 	}
-	if err := l.sessions.End(ctx, a.Previous, session.ReasonReplaced); err != nil {
+	if err := l.sessions.End(ctx, a.Previous, reason); err != nil {
 		l.logger.WarnContext(ctx, "end the session that a login replaced", "provider", a.Provider, "error", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
@@ -29,7 +30,7 @@ func identify(ctx context.Context, p *provider.Provider, a *attempt, tokens *pro
 		PromptLogin: a.PromptLogin, EssentialACR: a.ACR,
 	})
 	if err != nil {
-		return nil, because(err)
+		return nil, a.tooWeak(because(err))
 	}
 	scope := tokens.Scope
 	if scope == "" {
@@ -102,3 +103,26 @@ func shortened(addr string) string {
 	}
 	return network.Addr().String()
 }
+
+// tooWeak says of a step-up's ID token that broke just what the step-up asked for, that it did.
+func (a *attempt) tooWeak(f *Failure) *Failure {
+	if a.StepUp && f.Kind == IDTokenInvalid && (f.Code == "acr" || f.Code == "auth_time") {
+		f.Kind = StepUpNotMet
+	}
+	return f
+}
+
+// ceiling is when the provider wants the session to be over at the latest: the session_expiry claim of OpenID
+// Connect's Enterprise Extensions, in seconds since 1970. Zero without one, or with one that makes no sense.
+func (i *identity) ceiling() time.Time {
+	var claims struct {
+		SessionExpiry float64 `json:"session_expiry"`
+	}
+	if err := json.Unmarshal(i.token.Claims, &claims); err != nil || claims.SessionExpiry <= 0 || claims.SessionExpiry > maxUnix {
+		return time.Time{}
+	}
+	return time.Unix(int64(claims.SessionExpiry), 0)
+}
+
+// maxUnix keeps a number from becoming another one as a time: the year 9999.
+const maxUnix = 253402300799

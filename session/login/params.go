@@ -40,7 +40,11 @@ var fixed = []string{
 }
 
 // ours are the parameters of the login endpoint itself.
-var ours = []string{"returnUrl", "provider"}
+var ours = []string{"returnUrl", "provider", StepUp}
+
+// StepUp is the parameter of the login endpoint that makes acr_values a demand instead of a wish, and the login one
+// that the browser's session goes on with (RFC 9470 §5).
+const StepUp = "step_up"
 
 // allowed picks from a caller's query what may go to the provider. Names that nobody knows are left
 // out: a page's own marks (utm_source) shall not stop a login.
@@ -56,6 +60,9 @@ func allowed(query url.Values) (url.Values, error) {
 		}
 	}
 	out := url.Values{}
+	if query.Get(StepUp) != "" {
+		out.Set(StepUp, "1") // expect takes it out again
+	}
 	for name, valid := range passedOn {
 		switch values := query[name]; {
 		case len(values) > 1:
@@ -95,8 +102,8 @@ func validPrompt(s string) bool {
 // expect notes in a what the ID token will have to prove, from what is really sent: the operator's
 // parameters win over the caller's, except for prompt.
 //
-// acr_values is a wish (OIDC Core §5.5.1.1 makes it a voluntary claim), and not checked: the app
-// sees acr. An operator who insists asks through the claims parameter.
+// acr_values is a wish (OIDC Core §5.5.1.1 makes it a voluntary claim), and not checked, but for a step-up: the
+// app sees acr. An operator who insists asks through the claims parameter.
 func (a *attempt) expect(params url.Values, c provider.Config) {
 	if s := operatorFirst(c, "max_age", params.Get("max_age")); validMaxAge(s) && s != "" {
 		seconds, err := strconv.ParseInt(s, 10, 64)
@@ -110,6 +117,12 @@ func (a *attempt) expect(params url.Values, c provider.Config) {
 	}
 	a.PromptLogin = slices.Contains(strings.Fields(prompt), "login")
 	a.ACR = essentialACR(c.AuthParams["claims"])
+	if a.StepUp = params.Get(StepUp) != ""; a.StepUp {
+		params.Del(StepUp)
+		if acr := strings.Fields(operatorFirst(c, "acr_values", params.Get("acr_values"))); len(acr) > 0 {
+			a.ACR = acr
+		}
+	}
 }
 
 func operatorFirst(c provider.Config, name, callers string) string {

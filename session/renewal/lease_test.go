@@ -181,6 +181,7 @@ func TestLeaseThatRanOutBeforeSendingIsTakenAnew(t *testing.T) {
 			t.Errorf("token: %v", err)
 		}
 		w.wantRenewals(1)
+		synctest.Wait() // who waited has its token before the flight is over
 		if got, err := w.store.Acquire(t.Context(), string(s.Name), "next", time.Second); !got || err != nil {
 			t.Errorf("the lease after the renewal: %v %v, want it free", got, err)
 		}

@@ -88,7 +88,8 @@ func (w *Worker) deliver(ctx context.Context, item session.Revocation) {
 // would kill the new one's: it waits until the newer session has ended, too. Without a `sid` nothing is
 // known of that, and the tokens are revoked at once.
 func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, rec *session.Record) bool {
-	if item.Reason != session.ReasonReplaced || rec.SID == "" {
+	replaced := item.Reason == session.ReasonReplaced || item.Reason == session.ReasonContinued
+	if !replaced || rec.SID == "" {
 		return false
 	}
 	living, err := w.Sessions.Find(ctx, session.SIDKey(rec.Provider, rec.SID))

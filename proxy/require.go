@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
+)
+
+// A Require is what a route demands of the user beyond being logged in. What is zero is not demanded.
+type Require struct {
+	ACR    []string          // the login's acr must be one of these
+	MaxAge time.Duration     // since the user was last there
+	Scopes []string          // all of them granted
+	Claims map[string]string // each has this value, or has it among its values
+}
+
+// check returns nil for a session that has it all, 401 step_up_required where another login can bring it, and
+// 403 where none can.
+func (q *Require) check(s *session.Session, now time.Time) error {
+	var claims map[string]any
+	if len(q.ACR) > 0 || len(q.Claims) > 0 {
+		if err := json.Unmarshal(s.Record.Claims, &claims); err != nil {
+			return problem.New(problem.Forbidden).CausedBy(err)
+		}
+	}
+	granted := strings.Fields(s.Record.Scope)
+	for _, scope := range q.Scopes {
+		if !slices.Contains(granted, scope) {
+			return problem.New(problem.Forbidden).Because("this needs the scope " + scope + ", which was not granted")
+		}
+	}
+	for name, want := range q.Claims {
+		if !holds(claims[name], want) {
+			return problem.New(problem.Forbidden).Because("this needs another value of the claim " + name)
+		}
+	}
+	acr, _ := claims["acr"].(string)
+	weak := len(q.ACR) > 0 && !slices.Contains(q.ACR, acr)
+	old := q.MaxAge > 0 && (s.Record.AuthTime.IsZero() || now.Sub(s.Record.AuthTime) > q.MaxAge)
+	if !weak && !old {
+		return nil
+	}
+	ask := url.Values{}
+	if len(q.ACR) > 0 {
+		ask.Set("acr_values", strings.Join(q.ACR, " "))
+	}
+	if q.MaxAge > 0 {
+		ask.Set("max_age", strconv.Itoa(int(q.MaxAge.Seconds())))
+	}
+	return stepUp(ask, s)
+}
+
+// holds reports whether a claim is, or contains, a value.
+func holds(claim any, want string) bool {
+	switch v := claim.(type) {
+	case string:
+		return v == want
+	case bool:
+		return strconv.FormatBool(v) == want
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64) == want
+	case []any:
+		return slices.ContainsFunc(v, func(one any) bool { return holds(one, want) })
+	}
+	return false
+}
+
+// stepUp is the 401 that says where to log in more strongly: at the same provider, and with the session going on.
+func stepUp(ask url.Values, s *session.Session) error {
+	ask.Set(login.StepUp, "1")
+	ask.Set("provider", s.Record.Provider)
+	p := problem.New(problem.StepUpRequired)
+	p.LoginParams = ask
+	return p
+}
+
+var challengeParameter = regexp.MustCompile(`([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))`)
+
+// wantsStepUp reads an API's challenge that the user's login does not suffice (RFC 9470 §3): the acr values and the
+// age that would.
+func wantsStepUp(res *http.Response) (ask url.Values, wanted bool) {
+	if res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusForbidden {
+		return nil, false
+	}
+	for _, challenge := range res.Header["Www-Authenticate"] {
+		scheme, params, _ := strings.Cut(strings.TrimSpace(challenge), " ")
+		if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
+			continue
+		}
+		found := map[string]string{}
+		for _, m := range challengeParameter.FindAllStringSubmatch(params, -1) {
+			found[strings.ToLower(m[1])] = strings.ReplaceAll(m[2]+m[3], `\`, "")
+		}
+		if found["error"] != "insufficient_user_authentication" {
+			continue
+		}
+		ask = url.Values{}
+		if acr := found["acr_values"]; acr != "" && len(acr) <= 512 && utf8.ValidString(acr) {
+			ask.Set("acr_values", acr)
+		}
+		if seconds, err := strconv.ParseUint(found["max_age"], 10, 31); err == nil {
+			ask.Set("max_age", strconv.FormatUint(seconds, 10))
+		}
+		return ask, true
+	}
+	return nil, false
+}

@@ -1,0 +1,216 @@
+package server_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// stepUpRig has a route /gold/ that demands a strong login of late, and /sales/ that demands what no login brings.
+func stepUpRig(t *testing.T) *rig {
+	t.Helper()
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	gold, sales := cfg.Routes[0], cfg.Routes[0]
+	gold.Path, gold.Require = "/gold/", config.Require{ACR: "gold platinum", MaxAge: 10 * time.Minute}
+	sales.Path, sales.Require = "/sales/", config.Require{Claims: map[string]string{"department": "sales"}, Scopes: []string{"profile"}}
+	cfg.Routes = append(cfg.Routes, gold, sales)
+	g.run(cfg)
+	return g
+}
+
+// acr has the provider say how it logged the user in, and when.
+func (g *rig) acr(value string, ago time.Duration) {
+	g.op.OnClaims(func(_ string, claims odd.Claims) {
+		claims["acr"] = value
+		claims["auth_time"] = time.Now().Add(-ago).Unix()
+	})
+}
+
+// wantStepUp wants a 401 that says where to log in, and what to ask for there.
+func wantStepUp(t *testing.T, r *reply, want map[string]string) string {
+	t.Helper()
+	r.want(t, http.StatusUnauthorized, "step_up_required")
+	var body struct {
+		LoginURL string `json:"login_url"`
+	}
+	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(body.LoginURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range want {
+		if got := u.Query().Get(name); got != value {
+			t.Errorf("%s in %s = %q, want %q", name, body.LoginURL, got, value)
+		}
+	}
+	return body.LoginURL
+}
+
+// stepUp goes through the login that a 401 named, and returns the callback's answer.
+func (b *browser) stepUp(loginURL string) *reply {
+	b.t.Helper()
+	begin := b.navigate(loginURL)
+	if begin.StatusCode != http.StatusFound {
+		b.t.Fatalf("step-up = %d %s", begin.StatusCode, begin.body)
+	}
+	return b.navigate(b.g.op.Login(begin.Header.Get("Location")).RequestURI())
+}
+
+// RFC 9470: what needs a stronger login says so, with where; after it the same session goes on under a new ticket.
+func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
+	g := stepUpRig(t)
+	b := g.browser()
+	b.login()
+	rows := b.get("/bff/sessions").body
+	session := b.get("/bff/session").body
+	old := b.cookie()
+
+	login := wantStepUp(t, b.get("/gold/x", "Referer", g.origin+"/vault?a=b"), map[string]string{
+		"acr_values": "gold platinum", "max_age": "600", "returnUrl": "/vault?a=b", "provider": "main", "step_up": "1",
+	})
+	if len(g.api.requests()) != 0 {
+		t.Error("the API was called")
+	}
+	b.get("/api/x").want(t, http.StatusOK, "") // the session is good for all else
+
+	begin := b.navigate(login)
+	if to, _ := url.Parse(begin.Header.Get("Location")); to.Query().Get("acr_values") != "gold platinum" || to.Query().Get("max_age") != "600" || to.Query().Has("step_up") {
+		t.Errorf("the provider is asked for %v", to.Query())
+	}
+	g.acr("silver", 0)
+	weak := b.navigate(g.op.Login(begin.Header.Get("Location")).RequestURI())
+	if weak.StatusCode != http.StatusForbidden || !strings.Contains(weak.body, "as strongly") || b.cookie() != old {
+		t.Errorf("a login that is too weak = %d, cookie changed: %v: %s", weak.StatusCode, b.cookie() != old, weak.body)
+	}
+	b.get("/api/x").want(t, http.StatusOK, "")
+
+	g.acr("gold", 0)
+	events := b.stream(g.origin + "/bff/events")
+	next(t, events, time.Second)
+	next(t, events, time.Second)
+	g.serveStreams()
+	socket := b.webSocket(g.origin, "/api/echo")
+	if back := b.stepUp(login); back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/vault?a=b" {
+		t.Fatalf("step-up = %d %s", back.StatusCode, back.body)
+	}
+	if line, _ := next(t, events, time.Second); line != "retry: 0" {
+		t.Errorf("listeners hear %q, want to come back at once", line)
+	}
+	wantClosed(t, socket, 1012, "session_continued", time.Second)
+	g.api.respond(nil)
+	b.get("/gold/x").want(t, http.StatusOK, "")
+	if b.cookie() == old {
+		t.Error("the ticket is the old one")
+	}
+	stranger := g.browser()
+	stranger.get("/api/x", "Cookie", "cloakroom="+old).want(t, http.StatusUnauthorized, "")
+	if after := b.get("/bff/sessions").body; idIn(t, after) != idIn(t, rows) {
+		t.Errorf("sessions were %s and are %s, want the same one", rows, after)
+	}
+	if after := b.get("/bff/session").body; field(t, after, "created_at") != field(t, session, "created_at") || field(t, after, "expires_at") != field(t, session, "expires_at") {
+		t.Errorf("session was %s and is %s, want the same life", session, after)
+	}
+}
+
+// A strong login of long ago does not do where a late one is asked for.
+func TestStepUpForAFresherLogin(t *testing.T) {
+	g := stepUpRig(t)
+	g.acr("gold", 20*time.Minute)
+	b := g.browser()
+	b.login()
+	login := wantStepUp(t, b.get("/gold/x"), map[string]string{"max_age": "600"})
+	if back := b.stepUp(login); back.StatusCode != http.StatusForbidden || !strings.Contains(back.body, "as recently") {
+		t.Errorf("a provider that did not ask again = %d %s", back.StatusCode, back.body)
+	}
+	g.acr("platinum", time.Minute)
+	if back := b.stepUp(login); back.StatusCode != http.StatusFound {
+		t.Fatalf("step-up = %d %s", back.StatusCode, back.body)
+	}
+	b.get("/gold/x").want(t, http.StatusOK, "")
+}
+
+// The API itself may ask (RFC 9470 §3). What it says reaches the app as our own 401, and the session stays.
+func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
+	g := stepUpRig(t)
+	b := g.browser()
+	b.login()
+	for challenge, want := range map[string]map[string]string{
+		`Bearer error="insufficient_user_authentication", error_description="A different one, is required", acr_values="myACR other", max_age="5"`: {"acr_values": "myACR other", "max_age": "5"},
+		`Bearer realm="x", error=insufficient_user_authentication, max_age=0`:                                                                      {"max_age": "0", "acr_values": ""},
+	} {
+		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", challenge)
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+		renewals := len(g.op.Grants("refresh_token"))
+		wantStepUp(t, b.get("/api/x"), want)
+		if n := len(g.op.Grants("refresh_token")) - renewals; n != 0 {
+			t.Errorf("renewals = %d, want none: the token is not to blame", n)
+		}
+	}
+	g.api.respond(nil)
+	b.get("/api/x").want(t, http.StatusOK, "")
+}
+
+func TestRouteDemandsClaimsAndScopes(t *testing.T) {
+	g := stepUpRig(t)
+	for department, want := range map[any]int{"sales": http.StatusOK, "hr": http.StatusForbidden, nil: http.StatusForbidden} {
+		g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = department })
+		b := g.browser()
+		b.login()
+		b.get("/sales/x").want(t, want, "")
+	}
+	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = []string{"hr", "sales"} })
+	b := g.browser()
+	b.login()
+	b.get("/sales/x").want(t, http.StatusOK, "")
+	g.browser().get("/sales/x").want(t, http.StatusUnauthorized, "not_authenticated")
+	if _, res, err := websocket.Dial(t.Context(), g.origin+"/gold/echo", &websocket.DialOptions{HTTPClient: &http.Client{Jar: b.client.Jar}, HTTPHeader: http.Header{"Origin": {g.origin}}}); err == nil || res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a WebSocket without what the route demands: %v", err)
+	}
+}
+
+// The session_expiry claim: the provider's own session ends before ours would.
+func TestProvidersSessionExpiryShortensTheSession(t *testing.T) {
+	g := newRig(t, "  lifetime: 12h")
+	end := time.Now().Add(time.Hour).Truncate(time.Second)
+	for claim, want := range map[any]time.Duration{end.Unix(): time.Hour, end.Add(24 * time.Hour).Unix(): 12 * time.Hour, "soon": 12 * time.Hour, -1: 12 * time.Hour} {
+		g.op.OnClaims(func(_ string, claims odd.Claims) { claims["session_expiry"] = claim })
+		b := g.browser()
+		b.login()
+		expires, err := time.Parse(time.RFC3339, field(t, b.get("/bff/session").body, "expires_at"))
+		if left := time.Until(expires); err != nil || left > want || left < want-time.Minute {
+			t.Errorf("session_expiry %v leaves %v %v, want %v", claim, left, err, want)
+		}
+	}
+}
+
+func idIn(t *testing.T, rows string) string {
+	t.Helper()
+	var all []struct{ ID string }
+	if err := json.Unmarshal([]byte(rows), &all); err != nil || len(all) != 1 {
+		t.Fatalf("sessions = %s %v, want one", rows, err)
+	}
+	return all[0].ID
+}
+
+func field(t *testing.T, object, name string) string {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal([]byte(object), &all); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := all[name].(string)
+	return s
+}
