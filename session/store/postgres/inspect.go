@@ -10,9 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// undefinedTable is PostgreSQL's code for a table that is not there.
-const undefinedTable = "42P01"
-
 // Inspect connects and looks at settings that decide whether sessions are safe, and at the schema, which it
 // leaves as it is.
 func Inspect(ctx context.Context, url string) (warnings []string, err error) {
@@ -22,7 +19,7 @@ func Inspect(ctx context.Context, url string) (warnings []string, err error) {
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
-		return nil, err
+		return nil, explained(err)
 	}
 	defer func() { _ = conn.Close(ctx) }() // nothing was changed
 	var standby bool
@@ -42,7 +39,7 @@ func Inspect(ctx context.Context, url string) (warnings []string, err error) {
 	if note != "" {
 		warnings = append(warnings, note)
 	}
-	return warnings, err
+	return warnings, explained(err)
 }
 
 // schemaNote says what the first start will do to the schema, if anything.
@@ -51,18 +48,15 @@ func schemaNote(ctx context.Context, conn *pgx.Conn, schema string) (string, err
 	if err != nil {
 		return "", err
 	}
-	var version int
-	err = conn.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`).Scan(&version)
+	current, err := version(ctx, conn)
 	if missing, ok := errors.AsType[*pgconn.PgError](err); ok && missing.Code == undefinedTable {
 		return fmt.Sprintf("schema %q is not there yet; it is made at the first start", schema), nil
 	}
-	switch {
-	case err != nil:
-		return "", err
-	case version > len(steps):
-		return "", fmt.Errorf("schema %q has version %d, and this build knows %d: run the newer build: %w", schema, version, len(steps), errNewer)
-	case version < len(steps):
-		return fmt.Sprintf("schema %q has version %d; the next start brings it to %d", schema, version, len(steps)), nil
+	if err == nil {
+		err = known(schema, current, len(steps))
 	}
-	return "", nil
+	if err != nil || current == len(steps) {
+		return "", err
+	}
+	return fmt.Sprintf("schema %q has version %d; the next start brings it to %d", schema, current, len(steps)), nil
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // migrations are applied in the order of their names, each once. They are only ever added to.
@@ -30,36 +31,55 @@ func (s *Store) migrate(ctx context.Context) error {
 }
 
 func (s *Store) migrateTo(ctx context.Context, steps []string) error {
-	current, err := s.version(ctx)
-	if err == nil && current == len(steps) { // the usual case, which needs no right to change anything
-		return nil
+	version, err := version(ctx, s.pool)
+	refused, answered := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case err == nil && version >= len(steps): // the usual case, which needs no right to change anything
+		return known(s.schema, version, len(steps))
+	case err != nil && !(answered && refused.Code == undefinedTable):
+		return err
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, s.lockKey()); err != nil {
-			return err
-		}
-		if err := s.makeSchema(ctx, tx); err != nil {
-			return err
-		}
-		var version int
-		if err := tx.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`).Scan(&version); err != nil {
-			return err
-		}
-		if version > len(steps) {
-			return fmt.Errorf("schema %q has version %d, and this build knows %d: run the newer build: %w", s.schema, version, len(steps), errNewer)
-		}
-		for i, name := range steps[version:] {
-			if err := apply(ctx, tx, name, version+i+1); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.apply(ctx, tx, steps) })
 }
 
-// version is what the schema is at; an error when that can't be told.
-func (s *Store) version(ctx context.Context) (version int, err error) {
-	err = s.pool.QueryRow(ctx, `SELECT max(version) FROM schema_version`).Scan(&version)
+// known is errNewer for a version that this build does not know.
+func known(schema string, version, last int) error {
+	if version > last {
+		return fmt.Errorf("schema %q has version %d, and this build knows %d: %w", schema, version, last, errNewer)
+	}
+	return nil
+}
+
+// apply does the steps that are left. The lock is held until the transaction is over; what another replica
+// did before it was had is seen after.
+func (s *Store) apply(ctx context.Context, tx pgx.Tx, steps []string) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, s.lockKey()); err != nil {
+		return err
+	}
+	if err := s.makeSchema(ctx, tx); err != nil {
+		return err
+	}
+	version, err := version(ctx, tx)
+	if err == nil {
+		err = known(s.schema, version, len(steps))
+	}
+	if err != nil {
+		return err
+	}
+	for i := version; i < len(steps); i++ {
+		if err := applyStep(ctx, tx, steps[i], i+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// version is what the schema is at.
+func version(ctx context.Context, on interface {
+	QueryRow(context.Context, string, ...any) pgx.Row
+},
+) (version int, err error) {
+	err = on.QueryRow(ctx, `SELECT coalesce(max(version), 0) FROM schema_version`).Scan(&version)
 	return version, err
 }
 
@@ -70,15 +90,15 @@ func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	if !there {
-		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+s.schema); err != nil { // validSchema has looked at it
-			return fmt.Errorf("make schema %q (grant CREATE on the database, or make it for this user): %w", s.schema, err)
+		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{s.schema}.Sanitize()); err != nil { // it may be a word of SQL's
+			return fmt.Errorf("make schema %q: %w", s.schema, err)
 		}
 	}
 	_, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`)
 	return err
 }
 
-func apply(ctx context.Context, tx pgx.Tx, name string, version int) error {
+func applyStep(ctx context.Context, tx pgx.Tx, name string, version int) error {
 	step, err := migrations.ReadFile(name)
 	if err != nil {
 		return err

@@ -1,20 +1,21 @@
 // Package postgres keeps sessions in PostgreSQL (13 or later), shared by any number of replicas.
 //
-// Each operation is one statement, and so one round trip and one transaction at READ COMMITTED: rows are
-// locked and their conditions looked at anew by the statement that changes them. Work that replicas share,
-// the outbox and the sweeper's, is taken with SKIP LOCKED, so that none waits for another. What is done to
-// a record is told by NOTIFY in the transaction that does it.
+// Each operation is one round trip and one transaction at READ COMMITTED: rows are locked and their
+// conditions looked at anew by the statement that changes them. Work that replicas share, the outbox and
+// the sweeper's, is taken with SKIP LOCKED, so that none waits for another. What is done to a record is
+// told by NOTIFY in the transaction that does it.
 //
 // Its weak point is writing: every touch and renewal is a new version of a row for vacuum to clean up
-// behind, and NOTIFY takes a lock for the whole database at each commit, which bounds writes to some
-// thousands a second. LISTEN needs a connection of its own, which a pooler in transaction mode can't give.
+// behind, and NOTIFY holds a lock of the whole server from before a commit is flushed to disk until after.
+// So renewals and ends are flushed one by one: as many a second as the disk can flush, however many
+// replicas there are. A client that listens and never reads fills the queue of notifications, and writes
+// fail when it is full. LISTEN needs a connection of its own, which a pooler in transaction mode can't give.
 package postgres
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,6 +37,9 @@ type Store struct {
 	schema  string
 	channel string
 
+	closing context.Context // of tries to bring the schema up to date; over at Close
+	close   context.CancelFunc
+
 	mu     sync.Mutex // guards what follows; never held across I/O
 	ready  bool       // whether the schema is this build's
 	trying chan struct{}
@@ -55,31 +59,14 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		return nil, fmt.Errorf("set up PostgreSQL: %w", err)
 	}
 	s := &Store{pool: pool, schema: schema, channel: schema}
+	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, migrateTime)
 	defer cancel()
 	if err := s.prepared(ctx); isLasting(err) {
-		pool.Close()
+		_ = s.Close()
 		return nil, fmt.Errorf("open PostgreSQL store: %w", err)
 	}
 	return s, nil
-}
-
-// isLasting reports whether the server answered, and what it said will be the same tomorrow: a login that
-// is refused, a database that is not there, a schema that is not ours to change.
-func isLasting(err error) bool {
-	if errors.Is(err, errNewer) {
-		return true
-	}
-	refused, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return false
-	}
-	for _, class := range []string{"28", "3D", "3F", "42"} { // authorization, catalog, schema, access rule or syntax
-		if strings.HasPrefix(refused.Code, class) {
-			return true
-		}
-	}
-	return false
 }
 
 // prepared returns nil once the schema is up to date. Everybody who asks before waits for one attempt, no
@@ -110,9 +97,9 @@ func (s *Store) prepared(ctx context.Context) error {
 }
 
 func (s *Store) prepare(over chan struct{}) {
-	ctx, cancel := context.WithTimeout(context.Background(), migrateTime)
+	ctx, cancel := context.WithTimeout(s.closing, migrateTime)
 	defer cancel()
-	err := s.migrate(ctx)
+	err := explained(s.migrate(ctx))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer close(over)
@@ -128,7 +115,8 @@ func query[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql stri
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, scan)
+	found, err := pgx.CollectRows(rows, scan)
+	return found, s.answered(err)
 }
 
 // one runs a statement that has exactly one row.
@@ -137,7 +125,7 @@ func one[T any](ctx context.Context, s *Store, sql string, args ...any) (value T
 		return value, err
 	}
 	err = s.pool.QueryRow(ctx, sql, args...).Scan(&value)
-	return value, err
+	return value, s.answered(err)
 }
 
 // exec runs a statement and returns how many rows it changed.
@@ -146,13 +134,23 @@ func (s *Store) exec(ctx context.Context, sql string, args ...any) (int64, error
 		return 0, err
 	}
 	tag, err := s.pool.Exec(ctx, sql, args...)
-	return tag.RowsAffected(), err
+	return tag.RowsAffected(), s.answered(err)
+}
+
+// answered takes what a statement came to. A server that takes no writes any more is not asked again over
+// the connections that there are: new ones go to the one that the URL's target_session_attrs chooses.
+func (s *Store) answered(err error) error {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == readOnly {
+		s.pool.Reset()
+	}
+	return err
 }
 
 // Ping implements session.Store: a server answers that takes writes, which a standby does not.
 func (s *Store) Ping(ctx context.Context) error {
 	standby, err := one[bool](ctx, s, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool`)
 	if err == nil && standby {
+		s.pool.Reset()
 		return errStandby
 	}
 	return err
@@ -160,6 +158,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements session.Store.
 func (s *Store) Close() error {
+	s.close()
 	s.mu.Lock()
 	trying := s.trying
 	s.mu.Unlock()

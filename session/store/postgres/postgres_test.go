@@ -5,8 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,18 +22,34 @@ import (
 
 // A group is the stores of one server, each in a schema of its own.
 type group struct {
-	url  string
+	*servers.PostgresServer
 	urls map[session.Store]string
 }
 
-func newGroup(url string) *group { return &group{url: url, urls: map[session.Store]string{}} }
-
-func (g *group) open(t *testing.T) session.Store {
+// newGroup starts a server that trusts everybody but the user secret.
+func newGroup(t testing.TB, options ...string) *group {
 	t.Helper()
-	return g.openURL(t, withSchema(t, g.url, "t_"+strings.ToLower(rand.Text()[:8])))
+	dir := servers.Folder(t)
+	hba := filepath.Join(dir, "pg_hba.conf")
+	rules := "host all secret 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+	if err := os.WriteFile(hba, []byte(rules), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { // the server may run as another user
+		t.Fatal(err)
+	}
+	return &group{servers.Postgres(t, append(options, "hba_file="+hba)...), map[session.Store]string{}}
 }
 
-func withSchema(t *testing.T, raw, schema string) string {
+// openNew opens a store in a schema that nobody else uses.
+func (g *group) openNew(t testing.TB) *postgres.Store {
+	t.Helper()
+	return g.openURL(t, withSchema(t, g.URL(), newSchema()))
+}
+
+func newSchema() string { return "t_" + strings.ToLower(rand.Text()[:8]) }
+
+func withSchema(t testing.TB, raw, schema string) string {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -44,9 +61,9 @@ func withSchema(t *testing.T, raw, schema string) string {
 	return u.String()
 }
 
-func (g *group) openURL(t *testing.T, url string) *postgres.Store {
+func (g *group) openURL(t testing.TB, url string) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), url)
+	s, err := postgres.Open(context.Background(), url)
 	if err != nil {
 		t.Fatalf("open: %v", err)
 	}
@@ -61,20 +78,34 @@ func (g *group) another(t *testing.T, s session.Store) session.Line {
 	return g.openURL(t, g.urls[s])
 }
 
-func TestPostgreSQLBehavesAsAStore(t *testing.T) {
-	server := servers.Postgres(t)
-	g := newGroup(server.URL())
-	storetest.Run(t, g.open, storetest.Shared(g.another),
-		storetest.Durable(func(t *testing.T, s session.Store) session.Store {
-			_ = s.Close()
-			server.Kill()
-			server.Start()
-			return g.another(t, s)
-		}),
-		storetest.Outage(func(_ *testing.T, _ session.Store) func() {
-			server.Pause()
-			return server.Continue
-		}))
+// A client is a connection beside the store's. Unlike it, it looks for tables in the schema that it is given.
+type client struct {
+	*pgx.Conn
+	t testing.TB
+}
+
+func (g *group) connect(t testing.TB, schema string) *client {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), g.URL()+"&search_path="+schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return &client{conn, t}
+}
+
+func (c *client) do(sql string, args ...any) {
+	c.t.Helper()
+	if _, err := c.Exec(context.Background(), sql, args...); err != nil {
+		c.t.Fatalf("%.60s: %v", sql, err)
+	}
+}
+
+// schemaOf is the one that a store's URL names.
+func (g *group) schemaOf(s session.Store) string {
+	_, schema, _ := strings.Cut(g.urls[s], "schema=")
+	schema, _, _ = strings.Cut(schema, "&")
+	return schema
 }
 
 func entry() session.Entry {
@@ -85,188 +116,66 @@ func entry() session.Entry {
 	}
 }
 
-func TestServerThatIsDownAtTheStartIsFoundLaterAndAfterItsRestart(t *testing.T) {
-	server := servers.Postgres(t)
-	server.Stop()
-	s := newGroup(server.URL()).open(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	if _, err := s.Load(ctx, "name"); err == nil || errors.Is(err, session.ErrNotFound) {
-		t.Errorf("load without a server: %v", err)
-	}
-	server.Start()
-	if err := s.Ping(t.Context()); err != nil {
-		t.Fatalf("ping once it is up: %v", err)
-	}
-	e := entry()
-	if err := s.Create(t.Context(), e); err != nil {
-		t.Fatal(err)
-	}
-	server.Kill()
-	server.Start()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		_, err := s.Load(t.Context(), e.Name)
-		if err == nil {
-			break
-		}
-		if errors.Is(err, session.ErrNotFound) || time.Now().After(deadline) {
-			t.Fatalf("load after a restart: %v", err)
-		}
-	}
-}
-
-// Replicas start together, on a database that has nothing yet.
-func TestReplicasThatStartTogetherMigrateOnce(t *testing.T) {
-	server := servers.Postgres(t, "fsync=off")
-	g := newGroup(server.URL())
-	url := withSchema(t, g.url, "together")
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			s, err := postgres.Open(t.Context(), url)
-			if err != nil {
-				t.Errorf("open: %v", err)
-				return
-			}
-			if err := s.Create(t.Context(), entry()); err != nil {
-				t.Errorf("create: %v", err)
-			}
-			_ = s.Close()
-		})
-	}
-	all.Wait()
-	if n, err := g.openURL(t, url).Count(t.Context()); n != 8 || err != nil {
-		t.Errorf("count = %d %v, want 8", n, err)
-	}
-}
-
-// What the first version wrote is there after the last migration, and works.
-func TestFirstVersionComesToTheLast(t *testing.T) {
-	server := servers.Postgres(t, "fsync=off")
-	g := newGroup(server.URL())
-	const schema = "old"
-	conn, err := pgx.Connect(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	first, err := postgres.Migration(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := entry()
-	for _, step := range []string{
-		"CREATE SCHEMA old", "SET search_path = old",
-		"CREATE TABLE schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())",
-		first, "INSERT INTO schema_version VALUES (1)",
+// One server is for all: to start one takes longer than most of these tests do.
+func TestPostgreSQL(t *testing.T) {
+	g := newGroup(t)
+	for _, tt := range []struct {
+		name string
+		run  func(t *testing.T, g *group)
+	}{
+		{"behaves as a store", behavesAsAStore},
+		{"replicas that start together migrate once", startTogether},
+		{"what the first version wrote is there after the last", firstComesToLast},
+		{"a newer schema is refused, even to a user without rights", newerIsRefused},
+		{"a user without rights is told what to grant", toldWhatToGrant},
+		{"whoever is refused is told why, without the password", refusedIsTold},
+		{"a schema may be called by a word of SQL's", wordOfSQL},
+		{"a server that is down at the start is found later, and after its crash", downAtTheStart},
+		{"a frozen server is waited for no longer than the context lasts", frozenServer},
+		{"a line to a server that freezes or crashes is over", brokenLine},
+		{"a server that takes no writes is not ready", readOnlyIsNotReady},
+		{"writes move to the server that takes them", writesMove},
+		{"closing leaves nothing running", closeLeavesNothing},
 	} {
-		if _, err := conn.Exec(t.Context(), step); err != nil {
-			t.Fatalf("%.40s: %v", step, err)
-		}
-	}
-	if _, err := conn.Exec(t.Context(), `INSERT INTO sessions (name, version, provider, created_at, expires_at, idle_expires, last_active, sealed)
-		VALUES ($1, 3, 'main', $2, $3, 0, $2, 'sealed')`, string(e.Name), e.CreatedAt.UnixMilli(), e.ExpiresAt.UnixMilli()); err != nil {
-		t.Fatal(err)
-	}
-	s := g.openURL(t, withSchema(t, g.url, schema))
-	got, err := s.Load(t.Context(), e.Name)
-	if err != nil || got.Version != 3 || string(got.Sealed) != "sealed" {
-		t.Fatalf("record of the first version: %+v %v", got, err)
-	}
-	if held, err := s.Acquire(t.Context(), "k", "h", time.Second); !held || err != nil {
-		t.Errorf("lease in a migrated schema: %v %v", held, err)
-	}
-	if err := s.End(t.Context(), e.Name, session.ReasonLogout, time.Now()); err != nil {
-		t.Errorf("end: %v", err)
-	}
-
-	if _, err := conn.Exec(t.Context(), "INSERT INTO schema_version VALUES (999)"); err != nil {
-		t.Fatal(err)
-	}
-	if newer, err := postgres.Open(t.Context(), withSchema(t, g.url, schema)); err == nil {
-		_ = newer.Close()
-		t.Error("a schema of a newer build was opened")
-	} else if !strings.Contains(err.Error(), "run the newer build") {
-		t.Errorf("open: %v, want what to do", err)
+		t.Run(tt.name, func(t *testing.T) { tt.run(t, g) })
 	}
 }
 
-func TestUserWithoutRightsIsToldWhatToGrant(t *testing.T) {
-	server := servers.Postgres(t, "fsync=off")
-	conn, err := pgx.Connect(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	if _, err := conn.Exec(t.Context(), "CREATE USER poor PASSWORD 's3cret'"); err != nil {
-		t.Fatal(err)
-	}
-	s, err := postgres.Open(t.Context(), strings.Replace(server.URL(), "cloakroom@", "poor:s3cret@", 1))
-	if err == nil {
-		_ = s.Close()
-		t.Fatal("opened")
-	}
-	if !strings.Contains(err.Error(), "grant CREATE") || strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("open: %v, want what to grant, without the password", err)
-	}
-	if _, err := conn.Exec(t.Context(), "CREATE SCHEMA cloakroom AUTHORIZATION poor"); err != nil {
-		t.Fatal(err)
-	}
-	s, err = postgres.Open(t.Context(), strings.Replace(server.URL(), "cloakroom@", "poor:s3cret@", 1))
-	if err != nil {
-		t.Fatalf("with a schema of its own: %v", err)
-	}
-	_ = s.Close()
-}
-
-func TestStandbyIsNotReady(t *testing.T) {
-	server := servers.Postgres(t, "fsync=off")
-	s := newGroup(server.URL()).open(t)
-	if err := s.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := pgx.Connect(t.Context(), server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	if _, err := conn.Exec(t.Context(), "ALTER SYSTEM SET default_transaction_read_only = on"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), "SELECT pg_reload_conf()"); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(200 * time.Millisecond)
-	if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "read-write") {
-		t.Errorf("ping of a server that takes no writes: %v", err)
-	}
-	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {
-		t.Errorf("create: %v", err)
-	}
-}
-
-func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
-	for _, bad := range []string{
-		"postgres://u:s3cr%et@host/db", "postgres://u:s3cret@host/db?sslmode=s3cret", "postgres://u:s3cret@ho st/db", "mysql://u:s3cret@host/db",
-		"postgres://u:s3cret@host/db?schema=S3cret-x", "postgres://u:s3cret@host:port/db", "postgres://u:s3cret@host/db?pool_max_conns=s3cret",
-		"postgres://u:s3cret@host/db?sslmode=verify-full&sslrootcert=/s3cret",
-	} {
-		s, err := postgres.Open(t.Context(), bad)
-		if err == nil {
+// A server that is stopped and not one that is frozen: that one does what it was sent when it wakes up.
+func behavesAsAStore(t *testing.T, g *group) {
+	storetest.Run(t, func(t *testing.T) session.Store { return g.openNew(t) }, storetest.Shared(g.another),
+		storetest.Durable(func(t *testing.T, s session.Store) session.Store {
 			_ = s.Close()
-			t.Errorf("%s is taken", bad)
-			continue
+			g.Kill()
+			g.Start()
+			return g.another(t, s)
+		}),
+		storetest.Outage(func(t *testing.T, s session.Store) func() {
+			g.Stop()
+			return func() {
+				g.Start()
+				recovered(t, s)
+			}
+		}))
+}
+
+// recovered returns when a store whose server is back has noticed.
+func recovered(t *testing.T, s session.Store) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		_, err := s.Load(t.Context(), "nobody")
+		if errors.Is(err, session.ErrNotFound) {
+			return
 		}
-		if strings.Contains(strings.ToLower(err.Error()), "s3cr") {
-			t.Errorf("the error repeats the URL: %v", err)
+		if time.Now().After(deadline) {
+			t.Fatalf("still not there 10 s after the server: %v", err)
 		}
 	}
 }
 
-func TestCloseLeavesNothingRunning(t *testing.T) {
-	server := servers.Postgres(t, "fsync=off")
+func closeLeavesNothing(t *testing.T, g *group) {
 	before := goleak.IgnoreCurrent()
-	s, err := postgres.Open(t.Context(), server.URL())
+	s, err := postgres.Open(t.Context(), g.URL())
 	if err != nil {
 		t.Fatal(err)
 	}

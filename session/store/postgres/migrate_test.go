@@ -1,0 +1,118 @@
+package postgres_test
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/postgres"
+)
+
+// The database has nothing yet.
+func startTogether(t *testing.T, g *group) {
+	url := withSchema(t, g.URL(), newSchema())
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			s, err := postgres.Open(t.Context(), url)
+			if err != nil {
+				t.Errorf("open: %v", err)
+				return
+			}
+			if err := s.Create(t.Context(), entry()); err != nil {
+				t.Errorf("create: %v", err)
+			}
+			_ = s.Close()
+		})
+	}
+	all.Wait()
+	if n, err := g.openURL(t, url).Count(t.Context()); n != 8 || err != nil {
+		t.Errorf("count = %d %v, want 8", n, err)
+	}
+}
+
+// Of everything that the first version keeps there is one.
+func firstComesToLast(t *testing.T, g *group) {
+	schema := newSchema()
+	first, err := postgres.Migration(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := g.connect(t, schema)
+	old.do("CREATE SCHEMA " + schema)
+	old.do("CREATE TABLE schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
+	old.do(first)
+	old.do("INSERT INTO schema_version VALUES (1)")
+	e := entry()
+	old.do(`INSERT INTO sessions (name, version, provider, created_at, expires_at, idle_expires, last_active, sealed)
+		VALUES ($1, 3, 'main', $2, $3, 0, $2, 'sealed')`, string(e.Name), e.CreatedAt.UnixMilli(), e.ExpiresAt.UnixMilli())
+	old.do("INSERT INTO session_index VALUES ('key', $1)", string(e.Name))
+	old.do(`INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed) VALUES ('ended', 'ended', 'main', 'logout', 1, 1, 'tokens')`)
+	old.do("INSERT INTO marks VALUES ('mark', $1)", time.Now().Add(time.Hour).UnixMilli())
+
+	s := g.openURL(t, withSchema(t, g.URL(), schema))
+	got, err := s.Load(t.Context(), e.Name)
+	if err != nil || got.Version != 3 || string(got.Sealed) != "sealed" {
+		t.Fatalf("record = %+v %v, want version 3 as it was", got, err)
+	}
+	if found, err := s.Find(t.Context(), "key"); err != nil || !slices.Contains(found, e.Name) {
+		t.Errorf("found %v %v, want the record", found, err)
+	}
+	if due, err := s.Lease(t.Context(), time.Now(), time.Minute, 10); err != nil || len(due) != 1 || string(due[0].Sealed) != "tokens" {
+		t.Errorf("outbox = %+v %v, want the item", due, err)
+	}
+	if marked, err := s.Marked(t.Context(), "mark"); err != nil || !marked {
+		t.Errorf("marked = %v %v, want that it still is", marked, err)
+	}
+	if held, err := s.Acquire(t.Context(), "k", "h", time.Second); !held || err != nil {
+		t.Errorf("lease in a migrated schema: %v %v", held, err)
+	}
+	if err := s.End(t.Context(), e.Name, session.ReasonLogout, time.Now()); err != nil {
+		t.Errorf("end: %v", err)
+	}
+}
+
+func newerIsRefused(t *testing.T, g *group) {
+	s := g.openNew(t)
+	owner := g.connect(t, g.schemaOf(s))
+	owner.do("INSERT INTO schema_version VALUES (999)")
+	owner.do("CREATE USER reader")
+	owner.do("GRANT USAGE ON SCHEMA " + g.schemaOf(s) + " TO reader")
+	owner.do("GRANT SELECT ON schema_version TO reader")
+	for _, user := range []string{"cloakroom", "reader"} {
+		newer, err := postgres.Open(t.Context(), strings.Replace(g.urls[s], "cloakroom@", user+"@", 1))
+		if err == nil {
+			_ = newer.Close()
+			t.Errorf("%s opened a schema of a newer build", user)
+		} else if !strings.Contains(err.Error(), "run the newer build") {
+			t.Errorf("%s: %v, want what to do", user, err)
+		}
+	}
+}
+
+func toldWhatToGrant(t *testing.T, g *group) {
+	owner := g.connect(t, "public")
+	owner.do("CREATE USER poor")
+	schema := newSchema()
+	url := withSchema(t, strings.Replace(g.URL(), "cloakroom@", "poor@", 1), schema)
+	s, err := postgres.Open(t.Context(), url)
+	if err == nil {
+		_ = s.Close()
+		t.Fatal("opened")
+	}
+	if !strings.Contains(err.Error(), "grant CREATE") {
+		t.Errorf("open: %v, want what to grant", err)
+	}
+	owner.do("CREATE SCHEMA " + schema + " AUTHORIZATION poor")
+	g.openURL(t, url)
+}
+
+func wordOfSQL(t *testing.T, g *group) {
+	s := g.openURL(t, withSchema(t, g.URL(), "order"))
+	if err := s.Create(t.Context(), entry()); err != nil {
+		t.Errorf("create: %v", err)
+	}
+}
