@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,8 +28,9 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 		ms(now), ms(now.Add(lease)), limit)
 }
 
-// Retry implements session.Store.
+// Retry implements session.Store. What a provider said may hold what PostgreSQL takes for no text.
 func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
+	lastError = strings.ToValidUTF8(strings.ReplaceAll(lastError, "\x00", ""), "")
 	_, err := s.exec(ctx, `UPDATE outbox SET not_before = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1`, id, ms(notBefore), lastError)
 	return err
 }

@@ -124,6 +124,10 @@ func TestPostgreSQL(t *testing.T) {
 		run  func(t *testing.T, g *group)
 	}{
 		{"behaves as a store", behavesAsAStore},
+		{"a session that ends while its name is created anew stays ended", endedStaysEnded},
+		{"a sweep does not wait for what others have locked", sweepDoesNotWait},
+		{"what a provider said is kept, whatever bytes are in it", anyErrorIsKept},
+		{"a crash takes back touches at most", crashTakesTouchesAtMost},
 		{"replicas that start together migrate once", startTogether},
 		{"what the first version wrote is there after the last", firstComesToLast},
 		{"a newer schema is refused, even to a user without rights", newerIsRefused},

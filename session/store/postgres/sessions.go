@@ -5,13 +5,20 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// Create implements session.Store.
+// Create implements session.Store. Its first statement may wait for an End of the same name, and does not
+// see what that put into the outbox meanwhile; the second one, of the same transaction, does.
 func (s *Store) Create(ctx context.Context, e session.Entry) error {
-	n, err := one[int](ctx, s, `
+	if err := s.prepared(ctx); err != nil {
+		return err
+	}
+	made, ended := 0, int64(0)
+	both := &pgx.Batch{} // one round trip and, as nothing in it says BEGIN, one transaction
+	both.Queue(`
 		WITH made AS (
 			INSERT INTO sessions (name, version, provider, created_at, expires_at, idle_expires, last_active, sealed)
 			SELECT $1, 1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE id = $1)
@@ -20,8 +27,12 @@ func (s *Store) Create(ctx context.Context, e session.Entry) error {
 			INSERT INTO session_index (key, name) SELECT DISTINCT unnest($8::text[]), name FROM made
 		)
 		SELECT count(*) FROM made`,
-		string(e.Name), e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed, keysOf(e))
-	if err == nil && n == 0 {
+		string(e.Name), e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed, keysOf(e)).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&made) })
+	both.Queue(`DELETE FROM sessions WHERE name = $1 AND EXISTS (SELECT 1 FROM outbox WHERE id = $1)`, string(e.Name)).
+		Exec(func(tag pgconn.CommandTag) error { ended = tag.RowsAffected(); return nil })
+	err := s.answered(s.pool.SendBatch(ctx, both).Close())
+	if err == nil && (made == 0 || ended == 1) {
 		return session.ErrExists
 	}
 	return err
@@ -77,14 +88,15 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 	return session.ErrNotFound
 }
 
-// Touch implements session.Store.
+// Touch implements session.Store. It does not wait for the disk: a crash of the server may take back the
+// touches of its last second, and the next one makes up for it. So it holds the lock of NOTIFY only shortly.
 func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
 	n, err := one[int](ctx, s, `
 		WITH touched AS (
 			UPDATE sessions SET last_active = greatest(last_active, $2), idle_expires = greatest(idle_expires, $3) WHERE name = $1
 			RETURNING name, last_active, idle_expires
 		)
-		SELECT count(pg_notify($4, 't ' || name || ' ' || last_active || ' ' || idle_expires)) FROM touched`,
+		SELECT count(pg_notify($4, 't ' || name || ' ' || last_active || ' ' || idle_expires)) FROM touched, set_config('synchronous_commit', 'off', true)`,
 		string(name), ms(lastActive), ms(idleExpires), s.channel)
 	if err == nil && n == 0 {
 		return session.ErrNotFound
@@ -114,16 +126,13 @@ func (s *Store) End(ctx context.Context, name session.Name, reason session.Reaso
 
 // EndExpired implements session.Store. Marks and leases whose time is over go with it.
 func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
-	ended, err := query(ctx, s, firstColumn, `
-		WITH due AS (SELECT name FROM sessions WHERE due_at <= $2 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)`+move,
+	return query(ctx, s, firstColumn, `
+		WITH spent AS (SELECT key FROM marks WHERE until <= $2 FOR UPDATE SKIP LOCKED
+		), unmarked AS (DELETE FROM marks m USING spent WHERE m.key = spent.key
+		), free AS (SELECT key FROM leases WHERE until <= `+clock+` FOR UPDATE SKIP LOCKED
+		), unleased AS (DELETE FROM leases l USING free WHERE l.key = free.key
+		), due AS (SELECT name FROM sessions WHERE due_at <= $2 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)`+move,
 		string(session.ReasonExpired), ms(now), s.channel, limit)
-	if err != nil || len(ended) == limit {
-		return ended, err
-	}
-	_, err = s.exec(ctx, `
-		WITH unleased AS (DELETE FROM leases WHERE until <= `+clock+`)
-		DELETE FROM marks WHERE until <= $1`, ms(now))
-	return ended, err
 }
 
 func firstColumn(row pgx.CollectableRow) (name session.Name, err error) {
