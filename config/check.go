@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 // check looks for what is missing and for values that contradict each other, and fills in what
@@ -27,6 +29,49 @@ func (r *reader) check(c *Config) {
 		r.checkRoute(c, i)
 	}
 	r.checkSPA(c)
+	r.checkCORS(c)
+}
+
+// checkAllowedOrigin takes an origin in the one form that a browser sends (RFC 6454 §6.2).
+func checkAllowedOrigin(s string) *wrong {
+	u, w := parseURL(s, "https://spa.example.com")
+	if w != nil {
+		return w
+	}
+	if origin := u.Scheme + "://" + u.Host; s != origin {
+		return &wrong{"is not written as browsers send an origin", "write " + origin}
+	}
+	return nil
+}
+
+// checkCORS warns of origins to whose pages no browser would send the session cookie.
+func (r *reader) checkCORS(c *Config) {
+	if c.Server.PublicURL == nil || !r.sound("server.public_url") {
+		return
+	}
+	for i, origin := range c.CORS.AllowedOrigins {
+		at := fmt.Sprintf("cors.allowed_origins[%d]", i)
+		u, err := url.Parse(origin)
+		if err != nil || !r.sound(at) {
+			continue
+		}
+		switch {
+		case origin == c.Origin():
+			r.wrongAt(at, &wrong{"is the public origin itself", "take it out: its pages may call anyway"})
+		case u.Scheme != c.Server.PublicURL.Scheme || !ofOneSite(u.Hostname(), c.Server.PublicURL.Hostname()):
+			r.wrongAt(at, &wrong{"is of another site than server.public_url", "let the app live under the same registrable domain and scheme: browsers send the session cookie (SameSite) to no other"})
+		}
+	}
+}
+
+// ofOneSite reports whether two hosts are of one site (HTML Living Standard §7.1.1.2).
+func ofOneSite(a, b string) bool {
+	if a == b {
+		return true
+	}
+	siteA, errA := publicsuffix.EffectiveTLDPlusOne(a)
+	siteB, errB := publicsuffix.EffectiveTLDPlusOne(b)
+	return errA == nil && errB == nil && siteA == siteB
 }
 
 // need reports a missing key, unless one beside it was misspelt, which is a fault already.

@@ -31,6 +31,7 @@ type Config struct {
 	Providers []Provider // at least one, in the operator's order
 	Routes    []Route
 	SPA       SPA
+	CORS      CORS
 	Pages     Pages
 }
 
@@ -127,6 +128,11 @@ type SPA struct {
 	Dir       string
 	DevServer *url.URL // nil unless configured
 	CSP       string   // "" means the default of package web
+}
+
+// CORS is whose pages may call the service beside those of the public origin.
+type CORS struct {
+	AllowedOrigins []string // scheme://host[:port], as browsers send them; of the public origin's site
 }
 
 // Pages are the service's own pages.

@@ -69,6 +69,9 @@ func schema(c *Config) mapping {
 			{"dev_server", devServer(&c.SPA.DevServer)},
 			{"csp", matching(&c.SPA.CSP, checkCSP)},
 		}},
+		{"cors", mapping{
+			{"allowed_origins", listOf(&c.CORS.AllowedOrigins, "[https://spa.example.com]", func(o *string) node { return matching(o, checkAllowedOrigin) })},
+		}},
 		{"pages", mapping{
 			{"templates", anyText(&c.Pages.Templates)},
 		}},

@@ -36,10 +36,12 @@ type Options struct {
 	Tokens    Tokens
 	Outbox    Waker
 	Pages     *templates.Set
-	Keys      [][]byte        // session.keys; the first seals the state of a logout
-	BasePath  string          // "/bff"
-	Origin    string          // the public origin
-	Stopping  context.Context // ended when event streams should: the service stops
+	Keys      [][]byte // session.keys; the first seals the state of a logout
+	BasePath  string   // "/bff"
+	Origin    string   // the public origin
+	// AllowedOrigins are further origins whose pages may call these endpoints: cors.allowed_origins.
+	AllowedOrigins []string
+	Stopping       context.Context // ended when event streams should: the service stops
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
 	Strict         bool // the session cookie is SameSite=Strict
@@ -83,7 +85,7 @@ func (h *Handlers) SetKeys(keys [][]byte) { h.logoutState.Store(newLogoutState(k
 func (h *Handlers) Register(g *echo.Group) {
 	type methods = map[string]echo.HandlerFunc
 	for path, m := range map[string]methods{
-		"/login":                     {http.MethodGet: h.startLogin},
+		"/login":                     {http.MethodGet: h.startLogin, http.MethodPost: h.startLogin},
 		"/silent-login":              {http.MethodGet: h.startSilentLogin},
 		"/callback/:provider":        {http.MethodGet: h.callback, http.MethodPost: h.callback},
 		"/logout":                    {http.MethodGet: h.logoutByNavigation, http.MethodPost: h.logoutByFetch},

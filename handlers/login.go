@@ -14,15 +14,21 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// startLogin answers GET /bff/login: off to the provider, or the page to choose one from.
+// startLogin answers GET /bff/login: off to the provider, or the page to choose one from. A provider, or a portal, may
+// send people here too, by GET or POST (OIDC Core §4).
 func (h *Handlers) startLogin(c echo.Context) error {
 	r := c.Request()
 	if !mayStartLogin(r) {
 		return problem.New(problem.NavigationRequired)
 	}
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	query, err := loginQuery(c)
 	if err != nil {
-		return problem.New(problem.BadRequest).Because("the query does not parse")
+		return err
+	}
+	if query.Has("iss") || query.Has("target_link_uri") {
+		if query, err = h.thirdParty(query); err != nil {
+			return err
+		}
 	}
 	returnURL, err := h.returnURL(query)
 	if err != nil {
@@ -39,7 +45,54 @@ func (h *Handlers) startLogin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return redirect(c, http.StatusFound, to)
+	return redirect(c, seeOther(r), to)
+}
+
+// maxLoginBody is enough for the three parameters of a third party's login.
+const maxLoginBody = 16 << 10
+
+// loginQuery is what is asked of a login, from the URL or from a form, never from both.
+func loginQuery(c echo.Context) (url.Values, error) {
+	if c.Request().Method == http.MethodPost {
+		return form(c, maxLoginBody)
+	}
+	query, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return nil, problem.New(problem.BadRequest).Because("the query does not parse")
+	}
+	return query, nil
+}
+
+// thirdParty makes a login of ours out of one that somebody else initiated (OIDC Core §4): at a provider whose
+// issuer is configured, and back to a page of this app. Anything else that comes with it is left out: strangers
+// send it.
+func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
+	if len(given["iss"]) != 1 {
+		return nil, unknownProvider()
+	}
+	ours := url.Values{}
+	for _, p := range h.Providers {
+		if p.Issuer() == given.Get("iss") && !ours.Has("provider") {
+			ours.Set("provider", p.ID())
+		}
+	}
+	if !ours.Has("provider") {
+		return nil, unknownProvider()
+	}
+	if hints := given["login_hint"]; len(hints) > 0 {
+		ours["login_hint"] = hints
+	}
+	switch targets := given["target_link_uri"]; len(targets) {
+	case 0:
+	case 1: // a page of the app, by its whole address or by its path alone
+		ours.Set("returnUrl", targets[0])
+		if rest, own := strings.CutPrefix(targets[0], h.Origin); own && (rest == "" || rest[0] == '/') {
+			ours.Set("returnUrl", rest)
+		}
+	default:
+		return nil, problem.New(problem.InvalidReturnURL)
+	}
+	return ours, nil
 }
 
 // chosenProvider is the provider that the query names, the only one there is, or "" when the
@@ -84,7 +137,7 @@ func (h *Handlers) returnURL(query url.Values) (string, error) {
 	if len(given) == 0 {
 		return "/", nil
 	}
-	checked, ok := login.ValidReturnURL(given[0], h.BasePath)
+	checked, ok := login.ValidReturnURL(given[0], h.BasePath, h.AllowedOrigins...)
 	if !ok {
 		return "", problem.New(problem.InvalidReturnURL)
 	}

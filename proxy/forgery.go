@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -60,6 +61,9 @@ func (p *Proxy) checkForgery(rt *route, r *http.Request) error {
 
 // fromElsewhere reports whether the browser says that another origin is behind the request.
 func (p *Proxy) fromElsewhere(r *http.Request) bool {
+	if p.fromAllowed(r) {
+		return false
+	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
 	default:
@@ -72,9 +76,19 @@ func (p *Proxy) fromElsewhere(r *http.Request) bool {
 	return len(origins) > 1 || len(origins) == 1 && origins[0] != p.Origin
 }
 
+// fromAllowed reports whether the browser says that a page of an allowed origin is behind the request. Its requests
+// are CORS requests; their Origin can't be forged by a script.
+func (p *Proxy) fromAllowed(r *http.Request) bool {
+	origins := r.Header["Origin"]
+	return len(origins) == 1 && slices.Contains(p.AllowedOrigins, origins[0])
+}
+
 // provenOwn reports whether the browser says that our own origin is behind the request. What a
 // person typed ("none") is theirs, but only for reading.
 func (p *Proxy) provenOwn(r *http.Request) bool {
+	if p.fromAllowed(r) {
+		return true
+	}
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin":
 		return true

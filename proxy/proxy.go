@@ -84,7 +84,8 @@ type Options struct {
 	Sessions       Sessions
 	Tokens         Tokens
 	ClientTokens   ClientTokens
-	Origin         string // the public origin
+	Origin         string   // the public origin
+	AllowedOrigins []string // further origins whose pages may call the routes; not for WebSockets
 	TrustedProxies []netip.Prefix
 	CookieName     string // the session cookie's; attempt cookies are named after it
 	MaxBody        int64  // bytes; 0: unlimited

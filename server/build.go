@@ -169,11 +169,11 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 		return fmt.Errorf("load pages.templates: %w", err)
 	}
 	problems := problem.NewWriter(problem.Options{
-		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Logger: s.log,
+		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), ReturnOrigins: s.cfg.CORS.AllowedOrigins, Logger: s.log,
 	})
 	s.login, err = login.New(login.Options{
 		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),
-		BasePath: s.cfg.Server.BasePath, ClientAddr: s.shortAddr, Now: s.now, Logger: s.log, Metrics: s.registry,
+		BasePath: s.cfg.Server.BasePath, ReturnOrigins: s.cfg.CORS.AllowedOrigins, ClientAddr: s.shortAddr, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	}
 	s.bff = handlers.New(handlers.Options{
 		Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: keys,
-		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), Strict: s.cfg.StrictCookie(),
+		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins, Strict: s.cfg.StrictCookie(),
 		Stopping: s.stopping, ExpiringNotice: s.cfg.Session.ExpiringNotice,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
@@ -209,7 +209,7 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 		})
 	}
 	api, err := proxy.New(proxy.Options{
-		Routes: routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(),
+		Routes: routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
 		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write, Stopping: s.stopping,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})

@@ -248,7 +248,7 @@ func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 	if r := b.do(http.MethodPost, "/api/x", strings.NewReader("hello")); r.StatusCode != http.StatusOK || r.body != "again: hello" {
 		t.Errorf("after the renewal = %d %q", r.StatusCode, r.body)
 	}
-	for _, challenge := range []string{`Bearer error="insufficient_user_authentication"`, `DPoP error="use_dpop_nonce"`, "Basic"} {
+	for _, challenge := range []string{`Bearer error="insufficient_scope"`, `DPoP error="use_dpop_nonce"`, "Basic"} {
 		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", challenge)
 			w.WriteHeader(http.StatusUnauthorized)

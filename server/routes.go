@@ -24,7 +24,7 @@ func newEcho(problems *problem.Writer) *echo.Echo {
 // can shadow, then the routes, then the app.
 func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *problem.Writer) http.Handler {
 	e := newEcho(problems)
-	e.Use(s.requestLog, s.headers, s.knownHost)
+	e.Use(s.requestLog, s.headers, s.knownHost, s.cors(func(path string) bool { return s.ownPath(path) || api.Match(path) }))
 	own := e.Group(s.cfg.Server.BasePath, bffHeaders)
 	bff.Register(own)
 	e.RouteNotFound("/*", func(c echo.Context) error {

@@ -20,12 +20,14 @@ import (
 // typePrefix makes the problem type of a code (RFC 9457 §3.1.1): an identifier, not an address.
 const typePrefix = "urn:cloakroom:problem:"
 
-// Options are what a Writer needs. All fields are required.
+// Options are what a Writer needs. All fields but ReturnOrigins are required.
 type Options struct {
 	Pages    *templates.Set
 	BasePath string // "/bff"
 	Origin   string // the public origin, whose pages a Referer may name
-	Logger   *slog.Logger
+	// ReturnOrigins are further ones; see login.ValidReturnURL.
+	ReturnOrigins []string
+	Logger        *slog.Logger
 }
 
 // A Writer writes the answers to errors. It is safe for concurrent use.
@@ -33,12 +35,13 @@ type Writer struct {
 	pages    *templates.Set
 	basePath string
 	origin   string
+	origins  []string
 	logger   *slog.Logger
 }
 
 // NewWriter makes a Writer.
 func NewWriter(o Options) *Writer {
-	return &Writer{pages: o.Pages, basePath: o.BasePath, origin: o.Origin, logger: o.Logger}
+	return &Writer{pages: o.Pages, basePath: o.BasePath, origin: o.Origin, origins: o.ReturnOrigins, logger: o.Logger}
 }
 
 // Write answers r with err, as a page when a person reads it, otherwise as problem details, and
@@ -107,12 +110,14 @@ func withParams(to string, params url.Values) string {
 // loginURL leads back to the page that the same-origin Referer names, if it names one that a login
 // may return to.
 func (w *Writer) loginURL(r *http.Request) string {
-	page, ours := strings.CutPrefix(r.Referer(), w.origin)
-	if !ours || !strings.HasPrefix(page, "/") {
+	page, _, _ := strings.Cut(r.Referer(), "#")
+	if path, ours := strings.CutPrefix(page, w.origin); ours {
+		page = path
+	}
+	if page == "" {
 		return w.basePath + "/login"
 	}
-	page, _, _ = strings.Cut(page, "#")
-	returnURL, ok := login.ValidReturnURL(page, w.basePath)
+	returnURL, ok := login.ValidReturnURL(page, w.basePath, w.origins...)
 	if !ok {
 		return w.basePath + "/login"
 	}

@@ -24,7 +24,7 @@ func (l *Login) Begin(w http.ResponseWriter, r *http.Request, req Request) (auth
 	if !ok {
 		return "", ErrUnknownProvider
 	}
-	returnURL, ok := ValidReturnURL(req.ReturnURL, l.basePath)
+	returnURL, ok := ValidReturnURL(req.ReturnURL, l.basePath, l.origins...)
 	if !ok {
 		return "", ErrInvalidReturnURL
 	}

@@ -32,7 +32,7 @@ import (
 // replayed only with its cookie, within attemptLife, and with a code that the provider has seen.
 const rememberedStates = 16384
 
-// Options are what logging in needs. All fields but ClientAddr are required.
+// Options are what logging in needs. All fields but ReturnOrigins and ClientAddr are required.
 type Options struct {
 	Providers  map[string]*provider.Provider // by configured id
 	Sessions   *session.Manager
@@ -40,6 +40,8 @@ type Options struct {
 	CookieName string   // of the session cookie, prefix included; attempt cookies are named after it
 	Secure     bool     // the public origin is https
 	BasePath   string   // "/bff"; no return URL leads below it
+	// ReturnOrigins are further origins that a login may return to; see ValidReturnURL.
+	ReturnOrigins []string
 	// ClientAddr is the address of the browser behind trusted proxies; nil: the peer's.
 	ClientAddr func(*http.Request) string
 	Now        func() time.Time
@@ -53,6 +55,7 @@ type Login struct {
 	sessions   *session.Manager
 	cookies    cookies
 	basePath   string
+	origins    []string
 	clientAddr func(*http.Request) string
 	now        func() time.Time
 	logger     *slog.Logger
@@ -91,6 +94,7 @@ func New(o Options) (*Login, error) {
 		sessions:   o.Sessions,
 		cookies:    cookies{prefix: session.AttemptCookiePrefix(o.CookieName), secure: o.Secure, codec: codecs, now: o.Now},
 		basePath:   o.BasePath,
+		origins:    o.ReturnOrigins,
 		clientAddr: clientAddr,
 		now:        o.Now,
 		logger:     o.Logger,

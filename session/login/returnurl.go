@@ -19,9 +19,20 @@ const maxReturnURL = 1800
 // The judgement is that of the parser which will read the Location header, the browser's (WHATWG URL
 // §4.4), not that of net/url: tabs and line breaks vanish there, a backslash is a slash, and what
 // then begins with two slashes names another host (RFC 9700 §4.11.1, open redirectors).
-func ValidReturnURL(s, basePath string) (string, bool) {
+//
+// A URL of one of the further origins, which must be whole (scheme://host[:port]), is judged by what follows the
+// origin: that must be empty or such a path, so that nothing can make another host of it.
+func ValidReturnURL(s, basePath string, origins ...string) (string, bool) {
 	if s == "" {
 		return "/", true
+	}
+	for _, origin := range origins {
+		rest, ours := strings.CutPrefix(s, origin)
+		if !ours || rest != "" && rest[0] != '/' {
+			continue
+		}
+		path, ok := ValidReturnURL(rest, basePath)
+		return origin + path, ok
 	}
 	if len(s) > maxReturnURL || !utf8.ValidString(s) || !onlyVisible(s) {
 		return "", false

@@ -1,0 +1,132 @@
+package server_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+const spaOrigin = "http://localhost:4173"
+
+// corsRig lets the pages of spaOrigin call it.
+func corsRig(t *testing.T) *rig {
+	t.Helper()
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg.CORS.AllowedOrigins = []string{spaOrigin}
+	g.run(cfg)
+	return g
+}
+
+// fromSPA is what a browser says of a request by a page of that origin.
+func fromSPA(origin string) []string {
+	return []string{"Origin", origin, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}
+}
+
+// A page of an allowed origin logs in, reads its 401s, calls the API and logs out.
+func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
+	g := corsRig(t)
+	b := g.browser()
+	readable := func(r *reply) {
+		t.Helper()
+		if r.Header.Get("Access-Control-Allow-Origin") != spaOrigin || r.Header.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(r.Header["Vary"], ","), "Origin") {
+			t.Errorf("%s %s can't be read: %v", r.Request.Method, r.Request.URL.Path, r.Header)
+		}
+	}
+	for path, methods := range map[string]string{"/api/x": "PUT", "/bff/user": "GET", "/bff/logout": "POST", "/bff/sessions/x": "DELETE"} {
+		r := b.do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", methods, "Access-Control-Request-Headers", "content-type,x-csrf")...)
+		r.want(t, http.StatusNoContent, "")
+		readable(r)
+		if !strings.Contains(r.Header.Get("Access-Control-Allow-Methods"), methods) || r.Header.Get("Access-Control-Allow-Headers") != "content-type,x-csrf" {
+			t.Errorf("preflight of %s %s permits %v", methods, path, r.Header)
+		}
+	}
+	if len(g.api.requests()) != 0 {
+		t.Error("a preflight reached the API")
+	}
+	anonymous := b.get("/api/x", append(fromSPA(spaOrigin), "Referer", spaOrigin+"/page?a=b")...)
+	anonymous.want(t, http.StatusUnauthorized, "not_authenticated")
+	readable(anonymous)
+	back := url.QueryEscape(spaOrigin + "/page?a=b")
+	if !strings.Contains(anonymous.body, "/bff/login?returnUrl="+back) {
+		t.Errorf("the 401 leads to %s, want back to the app's page", anonymous.body)
+	}
+	begin := b.navigate("/bff/login?returnUrl=" + back)
+	if r := b.navigate(g.op.Login(begin.Header.Get("Location")).RequestURI()); r.Header.Get("Location") != spaOrigin+"/page?a=b" {
+		t.Errorf("the login ends at %q", r.Header.Get("Location"))
+	}
+	for _, path := range []string{"/api/x", "/meta/x", "/bff/user", "/bff/session"} {
+		r := b.get(path, fromSPA(spaOrigin)...)
+		r.want(t, http.StatusOK, "")
+		readable(r)
+	}
+	b.get("/api/x", append(fromSPA(spaOrigin), "X-CSRF", "")...).want(t, http.StatusForbidden, "csrf")
+	r := b.do(http.MethodPost, "/bff/logout", nil, fromSPA(spaOrigin)...)
+	r.want(t, http.StatusOK, "")
+	readable(r)
+}
+
+// Exact match, and no word to anybody else.
+func TestPagesOfOtherOriginsStayOut(t *testing.T) {
+	g := corsRig(t)
+	b := g.browser()
+	b.login()
+	for _, origin := range []string{"http://localhost:4174", spaOrigin + ".evil.example", "null", "http://LOCALHOST:4173", "https://localhost:4173", spaOrigin + "/"} {
+		for _, path := range []string{"/api/x", "/bff/user"} {
+			r := b.get(path, fromSPA(origin)...)
+			r.want(t, http.StatusForbidden, "csrf")
+			pre := b.do(http.MethodOptions, path, nil, append(fromSPA(origin), "Access-Control-Request-Method", "GET")...)
+			for _, answer := range []*reply{r, pre} {
+				if answer.Header.Get("Access-Control-Allow-Origin") != "" {
+					t.Errorf("%s may read %s", origin, path)
+				}
+			}
+		}
+	}
+	for _, to := range []string{spaOrigin + ".evil.example/", spaOrigin + "@evil.example/", "http://localhost:4174/", spaOrigin + "\\@evil.example", spaOrigin + "//evil.example", "//evil.example"} {
+		b.navigate("/bff/login?returnUrl="+url.QueryEscape(to)).want(t, http.StatusBadRequest, "")
+	}
+	if off := newRig(t, "").browser().get("/bff/user", fromSPA(spaOrigin)...); off.StatusCode != http.StatusForbidden || off.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("by default = %d %v", off.StatusCode, off.Header)
+	}
+}
+
+// OIDC Core §4: a provider or a portal sends people to log in, by GET or POST.
+func TestThirdPartyMayInitiateALogin(t *testing.T) {
+	g := newRig(t, "")
+	iss := g.op.Issuer()
+	b := g.browser()
+	post := func(form url.Values) *reply {
+		return b.do(http.MethodPost, "/bff/login", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "",
+			"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site", "Origin", iss)
+	}
+	get := func(form url.Values) *reply {
+		return b.get("/bff/login?"+form.Encode(), "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
+	}
+	for name, send := range map[string]func(url.Values) *reply{"GET": get, "POST": post} {
+		for target, lands := range map[string]string{"": "/", "/orders?x=1": "/orders?x=1", g.origin + "/orders": "/orders", g.origin: "/"} {
+			form := url.Values{"iss": {iss}, "login_hint": {"alice"}, "prompt": {"consent"}, "acr_values": {"weak"}}
+			if target != "" {
+				form.Set("target_link_uri", target)
+			}
+			begin := send(form)
+			to, err := url.Parse(begin.Header.Get("Location"))
+			if err != nil || !strings.HasPrefix(to.String(), iss) {
+				t.Fatalf("%s: login = %d to %q", name, begin.StatusCode, to)
+			}
+			if to.Query().Get("login_hint") != "alice" || to.Query().Has("acr_values") || to.Query().Get("prompt") != "consent" && to.Query().Has("prompt") {
+				t.Errorf("%s: the provider is asked for %v", name, to.Query())
+			}
+			if back := b.navigate(g.op.Login(to.String()).RequestURI()); back.Header.Get("Location") != lands {
+				t.Errorf("%s: target %q lands at %q, want %q", name, target, back.Header.Get("Location"), lands)
+			}
+		}
+		send(url.Values{"iss": {"https://evil.example"}}).want(t, http.StatusNotFound, "")
+		send(url.Values{"iss": {iss, iss}}).want(t, http.StatusNotFound, "")
+		send(url.Values{"target_link_uri": {"/x"}}).want(t, http.StatusNotFound, "")
+		for _, target := range []string{"https://evil.example/", "//evil.example", g.origin + ".evil.example/", g.origin + "/bff/logout", g.origin + "@evil.example"} {
+			send(url.Values{"iss": {iss}, "target_link_uri": {target}}).want(t, http.StatusBadRequest, "")
+		}
+	}
+}
