@@ -96,7 +96,7 @@ func (h *Handlers) Register(g *echo.Group) {
 		"/session":                   {http.MethodGet: h.session},
 		"/session/refresh":           {http.MethodPost: h.refresh},
 		"/events":                    {http.MethodGet: h.events},
-		"/sessions":                  {http.MethodGet: h.listSessions},
+		"/sessions":                  {http.MethodGet: h.listSessions, http.MethodPost: h.endFromPage},
 		"/sessions/:id":              {http.MethodDelete: h.endSession},
 		"/sessions/end-others":       {http.MethodPost: h.endOthers},
 	} {

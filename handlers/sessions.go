@@ -24,8 +24,11 @@ type ownSession struct {
 }
 
 // listSessions answers GET /bff/sessions: every session of this user at this provider, where a user
-// is issuer and subject together (ID14).
+// is issuer and subject together (ID14). A person who goes there gets a page.
 func (h *Handlers) listSessions(c echo.Context) error {
+	if problem.IsNavigation(c.Request()) {
+		return h.sessionsPage(c)
+	}
 	current, all, err := h.ownSessions(c)
 	if err != nil {
 		return err
@@ -83,16 +86,10 @@ func (h *Handlers) endOthers(c echo.Context) error {
 
 // ownSessions guards the three: the current session, and all of its user.
 func (h *Handlers) ownSessions(c echo.Context) (*session.Session, []*session.Session, error) {
-	r := c.Request()
-	if err := h.requireCSRF(r); err != nil {
+	if err := h.requireCSRF(c.Request()); err != nil {
 		return nil, nil, err
 	}
-	current, err := h.Sessions.FromRequest(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	all, err := h.Sessions.Find(r.Context(), session.SubjectKey(current.Record.Provider, current.Record.Subject))
-	return current, all, err
+	return h.sessionsOfUser(c)
 }
 
 // originOf is the scheme and host of an issuer that was checked when the configuration was read.

@@ -173,7 +173,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	})
 	s.login, err = login.New(login.Options{
 		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),
-		BasePath: s.cfg.Server.BasePath, ReturnOrigins: s.cfg.CORS.AllowedOrigins, ClientAddr: s.shortAddr, Now: s.now, Logger: s.log, Metrics: s.registry,
+		BasePath: s.cfg.Server.BasePath, ReturnOrigins: s.cfg.CORS.AllowedOrigins, ClientAddr: s.clientAddr, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
 		return err

@@ -123,19 +123,9 @@ func (s *Server) fromTrustedProxy(r *http.Request) bool {
 	return false
 }
 
-// shortAddr is the browser's address as it is kept with a session: enough for a person to recognise
-// their place by (an IPv4 /24, an IPv6 /48), not enough to find them.
-func (s *Server) shortAddr(r *http.Request) string {
-	a := proxy.ClientAddr(r, s.cfg.Server.TrustedProxies)
-	bits := 48
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
+// clientAddr is the browser's address, which package login shortens before it keeps it.
+func (s *Server) clientAddr(r *http.Request) string {
+	return proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()
 }
 
 // knownHost refuses requests for another authority (RFC 9112 §3.2, RFC 9110 §7.4): the host is used

@@ -1,5 +1,7 @@
 package templates
 
+import "time"
+
 // A Page is one of the values below.
 type Page interface{ file() string }
 
@@ -42,6 +44,26 @@ type SilentLogin struct {
 	LoggedIn bool
 }
 
+// Sessions are a person's own, with a form to end them.
+type Sessions struct {
+	Action       string // where the page is, and its form goes
+	Token        string // what the form proves itself by
+	Rows         []SessionRow
+	Ending       *SessionRow // the one that is about to be ended; nil: none
+	EndingOthers bool        // all others are about to be
+	Others       string      // what stands for them in the form
+}
+
+// A SessionRow is one session.
+type SessionRow struct {
+	ID                        string
+	Current                   bool
+	Device, Address, Provider string // "" where not known
+	Began, Active             time.Time
+}
+
+func (Sessions) file() string       { return "sessions.html" }
+func (SessionRow) file() string     { return "sessions.html" }
 func (ChooseProvider) file() string { return "choose_provider.html" }
 func (LoginFailed) file() string    { return "login_failed.html" }
 func (LoggedOut) file() string      { return "logged_out.html" }
@@ -56,5 +78,6 @@ var samples = [...]Page{
 	LoggedOut{LoginURL: "/bff/login", RequestID: "r"},
 	ErrorPage{Code: "not_found", Status: 404, LoginURL: "/bff/login", RequestID: "r"},
 	Continue{URL: "/bff/callback/main?stale=x"},
+	Sessions{Action: "/bff/sessions", Rows: []SessionRow{{ID: "1", Current: true}, {ID: "2"}}, Ending: &SessionRow{ID: "2"}},
 	SilentLogin{Origin: "https://app.example.com", LoggedIn: true},
 }

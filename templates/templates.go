@@ -160,6 +160,12 @@ func (v view) T(key string) string {
 	return key
 }
 
+// Of is the same view of a part of the page.
+func (v view) Of(part Page) view {
+	v.Page = part
+	return v
+}
+
 // TOr is T for a key that may be missing, with another to fall back on: a code that is newer than
 // the locale.
 func (v view) TOr(key, other string) string {
@@ -201,6 +207,9 @@ func (s *Set) Write(w http.ResponseWriter, status int, lang string, p Page) erro
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Content-Security-Policy", s.policy)
 	h.Set("X-Frame-Options", "DENY")
+	if _, posts := p.(Sessions); posts {
+		h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers send Origin: null with its form
+	}
 	if _, framed := p.(SilentLogin); framed {
 		h.Set("Content-Security-Policy", s.framePage)
 		h.Set("X-Frame-Options", "SAMEORIGIN")

@@ -53,6 +53,8 @@ func TestPagesAreInertAndLoadNothing(t *testing.T) {
 		ErrorPage{Code: hostile, RequestID: hostile, LoginURL: hostile},
 		LoggedOut{LoginURL: "javascript:alert(1)"},
 		Continue{URL: "/x"},
+		Sessions{Action: "/bff/sessions", Token: hostile, Rows: []SessionRow{{ID: hostile, Device: hostile, Address: hostile, Provider: hostile}}},
+		Sessions{Action: "/bff/sessions", Ending: &SessionRow{ID: hostile, Device: hostile}},
 	} {
 		for _, lang := range languages {
 			w := httptest.NewRecorder()

@@ -113,6 +113,8 @@ func (w *Writer) loginURL(r *http.Request) string {
 	page, _, _ := strings.Cut(r.Referer(), "#")
 	if path, ours := strings.CutPrefix(page, w.origin); ours {
 		page = path
+	} else if strings.HasPrefix(page, "/") { // no browser sends that
+		page = ""
 	}
 	if page == "" {
 		return w.basePath + "/login"
