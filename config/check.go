@@ -44,7 +44,17 @@ func checkAllowedOrigin(s string) *wrong {
 	return nil
 }
 
-// checkCORS warns of origins to whose pages no browser would send the session cookie.
+// minProxySecret is 32 characters of base64: 192 bits.
+const minProxySecret = 32
+
+func checkProxySecret(s string) *wrong {
+	if len(s) < minProxySecret || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=.") != "" {
+		return &wrong{"is shorter than 32 characters, or has some that a header can't hold", "take a random one, such as cloakroom keygen prints: who knows it gets users' access tokens"}
+	}
+	return nil
+}
+
+// checkCORS refuses origins to whose pages no browser would send the session cookie.
 func (r *reader) checkCORS(c *Config) {
 	if c.Server.PublicURL == nil || !r.sound("server.public_url") {
 		return

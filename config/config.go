@@ -24,15 +24,16 @@ const maxFile = 1 << 20
 
 // Config is the whole file, defaults filled in. It is not changed after Parse has returned it.
 type Config struct {
-	Server    Server
-	Admin     Admin
-	Log       Log
-	Session   Session
-	Providers []Provider // at least one, in the operator's order
-	Routes    []Route
-	SPA       SPA
-	CORS      CORS
-	Pages     Pages
+	Server      Server
+	Admin       Admin
+	Log         Log
+	Session     Session
+	Providers   []Provider // at least one, in the operator's order
+	Routes      []Route
+	SPA         SPA
+	CORS        CORS
+	ForwardAuth ForwardAuth
+	Pages       Pages
 }
 
 // Server is where and how the service listens.
@@ -133,6 +134,11 @@ type SPA struct {
 // CORS is whose pages may call the service beside those of the public origin.
 type CORS struct {
 	AllowedOrigins []string // scheme://host[:port], as browsers send them; of the public origin's site
+}
+
+// ForwardAuth is for reverse proxies that ask GET /bff/auth.
+type ForwardAuth struct {
+	Secret secret.Value // what a proxy proves itself by, so that it gets access tokens; the zero value: none does
 }
 
 // Pages are the service's own pages.

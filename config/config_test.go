@@ -92,6 +92,7 @@ func TestExampleLoadsWithAnEnvironment(t *testing.T) {
 	t.Setenv("CLOAKROOM_ADMIN_TOKEN", "an admin token of some length")
 	t.Setenv("CLOAKROOM_KEY", testKey)
 	t.Setenv("CLIENT_SECRET", literalSecret)
+	t.Setenv("FORWARD_AUTH_SECRET", strings.Repeat("s", 40))
 	c, err := Load(example)
 	if err != nil {
 		t.Fatal(err)

@@ -72,6 +72,9 @@ func schema(c *Config) mapping {
 		{"cors", mapping{
 			{"allowed_origins", listOf(&c.CORS.AllowedOrigins, "[https://spa.example.com]", func(o *string) node { return matching(o, checkAllowedOrigin) })},
 		}},
+		{"forward_auth", mapping{
+			{"secret", hidden(&c.ForwardAuth.Secret, checkProxySecret)},
+		}},
 		{"pages", mapping{
 			{"templates", anyText(&c.Pages.Templates)},
 		}},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
@@ -42,6 +43,8 @@ type Options struct {
 	// AllowedOrigins are further origins whose pages may call these endpoints: cors.allowed_origins.
 	AllowedOrigins []string
 	Stopping       context.Context // ended when event streams should: the service stops
+	// ForwardAuthSecret is what a reverse proxy proves itself by; zero: none gets access tokens.
+	ForwardAuthSecret secret.Value
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
 	Strict         bool // the session cookie is SameSite=Strict
@@ -94,6 +97,7 @@ func (h *Handlers) Register(g *echo.Group) {
 		"/frontchannel/:provider":    {http.MethodGet: h.frontchannelLogout},
 		"/user":                      {http.MethodGet: h.user},
 		"/session":                   {http.MethodGet: h.session},
+		"/auth":                      {http.MethodGet: h.auth},
 		"/session/refresh":           {http.MethodPost: h.refresh},
 		"/events":                    {http.MethodGet: h.events},
 		"/sessions":                  {http.MethodGet: h.listSessions, http.MethodPost: h.endFromPage},

@@ -16,6 +16,7 @@ import (
 
 // Tokens renews access tokens; *renewal.Renewer is one.
 type Tokens interface {
+	AccessToken(ctx context.Context, s *session.Session) (renewal.Token, error)
 	AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (renewal.Token, error)
 }
 

@@ -15,7 +15,7 @@ import (
 
 const (
 	// callTime is how long a call may take, so that a request that needs one is answered within two seconds.
-	callTime = 1500 * time.Millisecond
+	callTime = time.Second
 	// tripAfter failures in a row no call is made for restTime; then one is, and its outcome decides.
 	tripAfter = 5
 	restTime  = 500 * time.Millisecond
@@ -30,7 +30,7 @@ var errResting = fmt.Errorf("the store has failed several times in a row and is 
 func Guard(s session.Store, log *slog.Logger, metrics prometheus.Registerer) session.Store {
 	g := &guard{store: s, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "cloakroom_store_seconds", Help: "Time of calls to the session store, by operation.",
-		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 1.5},
+		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
 	}, []string{"operation"}), failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cloakroom_store_failures_total", Help: "Calls to the session store without an answer, by operation; those not made while it rests among them.",
 	}, []string{"operation"})}
