@@ -128,6 +128,7 @@ func TestPostgreSQL(t *testing.T) {
 		{"a sweep does not wait for what others have locked", sweepDoesNotWait},
 		{"what a provider said is kept, whatever bytes are in it", anyErrorIsKept},
 		{"a crash takes back touches at most", crashTakesTouchesAtMost},
+		{"a lease outlives a crash", leaseOutlivesACrash},
 		{"replicas that start together migrate once", startTogether},
 		{"what the first version wrote is there after the last", firstComesToLast},
 		{"a newer schema is refused, even to a user without rights", newerIsRefused},

@@ -128,3 +128,17 @@ func crashTakesTouchesAtMost(t *testing.T, g *group) {
 		t.Errorf("record = %+v %v, want version 2, and no time before that of the first", got, err)
 	}
 }
+
+// The rule: nobody sends a refresh token while the one who has the lease may have sent it.
+func leaseOutlivesACrash(t *testing.T, g *group) {
+	s := g.openNew(t)
+	if got, err := s.Acquire(t.Context(), "renew", "one", time.Hour); !got || err != nil {
+		t.Fatalf("acquire: %v %v", got, err)
+	}
+	g.Kill()
+	g.Start()
+	recovered(t, s)
+	if got, err := s.Acquire(t.Context(), "renew", "two", time.Hour); got || err != nil {
+		t.Errorf("another acquires after the crash = %v %v, want false", got, err)
+	}
+}

@@ -1,4 +1,4 @@
--- Who may do something alone, and until when. A crash of the server may empty it: a lease saves traffic.
+-- Who may do something alone, and until when. A crash of the server empties it until 0004.
 CREATE UNLOGGED TABLE leases (
   key    text PRIMARY KEY,
   holder text NOT NULL,
