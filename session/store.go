@@ -72,7 +72,7 @@ type Store interface {
 	// it e.Version+1. ErrConflict when it is at another, ErrNotFound when it is gone.
 	Update(ctx context.Context, e Entry) error
 	// Touch moves LastActive and IdleExpires forward, never back, leaving the version alone.
-	// ErrNotFound when the record is gone.
+	// ErrNotFound when the record is gone. A crash of the store may take back the last second's touches.
 	Touch(ctx context.Context, name Name, lastActive, idleExpires time.Time) error
 	// End removes the record and puts it into the outbox in one atomic step. ErrNotFound when there
 	// is none, so exactly one of several callers hears nil.
@@ -106,7 +106,8 @@ type Store interface {
 	Marked(ctx context.Context, key string) (bool, error)
 
 	// Acquire gives holder the lease on key, unless another has it, until it is released or ttl has
-	// passed, and reports whether it did.
+	// passed, and reports whether it did. A lease outlives a crash of the store: whoever got it goes on believing
+	// in it.
 	Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error)
 	// Release ends the lease on key if holder still has it. Releasing what another has changes nothing.
 	Release(ctx context.Context, key, holder string) error

@@ -17,6 +17,9 @@ const (
 	// endTime is how long ending a refused session is tried. If it fails, the session's next renewal
 	// will be refused again and try anew.
 	endTime = 5 * time.Minute
+	// maxCommitPause is well below a lease: a commit that comes after the store is back, and after the lease is over,
+	// finds that another replica has sent the refresh token again.
+	maxCommitPause = time.Second
 )
 
 var (
@@ -151,7 +154,7 @@ func (w *work) ended(err, cause error) {
 // retry does a store operation until it succeeds, says something final, or atMost has passed. Notify
 // hears of each failure that is followed by another try.
 func retry[T any](ctx context.Context, atMost time.Duration, operation func(context.Context) (T, error), notify backoff.Notify) (T, error) {
-	b := &backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 10 * time.Second}
+	b := &backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: maxCommitPause}
 	return backoff.Retry(ctx, func() (T, error) {
 		once, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
