@@ -33,7 +33,7 @@ build: ## build the release binary, without the demo, into bin/
 test: setup lint ## install what is missing, then lint and run every test
 	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(load|faults)$$')
 	$(MAKE) --no-print-directory test-cluster
-	$(MAKE) --no-print-directory test-browser
+	$(MAKE) --no-print-directory test-browser test-client
 
 .PHONY: test-cluster
 test-cluster: ## run the load and the fault suite: three replicas, nginx, real stores (some four minutes)
@@ -51,6 +51,11 @@ test-providers: node-modules ## run the tests against real providers
 test-browser: node-modules ## run the demo in Chromium; screenshots go to test/out
 	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
 	cd test/browser && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
+
+.PHONY: test-client
+test-client: node-modules ## run the tests of web/client against the demo, in Chromium too
+	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
+	cd web/client && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (10s)
@@ -79,7 +84,7 @@ setup: ## install what the tests need (by apt as root; elsewhere names it and st
 	@tools/setup
 
 .PHONY: node-modules
-node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json
+node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json web/client/node_modules/.package-lock.json
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	cd $* && npm ci --no-fund --no-audit
@@ -87,7 +92,7 @@ node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin test/out test/providers/oidc-provider/node_modules test/browser/node_modules
+	rm -rf bin test/out test/providers/oidc-provider/node_modules test/browser/node_modules web/client/node_modules
 
 .PHONY: help
 help: ## this list

@@ -1,13 +1,16 @@
-// What an app needs to know of cloakroom: one header, one endpoint for the user, and where to
-// navigate to. Every answer also goes past the listeners, which is how the page watches itself.
+// What this page needs of cloakroom, through the client that any app can use (web/client). Every answer also goes
+// past the listeners, which is how the page watches itself.
+import { createClient } from './client.js';
+
+const client = createClient();
 const listeners = [];
 
 /** Calls fn(body) with the text of every answer this page gets. */
 export const onBody = (fn) => listeners.push(fn);
 
-/** fetch with the header that a request of another origin can't have. */
+/** A call of the API, or of the service. */
 export async function call(path, options = {}) {
-  const response = await fetch(path, { ...options, headers: { 'X-CSRF': '1', ...options.headers } });
+  const response = await client.fetch(path, options);
   const text = await response.text();
   listeners.forEach((fn) => fn(text));
   let body;
@@ -23,12 +26,12 @@ export async function user() {
 
 export const session = async () => (await call('/bff/session')).body;
 
-export const login = () => { location.href = `/bff/login?returnUrl=${encodeURIComponent(location.pathname)}`; };
+export const login = () => client.login({ returnUrl: location.pathname });
 
-/** Hears of changes to the session, and of its end with the reason. */
+/** Hears of changes to the session, and of its end with the reason, in whichever tab or browser it was done. */
 export function watch(onSession, onEnded) {
-  const source = new EventSource('/bff/events');
-  source.addEventListener('session', (e) => onSession(JSON.parse(e.data)));
-  source.addEventListener('ended', (e) => { source.close(); onEnded(JSON.parse(e.data).reason); });
-  return () => source.close();
+  const hear = (state) => { if (state.status === 'active') onSession(state.session); };
+  const stops = [client.session.subscribe(hear), client.onEnded(onEnded)];
+  hear(client.session.get());
+  return () => stops.forEach((stop) => stop());
 }

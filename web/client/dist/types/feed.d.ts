@@ -1,0 +1,25 @@
+import type { Expiring, SessionState } from './types.js';
+/** What the feed tells; the same in every tab. */
+export type Message = {
+    type: 'state';
+    state: SessionState;
+} | {
+    type: 'renewed';
+    access_token_expires_at: string;
+} | {
+    type: 'expiring';
+    expiring: Expiring;
+};
+/**
+ * A Feed hears of the session over `/bff/events`, once for all tabs of this browser: the tab that holds a Web Lock
+ * listens, and passes on what it hears by BroadcastChannel. When it closes, another one takes over. Without those two,
+ * each tab listens for itself.
+ */
+export declare class Feed {
+    #private;
+    /** `ask` looks up the state, and throws while the service can't be asked. */
+    constructor(url: string, withCredentials: boolean, ask: () => Promise<SessionState>, tell: (message: Message) => void);
+    /** Takes in that there is no session, which somebody noticed without having been told. */
+    missed(state: SessionState): void;
+    close(): void;
+}

@@ -1,0 +1,210 @@
+import { Feed, type Message } from './feed.js'
+import { Listeners, Value, type Observable } from './observable.js'
+import { CloakroomError, details, ok } from './problem.js'
+import type { Claims, EndReason, Expiring, LoginOptions, OwnSession, SessionInfo, SessionState, Unauthenticated } from './types.js'
+
+export type { Observable } from './observable.js'
+export { CloakroomError } from './problem.js'
+export type * from './types.js'
+
+/** What can be chosen about a client; all of it has a default. */
+export interface ClientOptions {
+  /** The service's `server.base_path`; `/bff`. */
+  basePath?: string
+  /** The service's origin, for an app that lives on another one (`cors.allowed_origins`); this page's own. */
+  baseUrl?: string
+  /** The `fetch` to use; the browser's. */
+  fetch?: typeof fetch
+  /** Whether to hear of the session over `/bff/events` (true). Without, only what calls find out is known. */
+  listen?: boolean
+}
+
+const silentTimeout = 10_000 // milliseconds
+
+/** A Client speaks to one cloakroom. Make one for the whole app; it holds no token, and keeps nothing in the browser. */
+export class Client {
+  readonly #base: string // origin and base path, or the base path alone
+  readonly #origin: string // of the service; '' for this page's own
+  readonly #fetch: typeof fetch
+  readonly #feed: Feed | undefined
+  readonly #session = new Value<SessionState>({ status: 'unknown' })
+  readonly #ended = new Listeners<EndReason>()
+  readonly #expiring = new Listeners<Expiring>()
+  readonly #renewed = new Listeners<string>()
+  readonly #unauthenticated = new Listeners<Unauthenticated>()
+
+  constructor(options: ClientOptions = {}) {
+    this.#origin = options.baseUrl?.replace(/\/+$/, '') ?? ''
+    this.#base = this.#origin + (options.basePath ?? '/bff')
+    this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
+    if ((options.listen ?? true) && typeof EventSource !== 'undefined') {
+      this.#feed = new Feed(`${this.#base}/events`, this.#origin !== '', () => this.#lookUp(), (message) => this.#heard(message))
+    }
+  }
+
+  /** Where this browser stands, in all tabs at once. */
+  get session(): Observable<SessionState> {
+    return this.#session
+  }
+
+  /** Has `listener` called when the session has ended, wherever that was done; until the function returned is called. */
+  onEnded = (listener: (reason: EndReason) => void): (() => void) => this.#ended.add(listener)
+
+  /** Has `listener` called some time before the session runs out (`session.expiring_notice`). */
+  onExpiring = (listener: (expiring: Expiring) => void): (() => void) => this.#expiring.add(listener)
+
+  /** Has `listener` called with the new access token's expiry when it was renewed. */
+  onRenewed = (listener: (expiresAt: string) => void): (() => void) => this.#renewed.add(listener)
+
+  /** Has `listener` called when a call was answered 401 for want of a login, or of a stronger one. */
+  onUnauthenticated = (listener: (what: Unauthenticated) => void): (() => void) => this.#unauthenticated.add(listener)
+
+  /**
+   * `fetch` for the API behind the service: it adds `X-CSRF: 1` and the session cookie to requests for the service's own
+   * origin, and to no others. The response comes back as it is, a 401 too, which is told to `onUnauthenticated` besides.
+   */
+  fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+    const target = new URL(input instanceof Request ? input.url : input, this.#origin || globalThis.location?.href)
+    const own = this.#origin || globalThis.location?.origin
+    if (target.origin !== own) return this.#fetch(input, init)
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
+    headers.set('X-CSRF', '1')
+    const response = await this.#fetch(input instanceof Request ? input : target, {
+      credentials: this.#origin ? 'include' : 'same-origin', ...init, headers,
+    })
+    if (response.status === 401) await this.#refused(response)
+    return response
+  }
+
+  /** Sends the browser to log in. The page is left; nothing comes after it. */
+  login(options: LoginOptions = {}): void {
+    location.assign(this.loginUrl(options))
+  }
+
+  /** Where `login` would send the browser: for a link. */
+  loginUrl(options: LoginOptions = {}): string {
+    const here = this.#origin ? location.href.split('#')[0] : location.pathname + location.search
+    const query = new URLSearchParams({ returnUrl: options.returnUrl ?? here ?? '/' })
+    const given: Record<string, string | number | undefined> = {
+      provider: options.provider, prompt: options.prompt, login_hint: options.loginHint, acr_values: options.acrValues, max_age: options.maxAge,
+      ui_locales: options.uiLocales,
+    }
+    for (const [name, value] of Object.entries(given)) if (value !== undefined) query.set(name, String(value))
+    return `${this.#base}/login?${query}`
+  }
+
+  /** Logs out here and at the provider. The page is left for the provider's logout, or for `returnUrl` (`/`). */
+  async logout(options: { returnUrl?: string } = {}): Promise<void> {
+    const query = options.returnUrl ? `?${new URLSearchParams({ returnUrl: options.returnUrl })}` : ''
+    const response = await this.#call(`/logout${query}`, { method: 'POST' })
+    const next = response.status === 200 ? ((await response.json()) as { redirect?: string }).redirect : undefined
+    location.assign(next ?? options.returnUrl ?? '/')
+  }
+
+  /** The claims of whoever is logged in, or null. It counts as activity unless `slide` is false. */
+  async user(options: { slide?: boolean } = {}): Promise<Claims | null> {
+    try {
+      const response = await this.#call(`/user?format=object${options.slide === false ? '&slide=false' : ''}`)
+      return (await response.json()) as Claims
+    } catch (error) {
+      if (error instanceof CloakroomError && error.status === 401) return null
+      throw error
+    }
+  }
+
+  /** What the service knows of the session now, or null. It never counts as activity. */
+  async getSession(): Promise<SessionInfo | null> {
+    const info = (await (await this.#call('/session')).json()) as SessionInfo | { authenticated: false }
+    return info.authenticated ? info : null
+  }
+
+  /** Renews the access token now. It throws with code `rate_limited` if that was done a moment ago. */
+  async refresh(): Promise<SessionInfo> {
+    return (await (await this.#call('/session/refresh', { method: 'POST' })).json()) as SessionInfo
+  }
+
+  /** The user's own sessions, in all their browsers. */
+  async sessions(): Promise<OwnSession[]> {
+    return (await (await this.#call('/sessions')).json()) as OwnSession[]
+  }
+
+  /** Ends one of them. */
+  async endSession(id: string): Promise<void> {
+    await this.#call(`/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' })
+  }
+
+  /** Ends all of them but this one. */
+  async endOtherSessions(): Promise<void> {
+    await this.#call('/sessions/end-others', { method: 'POST' })
+  }
+
+  /**
+   * Asks in a hidden frame whether this browser is logged in at the provider, and logs in if it is. Not for an app on
+   * another origin, whose frame the service would not speak to; false after ten seconds without an answer.
+   */
+  silentLogin(options: { provider?: string } = {}): Promise<boolean> {
+    const frame = document.createElement('iframe')
+    const query = options.provider ? `?${new URLSearchParams({ provider: options.provider })}` : ''
+    return new Promise<boolean>((resolve) => {
+      const done = (isLoggedIn: boolean) => {
+        clearTimeout(limit)
+        removeEventListener('message', heard)
+        frame.remove()
+        resolve(isLoggedIn)
+      }
+      const heard = (event: MessageEvent<{ source?: string; isLoggedIn?: boolean } | null>) => {
+        if (event.origin === location.origin && event.source === frame.contentWindow && event.data?.source === 'bff-silent-login') done(event.data.isLoggedIn === true)
+      }
+      const limit = setTimeout(() => done(false), silentTimeout)
+      addEventListener('message', heard)
+      frame.hidden = true
+      frame.src = `${this.#base}/silent-login${query}`
+      document.body.append(frame)
+    })
+  }
+
+  /** Stops listening. The client can still be asked. */
+  close(): void {
+    this.#feed?.close()
+  }
+
+  async #call(path: string, init?: RequestInit): Promise<Response> {
+    return ok(await this.fetch(this.#base + path, { cache: 'no-store', ...init }))
+  }
+
+  async #lookUp(): Promise<SessionState> {
+    const session = await this.getSession()
+    return session ? { status: 'active', session } : { status: 'anonymous' }
+  }
+
+  #heard(message: Message): void {
+    switch (message.type) {
+      case 'renewed':
+        this.#renewed.tell(message.access_token_expires_at)
+        return
+      case 'expiring':
+        this.#expiring.tell(message.expiring)
+        return
+    }
+    const before = this.#session.get().status
+    this.#session.set(message.state)
+    if (message.state.status === 'ended' && before !== 'ended') this.#ended.tell(message.state.reason)
+  }
+
+  /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
+  async #refused(response: Response): Promise<void> {
+    const { code, login_url: loginUrl } = await details(response)
+    if (!loginUrl || (code !== 'not_authenticated' && code !== 'session_expired' && code !== 'reauthentication_required' && code !== 'step_up_required')) return
+    this.#unauthenticated.tell({ code, loginUrl: this.#origin + loginUrl })
+    if (code === 'step_up_required') return
+    const reasons = { session_expired: 'expired', reauthentication_required: 'revoked' } as const
+    const state: SessionState = code === 'not_authenticated' ? { status: 'anonymous' } : { status: 'ended', reason: reasons[code] }
+    if (this.#feed) this.#feed.missed(state)
+    else this.#heard({ type: 'state', state })
+  }
+}
+
+/** Makes a Client. */
+export function createClient(options?: ClientOptions): Client {
+  return new Client(options)
+}

@@ -1,0 +1,116 @@
+// The client against the real service, without a browser: what it asks, and what it makes of the answers.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { CloakroomError, createClient, type EndReason, type Unauthenticated } from '../src/index.js'
+import { Person, startService, type Service } from './service.js'
+
+let service: Service
+beforeAll(async () => { service = await startService('--access-token-lifetime', '60s') })
+afterAll(() => service.stop())
+
+/** A client that speaks for a person. */
+const clientOf = (person: Person) => createClient({ baseUrl: person.app, fetch: person.fetch, listen: false })
+
+describe('a visitor', () => {
+  test('is nobody, and no error', async () => {
+    const client = clientOf(new Person(service.app))
+    expect(await client.user()).toBeNull()
+    expect(await client.getSession()).toBeNull()
+    expect(client.session.get()).toEqual({ status: 'anonymous' })
+  })
+
+  test('hears where to log in when a call is refused, and gets the response as it is', async () => {
+    const client = clientOf(new Person(service.app))
+    const told: Unauthenticated[] = []
+    client.onUnauthenticated((what) => told.push(what))
+    const response = await client.fetch('/api/whoami')
+    expect(response.status).toBe(401)
+    expect(((await response.json()) as { code: string }).code).toBe('not_authenticated')
+    expect(told).toEqual([{ code: 'not_authenticated', loginUrl: `${service.app}/bff/login` }])
+  })
+
+  test('gets an error with its code for what needs a session', async () => {
+    const client = clientOf(new Person(service.app))
+    const error = await client.sessions().catch((e: unknown) => e)
+    expect(error).toBeInstanceOf(CloakroomError)
+    expect(error).toMatchObject({ status: 401, code: 'not_authenticated', loginUrl: '/bff/login' })
+    expect((error as CloakroomError).requestId).toBeTruthy()
+  })
+})
+
+describe('who is logged in', () => {
+  test('has claims, a session and an API', async () => {
+    const alice = new Person(service.app)
+    await alice.logIn()
+    const client = clientOf(alice)
+    expect(await client.user()).toMatchObject({ name: 'Alice Liddell', 'bff:logout_url': expect.stringMatching(/^\/bff\/logout\?sid=/) })
+    const session = await client.getSession()
+    expect(session).toMatchObject({ authenticated: true, provider: 'demo' })
+    expect(Date.parse(session?.expires_at ?? '')).toBeGreaterThan(Date.now())
+    expect((await client.fetch('/api/whoami')).status).toBe(200)
+  })
+
+  test('renews, and not twice at once', async () => {
+    const alice = new Person(service.app)
+    await alice.logIn()
+    const client = clientOf(alice)
+    const before = await client.getSession()
+    const after = await client.refresh()
+    expect(Date.parse(after.access_token_expires_at ?? '')).toBeGreaterThanOrEqual(Date.parse(before?.access_token_expires_at ?? ''))
+    const error = await client.refresh().catch((e: unknown) => e)
+    expect(error).toMatchObject({ status: 429, code: 'rate_limited' })
+    expect((error as CloakroomError).retryAfter).toBeGreaterThan(0)
+  })
+
+  test('sees and ends their other sessions, which find out at their next call', async () => {
+    const [here, there] = [new Person(service.app), new Person(service.app)]
+    await here.logIn()
+    await there.logIn()
+    const [client, other] = [clientOf(here), clientOf(there)]
+    await other.user()
+    const ended: EndReason[] = []
+    other.onEnded((reason) => ended.push(reason))
+    const sessions = await client.sessions()
+    expect(sessions.filter((s) => s.current)).toHaveLength(1)
+    await client.endOtherSessions()
+    expect(await client.sessions()).toHaveLength(1)
+    expect((await other.fetch('/api/whoami')).status).toBe(401)
+    expect(other.session.get().status).not.toBe('active')
+    await client.endSession((await client.sessions())[0]?.id ?? '')
+    expect(await client.user()).toBeNull()
+  })
+})
+
+test('the header and the cookie go to the service alone', async () => {
+  const seen: Request[] = []
+  const client = createClient({
+    baseUrl: 'https://app.example.com', listen: false,
+    fetch: (input, init) => { seen.push(new Request(input, init)); return Promise.resolve(new Response()) },
+  })
+  for (const url of ['/api/x', 'https://app.example.com/api/x', 'https://api.example.org/x', 'https://app.example.com.evil.example/', 'http://app.example.com/x']) await client.fetch(url)
+  expect(seen.map((r) => r.headers.get('X-CSRF'))).toEqual(['1', '1', null, null, null])
+  expect(seen.map((r) => r.credentials)).toEqual(['include', 'include', 'same-origin', 'same-origin', 'same-origin'])
+})
+
+test("an API's own 401, and a step-up, leave the session as it is", async () => {
+  const answers = [
+    new Response('{"error":"no"}', { status: 401, headers: { 'Content-Type': 'application/json' } }),
+    new Response('{"code":"step_up_required","login_url":"/bff/login?acr_values=mfa"}', { status: 401, headers: { 'Content-Type': 'application/problem+json' } }),
+  ]
+  const client = createClient({ baseUrl: 'https://app.example.com', listen: false, fetch: () => Promise.resolve(answers.shift() as Response) })
+  const told: Unauthenticated[] = []
+  client.onUnauthenticated((what) => told.push(what))
+  await client.fetch('/api/x')
+  await client.fetch('/api/x')
+  expect(told).toEqual([{ code: 'step_up_required', loginUrl: 'https://app.example.com/bff/login?acr_values=mfa' }])
+  expect(client.session.get()).toEqual({ status: 'unknown' })
+})
+
+test('an outage is never taken for a logout', async () => {
+  const client = createClient({
+    baseUrl: 'https://app.example.com', listen: false,
+    fetch: () => Promise.resolve(new Response('{"code":"store_unavailable"}', { status: 503, headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '5' } })),
+  })
+  await expect(client.user()).rejects.toMatchObject({ status: 503, code: 'store_unavailable', retryAfter: 5 })
+  expect(client.session.get()).toEqual({ status: 'unknown' })
+})
