@@ -45,6 +45,7 @@ func (h *Handlers) finishLogin(c echo.Context) error {
 	if outcome.Silent {
 		return h.silentResult(c, true)
 	}
+	h.sealed.Load().loops.note(c, h.Now())
 	return redirect(c, seeOther(r), outcome.ReturnURL)
 }
 

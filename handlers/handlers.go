@@ -47,7 +47,9 @@ type Options struct {
 	ForwardAuthSecret secret.Value
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
-	Strict         bool // the session cookie is SameSite=Strict
+	Strict         bool   // the session cookie is SameSite=Strict
+	Secure         bool   // the public origin is https
+	CookieName     string // of the session cookie, with its prefix
 	Now            func() time.Time
 	Logger         *slog.Logger
 	Metrics        prometheus.Registerer
@@ -58,7 +60,7 @@ type Options struct {
 type Handlers struct {
 	Options
 	byID        map[string]*provider.Provider
-	logoutState atomic.Pointer[logoutState] // replaced whole
+	sealed      atomic.Pointer[sealed] // replaced whole
 	backchannel *backchannel
 	listeners   prometheus.Gauge
 }
@@ -82,7 +84,15 @@ func New(o Options) *Handlers {
 }
 
 // SetKeys puts other keys in the place of those there are. It may be called at any time.
-func (h *Handlers) SetKeys(keys [][]byte) { h.logoutState.Store(newLogoutState(keys)) }
+func (h *Handlers) SetKeys(keys [][]byte) {
+	h.sealed.Store(&sealed{newLogoutState(keys), newLoops(h.CookieName, h.Secure, keys)})
+}
+
+// sealed is what travels through browsers and providers, sealed under session.keys.
+type sealed struct {
+	logoutState *logoutState
+	loops       *loops
+}
 
 // Register mounts every endpoint on g, the group of the base path.
 func (h *Handlers) Register(g *echo.Group) {

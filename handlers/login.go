@@ -41,6 +41,9 @@ func (h *Handlers) startLogin(c echo.Context) error {
 	if id == "" {
 		return h.chooser(c, query, returnURL)
 	}
+	if explained, err := h.explainLoop(c); explained || err != nil {
+		return err
+	}
 	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: returnURL, Params: query})
 	if err != nil {
 		return err

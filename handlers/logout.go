@@ -105,7 +105,7 @@ func (h *Handlers) endSessionURL(r *http.Request, s *session.Session, returnURL 
 	}
 	ctx, cancel := withShortDeadline(r)
 	defer cancel()
-	state, err := h.logoutState.Load().seal(returnURL)
+	state, err := h.sealed.Load().logoutState.seal(returnURL)
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "seal the state of a logout", "error", err)
 		return ""
@@ -128,7 +128,7 @@ func (h *Handlers) afterLogout(c echo.Context) error {
 	}
 	states := c.Request().URL.Query()["state"]
 	if len(states) == 1 {
-		if returnURL, ok := h.logoutState.Load().open(states[0]); ok {
+		if returnURL, ok := h.sealed.Load().logoutState.open(states[0]); ok {
 			return h.afterLocalLogout(c, returnURL)
 		}
 	}

@@ -108,5 +108,5 @@ func (p *Proxy) withoutOurs(line string) string {
 func (p *Proxy) ours(name string) bool {
 	name = strings.ToLower(strings.TrimSpace(name))
 	cookie := strings.ToLower(p.CookieName)
-	return name == cookie || strings.HasPrefix(name, strings.ToLower(session.AttemptCookiePrefix(p.CookieName)))
+	return name == cookie || name == session.LoginsCookie(cookie) || strings.HasPrefix(name, strings.ToLower(session.AttemptCookiePrefix(p.CookieName)))
 }

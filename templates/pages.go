@@ -23,6 +23,14 @@ type LoginFailed struct {
 	RequestID     string
 }
 
+// LoginLoop says why a browser goes round between login and app.
+type LoginLoop struct {
+	Cause     string // picks the words
+	Host      string // where the app should be opened
+	RetryURL  string
+	RequestID string
+}
+
 // LoggedOut says that the person is logged out.
 type LoggedOut struct{ LoginURL, RequestID string }
 
@@ -65,6 +73,7 @@ type SessionRow struct {
 func (Sessions) file() string       { return "sessions.html" }
 func (SessionRow) file() string     { return "sessions.html" }
 func (ChooseProvider) file() string { return "choose_provider.html" }
+func (LoginLoop) file() string      { return "login_loop.html" }
 func (LoginFailed) file() string    { return "login_failed.html" }
 func (LoggedOut) file() string      { return "logged_out.html" }
 func (ErrorPage) file() string      { return "error.html" }
@@ -75,6 +84,7 @@ func (SilentLogin) file() string    { return "silent_login.html" }
 var samples = [...]Page{
 	ChooseProvider{Providers: []ProviderChoice{{"main", "Example", "/bff/login?provider=main"}}, RequestID: "r"},
 	LoginFailed{Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down", RetryURL: "/bff/login", RequestID: "r"},
+	LoginLoop{Cause: "cookie_lost", Host: "https://app.example.com", RetryURL: "/bff/login", RequestID: "r"},
 	LoggedOut{LoginURL: "/bff/login", RequestID: "r"},
 	ErrorPage{Code: "not_found", Status: 404, LoginURL: "/bff/login", RequestID: "r"},
 	Continue{URL: "/bff/callback/main?stale=x"},

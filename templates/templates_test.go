@@ -53,6 +53,7 @@ func TestPagesAreInertAndLoadNothing(t *testing.T) {
 		ErrorPage{Code: hostile, RequestID: hostile, LoginURL: hostile},
 		LoggedOut{LoginURL: "javascript:alert(1)"},
 		Continue{URL: "/x"},
+		LoginLoop{Cause: hostile, Host: hostile, RetryURL: "javascript:alert(1)", RequestID: hostile},
 		Sessions{Action: "/bff/sessions", Token: hostile, Rows: []SessionRow{{ID: hostile, Device: hostile, Address: hostile, Provider: hostile}}},
 		Sessions{Action: "/bff/sessions", Ending: &SessionRow{ID: hostile, Device: hostile}},
 	} {

@@ -1,0 +1,145 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/templates"
+)
+
+// A browser that logs in loopLogins times within loopTime, and then wants to log in again, is going round in a
+// circle: each login succeeds, and the app does not see it. Another redirect would go on for ever.
+const (
+	loopLogins = 3
+	loopTime   = time.Minute
+	// loopSkew is how far replicas' clocks may be apart before that is the cause.
+	loopSkew = 5 * time.Second
+)
+
+// The causes that a person, or the operator behind them, can do something about. They pick the page's words.
+const (
+	loopClock      = "clock"       // replicas' clocks differ
+	loopPlainHTTP  = "plain_http"  // the browser is on http, and drops Secure cookies
+	loopSameSite   = "same_site"   // another site leads here each time, and a strict cookie stays behind
+	loopCookieLost = "cookie_lost" // other cookies come back, the session's does not
+	loopUnknown    = "unknown"     // the cookie comes back, and no session is known: replicas without a shared store
+	loopEnded      = "ended"       // the session was ended at once: by the provider, or an administrator
+	loopExpired    = "expired"     // it ran out at once
+	loopApp        = "app"         // the session is fine: it is the app, or its API, that sends people here
+)
+
+// loops remembers in a cookie of its own when a browser logged in lately: what no server needs to keep, and what shows
+// that cookies work at all.
+type loops struct {
+	cookie string // its name
+	secure bool
+	codecs []securecookie.Codec
+}
+
+func newLoops(sessionCookie string, secure bool, keys [][]byte) *loops {
+	l := &loops{cookie: session.LoginsCookie(sessionCookie), secure: secure}
+	for _, k := range keys {
+		l.codecs = append(l.codecs, securecookie.New(session.DeriveKey(k, "logins hash"), session.DeriveKey(k, "logins block")).
+			MaxAge(int(2*loopTime.Seconds())).SetSerializer(securecookie.NopEncoder{}))
+	}
+	return l
+}
+
+// lately are the moments of this browser's last logins, in Unix milliseconds; none without the cookie, or with one
+// that is not ours.
+func (l *loops) lately(r *http.Request) (logins []int64) {
+	c, err := r.Cookie(l.cookie)
+	if err != nil {
+		return nil
+	}
+	var plain []byte
+	if securecookie.DecodeMulti(l.cookie, c.Value, &plain, l.codecs...) != nil || json.Unmarshal(plain, &logins) != nil {
+		return nil
+	}
+	return logins
+}
+
+// note adds a login that has succeeded.
+func (l *loops) note(c echo.Context, now time.Time) {
+	recent := slices.DeleteFunc(l.lately(c.Request()), func(at int64) bool { return now.UnixMilli()-at > loopTime.Milliseconds() })
+	recent = append(recent, now.UnixMilli())
+	plain, err := json.Marshal(recent[max(0, len(recent)-loopLogins):])
+	if err != nil {
+		return
+	}
+	if value, err := securecookie.EncodeMulti(l.cookie, plain, l.codecs...); err == nil {
+		l.set(c, value, int(loopTime.Seconds()))
+	}
+}
+
+// forget lets the next login begin anew.
+func (l *loops) forget(c echo.Context) { l.set(c, "", -1) }
+
+func (l *loops) set(c echo.Context, value string, maxAge int) {
+	http.SetCookie(c.Response(), &http.Cookie{
+		Name: l.cookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: l.secure, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// explainLoop answers a login that would go round once more with a page that names the cause, and reports whether
+// it did.
+func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
+	l := h.sealed.Load().loops
+	logins := l.lately(c.Request())
+	now := h.Now()
+	recent := 0
+	for _, at := range logins {
+		if now.UnixMilli()-at <= loopTime.Milliseconds() {
+			recent++
+		}
+	}
+	if recent < loopLogins {
+		return false, nil
+	}
+	cause, err := h.loopCause(c.Request(), time.UnixMilli(slices.Max(logins)))
+	if err != nil {
+		return false, err
+	}
+	l.forget(c)
+	h.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", problem.RequestID(c.Request().Context()))
+	return true, h.page(c, http.StatusBadRequest, templates.LoginLoop{
+		Cause: cause, Host: h.Origin, RetryURL: h.BasePath + "/login", RequestID: problem.RequestID(c.Request().Context()),
+	})
+}
+
+// loopCause finds out why the app does not see the logins, the last of which was at the given time.
+func (h *Handlers) loopCause(r *http.Request, last time.Time) (string, error) {
+	if last.Sub(h.Now()) > loopSkew {
+		return loopClock, nil
+	}
+	name := h.Sessions.NameFromRequest(r)
+	if name == "" {
+		switch {
+		case h.Secure && r.Header.Get("X-Forwarded-Proto") == "http":
+			return loopPlainHTTP, nil
+		case h.Strict && r.Header.Get("Sec-Fetch-Site") != "" && r.Header.Get("Sec-Fetch-Site") != "same-origin" && r.Header.Get("Sec-Fetch-Site") != "none":
+			return loopSameSite, nil
+		}
+		return loopCookieLost, nil
+	}
+	_, err := h.Sessions.FromRequest(r)
+	reason, known := h.Sessions.EndReason(name)
+	switch {
+	case err == nil:
+		return loopApp, nil
+	case !loggedOut(err):
+		return "", err
+	case known && reason == session.ReasonExpired:
+		return loopExpired, nil
+	case known:
+		return loopEnded, nil
+	}
+	return loopUnknown, nil
+}
