@@ -74,9 +74,15 @@ func (l *loops) note(c echo.Context, now time.Time) {
 	if err != nil {
 		return
 	}
-	if value, err := securecookie.EncodeMulti(l.cookie, plain, l.codecs...); err == nil {
-		l.set(c, value, int(loopTime.Seconds()))
+	value, err := securecookie.EncodeMulti(l.cookie, plain, l.codecs...)
+	if err != nil {
+		return
 	}
+	l.set(c, value, int(loopTime.Seconds()))
+	h := c.Response().Header()
+	lines := h["Set-Cookie"]
+	last := len(lines) - 1
+	h["Set-Cookie"] = slices.Concat(lines[last:], lines[:last]) // the session's stays the last, and the one to win
 }
 
 // forget lets the next login begin anew.
