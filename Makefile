@@ -37,7 +37,7 @@ test: setup lint ## install what is missing, then lint and run every test
 
 .PHONY: test-cluster
 test-cluster: ## run the load and the fault suite: three replicas, nginx, real stores (some four minutes)
-	$(GO) test -p 1 -race ./test/load ./test/faults
+	$(GO) test -count=1 -p 1 -race ./test/load ./test/faults
 
 .PHONY: test-go
 test-go: ## run the tests that need nothing but Go

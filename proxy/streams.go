@@ -40,7 +40,7 @@ func sessionOver(reason session.Reason) *streamOver {
 }
 
 // withSession is ctx until the session ends, here or at another replica, whatever ended it. Its expiry is
-// looked at when it comes, since the sweeper may be late and activity may have moved it (WS3, WS4). The function
+// looked at when it comes, since the sweeper may be late and activity may have moved it (WS4, SC12). The function
 // returned must be called.
 func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *session.Session) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)

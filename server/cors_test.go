@@ -24,7 +24,7 @@ func fromSPA(origin string) []string {
 	return []string{"Origin", origin, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}
 }
 
-// A page of an allowed origin logs in, reads its 401s, calls the API and logs out.
+// CS4, CS5: a page of an allowed origin logs in, reads its 401s, calls the API and logs out.
 func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
 	g := corsRig(t)
 	b := g.browser()
@@ -67,7 +67,7 @@ func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
 	readable(r)
 }
 
-// Exact match, and no word to anybody else.
+// CS4: exact match, and no word to anybody else.
 func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 	g := corsRig(t)
 	b := g.browser()
@@ -92,7 +92,7 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 	}
 }
 
-// OIDC Core §4: a provider or a portal sends people to log in, by GET or POST.
+// LS15, OIDC Core §4: a provider or a portal sends people to log in, by GET or POST.
 func TestThirdPartyMayInitiateALogin(t *testing.T) {
 	g := newRig(t, "")
 	iss := g.op.Issuer()

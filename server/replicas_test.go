@@ -76,7 +76,7 @@ func next(t *testing.T, lines <-chan string, within time.Duration) (string, bool
 	}
 }
 
-// WS3, LO9: a logout at one replica ends the streams at the other within a second, whichever way it came.
+// WS4: a logout at one replica ends the streams at the other within a second, whichever way it came.
 func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 	redis, pg := servers.Redis(t).URL(), servers.Postgres(t, "fsync=off").URL()
 	for name, store := range map[string]string{"Redis": redis, "PostgreSQL": pg} {

@@ -67,7 +67,7 @@ func (b *browser) stepUp(loginURL string) *reply {
 	return b.navigate(b.g.op.Login(begin.Header.Get("Location")).RequestURI())
 }
 
-// RFC 9470: what needs a stronger login says so, with where; after it the same session goes on under a new ticket.
+// SP11, RFC 9470: what needs a stronger login says so, with where; after it the same session goes on under a new ticket.
 func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	g := stepUpRig(t)
 	b := g.browser()
@@ -161,6 +161,31 @@ func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
 	}
 	g.api.respond(nil)
 	b.get("/api/x").want(t, http.StatusOK, "")
+}
+
+// SP11: an API that is never content does not send people round for ever.
+func TestAPIThatIsNeverContentIsExplained(t *testing.T) {
+	g := stepUpRig(t)
+	b := g.browser()
+	b.login()
+	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", max_age=60`)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	logins := 0
+	for ; logins < 10; logins++ {
+		begin := b.navigate(wantStepUp(t, b.get("/api/x"), nil))
+		if begin.StatusCode != http.StatusFound {
+			if begin.StatusCode != http.StatusBadRequest || !strings.Contains(begin.body, "<code>app</code>") {
+				t.Errorf("after %d logins = %d %s", logins, begin.StatusCode, begin.body)
+			}
+			break
+		}
+		b.navigate(g.op.Login(begin.Header.Get("Location")).RequestURI())
+	}
+	if logins > 3 {
+		t.Errorf("%d logins before anybody was told", logins)
+	}
 }
 
 func TestRouteDemandsClaimsAndScopes(t *testing.T) {

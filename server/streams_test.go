@@ -73,7 +73,7 @@ func wantClosed(t *testing.T, c *websocket.Conn, code int, reason string, within
 	}
 }
 
-// Every way in which a session can end: a WebSocket, a stream of the API and the event stream end with the right
+// WS4: every way in which a session can end: a WebSocket, a stream of the API and the event stream end with the right
 // reason, at the replica where it was ended and at another one.
 func TestEveryEndEndsEveryStream(t *testing.T) {
 	redis := servers.Redis(t).URL()

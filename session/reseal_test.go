@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// SC12: how to take a key out without logging anyone out.
+// How to take a key out without logging anyone out.
 func TestResealMovesWhatLiesUnderOldKeys(t *testing.T) {
 	w := newWorld(t)
 	const many = 1200 // more than two pages
