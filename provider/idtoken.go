@@ -31,6 +31,7 @@ type IDToken struct {
 	Issuer, Subject, SID, AuthorizedParty, Nonce, ACR, SessionState string
 	Audience                                                        []string
 	IssuedAt, Expiry, AuthTime                                      time.Time       // AuthTime is zero where the token has none
+	SessionExpiry                                                   time.Time       // when the provider wants the session to be over (session_expiry, OpenID Connect Enterprise Extensions); zero: it does not say, or nothing that makes sense
 	Claims                                                          json.RawMessage // all of them, one JSON object
 }
 
@@ -105,6 +106,9 @@ func (p *Provider) readIDToken(ctx context.Context, raw secret.Value) (*IDToken,
 	}
 	if t.AuthTime, _, err = c.time("auth_time"); err != nil {
 		return nil, nil, broken("auth_time", "%v", err)
+	}
+	if at, ok, err := c.time("session_expiry"); ok && err == nil && at.Unix() > 0 {
+		t.SessionExpiry = at
 	}
 	if err := t.readNames(c); err != nil {
 		return nil, nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"runtime"
 	"strings"
 	"testing"
@@ -94,6 +95,9 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 		{"the provider, by the back channel", "provider_logout", "", func(p *duo, b *browser) {
 			p.browser().backchannel(p.op.LogoutToken(bySub("alice"))).want(b.t, http.StatusOK, "")
 		}},
+		{"the provider, by the front channel", "provider_logout", "", func(p *duo, b *browser) {
+			b.navigate("/bff/frontchannel/main?iss="+url.QueryEscape(p.op.Issuer())+"&sid=sid-1").want(b.t, http.StatusOK, "")
+		}},
 		{"a new login in the same browser", "logout", "", func(_ *duo, b *browser) { b.login() }},
 		{"absolute expiry", "expired", "  lifetime: 3s\n", func(*duo, *browser) {}},
 		{"idle expiry", "expired", "  idle_timeout: 3s\n", func(*duo, *browser) {}},
@@ -105,6 +109,7 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 		t.Run(end.name, func(t *testing.T) {
 			p := newDuo(t, redis+"?prefix="+rand.Text(), end.session)
 			p.serveStreams()
+			p.op.OnClaims(func(_ string, c odd.Claims) { c["sid"] = "sid-1" })
 			b := p.browser()
 			b.t = t
 			b.login()

@@ -13,7 +13,7 @@ const maxCommitTries = 50
 // Commit applies change to a copy of the newest record, and writes it if nothing else was written
 // meanwhile; otherwise it applies change anew, to what is newest then. An error of change ends it and is
 // returned as it is. change may be called several times, must replace slices instead of writing into
-// them, and can't move the session's end. ErrEnded means that the session is gone, and stays gone: what
+// them, and can bring the session's end forward, but never put it off. ErrEnded means that the session is gone, and stays gone: what
 // change would have put into it is the caller's to revoke. After an error that is ErrUnavailable the
 // record may or may not have been written.
 func (m *Manager) Commit(ctx context.Context, s *Session, change func(*Record) error) (*Session, error) {
@@ -55,7 +55,10 @@ func (m *Manager) tryCommit(ctx context.Context, name Name, change func(*Record)
 // write replaces the record that was read as e by rec.
 func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record) (*Session, error) {
 	rec.ID, rec.LogoutID, rec.Provider = read.Record.ID, read.Record.LogoutID, read.Record.Provider
-	rec.CreatedAt, rec.ExpiresAt = read.Record.CreatedAt, read.Record.ExpiresAt
+	rec.CreatedAt = read.Record.CreatedAt
+	if rec.ExpiresAt.After(read.Record.ExpiresAt) {
+		rec.ExpiresAt = read.Record.ExpiresAt
+	}
 	plain, err := encode(rec)
 	if err != nil {
 		return nil, fmt.Errorf("write session %q: %w", rec.ID, err)
@@ -66,7 +69,7 @@ func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record
 	}
 	put, forget := m.cache.expect(e.Name, m.now())
 	defer forget()
-	e.Sealed, e.Indices = m.keys.Load().seal(e.Name, plain), indices(rec)
+	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Load().seal(e.Name, plain), indices(rec), kept.ExpiresAt
 	err = m.store.Update(ctx, e)
 	if err != nil {
 		m.cache.drop(e.Name) // it may have been written all the same

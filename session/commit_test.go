@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
@@ -106,6 +107,20 @@ func TestCommitCanNotMoveWhatASessionIs(t *testing.T) {
 	got, want := written.Record, s.Record
 	if got.ID != want.ID || got.LogoutID != want.LogoutID || got.Provider != want.Provider || !got.ExpiresAt.Equal(want.ExpiresAt) || !got.CreatedAt.Equal(want.CreatedAt) {
 		t.Errorf("record = %+v, want %+v", got, want)
+	}
+}
+
+// A commit may bring the end forward, and then the stored record too is one that has run out by then.
+func TestCommitCanBringTheEndForward(t *testing.T) {
+	w := newWorld(t)
+	s, _ := w.start()
+	sooner := s.Record.CreatedAt.Add(time.Minute)
+	written, err := w.Commit(t.Context(), s, func(r *session.Record) error { r.ExpiresAt = sooner; return nil })
+	if err != nil || !written.Record.ExpiresAt.Equal(sooner) {
+		t.Fatalf("committed: %v, ends at %v, want %v", err, written.Record.ExpiresAt, sooner)
+	}
+	if e, err := w.store.Load(t.Context(), s.Name); err != nil || !e.ExpiresAt.Equal(sooner) {
+		t.Errorf("stored: %v, ends at %v, want %v", err, e.ExpiresAt, sooner)
 	}
 }
 

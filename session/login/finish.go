@@ -133,7 +133,7 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if shown == "" {
 		shown = a.Previous
 	}
-	rec.ExpiresAt = user.ceiling()
+	rec.ExpiresAt = user.token.SessionExpiry
 	reason := session.ReasonReplaced
 	if a.StepUp && l.sessions.Continue(ctx, rec, shown) {
 		reason = session.ReasonContinued

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
@@ -111,18 +110,3 @@ func (a *attempt) tooWeak(f *Failure) *Failure {
 	}
 	return f
 }
-
-// ceiling is when the provider wants the session to be over at the latest: the session_expiry claim of OpenID
-// Connect's Enterprise Extensions, in seconds since 1970. Zero without one, or with one that makes no sense.
-func (i *identity) ceiling() time.Time {
-	var claims struct {
-		SessionExpiry float64 `json:"session_expiry"`
-	}
-	if err := json.Unmarshal(i.token.Claims, &claims); err != nil || claims.SessionExpiry <= 0 || claims.SessionExpiry > maxUnix {
-		return time.Time{}
-	}
-	return time.Unix(int64(claims.SessionExpiry), 0)
-}
-
-// maxUnix keeps a number from becoming another one as a time: the year 9999.
-const maxUnix = 253402300799

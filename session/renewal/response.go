@@ -81,6 +81,9 @@ func apply(rec *session.Record, response *provider.TokenResponse, idToken *provi
 	if idToken.SessionState != "" {
 		rec.State = idToken.SessionState
 	}
+	if !idToken.SessionExpiry.IsZero() && idToken.SessionExpiry.Before(rec.ExpiresAt) {
+		rec.ExpiresAt = idToken.SessionExpiry
+	}
 	rec.Claims = renewedClaims(rec.Claims, idToken.Claims)
 }
 

@@ -191,6 +191,32 @@ func TestClaimsOfTheLoginStayThroughRenewals(t *testing.T) {
 	})
 }
 
+// TestRenewedSessionExpiryOnlyShortens: the session_expiry claim of a renewed ID token brings the session's end
+// forward; one that is later, or makes no sense, leaves it where it is.
+func TestRenewedSessionExpiryOnlyShortens(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s := w.login()
+		end := s.Record.ExpiresAt
+		sooner := time.Now().Add(time.Hour).Truncate(time.Second)
+		for _, step := range []struct {
+			claim any
+			want  time.Time
+		}{{end.Add(time.Hour).Unix(), end}, {"soon", end}, {-1, end}, {sooner.Unix(), sooner}, {end.Unix(), sooner}} {
+			w.op.OnClaims(func(_ string, c odd.Claims) { c["session_expiry"] = step.claim })
+			time.Sleep(6 * time.Minute)
+			w.mustToken(s)
+			if got := w.get(s.Name).Record.ExpiresAt; !got.Equal(step.want) {
+				t.Errorf("after session_expiry %v the session ends at %v, want %v", step.claim, got, step.want)
+			}
+		}
+		w.wantRenewals(5)
+		time.Sleep(time.Until(sooner))
+		if _, err := w.sessions.Get(t.Context(), s.Name); !errors.Is(err, session.ErrSessionExpired) {
+			t.Errorf("after its end the session is %v, want ErrSessionExpired", err)
+		}
+	})
+}
+
 // TestIDTokenThatCanNotBeCheckedNow: the keys can't be fetched. The access token is not used, but the
 // refresh token that came with it is kept, since the old one is spent.
 func TestIDTokenThatCanNotBeCheckedNow(t *testing.T) {
