@@ -67,6 +67,7 @@ type Session struct {
 	IdleTimeout         time.Duration // 0 means none; never longer than Lifetime
 	RevokeOnBackchannel bool
 	MaxStaleness        time.Duration // 0 means that the store is read every time
+	MaxPerUser          int           // sessions of one user at one provider; 0: any number
 	CacheMemory         int64         // bytes; of opened records
 	RenewalLease        time.Duration // how long a replica that died while renewing keeps the others from it
 	ExpiringNotice      time.Duration // how long before a session's end its apps are told; 0: not

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,6 +140,18 @@ func size(into *int64) scalar {
 			return &wrong{"is more than can be counted", form}
 		}
 		*into = int64(n)
+		return nil
+	}}
+}
+
+// count takes a whole number of things.
+func count(into *int) scalar {
+	return scalar{parse: func(s string) *wrong {
+		n, err := strconv.ParseUint(s, 10, 31)
+		*into = int(n)
+		if err != nil {
+			return &wrong{"is not a whole number", "write a number such as 5 or 10000; 0 means any number"}
+		}
 		return nil
 	}}
 }

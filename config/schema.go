@@ -20,7 +20,7 @@ func defaults() *Config {
 		Log: Log{Level: slog.LevelInfo, Format: "json"},
 		Session: Session{
 			Store: secret.New("sqlite:cloakroom.db"), Lifetime: 12 * time.Hour, IdleTimeout: defaultIdleTimeout,
-			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second, CacheMemory: 64 << 20, RenewalLease: 30 * time.Second, ExpiringNotice: time.Minute, OnOutage: "fail", OutageLimit: time.Minute,
+			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second, MaxPerUser: 10_000, CacheMemory: 64 << 20, RenewalLease: 30 * time.Second, ExpiringNotice: time.Minute, OnOutage: "fail", OutageLimit: time.Minute,
 			Cookie: Cookie{Name: "cloakroom", SameSite: http.SameSiteStrictMode},
 		},
 	}
@@ -89,6 +89,7 @@ func sessionSchema(s *Session) mapping {
 		{"idle_timeout", orZero(&s.IdleTimeout)},
 		{"revoke_on_backchannel", boolean(&s.RevokeOnBackchannel)},
 		{"max_staleness", orZero(&s.MaxStaleness)},
+		{"max_per_user", count(&s.MaxPerUser)},
 		{"cache_memory", size(&s.CacheMemory)},
 		{"renewal_lease", positive(&s.RenewalLease)},
 		{"expiring_notice", orZero(&s.ExpiringNotice)},

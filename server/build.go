@@ -66,7 +66,7 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 	}
 	s.sessions, err = session.NewManager(session.Options{
 		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
-		CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
+		MaxPerUser: c.MaxPerUser, CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
 		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})

@@ -33,6 +33,7 @@ type Options struct {
 	Lifetime     time.Duration // absolute
 	IdleTimeout  time.Duration // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
 	MaxStaleness time.Duration // how long an opened session is served without hearing from the store; 0: never
+	MaxPerUser   int           // sessions that one user of one provider can have; 0: any number
 	CacheMemory  int           // bytes that opened sessions may take; 0: 64 MiB
 	// ServeCached is how long after it was last read a session is served while the store can't be asked;
 	// 0: not at all.
@@ -55,6 +56,7 @@ type Manager struct {
 	cookie      string
 	lifetime    time.Duration
 	idleTimeout time.Duration
+	maxPerUser  int
 	now         func() time.Time
 	log         *slog.Logger
 
@@ -73,7 +75,7 @@ func NewManager(o Options) (*Manager, error) {
 	_, lined := o.Store.(Line)
 	m := &Manager{
 		store: o.Store, cookie: o.CookieName,
-		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, now: o.Now, log: o.Logger,
+		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, now: o.Now, log: o.Logger,
 		cache: newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
 	}
 	m.cache.grace = o.ServeCached
@@ -105,6 +107,8 @@ func (o *Options) complete() error {
 		return checkKeys(o.Keys)
 	case o.Lifetime <= 0:
 		return errors.New("the lifetime is not positive")
+	case o.MaxPerUser < 0:
+		return errors.New("the number of sessions that a user can have is negative")
 	case o.IdleTimeout < 0 || o.MaxStaleness < 0 || o.ServeCached < 0:
 		return errors.New("a time is negative")
 	case o.SameSite == http.SameSiteNoneMode:

@@ -70,6 +70,7 @@ const (
 	ReasonProviderLogout Reason = "provider_logout" // back-channel or front-channel
 	ReasonReplaced       Reason = "replaced"        // a new login in the same browser
 	ReasonContinued      Reason = "continued"       // a stronger login of the same user; it goes on under a new ticket
+	ReasonSurplus        Reason = "surplus"         // a newer one of a user with too many
 	ReasonRefused        Reason = "refused"         // the provider refused the refresh token, or its answer broke the rules
 	ReasonUnreadable     Reason = "unreadable"      // the stored record does not open
 )
@@ -79,7 +80,7 @@ func (r Reason) Public() string {
 	switch r {
 	case ReasonReplaced, ReasonContinued:
 		return string(ReasonLogout)
-	case ReasonRefused, ReasonUnreadable:
+	case ReasonSurplus, ReasonRefused, ReasonUnreadable:
 		return string(ReasonRevoked)
 	}
 	return string(r)

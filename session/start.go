@@ -9,7 +9,7 @@ import (
 )
 
 // Start begins a session under a new ticket (SC5), sets its cookie on w, and then ends previous, if
-// there is one, with ReasonReplaced. It fills in rec's LogoutID, and its ID, CreatedAt and ExpiresAt where they are
+// there is one, with ReasonReplaced, and what else the user has too many of. It fills in rec's LogoutID, and its ID, CreatedAt and ExpiresAt where they are
 // not set: with an ID, it is the previous session that goes on (see Continue), and an ExpiresAt is the latest
 // that the session may live to. rec stays the caller's. An error that is ErrUnavailable leaves open whether the record was written; nobody has
 // its ticket then, and the sweeper finds it.
@@ -38,6 +38,9 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record,
 	m.metrics.started.WithLabelValues(kept.Provider).Inc()
 	m.log.InfoContext(ctx, "session started", "session", kept.ID, "provider", kept.Provider)
 	m.replace(ctx, previous, reason)
+	if reason != ReasonContinued {
+		m.endSurplus(ctx, s)
+	}
 	return s, nil
 }
 

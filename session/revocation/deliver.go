@@ -84,12 +84,12 @@ func (w *Worker) deliver(ctx context.Context, item session.Revocation) {
 }
 
 // heldBySuccessor reports whether a newer login in the same provider session took the ended one's
-// place. Keycloak and oidc-provider hold one grant for both, and revoking the old refresh token
+// place, or its room. Keycloak and oidc-provider hold one grant for both, and revoking the old refresh token
 // would kill the new one's: it waits until the newer session has ended, too. Without a `sid` nothing is
 // known of that, and the tokens are revoked at once.
 func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, rec *session.Record) bool {
-	replaced := item.Reason == session.ReasonReplaced || item.Reason == session.ReasonContinued
-	if !replaced || rec.SID == "" {
+	made := []session.Reason{session.ReasonReplaced, session.ReasonContinued, session.ReasonSurplus}
+	if !slices.Contains(made, item.Reason) || rec.SID == "" {
 		return false
 	}
 	living, err := w.Sessions.Find(ctx, session.SIDKey(rec.Provider, rec.SID))

@@ -1,0 +1,114 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// ST7: a thousand users at once, with calls of every kind and renewals in between. Each answer is its caller's, by
+// the word of the provider, which knows whose access token the API was sent.
+func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
+	const users, workers = 1000, 32
+	g := newRig(t, "")
+	g.op.SetTokenLife(4 * time.Second)
+	whose := func(r *http.Request) string {
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, g.op.URL(odd.Userinfo), nil)
+		if err != nil {
+			return err.Error()
+		}
+		req.Header.Set("Authorization", r.Header.Get("Authorization"))
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err.Error()
+		}
+		defer res.Body.Close()
+		var claims struct{ Sub string }
+		if err := json.NewDecoder(res.Body).Decode(&claims); err != nil {
+			return err.Error()
+		}
+		return claims.Sub
+	}
+	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+		sub := whose(r)
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Method == http.MethodPost && string(body) != strings.Repeat(sub+" ", 3000) {
+			http.Error(w, "the body is not "+sub+"'s", http.StatusConflict)
+			return
+		}
+		w.Header().Set("X-Sub", sub)
+		for range 3 { // as a stream, through pooled buffers
+			_, _ = io.WriteString(w, strings.Repeat(sub+" ", 1000))
+			_ = http.NewResponseController(w).Flush()
+		}
+	})
+
+	var login sync.Mutex // the provider has one user at a time
+	browsers := make([]*browser, users)
+	inParallel(workers, users, func(i int) {
+		b := g.browser()
+		b.t = t
+		begin := b.navigate("/bff/login?returnUrl=/after")
+		login.Lock()
+		g.op.SetUser(odd.Claims{"sub": userName(i)})
+		back := g.op.Login(begin.Header.Get("Location"))
+		login.Unlock()
+		b.navigate(back.RequestURI()).want(t, http.StatusFound, "")
+		browsers[i] = b
+	})
+	renewals := len(g.op.Grants("refresh_token"))
+	for round := range 3 {
+		inParallel(workers, users, func(i int) {
+			b, sub := browsers[i], userName(i)
+			own := strings.Repeat(sub+" ", 3000)
+			var answer *reply
+			switch (i + round) % 4 {
+			case 0:
+				answer = b.get("/bff/user?format=object")
+				own = fmt.Sprintf("%q", sub)
+			case 1:
+				answer = b.get("/bff/session")
+				own = fmt.Sprintf(`"subject":%q`, sub)
+			case 2:
+				answer = b.do(http.MethodPost, "/api/own", strings.NewReader(own))
+			default:
+				answer = b.get("/api/own")
+			}
+			if answer.StatusCode != http.StatusOK || !strings.Contains(answer.body, own) {
+				t.Errorf("%s got %d %.80q, want an answer of their own", sub, answer.StatusCode, answer.body)
+			}
+			if got := answer.Header.Get("X-Sub"); got != "" && got != sub {
+				t.Errorf("%s got the headers of %s", sub, got)
+			}
+		})
+	}
+	if n := len(g.op.Grants("refresh_token")); n == renewals {
+		t.Error("no token was renewed; they live for too long for this test")
+	}
+	if reused := g.op.ReusedRefreshTokens(); len(reused) != 0 {
+		t.Errorf("refresh tokens used twice = %d, want 0", len(reused))
+	}
+}
+
+func userName(i int) string { return fmt.Sprintf("user-%04d", i) }
+
+// inParallel does n pieces of work, some at a time. One that fails for good leaves the others running.
+func inParallel(workers, n int, work func(i int)) {
+	room := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	for i := range n {
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			work(i)
+		})
+	}
+	wg.Wait()
+}

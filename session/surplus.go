@@ -1,0 +1,55 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+)
+
+// surplusShare is the part of a user's sessions that goes at once when there are too many: looking for the ones that
+// were idle the longest means reading all of them, which must not be done at each of a flood of logins.
+const surplusShare = 100
+
+// endSurplus ends what sessions of a user are too many beside the one that just started, those first that were
+// active the longest ago (ST5): whoever has one account can't fill the store by logging in. Where it can't be
+// done now, the user's next login does it.
+func (m *Manager) endSurplus(ctx context.Context, started *Session) {
+	if m.maxPerUser == 0 {
+		return
+	}
+	ctx, cancel := detached(ctx, endTime)
+	defer cancel()
+	key := SubjectKey(started.Record.Provider, started.Record.Subject)
+	names, err := m.store.Find(ctx, key)
+	if err == nil && len(names) > m.maxPerUser {
+		err = m.endLongestIdle(ctx, key, started)
+	}
+	if err != nil {
+		m.log.WarnContext(ctx, "whether a user has too many sessions is not known", "session", started.Record.ID, "error", err)
+	}
+}
+
+// endLongestIdle ends sessions with an index key, the longest idle first, until few enough are left. It spares those
+// that started after the given one, which goes last: so two logins at once end the earlier one, as if they had come one
+// after the other, and never each other.
+func (m *Manager) endLongestIdle(ctx context.Context, key string, started *Session) error {
+	all, err := m.Find(ctx, key)
+	if err != nil || len(all) <= m.maxPerUser {
+		return err // what the index still named was over already
+	}
+	surplus := len(all) - (m.maxPerUser - m.maxPerUser/surplusShare)
+	older := slices.DeleteFunc(all, func(s *Session) bool { return byStart(s, started) > 0 })
+	slices.SortFunc(older, func(a, b *Session) int { return a.LastActive.Compare(b.LastActive) })
+	for _, s := range older[:min(surplus, len(older))] {
+		if err := m.End(ctx, s.Name, ReasonSurplus); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byStart orders sessions by when they started, any two of them.
+func byStart(a, b *Session) int {
+	return cmp.Or(a.Record.CreatedAt.Compare(b.Record.CreatedAt), strings.Compare(string(a.Name), string(b.Name)))
+}
