@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,20 +28,55 @@ var identityHeaders = map[string]string{
 const maxIdentity = 512
 
 // auth answers GET /bff/auth, which a reverse proxy asks before it passes a request on (nginx auth_request, Traefik
-// ForwardAuth, Caddy forward_auth, Envoy ext_authz): 202 for who is logged in, with who it is, 401 for who is not. With
-// ?token=access, a proxy that knows forward_auth.secret gets the access token too, renewed if need be; nobody else
-// does, since the answer would reach a browser. It counts as activity.
+// ForwardAuth, Caddy forward_auth): 202 for who is logged in, with who it is, 401 for who is not. With ?token=access, a
+// proxy that knows forward_auth.secret gets the access token too, renewed if need be; nobody else does, since the
+// answer would reach a browser. With ?login=redirect, a page for who is not logged in is answered by a redirect to the
+// login, for proxies that hand the answer on. It counts as activity.
 func (h *Handlers) auth(c echo.Context) error {
+	q := c.QueryParams()
+	page := ""
+	if q.Get("login") == "redirect" {
+		page = h.askedFor(c.Request())
+	}
+	return h.forwardAuth(c, q.Get("token") == "access", page)
+}
+
+// authPath is auth for Envoy's ext_authz, which puts a prefix before the path of the request that it asks about, and
+// leaves method and query as they are: all of it is that request's. So it takes the secret alone for the wish to have
+// an access token.
+func (h *Handlers) authPath(c echo.Context) error {
+	r := c.Request()
+	page := strings.TrimPrefix(r.URL.EscapedPath(), h.BasePath+"/auth")
+	if r.URL.RawQuery != "" {
+		page += "?" + r.URL.RawQuery
+	}
+	return h.forwardAuth(c, r.Header.Get(ForwardAuthSecretHeader) != "", page)
+}
+
+// askedFor is the page that a proxy is asked for, as far as it says so; / where it does not. Whether the login
+// may lead there is for the login to judge.
+func (h *Handlers) askedFor(r *http.Request) string {
+	if uri := r.Header.Get("X-Forwarded-Uri"); uri != "" && len(r.Header["X-Forwarded-Uri"]) == 1 {
+		return uri
+	}
+	return "/"
+}
+
+// forwardAuth judges a request that a proxy asks about. page is where a login is to lead back to; "" for no redirect.
+func (h *Handlers) forwardAuth(c echo.Context, withToken bool, page string) error {
 	r := c.Request()
 	if err := h.requireOwnRequest(r); err != nil {
 		return err
 	}
 	s, err := h.Sessions.FromRequest(r)
+	if loggedOut(err) && page != "" && problem.IsNavigation(r) {
+		return c.Redirect(http.StatusFound, h.Origin+h.BasePath+"/login?returnUrl="+url.QueryEscape(page))
+	}
 	if err != nil {
 		return err
 	}
 	h.Sessions.Touch(r.Context(), s)
-	if r.URL.Query().Get("token") == "access" {
+	if withToken {
 		if err := h.handOverToken(c, s); err != nil {
 			return err
 		}

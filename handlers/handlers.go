@@ -116,6 +116,7 @@ func (h *Handlers) Register(g *echo.Group) {
 	} {
 		g.Any(path, byMethod(m))
 	}
+	g.Any("/auth/*", h.authPath)
 }
 
 // byMethod picks the handler of a request's method. Echo's own answer to a wrong one gives way to

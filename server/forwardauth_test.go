@@ -3,91 +3,184 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/demo/servers"
 	"github.com/cloakroom/cloakroom/secret"
-	testservers "github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 const proxySecret = "a-secret-of-the-proxy-and-of-nobody-else"
 
-// behindNginx is a service that guards the API behind a real nginx, set up as deploy/nginx says. The public origin is
-// nginx's.
-func behindNginx(t *testing.T) *rig {
+// guarded is a service that guards an application instead of proxying it. It listens on own; the public origin is
+// that of the proxy in front of both.
+func guarded(t *testing.T) (g *rig, own int) {
 	t.Helper()
-	g := newStage(t)
-	own := freePort(t)
+	g = newStage(t)
+	own = freePort(t)
 	cfg := g.config(own, "sqlite:"+g.db, "")
 	cfg.Routes = nil
 	cfg.ForwardAuth.Secret = secret.New(proxySecret)
 	g.run(cfg)
-	conf, err := os.ReadFile("../deploy/nginx/forward-auth.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := strings.NewReplacer("listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", g.port), "CLOAKROOM/", fmt.Sprintf("127.0.0.1:%d/", own), "CLOAKROOM;", fmt.Sprintf("127.0.0.1:%d;", own),
-		`"SECRET"`, `"`+proxySecret+`"`, "http://APP", g.api.URL).Replace(string(conf))
-	nginx, err := servers.NewNginx(testservers.Folder(t), g.port, block)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nginx.Kill)
-	if err := nginx.Start(); err != nil {
-		t.Fatal(err)
-	}
+	return g, own
+}
+
+// behindNginx is guarded behind a real nginx, set up as deploy/nginx says.
+func behindNginx(t *testing.T) *rig {
+	t.Helper()
+	g, own := guarded(t)
+	servers.Nginx(t, g.port, filledIn(t, "../deploy/nginx/forward-auth.conf", "listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", g.port),
+		"CLOAKROOM/", fmt.Sprintf("127.0.0.1:%d/", own), "CLOAKROOM;", fmt.Sprintf("127.0.0.1:%d;", own),
+		`"SECRET"`, `"`+proxySecret+`"`, "http://APP", g.api.URL))
 	return g
 }
 
-// nginx asks before each request: who is not logged in is sent to log in, who is reaches the application with their
-// name and an access token that is renewed unseen.
-func TestForwardAuthBehindNginx(t *testing.T) {
-	g := behindNginx(t)
-	g.op.SetTokenLife(2 * time.Second)
-	b := g.browser()
-	if r := b.navigate("/orders?x=1"); r.StatusCode != http.StatusFound || r.Header.Get("Location") != "/bff/login?returnUrl=/orders?x=1" && !strings.HasSuffix(r.Header.Get("Location"), "/bff/login?returnUrl=/orders?x=1") {
-		t.Errorf("a page for nobody = %d to %q", r.StatusCode, r.Header.Get("Location"))
-	}
-	b.get("/orders").want(t, http.StatusUnauthorized, "")
-	if len(g.api.requests()) != 0 {
-		t.Error("the application was asked")
-	}
-	b.login()
-	for range 3 {
-		r := b.get("/orders", "X-Auth-Request-User", "mallory", "X-Auth-Request-Email", "m@evil.example", "Authorization", "Bearer mine")
-		r.want(t, http.StatusOK, "")
-		if r.Header.Get("X-Auth-Request-Access-Token") != "" {
-			t.Error("the browser gets the access token")
-		}
-		all := g.api.requests()
-		seen := all[len(all)-1].Header
-		token := strings.TrimPrefix(seen.Get("Authorization"), "Bearer ")
-		if !g.op.AccessTokenLives(token) || seen.Get("X-Auth-Request-User") != "alice" || seen.Get("X-Auth-Request-Email") != "alice@example.com" || seen.Get("Cookie") != "" {
-			t.Errorf("the application saw %v", seen)
-		}
-		time.Sleep(1200 * time.Millisecond)
-	}
-	if n := len(g.op.Grants("refresh_token")); n == 0 {
-		t.Error("the access token was not renewed")
-	}
-	b.get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").want(t, http.StatusForbidden, "")
+// behindCaddy is guarded behind a real Caddy, set up as deploy/caddy says.
+func behindCaddy(t *testing.T) *rig {
+	t.Helper()
+	g, own := guarded(t)
+	servers.Caddy(t, g.port, filledIn(t, "../deploy/caddy/Caddyfile", ":8080 {", fmt.Sprintf(":%d {\n\tbind 127.0.0.1", g.port),
+		" CLOAKROOM {", fmt.Sprintf(" 127.0.0.1:%d {", own), `"SECRET"`, `"`+proxySecret+`"`, "reverse_proxy APP", "reverse_proxy "+g.api.URL))
+	return g
+}
 
-	// A browser that asks for itself learns who it is, which it knows, and nothing more.
-	own := b.get("/bff/auth")
-	if own.StatusCode != http.StatusAccepted || own.Header.Get("X-Auth-Request-User") != "alice" || own.Header.Get("X-Auth-Request-Access-Token") != "" {
-		t.Errorf("a browser's own question = %d %v", own.StatusCode, own.Header)
+// filledIn is an example from deploy with what is the operator's to fill in; pairs as for strings.NewReplacer.
+func filledIn(t *testing.T, path string, pairs ...string) string {
+	t.Helper()
+	example, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, given := range []string{"", "wrong", proxySecret} { // nginx takes away what a browser sends
-		if r := b.get("/bff/auth?token=access", "X-Forward-Auth-Secret", given); r.StatusCode != http.StatusForbidden || r.Header.Get("X-Auth-Request-Access-Token") != "" {
-			t.Errorf("a browser that asks for its access token = %d %v", r.StatusCode, r.Header)
+	return strings.NewReplacer(pairs...).Replace(string(example))
+}
+
+// The proxy asks before each request: who is not logged in is sent to log in, who is reaches the application with their
+// name and an access token that is renewed unseen.
+func TestForwardAuth(t *testing.T) {
+	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+		t.Run(name, func(t *testing.T) {
+			g := behind(t)
+			g.op.SetTokenLife(2 * time.Second)
+			b := g.browser()
+			r := b.navigate("/orders?x=1&token=access")
+			if to, err := url.Parse(r.Header.Get("Location")); r.StatusCode != http.StatusFound || err != nil || to.Path != "/bff/login" || to.Query().Get("returnUrl") != "/orders?x=1&token=access" {
+				t.Errorf("a page for nobody = %d to %q", r.StatusCode, r.Header.Get("Location"))
+			}
+			b.get("/orders", "X-Auth-Request-User", "mallory").want(t, http.StatusUnauthorized, "not_authenticated")
+			b.do(http.MethodPost, "/orders", strings.NewReader("order")).want(t, http.StatusUnauthorized, "not_authenticated")
+			if len(g.api.requests()) != 0 {
+				t.Error("the application was asked")
+			}
+			b.login()
+			for range 3 {
+				r := b.get("/orders", "X-Auth-Request-User", "mallory", "X-Auth-Request-Email", "m@evil.example", "X-Auth-Request-Provider", "evil", "Authorization", "Bearer mine")
+				r.want(t, http.StatusOK, "")
+				if r.Header.Get("X-Auth-Request-Access-Token") != "" {
+					t.Error("the browser gets the access token")
+				}
+				all := g.api.requests()
+				seen := all[len(all)-1].Header
+				token := strings.TrimPrefix(seen.Get("Authorization"), "Bearer ")
+				if !g.op.AccessTokenLives(token) || seen.Get("X-Auth-Request-User") != "alice" || seen.Get("X-Auth-Request-Email") != "alice@example.com" ||
+					seen.Get("Cookie") != "" || seen.Get("X-Auth-Request-Provider") != "" || seen.Get("X-Auth-Request-Access-Token") != "" {
+					t.Errorf("the application saw %v", seen)
+				}
+				time.Sleep(1200 * time.Millisecond)
+			}
+			if n := len(g.op.Grants("refresh_token")); n == 0 {
+				t.Error("the access token was not renewed")
+			}
+			b.get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").want(t, http.StatusForbidden, "")
+
+			// A browser that asks for itself learns who it is, which it knows, and nothing more.
+			own := b.get("/bff/auth")
+			if own.StatusCode != http.StatusAccepted || own.Header.Get("X-Auth-Request-User") != "alice" || own.Header.Get("X-Auth-Request-Access-Token") != "" {
+				t.Errorf("a browser's own question = %d %v", own.StatusCode, own.Header)
+			}
+			for _, given := range []string{"", "wrong", proxySecret} { // the proxy takes away what a browser sends
+				if r := b.get("/bff/auth?token=access", "X-Forward-Auth-Secret", given); r.StatusCode != http.StatusForbidden || r.Header.Get("X-Auth-Request-Access-Token") != "" {
+					t.Errorf("a browser that asks for its access token = %d %v", r.StatusCode, r.Header)
+				}
+			}
+			if r := b.get("/_auth"); name == "nginx" && r.StatusCode != http.StatusNotFound {
+				t.Errorf("the subrequest's own address = %d", r.StatusCode)
+			}
+			b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusOK, "")
+			b.get("/orders").want(t, http.StatusUnauthorized, "")
+		})
+	}
+}
+
+// Envoy's ext_authz asks with the request's own method and query, below a prefix; Traefik asks under a name of
+// its own. No program of theirs is at hand: these are the requests that their documentation describes.
+func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg.ForwardAuth.Secret = secret.New(proxySecret)
+	cfg.Server.TrustedProxies = append(cfg.Server.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
+	g.run(cfg)
+	b := g.browser()
+	page := []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	returnsTo := func(r *reply, want string) {
+		t.Helper()
+		to, err := url.Parse(r.Header.Get("Location"))
+		if r.StatusCode != http.StatusFound || err != nil || !strings.HasPrefix(to.String(), g.origin+"/bff/login?") || to.Query().Get("returnUrl") != want {
+			t.Errorf("nobody's page = %d to %q, want a login for %q", r.StatusCode, to, want)
 		}
 	}
-	if r := b.get("/_auth"); r.StatusCode != http.StatusNotFound {
-		t.Errorf("the subrequest's own address = %d", r.StatusCode)
+	returnsTo(b.get("/bff/auth/orders/7?token=access&login=no", page...), "/orders/7?token=access&login=no")
+	returnsTo(b.get("/bff/auth/caf%C3%A9%20au", page...), "/caf%C3%A9%20au")
+	returnsTo(b.get("/bff/auth/", page...), "/")
+	returnsTo(b.get("/bff/auth?login=redirect", append(page, "X-Forwarded-Uri", "/orders?x=1")...), "/orders?x=1")
+	returnsTo(b.get("/bff/auth?login=redirect", page...), "/")
+	b.get("/bff/auth?login=redirect", "X-Forwarded-Uri", "/orders").want(t, http.StatusUnauthorized, "not_authenticated") // a fetch
+	b.do(http.MethodPost, "/bff/auth/orders", nil).want(t, http.StatusUnauthorized, "not_authenticated")
+	hostile := b.navigate(strings.TrimPrefix(b.get("/bff/auth//evil.example/", page...).Header.Get("Location"), g.origin))
+	hostile.want(t, http.StatusBadRequest, "")
+
+	b.login()
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
+		r := b.do(method, "/bff/auth/orders?token=access", nil, "X-Forward-Auth-Secret", proxySecret)
+		if r.StatusCode != http.StatusAccepted || r.Header.Get("X-Auth-Request-User") != "alice" || !g.op.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
+			t.Errorf("%s = %d %v", method, r.StatusCode, r.Header)
+		}
 	}
-	b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusOK, "")
-	b.get("/orders").want(t, http.StatusUnauthorized, "")
+	if r := b.get("/bff/auth/orders?token=access"); r.StatusCode != http.StatusAccepted || r.Header.Get("X-Auth-Request-Access-Token") != "" {
+		t.Errorf("without the secret = %d %v", r.StatusCode, r.Header)
+	}
+	b.get("/bff/auth/orders", "X-Forward-Auth-Secret", "wrong").want(t, http.StatusForbidden, "forbidden")
+	b.do(http.MethodPost, "/bff/auth/orders", nil, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate").want(t, http.StatusForbidden, "")
+
+	u, err := url.Parse(g.origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = g.browser() // net/http sends cookies by the Host field
+	for host, want := range map[string]int{u.Host: http.StatusUnauthorized, "evil.example": http.StatusMisdirectedRequest, "": http.StatusMisdirectedRequest, u.Host + ", evil.example": http.StatusMisdirectedRequest} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+"/bff/auth", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = "cloakroom:8080"
+		req.Header["X-Forwarded-Host"] = []string{host}
+		if r := b.send(req); r.StatusCode != want {
+			t.Errorf("asked as cloakroom:8080 for %q = %d, want %d", host, r.StatusCode, want)
+		}
+	}
+}
+
+// Whoever is no trusted proxy can't say under which name a request came.
+func TestForwardedHostIsATrustedProxysToSay(t *testing.T) {
+	g := newRig(t, "")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+"/bff/session", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.example"
+	req.Header.Set("X-Forwarded-Host", strings.TrimPrefix(g.origin, "http://"))
+	g.browser().send(req).want(t, http.StatusMisdirectedRequest, "")
 }

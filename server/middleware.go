@@ -130,12 +130,17 @@ func (s *Server) clientAddr(r *http.Request) string {
 
 // knownHost refuses requests for another authority (RFC 9112 §3.2, RFC 9110 §7.4): the host is used
 // nowhere in an answer, but a name that an attacker rebound to this address must not reach the
-// app's cookies either. Addresses are let through, for probes; no name can be rebound to one.
+// app's cookies either. Addresses are let through, for probes; no name can be rebound to one. A trusted proxy that
+// asks under a name of its own says in X-Forwarded-Host which one it was asked under.
 func (s *Server) knownHost(next echo.HandlerFunc) echo.HandlerFunc {
 	want := hostname(s.cfg.Server.PublicURL.Host)
 	loopback := isLoopback(want)
 	return func(c echo.Context) error {
-		got := hostname(c.Request().Host)
+		r := c.Request()
+		got := hostname(r.Host)
+		if given := r.Header.Get("X-Forwarded-Host"); given != "" && got != want && s.fromTrustedProxy(r) {
+			got = hostname(given)
+		}
 		if _, err := netip.ParseAddr(strings.Trim(got, "[]")); got == want || err == nil || loopback && isLoopback(got) {
 			return next(c)
 		}

@@ -259,12 +259,15 @@ http {
 	}
 	return &Process{
 		Name: "nginx", Command: func() *exec.Cmd { return exec.Command(binary, "-p", dir, "-c", file) },
-		Ready: func() error {
-			c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
-			if err != nil {
-				return err
-			}
-			return c.Close()
-		},
+		Ready: func() error { return Accepts(port) },
 	}, nil
+}
+
+// Accepts is nil when something listens on a loopback port.
+func Accepts(port int) error {
+	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
