@@ -16,7 +16,9 @@ function useSession() {
 }
 function useUser() {
   const client = useCloakroom();
-  const { status } = useSession();
+  const state = useSession();
+  const { status } = state;
+  const whose = state.status === "active" ? `${state.session.provider} ${state.session.subject} ${state.session.created_at}` : "";
   const [user, setUser] = useState(void 0);
   useEffect(() => {
     if (status === "anonymous" || status === "ended") {
@@ -31,7 +33,7 @@ function useUser() {
     return () => {
       current = false;
     };
-  }, [client, status]);
+  }, [client, status, whose]);
   return user;
 }
 export {

@@ -20,6 +20,7 @@ export interface ClientOptions {
 }
 
 const silentTimeout = 10_000 // milliseconds
+const longestReturn = 1_500 // characters; the service takes 1800
 
 /** A Client speaks to one cloakroom. Make one for the whole app; it holds no token, and keeps nothing in the browser. */
 export class Client {
@@ -32,6 +33,7 @@ export class Client {
   readonly #expiring = new Listeners<Expiring>()
   readonly #renewed = new Listeners<string>()
   readonly #unauthenticated = new Listeners<Unauthenticated>()
+  #asked: Promise<SessionState> | undefined // for all calls that were refused at the same time
 
   constructor(options: ClientOptions = {}) {
     this.#origin = options.baseUrl?.replace(/\/+$/, '') ?? ''
@@ -83,8 +85,7 @@ export class Client {
 
   /** Where `login` would send the browser: for a link. */
   loginUrl(options: LoginOptions = {}): string {
-    const here = this.#origin ? location.href.split('#')[0] : location.pathname + location.search
-    const query = new URLSearchParams({ returnUrl: options.returnUrl ?? here ?? '/' })
+    const query = new URLSearchParams({ returnUrl: options.returnUrl ?? this.#here() })
     const given: Record<string, string | number | undefined> = {
       provider: options.provider, prompt: options.prompt, login_hint: options.loginHint, acr_values: options.acrValues, max_age: options.maxAge,
       ui_locales: options.uiLocales,
@@ -93,12 +94,22 @@ export class Client {
     return `${this.#base}/login?${query}`
   }
 
+  /** This page, as a login may return to it; `/` where there is none, or its address is too long. */
+  #here(): string {
+    const page = globalThis.location
+    if (!page) return '/'
+    const origin = this.#origin ? page.origin : ''
+    const whole = origin + page.pathname + page.search + page.hash
+    return whole.length > longestReturn ? `${origin}/` : whole
+  }
+
   /** Logs out here and at the provider. The page is left for the provider's logout, or for `returnUrl` (`/`). */
   async logout(options: { returnUrl?: string } = {}): Promise<void> {
-    const query = options.returnUrl ? `?${new URLSearchParams({ returnUrl: options.returnUrl })}` : ''
+    const back = options.returnUrl ?? (this.#origin ? `${location.origin}/` : undefined) // the app's origin, not the service's
+    const query = back ? `?${new URLSearchParams({ returnUrl: back })}` : ''
     const response = await this.#call(`/logout${query}`, { method: 'POST' })
     const next = response.status === 200 ? ((await response.json()) as { redirect?: string }).redirect : undefined
-    location.assign(next ?? options.returnUrl ?? '/')
+    location.assign(next ?? back ?? '/')
   }
 
   /** The claims of whoever is logged in, or null. It counts as activity unless `slide` is false. */
@@ -114,8 +125,9 @@ export class Client {
 
   /** What the service knows of the session now, or null. It never counts as activity. */
   async getSession(): Promise<SessionInfo | null> {
-    const info = (await (await this.#call('/session')).json()) as SessionInfo | { authenticated: false }
-    return info.authenticated ? info : null
+    const state = await this.#lookUp()
+    if (!this.#feed) this.#heard({ type: 'state', state }) // otherwise it is told
+    return state.status === 'active' ? state.session : null
   }
 
   /** Renews the access token now. It throws with code `rate_limited` if that was done a moment ago. */
@@ -150,6 +162,7 @@ export class Client {
         clearTimeout(limit)
         removeEventListener('message', heard)
         frame.remove()
+        if (isLoggedIn) this.#feed?.wake()
         resolve(isLoggedIn)
       }
       const heard = (event: MessageEvent<{ source?: string; isLoggedIn?: boolean } | null>) => {
@@ -172,9 +185,9 @@ export class Client {
     return ok(await this.fetch(this.#base + path, { cache: 'no-store', ...init }))
   }
 
-  async #lookUp(): Promise<SessionState> {
-    const session = await this.getSession()
-    return session ? { status: 'active', session } : { status: 'anonymous' }
+  async #lookUp(): Promise<Extract<SessionState, { status: 'active' | 'anonymous' }>> {
+    const session = (await (await this.#call('/session')).json()) as SessionInfo | { authenticated: false }
+    return session.authenticated ? { status: 'active', session } : { status: 'anonymous' }
   }
 
   #heard(message: Message): void {
@@ -191,10 +204,21 @@ export class Client {
     if (message.state.status === 'ended' && before !== 'ended') this.#ended.tell(message.state.reason)
   }
 
+  /**
+   * Whether the session lives although a call was refused: it may have been sent before a stronger login, or a login in
+   * another tab, gave this browser a new cookie. While the service can't be asked, nothing is known.
+   */
+  async #goesOn(): Promise<boolean> {
+    if (this.#session.get().status !== 'active') return false
+    this.#asked ??= this.#lookUp().finally(() => { this.#asked = undefined })
+    return this.#asked.then(({ status }) => status === 'active', () => true)
+  }
+
   /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
   async #refused(response: Response): Promise<void> {
     const { code, login_url: loginUrl } = await details(response)
     if (!loginUrl || (code !== 'not_authenticated' && code !== 'session_expired' && code !== 'reauthentication_required' && code !== 'step_up_required')) return
+    if (code === 'not_authenticated' && (await this.#goesOn())) return
     this.#unauthenticated.tell({ code, loginUrl: this.#origin + loginUrl })
     if (code === 'step_up_required') return
     const reasons = { session_expired: 'expired', reauthentication_required: 'revoked' } as const

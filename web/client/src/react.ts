@@ -27,7 +27,9 @@ export function useSession(): SessionState {
 /** The claims of whoever is logged in, null for nobody, undefined until that is known. */
 export function useUser(): Claims | null | undefined {
   const client = useCloakroom()
-  const { status } = useSession()
+  const state = useSession()
+  const { status } = state
+  const whose = state.status === 'active' ? `${state.session.provider} ${state.session.subject} ${state.session.created_at}` : ''
   const [user, setUser] = useState<Claims | null | undefined>(undefined)
   useEffect(() => {
     if (status === 'anonymous' || status === 'ended') {
@@ -37,6 +39,6 @@ export function useUser(): Claims | null | undefined {
     let current = true
     client.user({ slide: false }).then((claims) => { if (current) setUser(claims) }, () => {}) // an outage: what was known stays
     return () => { current = false }
-  }, [client, status])
+  }, [client, status, whose])
   return user
 }

@@ -92,6 +92,32 @@ test('the header and the cookie go to the service alone', async () => {
   expect(seen.map((r) => r.credentials)).toEqual(['include', 'include', 'same-origin', 'same-origin', 'same-origin'])
 })
 
+test('a call with the cookie of before a new login is no end of the session', async () => {
+  const [early, alice] = [new Person(service.app), new Person(service.app)]
+  await early.logIn()
+  alice.becomes(early)
+  await alice.logIn() // the same browser, whose first session ends with it
+  let late = false
+  const client = createClient({ baseUrl: service.app, listen: false, fetch: (input, init) => (late && String(input).includes('/api/') ? early : alice).fetch(input, init) })
+  const told: (Unauthenticated | EndReason)[] = []
+  client.onUnauthenticated((what) => told.push(what))
+  client.onEnded((reason) => told.push(reason))
+  await client.getSession()
+  late = true
+  const answers = await Promise.all([client.fetch('/api/whoami'), client.fetch('/api/whoami'), client.fetch('/api/whoami')])
+  expect(answers.map((r) => r.status)).toEqual([401, 401, 401])
+  expect(told).toEqual([])
+  expect(client.session.get().status).toBe('active')
+  alice.forget()
+  await client.fetch('/api/whoami')
+  expect(told).toMatchObject([{ code: 'not_authenticated' }])
+  expect(client.session.get().status).not.toBe('active')
+})
+
+test('where there is no page, a login leads to the beginning', () => {
+  expect(createClient({ listen: false }).loginUrl({ provider: 'main' })).toBe('/bff/login?returnUrl=%2F&provider=main')
+})
+
 test("an API's own 401, and a step-up, leave the session as it is", async () => {
   const answers = [
     new Response('{"error":"no"}', { status: 401, headers: { 'Content-Type': 'application/json' } }),

@@ -42,6 +42,16 @@ export class Person {
 
   constructor(readonly app: string) {}
 
+  /** Has the same cookies as another from now on, each their own copy. */
+  becomes(other: Person): void {
+    for (const [origin, jar] of other.#cookies) this.#cookies.set(origin, new Map(jar))
+  }
+
+  /** Loses all cookies. */
+  forget(): void {
+    this.#cookies.clear()
+  }
+
   fetch: typeof fetch = async (input, init) => {
     const asked = new Request(input, init)
     const { origin } = new URL(asked.url)
@@ -91,12 +101,12 @@ export class Person {
     }
   }
 
-  /** Logs in as alice, and returns the page that the login came back to. */
-  async logIn(loginUrl = `${this.app}/bff/login`): Promise<string> {
+  /** Logs in, as alice unless somebody else is named, and returns the page that the login came back to. */
+  async logIn(loginUrl = `${this.app}/bff/login`, username = 'alice', password = 'wonderland'): Promise<string> {
     const page = await this.visit(loginUrl)
     const id = /name="id" value="([^"]+)"/.exec(page.html)?.[1]
     if (!id) return page.url // logged in at the provider already
-    const form = new URLSearchParams({ id, username: 'alice', password: 'wonderland' })
+    const form = new URLSearchParams({ id, username, password })
     return (await this.visit(new URL('/login', page.url).href, form)).url
   }
 }

@@ -32,7 +32,7 @@ async function profile(): Promise<BrowserContext> {
 }
 
 /** A tab with a client of its own, whose state and events can be asked for. */
-async function tab(context: BrowserContext): Promise<Page> {
+async function open(context: BrowserContext): Promise<Page> {
   const page = await context.newPage()
   await page.goto(service.app)
   await page.evaluate(`(async () => { // as text: what is compiled here has another import
@@ -43,6 +43,12 @@ async function tab(context: BrowserContext): Promise<Page> {
     client.onRenewed(() => told.push('renewed'))
     Object.assign(window, { client, told })
   })()`)
+  return page
+}
+
+/** A tab of somebody who is logged in. */
+async function tab(context: BrowserContext): Promise<Page> {
+  const page = await open(context)
   await until(async () => (await state(page)) === 'active', 'the tab to know its session')
   return page
 }
@@ -98,6 +104,66 @@ test('one tab listens for all; when it closes, another takes over', async () => 
   await until(() => connections() === 2, 'another tab to listen')
   await third.evaluate(() => (window as unknown as Window).client.fetch('/bff/logout', { method: 'POST' }))
   for (const page of [second, third]) await until(async () => (await told(page)).includes('ended logout'), 'the end', 2_000)
+  await alice.close()
+})
+
+test('a tab that sleeps while it should listen for all is replaced once somebody looks at another one', async () => {
+  const alice = await profile()
+  const connections = connectionsOf(alice)
+  const sleeper = await alice.newPage() // it holds the lock, and answers nobody
+  await sleeper.goto(`${service.app}/bff/sessions`)
+  await sleeper.evaluate(() => { void navigator.locks.request('cloakroom /bff/events', () => new Promise(() => {})) })
+  const [first, second] = [await tab(alice), await tab(alice)]
+  expect(connections()).toBe(1)
+  await first.evaluate(() => (window as unknown as Window).client.refresh())
+  for (const page of [first, second]) await until(async () => (await told(page)).includes('renewed'), 'the renewal', 1_000)
+  await alice.close()
+})
+
+test('a tab from which another one took over goes on as one of the others', async () => {
+  const alice = await profile()
+  const connections = connectionsOf(alice)
+  const [first, second] = [await tab(alice), await tab(alice)]
+  await second.evaluate(() => new Promise<void>((taken) => {
+    void navigator.locks.request('cloakroom /bff/events', { steal: true }, () => { taken(); return new Promise((resolve) => setTimeout(resolve, 500)) })
+  }))
+  await until(() => connections() === 2, 'a tab to listen again') // as soon as the lock is free
+  await first.evaluate(() => (window as unknown as Window).client.refresh())
+  for (const page of [first, second]) await until(async () => (await told(page)).includes('renewed'), 'the renewal', 1_000)
+  for (const page of [first, second]) expect(await told(page)).toEqual(['renewed'])
+  await first.evaluate(() => (window as unknown as Window).client.fetch('/bff/logout', { method: 'POST' }))
+  for (const page of [first, second]) await until(async () => (await told(page)).includes('ended logout'), 'the end', 1_000)
+  expect(connections()).toBe(2)
+  await alice.close()
+})
+
+test('a tab that was opened after the end has not seen it; a login there is seen in all', async () => {
+  const alice = await profile()
+  const first = await tab(alice)
+  await first.evaluate(() => (window as unknown as Window).client.fetch('/bff/logout', { method: 'POST' })) // at the provider they stay
+  await until(async () => (await state(first)) === 'ended', 'the end', 1_000)
+  const second = await open(alice)
+  await until(async () => (await state(second)) === 'anonymous', 'the new tab to know')
+  expect(await told(second)).toEqual([])
+  expect(await state(first)).toBe('ended')
+  await second.evaluate(() => (window as unknown as Window).client.login()) // they are still logged in at the provider
+  await second.waitForURL(service.app + '/')
+  await until(async () => (await state(first)) === 'active', 'the login', 5_000)
+  expect(await told(first)).toEqual(['ended logout'])
+  await alice.close()
+})
+
+test('a login leads back to the page, its fragment included, and a closed client keeps quiet', async () => {
+  const alice = await profile()
+  const page = await tab(alice)
+  await page.evaluate(() => { location.hash = '/orders?open=1' })
+  expect(await page.evaluate(() => (window as unknown as Window).client.loginUrl())).toBe('/bff/login?returnUrl=%2F%23%2Forders%3Fopen%3D1')
+  expect(await page.evaluate(async () => {
+    const { client } = window as unknown as Window
+    client.close()
+    await client.fetch('/bff/logout', { method: 'POST' })
+    return (await client.fetch('/api/whoami')).status
+  })).toBe(401)
   await alice.close()
 })
 

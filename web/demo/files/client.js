@@ -1,17 +1,24 @@
 // src/feed.ts
 var firstPause = 1e3;
 var longestPause = 3e4;
+var longestSilence = 2e3;
 var Feed = class {
   #url;
   #withCredentials;
   #ask;
   #tell;
   #stop = new AbortController();
+  #closed = new Promise((done) => {
+    this.#stop.signal.addEventListener("abort", () => done());
+  });
+  #name;
   #channel;
   #source;
   #retry;
   #pause = firstPause;
   #state = { status: "unknown" };
+  #silence;
+  // until the leader is taken to be asleep
   #leads = false;
   /** `ask` looks up the state, and throws while the service can't be asked. */
   constructor(url, withCredentials, ask, tell) {
@@ -19,36 +26,77 @@ var Feed = class {
     this.#withCredentials = withCredentials;
     this.#ask = ask;
     this.#tell = tell;
-    this.#start(`cloakroom ${url}`);
+    this.#name = `cloakroom ${url}`;
+    this.#start();
   }
-  #start(name) {
+  #start() {
+    const seen = () => {
+      if (document.visibilityState === "visible") this.wake();
+    };
+    for (const [target, event] of [[globalThis.document, "visibilitychange"], [globalThis.window, "pageshow"], [globalThis.window, "online"]]) {
+      target?.addEventListener(event, seen, { signal: this.#stop.signal });
+    }
     if (typeof BroadcastChannel === "undefined" || !globalThis.navigator?.locks) {
       this.#lead();
       return;
     }
-    this.#channel = new BroadcastChannel(name);
+    this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#heard(data);
     this.#channel.postMessage({ type: "hello" });
-    const held = new Promise((release) => {
-      this.#stop.signal.addEventListener("abort", () => release());
+    this.#queue();
+  }
+  /** Waits for the lock, for as long as this tab lives. Another tab may take it away. */
+  #queue() {
+    navigator.locks.request(this.#name, { signal: this.#stop.signal }, () => this.#hold()).catch(() => {
+      if (this.#stop.signal.aborted) return;
+      this.#demote();
+      this.#queue();
     });
-    navigator.locks.request(name, { signal: this.#stop.signal }, () => {
-      this.#lead();
-      return held;
-    }).catch(() => {
-    });
+  }
+  #hold() {
+    this.#lead();
+    return this.#closed;
+  }
+  #demote() {
+    this.#leads = false;
+    clearTimeout(this.#retry);
+    this.#disconnect();
+  }
+  /** Makes sure that somebody listens: called when a person looks at this tab, and when a login may have happened. */
+  wake() {
+    if (this.#stop.signal.aborted) return;
+    if (this.#leads) {
+      if (!this.#source) this.#connect();
+      return;
+    }
+    this.#channel?.postMessage({ type: "hello" });
+    this.#silence ??= setTimeout(() => {
+      navigator.locks.request(this.#name, { steal: true }, () => this.#hold()).catch(() => this.#demote());
+    }, longestSilence);
   }
   /** What another tab says: the leader's word, or a new tab that wants to know. */
   #heard(message) {
     if (message.type !== "hello") {
-      if (!this.#leads) this.#take(message);
+      clearTimeout(this.#silence);
+      this.#silence = void 0;
+      if (this.#leads) return;
+      if (message.type === "state") this.#told(message.state);
+      else this.#take(message);
       return;
     }
     if (!this.#leads) return;
     this.#channel?.postMessage({ type: "state", state: this.#state });
     if (!this.#source) this.#connect();
   }
+  /** A tab that never knew the session has not seen it end; one that has seen it knows more than that nobody is there. */
+  #told(state) {
+    const own = this.#state.status;
+    if (own === "ended" && state.status !== "active") return;
+    this.#take({ type: "state", state: state.status === "ended" && own !== "active" ? { status: "anonymous" } : state });
+  }
   #lead() {
+    clearTimeout(this.#silence);
+    this.#silence = void 0;
     this.#leads = true;
     this.#connect();
   }
@@ -56,7 +104,7 @@ var Feed = class {
   #take(message) {
     if (message.type === "state") this.#state = message.state;
     this.#tell(message);
-    if (this.#leads) this.#channel?.postMessage(message);
+    if (this.#leads && !this.#stop.signal.aborted) this.#channel?.postMessage(message);
   }
   #connect() {
     if (this.#stop.signal.aborted) return;
@@ -107,11 +155,12 @@ var Feed = class {
     if (this.#state.status === "ended") return;
     const wasActive = this.#state.status === "active";
     this.#take({ type: "state", state: wasActive && state.status === "anonymous" ? { status: "ended", reason: "unknown" } : state });
-    if (!this.#leads) this.#channel?.postMessage({ type: "state", state: this.#state });
+    if (!this.#leads && !this.#stop.signal.aborted) this.#channel?.postMessage({ type: "state", state: this.#state });
   }
   close() {
     this.#stop.abort();
     clearTimeout(this.#retry);
+    clearTimeout(this.#silence);
     this.#disconnect();
     this.#channel?.close();
   }
@@ -196,6 +245,7 @@ async function ok(response) {
 
 // src/index.ts
 var silentTimeout = 1e4;
+var longestReturn = 1500;
 var Client = class {
   #base;
   // origin and base path, or the base path alone
@@ -208,6 +258,8 @@ var Client = class {
   #expiring = new Listeners();
   #renewed = new Listeners();
   #unauthenticated = new Listeners();
+  #asked;
+  // for all calls that were refused at the same time
   constructor(options = {}) {
     this.#origin = options.baseUrl?.replace(/\/+$/, "") ?? "";
     this.#base = this.#origin + (options.basePath ?? "/bff");
@@ -252,8 +304,7 @@ var Client = class {
   }
   /** Where `login` would send the browser: for a link. */
   loginUrl(options = {}) {
-    const here = this.#origin ? location.href.split("#")[0] : location.pathname + location.search;
-    const query = new URLSearchParams({ returnUrl: options.returnUrl ?? here ?? "/" });
+    const query = new URLSearchParams({ returnUrl: options.returnUrl ?? this.#here() });
     const given = {
       provider: options.provider,
       prompt: options.prompt,
@@ -265,12 +316,21 @@ var Client = class {
     for (const [name, value] of Object.entries(given)) if (value !== void 0) query.set(name, String(value));
     return `${this.#base}/login?${query}`;
   }
+  /** This page, as a login may return to it; `/` where there is none, or its address is too long. */
+  #here() {
+    const page = globalThis.location;
+    if (!page) return "/";
+    const origin = this.#origin ? page.origin : "";
+    const whole = origin + page.pathname + page.search + page.hash;
+    return whole.length > longestReturn ? `${origin}/` : whole;
+  }
   /** Logs out here and at the provider. The page is left for the provider's logout, or for `returnUrl` (`/`). */
   async logout(options = {}) {
-    const query = options.returnUrl ? `?${new URLSearchParams({ returnUrl: options.returnUrl })}` : "";
+    const back = options.returnUrl ?? (this.#origin ? `${location.origin}/` : void 0);
+    const query = back ? `?${new URLSearchParams({ returnUrl: back })}` : "";
     const response = await this.#call(`/logout${query}`, { method: "POST" });
     const next = response.status === 200 ? (await response.json()).redirect : void 0;
-    location.assign(next ?? options.returnUrl ?? "/");
+    location.assign(next ?? back ?? "/");
   }
   /** The claims of whoever is logged in, or null. It counts as activity unless `slide` is false. */
   async user(options = {}) {
@@ -284,8 +344,9 @@ var Client = class {
   }
   /** What the service knows of the session now, or null. It never counts as activity. */
   async getSession() {
-    const info = await (await this.#call("/session")).json();
-    return info.authenticated ? info : null;
+    const state = await this.#lookUp();
+    if (!this.#feed) this.#heard({ type: "state", state });
+    return state.status === "active" ? state.session : null;
   }
   /** Renews the access token now. It throws with code `rate_limited` if that was done a moment ago. */
   async refresh() {
@@ -315,6 +376,7 @@ var Client = class {
         clearTimeout(limit);
         removeEventListener("message", heard);
         frame.remove();
+        if (isLoggedIn) this.#feed?.wake();
         resolve(isLoggedIn);
       };
       const heard = (event) => {
@@ -335,8 +397,8 @@ var Client = class {
     return ok(await this.fetch(this.#base + path, { cache: "no-store", ...init }));
   }
   async #lookUp() {
-    const session = await this.getSession();
-    return session ? { status: "active", session } : { status: "anonymous" };
+    const session = await (await this.#call("/session")).json();
+    return session.authenticated ? { status: "active", session } : { status: "anonymous" };
   }
   #heard(message) {
     switch (message.type) {
@@ -351,10 +413,22 @@ var Client = class {
     this.#session.set(message.state);
     if (message.state.status === "ended" && before !== "ended") this.#ended.tell(message.state.reason);
   }
+  /**
+   * Whether the session lives although a call was refused: it may have been sent before a stronger login, or a login in
+   * another tab, gave this browser a new cookie. While the service can't be asked, nothing is known.
+   */
+  async #goesOn() {
+    if (this.#session.get().status !== "active") return false;
+    this.#asked ??= this.#lookUp().finally(() => {
+      this.#asked = void 0;
+    });
+    return this.#asked.then(({ status }) => status === "active", () => true);
+  }
   /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
   async #refused(response) {
     const { code, login_url: loginUrl } = await details(response);
     if (!loginUrl || code !== "not_authenticated" && code !== "session_expired" && code !== "reauthentication_required" && code !== "step_up_required") return;
+    if (code === "not_authenticated" && await this.#goesOn()) return;
     this.#unauthenticated.tell({ code, loginUrl: this.#origin + loginUrl });
     if (code === "step_up_required") return;
     const reasons = { session_expired: "expired", reauthentication_required: "revoked" };

@@ -12,13 +12,16 @@ export type Message = {
 };
 /**
  * A Feed hears of the session over `/bff/events`, once for all tabs of this browser: the tab that holds a Web Lock
- * listens, and passes on what it hears by BroadcastChannel. When it closes, another one takes over. Without those two,
- * each tab listens for itself.
+ * listens, and passes on what it hears by BroadcastChannel. When it closes, another one takes over; so it does when the
+ * browser has put it to sleep, and a tab that somebody looks at gets no answer. Without those two, each tab listens for
+ * itself.
  */
 export declare class Feed {
     #private;
     /** `ask` looks up the state, and throws while the service can't be asked. */
     constructor(url: string, withCredentials: boolean, ask: () => Promise<SessionState>, tell: (message: Message) => void);
+    /** Makes sure that somebody listens: called when a person looks at this tab, and when a login may have happened. */
+    wake(): void;
     /** Takes in that there is no session, which somebody noticed without having been told. */
     missed(state: SessionState): void;
     close(): void;
