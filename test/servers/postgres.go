@@ -108,8 +108,8 @@ func (s *PostgresServer) children() (pids []int) {
 	return pids
 }
 
-// unprivileged is the user postgres if we are root, to whom it gives the folder; nil otherwise.
-func unprivileged(t testing.TB, dir string) *syscall.Credential {
+// unprivileged is the user postgres if we are root, to whom it gives the folder or file; nil otherwise.
+func unprivileged(t testing.TB, path string) *syscall.Credential {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return nil
@@ -120,7 +120,7 @@ func unprivileged(t testing.TB, dir string) *syscall.Credential {
 	}
 	uid, _ := strconv.Atoi(u.Uid)
 	gid, _ := strconv.Atoi(u.Gid)
-	if err := os.Chown(dir, uid, gid); err != nil {
+	if err := os.Chown(path, uid, gid); err != nil {
 		t.Fatal(err)
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}

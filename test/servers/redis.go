@@ -126,7 +126,7 @@ func sentinel(t testing.TB, primary int) *RedisServer {
 	binary := program(t, "redis-server")
 	s.process = run(t, &servers.Process{
 		Name: "redis-sentinel", Command: func() *exec.Cmd { return exec.Command(binary, file, "--sentinel") },
-		Ready: func() error { return answers(s.Port) },
+		Ready: func() error { return servers.Accepts(s.Port) },
 	}, nil)
 	return s
 }
@@ -144,13 +144,4 @@ func until(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("waited %s for %s", patience, what)
 		}
 	}
-}
-
-// answers reports whether something listens on a loopback port.
-func answers(port int) error {
-	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
-	if err != nil {
-		return err
-	}
-	return c.Close()
 }

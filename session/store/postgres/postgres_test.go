@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -143,6 +144,42 @@ func TestPostgreSQL(t *testing.T) {
 		{"closing leaves nothing running", closeLeavesNothing},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.run(t, g) })
+	}
+}
+
+// TLS with an authority that only this URL names. With any other trust the password is not sent, and the error says
+// what is wrong.
+func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
+	ours, foreign := servers.NewAuthority(t), servers.NewAuthority(t)
+	certificate, key := ours.Certificate("127.0.0.1")
+	g := newGroup(t, "ssl=on", "ssl_cert_file="+certificate, "ssl_key_file="+key)
+	verified := func(a *servers.Authority) string {
+		return fmt.Sprintf("postgres://cloakroom:the-password@127.0.0.1:%d/postgres?sslmode=verify-full&sslrootcert=%s", g.Port, a.File)
+	}
+	s := g.openURL(t, withSchema(t, verified(ours), newSchema()))
+	e := entry()
+	if err := s.Create(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	var plain int
+	row := g.connect(t, "public").QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE NOT ssl AND application_name = 'cloakroom'")
+	if err := row.Scan(&plain); err != nil || plain != 0 {
+		t.Errorf("connections without TLS = %d %v, want 0", plain, err)
+	}
+	for url, want := range map[string]string{
+		verified(foreign): "signed by unknown authority",
+		strings.Replace(verified(ours), "127.0.0.1", "localhost", 1): "localhost",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		s, err := postgres.Open(ctx, url)
+		if err == nil {
+			err = s.Ping(ctx)
+			_ = s.Close()
+		}
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "the-password") {
+			t.Errorf("%s: %v, want an error with %q", strings.Replace(url, "the-password", "…", 1), err, want)
+		}
 	}
 }
 

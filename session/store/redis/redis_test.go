@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/url"
 	"os"
 	"regexp"
@@ -82,6 +83,41 @@ func TestClusterBehavesAsAStore(t *testing.T) {
 func TestSentinelGroupBehavesAsAStore(t *testing.T) {
 	g := newGroup(servers.RedisSentinel(t).URL())
 	storetest.Run(t, g.open, storetest.Shared(g.another))
+}
+
+// TLS with an authority that only this URL names, to a server known by address or by name. With any other trust the
+// password is not sent, and the error says what is wrong.
+func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
+	ours, foreign := servers.NewAuthority(t), servers.NewAuthority(t)
+	for _, tt := range []struct{ host, more string }{{"127.0.0.1", ""}, {"redis.internal", "&server_name=redis.internal"}} {
+		t.Run(tt.host, func(t *testing.T) {
+			certificate, key := ours.Certificate(tt.host)
+			port := servers.FreePort(t)
+			servers.Redis(t, fmt.Sprintf("tls-port %d", port), "tls-auth-clients no", "requirepass the-password",
+				"tls-cert-file "+certificate, "tls-key-file "+key, "tls-ca-cert-file "+ours.File)
+			system := fmt.Sprintf("rediss://:the-password@127.0.0.1:%d", port)
+			trusting := func(a *servers.Authority) string { return system + "?ca_file=" + a.File }
+			g := newGroup(trusting(ours) + tt.more)
+			storetest.Run(t, g.open, storetest.Shared(g.another))
+			for url, want := range map[string]string{
+				trusting(foreign) + tt.more: "signed by unknown authority",
+				system:                      "certificate",
+				trusting(ours) + "&server_name=elsewhere.internal":  "elsewhere.internal",
+				strings.Replace(system, "rediss://", "redis://", 1): "",
+			} {
+				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+				s, err := redis.Open(ctx, url)
+				if err == nil {
+					err = s.Ping(ctx)
+					_ = s.Close()
+				}
+				cancel()
+				if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "the-password") {
+					t.Errorf("%s: %v, want an error with %q", strings.Replace(url, "the-password", "…", 1), err, want)
+				}
+			}
+		})
+	}
 }
 
 func entry() session.Entry {
