@@ -34,6 +34,8 @@ type breaker struct {
 
 	mu       sync.Mutex // guards all below
 	failures int        // in a row
+	sent     uint64     // requests so far, to number them
+	news     uint64     // the failure of a request up to this one tells nothing new
 	until    time.Time  // closed to renewals before it
 	probing  bool       // the one request that looks whether the provider is back
 }
@@ -64,11 +66,20 @@ func (b *breaker) enter() (wait time.Duration, ok bool) {
 	return 0, true
 }
 
+// begin numbers a request that is about to be sent.
+func (b *breaker) begin() (number uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sent++
+	return b.sent
+}
+
 // succeed notes an answer, whatever it said.
-func (b *breaker) succeed() {
+func (b *breaker) succeed(number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.failures, b.until, b.probing = 0, time.Time{}, false
+	b.news = max(b.news, number)
 }
 
 // abandon notes a request that came to no end of its own: its caller went away.
@@ -79,12 +90,13 @@ func (b *breaker) abandon() {
 }
 
 // fail notes a transient failure, and how long the provider asks to be left alone. Requests that were
-// already under way when the breaker opened tell it nothing new.
-func (b *breaker) fail(asked time.Duration) {
+// already under way when the breaker opened, or when one that was sent after them was answered, tell it nothing new: a
+// process that was frozen, or cut off, wakes up to many of them, one after the other.
+func (b *breaker) fail(number uint64, asked time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
-	if now.Before(b.until) && asked == 0 {
+	if number <= b.news && asked == 0 {
 		return
 	}
 	b.probing = false
@@ -92,6 +104,7 @@ func (b *breaker) fail(asked time.Duration) {
 	if b.failures < 2 && asked == 0 {
 		return
 	}
+	b.news = b.sent
 	pause := min(firstPause<<min(max(b.failures-2, 0), 10), maxPause)
 	pause = pause/2 + rand.N(pause) // half to one and a half: replicas must not come back in step
 	if asked > 0 {

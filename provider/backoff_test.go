@@ -146,3 +146,41 @@ func TestCallersWhoGoAwayDoNotCountAsFailures(t *testing.T) {
 		t.Errorf("the next renewal: %v", err)
 	}
 }
+
+// RN14: requests that were under way when the provider was last heard of say nothing of it when they fail at last, one
+// after the other, as they do for a process that was cut off: renewals are not held back for it.
+func TestOldFailuresDoNotHoldRenewalsBack(t *testing.T) {
+	op := odd.New(t)
+	p := newProvider(t, op)
+	login := tokens(t, p, op)
+	const stuck = 6
+	release := make([]chan struct{}, stuck)
+	entered := make(chan struct{}, stuck)
+	var wg sync.WaitGroup
+	for i := range stuck {
+		release[i] = make(chan struct{})
+		up := op.Intercept(odd.Token, func(http.ResponseWriter, *http.Request, http.HandlerFunc) {
+			entered <- struct{}{}
+			<-release[i]
+			panic(http.ErrAbortHandler)
+		})
+		wg.Go(func() { _, _ = p.ClientCredentials(t.Context(), nil) })
+		<-entered
+		up()
+	}
+	for i := 0; ; i += 2 {
+		got, err := p.Refresh(t.Context(), login.RefreshToken, nil)
+		if err != nil {
+			t.Errorf("after %d old failures: %v", i, err)
+		} else {
+			login = got
+		}
+		if i == stuck {
+			break
+		}
+		close(release[i])
+		close(release[i+1])
+		time.Sleep(20 * time.Millisecond)
+	}
+	wg.Wait()
+}

@@ -115,15 +115,16 @@ func (p *Provider) inSlot(ctx context.Context, request func() (*TokenResponse, e
 
 // sendGrant sends one token request and tells the breaker how the provider did.
 func (p *Provider) sendGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	number := p.breaker.begin()
 	t, err := p.postGrant(ctx, m, form)
 	var u *UnreachableError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled): // the caller's doing; a deadline is the provider's
 		p.breaker.abandon()
 	case errors.As(err, &u):
-		p.breaker.fail(u.RetryAfter)
+		p.breaker.fail(number, u.RetryAfter)
 	default:
-		p.breaker.succeed()
+		p.breaker.succeed(number)
 	}
 	return t, err
 }

@@ -93,13 +93,16 @@ type answer struct {
 // send sends r exactly once and reads the answer. The only errors are *UnreachableError: no whole
 // answer came, or it was one (429, 5xx, a redirect) that says nothing about what was asked.
 func (c *caller) send(ctx context.Context, endpoint string, r *http.Request, within time.Duration) (*answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := awake(ctx, within)
 	defer cancel()
 	// Without GetBody the transport can't send a body a second time, which it would do by itself on a
 	// connection that turns out to be closed (CB14).
 	r.GetBody = nil
 	began := time.Now()
 	a, err := c.exchange(r.WithContext(ctx))
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, context.DeadlineExceeded) {
+		err = cause // whichever way the transport says so
+	}
 	c.metrics.observe(c.provider, endpoint, outcome(a, err), time.Since(began))
 	if err != nil {
 		return nil, c.unreachable(endpoint, "no answer", networkError(err))

@@ -37,6 +37,10 @@ type Entry struct {
 	Head []byte
 }
 
+// FrozenFactor is how many times as long as it was taken for a lease may last, whose holder is frozen. A process
+// whose machine lost its power looks like that, too, until the store gives up its connection.
+const FrozenFactor = 4
+
 // HeadSize is how many bytes of what is sealed tell which key sealed it.
 const HeadSize = 1 + keyIDSize
 
@@ -107,7 +111,8 @@ type Store interface {
 
 	// Acquire gives holder the lease on key, unless another has it, until it is released or ttl has
 	// passed, and reports whether it did. A lease outlives a crash of the store: whoever got it goes on believing
-	// in it.
+	// in it. Where the store is a Line, a lease also outlasts its ttl, up to FrozenFactor times, while the process that
+	// has it still listens: it has not died, but is frozen, and goes on as if nothing had been once it wakes.
 	Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error)
 	// Release ends the lease on key if holder still has it. Releasing what another has changes nothing.
 	Release(ctx context.Context, key, holder string) error

@@ -16,9 +16,10 @@ type Tally struct {
 	Logins, Logouts int
 	LoginsFailed    int
 	Calls, OK       int
-	Unavailable     int // 503, from the service
-	Failed          int // any other answer that is neither 200 nor 401
-	Lost            int // no answer at all
+	Unavailable     int    // 503, from the service
+	LastUnavailable string // its code
+	Failed          int    // any other answer that is neither 200 nor 401
+	Lost            int    // no answer at all
 	LastFailure     string
 	Slowest         time.Duration // of the calls that were answered 200
 	HeardLate       int           // a 200 for who had logged out a moment before, at a replica that had yet to hear of it

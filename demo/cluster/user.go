@@ -100,6 +100,7 @@ func (u *user) call(ctx context.Context) (unauthorized string) {
 			t.Slowest = max(t.Slowest, time.Since(began))
 		case status == http.StatusServiceUnavailable:
 			t.Unavailable++
+			t.LastUnavailable = p.Code
 		case status == http.StatusUnauthorized && p.Code != "":
 		default:
 			t.Failed++

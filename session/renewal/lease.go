@@ -34,13 +34,14 @@ var (
 // it has died (design §3). It saves traffic and, at a provider that takes a token sent twice for theft, the
 // session; what makes the outcome right is the version check at the commit.
 //
-// It can't do the impossible: a process that is frozen for longer than the lease between sending and
-// committing looks like one that died, and another will send the same token.
+// A store that can tell a frozen process from a dead one has the others wait for it beyond the lease
+// (session.FrozenFactor); so a lease that is no longer needed is given back, however long that takes. It can't do the
+// impossible: a process that is frozen for even longer between sending and committing is taken for dead, and another
+// will send the same token.
 type lease struct {
-	sessions *session.Manager
-	key      string
-	holder   string
-	until    time.Time // on the monotonic clock, which runs on while a process is stopped
+	key, holder string
+	until       time.Time // on the monotonic clock, which runs on while a process is stopped
+	forgotten   time.Time // when the store has forgotten it, whatever happens
 }
 
 // takeLease waits for its turn. Either it returns the lease and the newest record, read after the lease was
@@ -57,7 +58,7 @@ func (w *work) takeLease(ctx context.Context, name session.Name) (*lease, *sessi
 		}
 		newest, err := w.newest(ctx, name)
 		if err != nil || !w.isDue(newest) {
-			l.release(ctx)
+			w.release(ctx, l)
 			return nil, newest, err
 		}
 		if l != nil {
@@ -96,10 +97,13 @@ func (w *work) awaitOthers(ctx context.Context, s *session.Session, poked <-chan
 func (w *work) tryLease(ctx context.Context, name session.Name) (*lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	l := &lease{sessions: w.sessions, key: string(name), holder: rand.Text(), until: time.Now().Add(w.lease)}
+	now := time.Now()
+	l := &lease{key: string(name), holder: rand.Text(), until: now.Add(w.lease), forgotten: now.Add(w.lease * session.FrozenFactor)}
 	got, err := w.sessions.Outbox().Acquire(ctx, l.key, l.holder, w.lease)
 	if err != nil {
-		w.releaseLater(l, err)
+		if !errors.Is(err, session.ErrNotAsked) {
+			w.releaseLater(l)
+		}
 		return nil, session.Unavailable(fmt.Errorf("take the lease on a renewal: %w", err))
 	}
 	if !got {
@@ -108,21 +112,18 @@ func (w *work) tryLease(ctx context.Context, name session.Name) (*lease, error) 
 	return l, nil
 }
 
-// releaseLater sees to a lease that may have been taken all the same, or may yet be when the store wakes up: left
-// alone, it would keep everybody from renewing the session for as long as it lasts.
-func (w *work) releaseLater(l *lease, cause error) {
-	if errors.Is(cause, session.ErrNotAsked) {
-		return
-	}
+// releaseLater sees to a lease that could not be given back, that may have been taken without our knowing, or may yet
+// be when the store wakes up: left alone, it would keep everybody from renewing the session for as long as it lasts.
+func (w *work) releaseLater(l *lease) {
 	w.ghosts.Go(func() {
-		for time.Now().Before(l.until) {
+		for time.Now().Before(l.forgotten) {
 			select {
 			case <-w.closing.Done():
 				return
 			case <-time.After(ghostPoll/2 + mathrand.N(ghostPoll)):
 			}
 			ctx, cancel := context.WithTimeout(w.closing, releaseTime)
-			err := l.sessions.Outbox().Release(ctx, l.key, l.holder)
+			err := w.sessions.Outbox().Release(ctx, l.key, l.holder)
 			cancel()
 			if err == nil {
 				return
@@ -140,12 +141,14 @@ func (l *lease) holds(whole time.Duration) error {
 	return nil
 }
 
-// release lets the next one try. It goes on when ctx has ended; one that fails is over when its time is.
-func (l *lease) release(ctx context.Context) {
+// release lets the next one try. It goes on when ctx has ended.
+func (w *work) release(ctx context.Context, l *lease) {
 	if l == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
-	_ = l.sessions.Outbox().Release(ctx, l.key, l.holder)
+	if err := w.sessions.Outbox().Release(ctx, l.key, l.holder); err != nil {
+		w.releaseLater(l)
+	}
 }

@@ -110,8 +110,9 @@ func New(o Options) *Renewer {
 // After Close tokens are handed out as long as they last.
 func (r *Renewer) Close(ctx context.Context) error {
 	r.close()
+	err := r.flights.close(ctx)
 	r.ghosts.Wait()
-	if err := r.flights.close(ctx); err != nil {
+	if err != nil {
 		return fmt.Errorf("wait for renewals under way: %w", err)
 	}
 	return nil

@@ -48,7 +48,7 @@ func (w *work) renew(ctx context.Context, name session.Name) {
 			return
 		}
 		again := w.renewAlone(ctx, l, newest)
-		l.release(ctx)
+		w.release(ctx, l)
 		if !again {
 			return
 		}

@@ -32,6 +32,10 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel}.Sanitize()); err != nil {
 		return err
 	}
+	// Shared, for a connection that this process has given up and the server has not.
+	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock_shared($1, $2)", listeners, s.process); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	p := session.NewPulse(1, func(ctx context.Context, _ int, beat string) error {
 		_, err := s.exec(ctx, `SELECT pg_notify($1, $2)`, s.channel, beat)

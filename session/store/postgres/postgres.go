@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type Store struct {
 	pool    *pgxpool.Pool
 	schema  string
 	channel string
+	process int32 // names this Store among all that use the database; see listeners
 
 	closing context.Context // of tries to bring the schema up to date; over at Close
 	close   context.CancelFunc
@@ -58,7 +60,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up PostgreSQL: %w", err)
 	}
-	s := &Store{pool: pool, schema: schema, channel: schema}
+	s := &Store{pool: pool, schema: schema, channel: schema, process: rand.Int32()}
 	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	ctx, cancel := context.WithTimeout(ctx, migrateTime)
 	defer cancel()

@@ -129,7 +129,7 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 	return query(ctx, s, firstColumn, `
 		WITH spent AS (SELECT key FROM marks WHERE until <= $2 FOR UPDATE SKIP LOCKED
 		), unmarked AS (DELETE FROM marks m USING spent WHERE m.key = spent.key
-		), free AS (SELECT key FROM leases WHERE until <= `+clock+` FOR UPDATE SKIP LOCKED
+		), free AS (SELECT key FROM leases WHERE greatest(until, last) <= `+clock+` FOR UPDATE SKIP LOCKED
 		), unleased AS (DELETE FROM leases l USING free WHERE l.key = free.key
 		), due AS (SELECT name FROM sessions WHERE due_at <= $2 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)`+move,
 		string(session.ReasonExpired), ms(now), s.channel, limit)

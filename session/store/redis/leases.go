@@ -2,9 +2,12 @@ package redis
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/cloakroom/cloakroom/session"
 )
 
 // MarkOnce implements session.Store. The clock is Redis'.
@@ -25,13 +28,52 @@ func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 	return c.Do(ctx, c.B().Exists().Key(s.keys.mark(key)).Build()).AsBool()
 }
 
-// Acquire implements session.Store.
+// Acquire implements session.Store. The key lasts for as long as a frozen holder is waited for. Within the ttl nobody
+// else gets it; after it, whoever wants it sees whether the holder's process still listens, and otherwise takes its
+// place, unless somebody was quicker.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return false, err
 	}
-	return taken(c.Do(ctx, c.B().Set().Key(s.keys.lease(key)).Value(holder).Nx().PxMilliseconds(ttl.Milliseconds()).Build()))
+	k, whole := s.keys.lease(key), ttl*session.FrozenFactor
+	args := []string{s.process + " " + decimal((whole - ttl).Milliseconds()) + " " + holder, decimal(whole.Milliseconds())}
+	late, err := scriptAcquire.Exec(ctx, c, []string{k}, args).ToString()
+	if err != nil || late == "" {
+		return false, err
+	}
+	if late == args[0] {
+		return true, nil
+	}
+	process, _, _ := strings.Cut(late, " ")
+	if listens, err := s.listens(ctx, c, process); err != nil || listens {
+		return false, err
+	}
+	return scriptTakeOver.Exec(ctx, c, []string{k}, append(args, late)).AsBool()
+}
+
+// listens reports whether a process other than this one is connected to the store. The connection that it listens over
+// outlives its being frozen, and not its death. A Cluster's nodes each know their own subscribers only. A server that
+// will not tell leaves the lease to its time.
+func (s *Store) listens(ctx context.Context, c rueidis.Client, process string) (bool, error) {
+	if process == s.process {
+		return false, nil // what this process has left behind
+	}
+	for _, node := range c.Nodes() {
+		counts, err := node.Do(ctx, node.B().PubsubNumsub().Channel(s.keys.beats(process)).Build()).AsIntMap()
+		if _, refused := rueidis.IsRedisErr(err); refused {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		for _, n := range counts {
+			if n > 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // Release implements session.Store.

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"sync"
 	"time"
@@ -33,7 +32,7 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 	if c.Mode() == rueidis.ClientModeCluster {
 		places = buckets
 	}
-	beats := s.keys.beats(rand.Text())
+	beats := s.keys.beats(s.process)
 	p := session.NewPulse(places, func(ctx context.Context, place int, beat string) error {
 		return scriptBeat.Exec(ctx, c, []string{s.keys.due(place)}, []string{beats, beat}).Error()
 	})

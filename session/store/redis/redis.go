@@ -14,6 +14,7 @@ package redis
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,8 +35,9 @@ const (
 
 // A Store is a session.Store, and a session.Line, in Redis.
 type Store struct {
-	keys   keys
-	option rueidis.ClientOption
+	keys    keys
+	process string // names this Store among all that use the server
+	option  rueidis.ClientOption
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	client rueidis.Client
@@ -51,7 +53,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the Redis URL: %w", err)
 	}
-	s := &Store{keys: keys{prefix: t.prefix}, option: t.option}
+	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), option: t.option}
 	s.option.Dialer.Timeout = dialTime
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"

@@ -122,9 +122,28 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 return 1`
 
+	// 1 lease; holding, ms for the key. A holding says what is left of the key's time when that of the lease is over. It
+	// returns the holding when it is the new one, nothing while another lasts, and that other one when its time is over.
+	luaAcquire = `
+local has = redis.call('GET', KEYS[1])
+if not has then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return ARGV[1]
+end
+local left = string.match(has, '^%S+ (%d+) ')
+if not left or redis.call('PTTL', KEYS[1]) > tonumber(left) then return '' end
+return has`
+
+	// 1 lease; holding, ms for the key, the holding whose place it takes
+	luaTakeOver = `
+if redis.call('GET', KEYS[1]) ~= ARGV[3] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`
+
 	// 1 lease; holder
 	luaRelease = `
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+local has = redis.call('GET', KEYS[1])
+if has and string.sub(has, -#ARGV[1] - 1) == ' ' .. ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`
 
 	// 1 any key of a bucket; channel, beat. It makes a beat take the way that the bucket's changes take.
@@ -132,14 +151,16 @@ return 0`
 )
 
 var (
-	scriptCreate  = rueidis.NewLuaScript(luaCreate)
-	scriptUpdate  = rueidis.NewLuaScript(luaUpdate)
-	scriptTouch   = rueidis.NewLuaScript(luaTouch)
-	scriptEnd     = rueidis.NewLuaScript(luaEnd)
-	scriptEnqueue = rueidis.NewLuaScript(luaEnqueue)
-	scriptLease   = rueidis.NewLuaScript(luaLease)
-	scriptRetry   = rueidis.NewLuaScript(luaRetry)
-	scriptDone    = rueidis.NewLuaScript(luaDone)
-	scriptRelease = rueidis.NewLuaScript(luaRelease)
-	scriptBeat    = rueidis.NewLuaScript(luaBeat)
+	scriptCreate   = rueidis.NewLuaScript(luaCreate)
+	scriptUpdate   = rueidis.NewLuaScript(luaUpdate)
+	scriptTouch    = rueidis.NewLuaScript(luaTouch)
+	scriptEnd      = rueidis.NewLuaScript(luaEnd)
+	scriptEnqueue  = rueidis.NewLuaScript(luaEnqueue)
+	scriptLease    = rueidis.NewLuaScript(luaLease)
+	scriptRetry    = rueidis.NewLuaScript(luaRetry)
+	scriptDone     = rueidis.NewLuaScript(luaDone)
+	scriptAcquire  = rueidis.NewLuaScript(luaAcquire)
+	scriptTakeOver = rueidis.NewLuaScript(luaTakeOver)
+	scriptRelease  = rueidis.NewLuaScript(luaRelease)
+	scriptBeat     = rueidis.NewLuaScript(luaBeat)
 )

@@ -68,6 +68,45 @@ func lineTests(another func(*testing.T, session.Store) session.Line) []test {
 				}
 			}
 		})},
+		{"a lease lasts while its holder's process listens, for a while, and not when that is gone", func(b *bench) {
+			const ttl = 300 * time.Millisecond
+			frozen := another(b.T, b.store)
+			l := b.listen(frozen)
+			acquires := func(s session.Line, holder string, want bool) {
+				b.Helper()
+				got, err := s.(session.Store).Acquire(b.ctx, "renew", holder, ttl)
+				b.ok("acquire", err)
+				if got != want {
+					b.Errorf("%s acquires = %v, want %v", holder, got, want)
+				}
+			}
+			acquires(frozen, "frozen", true)
+			time.Sleep(ttl + 50*time.Millisecond)
+			b.acquires("renew", "next", ttl, false)
+			b.ok("release by the one who woke", frozen.(session.Store).Release(b.ctx, "renew", "frozen"))
+			b.acquires("renew", "next", ttl, true)
+			b.ok("release", b.store.Release(b.ctx, "renew", "next"))
+
+			acquires(frozen, "frozen for good", true)
+			time.Sleep(session.FrozenFactor*ttl + 50*time.Millisecond)
+			b.acquires("renew", "next", ttl, true)
+			b.ok("release", b.store.Release(b.ctx, "renew", "next"))
+
+			acquires(frozen, "dead", true)
+			l.stop()
+			<-l.over
+			b.acquires("renew", "next", ttl, false)
+			time.Sleep(ttl + 50*time.Millisecond)
+			b.acquires("renew", "next", ttl, true)
+			b.ok("release", frozen.(session.Store).Release(b.ctx, "renew", "dead"))
+			b.acquires("renew", "third", ttl, false)
+		}},
+		{"a lease that its own process left behind is over after its time", with(func(b *bench, _ *listener) {
+			b.listen(b.store.(session.Line))
+			b.acquires("renew", "one", 300*time.Millisecond, true)
+			time.Sleep(350 * time.Millisecond)
+			b.acquires("renew", "two", time.Hour, true)
+		})},
 		{"a listener that is told to stop stops", with(func(b *bench, l *listener) {
 			l.stop()
 			select {
