@@ -13,7 +13,7 @@ import (
 )
 
 func ambiguousPath() error {
-	return problem.New(problem.BadRequest).Because("the path could be read in more than one way: no encoded slashes, backslashes, dot segments, double slashes or control characters")
+	return problem.New(problem.BadRequest).Because("the path could be read in more than one way: no encoded slashes, backslashes, dot segments, double slashes or control characters, and no other spelling of another route")
 }
 
 func tooLarge() error { return problem.New(problem.RequestTooLarge) }

@@ -131,7 +131,7 @@ func (p *Proxy) Match(escaped string) bool {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := p.Now()
 	rt := p.find(r.URL.EscapedPath())
-	if rt == nil || ambiguous(r.URL.EscapedPath()) {
+	if rt == nil || ambiguous(r.URL.EscapedPath()) || p.disputed(r.URL.EscapedPath(), rt) {
 		p.Fail(w, r, ambiguousPath())
 		return
 	}

@@ -40,6 +40,36 @@ func (p *Proxy) find(escaped string) *route {
 	return nil
 }
 
+// disputed reports whether an API that decodes more than we do, ignores case, or knows path parameters (`;x`) takes a
+// path of this route for another route's. The two may differ in what they demand: sent on through the looser one,
+// `/api/%61dmin` would get to what `/api/admin` guards (PX4).
+func (p *Proxy) disputed(escaped string, rt *route) bool {
+	plain := escaped
+	if strings.ContainsAny(escaped, "%;") {
+		plain = withoutParameters(decodedFully(escaped))
+	}
+	for _, other := range p.routes {
+		if other.mayMean(plain) {
+			return !strings.EqualFold(other.prefix, rt.prefix)
+		}
+	}
+	return false
+}
+
+// mayMean reports whether a decoded path is this route's to those who ignore case.
+func (rt *route) mayMean(plain string) bool {
+	n := len(rt.prefix)
+	return len(plain) >= n && strings.EqualFold(plain[:n], rt.prefix) && (len(plain) == n || plain[n] == '/')
+}
+
+func withoutParameters(p string) string {
+	segments := strings.Split(p, "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	return strings.Join(segments, "/")
+}
+
 // target is where a path of this route goes: the upstream's path in the prefix's place, the rest
 // byte for byte as it came.
 func (rt *route) target(escaped string) string {

@@ -206,6 +206,27 @@ func TestRouteDemandsClaimsAndScopes(t *testing.T) {
 	}
 }
 
+// What a route demands can't be got around by spelling its path so that the route above takes it (PX4).
+func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	admin, upstream := cfg.Routes[0], *cfg.Routes[0].Upstream
+	upstream.Path = "/admin/"
+	admin.Path, admin.Upstream, admin.Require = "/api/admin/", &upstream, config.Require{Claims: map[string]string{"role": "admin"}}
+	cfg.Routes = append(cfg.Routes, admin)
+	g.run(cfg)
+	b := g.browser()
+	b.login()
+	b.get("/api/admin/x").want(t, http.StatusForbidden, "forbidden")
+	for _, path := range []string{"/api/%61dmin/x", "/api/admin;a=b/x", "/api/Admin/x", "/api/%61dmin", "/api/%2561dmin/x"} {
+		b.get(path).want(t, http.StatusBadRequest, "")
+	}
+	if n := len(g.api.requests()); n != 0 {
+		t.Errorf("requests at the API = %d, want none", n)
+	}
+	b.get("/api/%61bc;d/Admin").want(t, http.StatusOK, "")
+}
+
 // The session_expiry claim: the provider's own session ends before ours would.
 func TestProvidersSessionExpiryShortensTheSession(t *testing.T) {
 	g := newRig(t, "  lifetime: 12h")
