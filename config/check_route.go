@@ -24,8 +24,9 @@ func (r *reader) checkRoute(c *Config, i int) {
 	}
 	if r.well(key("token")) {
 		r.checkClientToken(c, route, key)
-		if route.Require.Any() && (route.Token == "none" || route.Token == "client") {
-			r.wrongAt(key("require"), &wrong{"asks something of a user, and this route has none: its token is " + route.Token, "write token: user, or take it out"})
+		if route.Require.Any() && route.Token != "user" {
+			// Whoever lacks what is required would have only to log out.
+			r.wrongAt(key("require"), &wrong{"asks something of a user, and this route can do without one: its token is " + route.Token, "write token: user, or take it out"})
 		}
 	}
 }

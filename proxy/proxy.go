@@ -192,7 +192,7 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 		switch {
 		case err == nil:
 			return c, p.authorizeUser(r.Context(), c, s)
-		case rt.Token == TokenUser || !visitor:
+		case rt.Token == TokenUser || rt.Require != nil || !visitor: // who lacks what is required must not get it by logging out
 			return nil, err
 		case rt.Token == TokenOptional:
 			return c, nil

@@ -227,6 +227,23 @@ func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
 	b.get("/api/%61bc;d/Admin").want(t, http.StatusOK, "")
 }
 
+// Logging out is no way to get what a route demands, whatever it grants to visitors otherwise.
+func TestRequireIsNotMetByLoggingOut(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	optional := cfg.Routes[1]
+	optional.Path, optional.Require = "/guarded/", config.Require{Claims: map[string]string{"role": "admin"}}
+	cfg.Routes = append(cfg.Routes, optional)
+	g.run(cfg)
+	b := g.browser()
+	b.get("/guarded/x").want(t, http.StatusUnauthorized, "not_authenticated")
+	b.login()
+	b.get("/guarded/x").want(t, http.StatusForbidden, "forbidden")
+	if n := len(g.api.requests()); n != 0 {
+		t.Errorf("requests at the API = %d, want none", n)
+	}
+}
+
 // The session_expiry claim: the provider's own session ends before ours would.
 func TestProvidersSessionExpiryShortensTheSession(t *testing.T) {
 	g := newRig(t, "  lifetime: 12h")
