@@ -18,6 +18,9 @@ import (
 // asks for itself can't.
 const ForwardAuthSecretHeader = "X-Forward-Auth-Secret"
 
+// accessTokenHeader is where it comes.
+const accessTokenHeader = "X-Auth-Request-Access-Token"
+
 // identityHeaders are the fields of GET /bff/auth's answer, by the claim that each holds; the names are those that
 // reverse proxies are usually set up for.
 var identityHeaders = map[string]string{
@@ -38,19 +41,19 @@ func (h *Handlers) auth(c echo.Context) error {
 	if q.Get("login") == "redirect" {
 		page = h.askedFor(c.Request())
 	}
-	return h.forwardAuth(c, q.Get("token") == "access", page)
+	return h.forwardAuth(c, http.StatusAccepted, q.Get("token") == "access", page)
 }
 
 // authPath is auth for Envoy's ext_authz, which puts a prefix before the path of the request that it asks about, and
 // leaves method and query as they are: all of it is that request's. So it takes the secret alone for the wish to have
-// an access token.
+// an access token, and says 200: to Envoy any other status is a refusal, whose fields may go to the browser.
 func (h *Handlers) authPath(c echo.Context) error {
 	r := c.Request()
 	page := strings.TrimPrefix(r.URL.EscapedPath(), h.BasePath+"/auth")
 	if r.URL.RawQuery != "" {
 		page += "?" + r.URL.RawQuery
 	}
-	return h.forwardAuth(c, r.Header.Get(ForwardAuthSecretHeader) != "", page)
+	return h.forwardAuth(c, http.StatusOK, r.Header.Get(ForwardAuthSecretHeader) != "", page)
 }
 
 // askedFor is the page that a proxy is asked for, as far as it says so; / where it does not. Whether the login
@@ -62,8 +65,9 @@ func (h *Handlers) askedFor(r *http.Request) string {
 	return "/"
 }
 
-// forwardAuth judges a request that a proxy asks about. page is where a login is to lead back to; "" for no redirect.
-func (h *Handlers) forwardAuth(c echo.Context, withToken bool, page string) error {
+// forwardAuth judges a request that a proxy asks about, and answers with the given status for somebody's. page is where
+// a login is to lead back to; "" for no redirect.
+func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page string) error {
 	r := c.Request()
 	if err := h.requireOwnRequest(r); err != nil {
 		return err
@@ -76,6 +80,8 @@ func (h *Handlers) forwardAuth(c echo.Context, withToken bool, page string) erro
 		return err
 	}
 	h.Sessions.Touch(r.Context(), s)
+	answer := c.Response().Header()
+	answer.Set(accessTokenHeader, "")
 	if withToken {
 		if err := h.handOverToken(c, s); err != nil {
 			return err
@@ -85,13 +91,20 @@ func (h *Handlers) forwardAuth(c echo.Context, withToken bool, page string) erro
 	if err := json.Unmarshal(s.Record.Claims, &claims); err != nil {
 		return err
 	}
-	for claim, name := range identityHeaders {
-		if value, _ := claims[claim].(string); mayStandInHeader(value) {
-			c.Response().Header().Set(name, value)
-		}
+	if claims["email_verified"] == false || claims["email_verified"] == "false" {
+		delete(claims, "email") // whatever somebody typed: an application that goes by it would take them for its owner
 	}
-	c.Response().Header().Set("X-Auth-Request-Provider", s.Record.Provider)
-	return c.NoContent(http.StatusAccepted)
+	// All fields are there, if empty: some proxies put those that they get in the place of a browser's own, and leave
+	// alone what is not there. Who has no e-mail address must not choose one.
+	for claim, name := range identityHeaders {
+		value, _ := claims[claim].(string)
+		if !mayStandInHeader(value) {
+			value = ""
+		}
+		answer.Set(name, value)
+	}
+	answer.Set("X-Auth-Request-Provider", s.Record.Provider)
+	return c.NoContent(status)
 }
 
 // requireOwnRequest judges the request that the proxy is about to pass on, whose headers come along: a page of another
@@ -111,7 +124,7 @@ func (h *Handlers) handOverToken(c echo.Context, s *session.Session) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("X-Auth-Request-Access-Token", token.AccessToken.Reveal())
+	c.Response().Header().Set(accessTokenHeader, token.AccessToken.Reveal())
 	return nil
 }
 

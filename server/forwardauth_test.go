@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
@@ -115,6 +116,44 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
+// Envoy puts the fields that it is answered in the place of a browser's own, and leaves the others: each field is
+// there, so that nobody can say what this service does not know.
+func TestForwardAuthSaysEveryField(t *testing.T) {
+	g, own := guarded(t)
+	for name, email := range map[string]any{"none": "", "no text": 7, "two fields": "a@x\r\nX-Auth-Request-User: admin"} {
+		g.op.OnClaims(func(_ string, claims odd.Claims) { claims["email"] = email })
+		g.origin = fmt.Sprintf("http://localhost:%d", own)
+		b := g.browser()
+		b.login()
+		for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
+			answer := b.get(path)
+			for _, field := range []string{"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Preferred-Username", "X-Auth-Request-Issuer", "X-Auth-Request-Provider", "X-Auth-Request-Access-Token"} {
+				if len(answer.Header[field]) != 1 {
+					t.Errorf("%s with %s has %s %q, want it once", path, name, field, answer.Header[field])
+				}
+			}
+			if answer.Header.Get("X-Auth-Request-User") != "alice" || answer.Header.Get("X-Auth-Request-Email") != "" {
+				t.Errorf("%s with %s = %v", path, name, answer.Header)
+			}
+		}
+	}
+}
+
+// OIDC Core §5.7: an address that nobody has verified says nothing about who it is.
+func TestForwardAuthKeepsUnverifiedAddressesBack(t *testing.T) {
+	g := newRig(t, "")
+	for verified, want := range map[any]string{false: "", "false": "", true: "alice@example.com", nil: "alice@example.com"} {
+		g.op.OnClaims(func(_ string, claims odd.Claims) {
+			claims["email"], claims["email_verified"] = "alice@example.com", verified
+		})
+		b := g.browser()
+		b.login()
+		if got := b.get("/bff/auth").Header.Get("X-Auth-Request-Email"); got != want {
+			t.Errorf("email_verified %v: the application is told %q, want %q", verified, got, want)
+		}
+	}
+}
+
 // Envoy's ext_authz asks with the request's own method and query, below a prefix; Traefik asks under a name of
 // its own. No program of theirs is at hand: these are the requests that their documentation describes.
 func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
@@ -145,11 +184,11 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 	b.login()
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		r := b.do(method, "/bff/auth/orders?token=access", nil, "X-Forward-Auth-Secret", proxySecret)
-		if r.StatusCode != http.StatusAccepted || r.Header.Get("X-Auth-Request-User") != "alice" || !g.op.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
+		if r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-User") != "alice" || !g.op.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
 			t.Errorf("%s = %d %v", method, r.StatusCode, r.Header)
 		}
 	}
-	if r := b.get("/bff/auth/orders?token=access"); r.StatusCode != http.StatusAccepted || r.Header.Get("X-Auth-Request-Access-Token") != "" {
+	if r := b.get("/bff/auth/orders?token=access"); r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-Access-Token") != "" {
 		t.Errorf("without the secret = %d %v", r.StatusCode, r.Header)
 	}
 	b.get("/bff/auth/orders", "X-Forward-Auth-Secret", "wrong").want(t, http.StatusForbidden, "forbidden")
