@@ -92,6 +92,18 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 	}
 }
 
+// To a reverse proxy 2xx means that the request is somebody's: a preflight, which says nothing of who sends it, is
+// nobody's.
+func TestPreflightIsNoWayPastForwardAuth(t *testing.T) {
+	g := corsRig(t)
+	for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
+		r := g.browser().do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "DELETE")...)
+		if r.StatusCode < 400 {
+			t.Errorf("a preflight at %s = %d, and the proxy passes it on", path, r.StatusCode)
+		}
+	}
+}
+
 // LS15, OIDC Core §4: a provider or a portal sends people to log in, by GET or POST.
 func TestThirdPartyMayInitiateALogin(t *testing.T) {
 	g := newRig(t, "")

@@ -48,6 +48,12 @@ func (s *Server) ownPath(path string) bool {
 	return path == s.cfg.Server.BasePath || strings.HasPrefix(path, s.cfg.Server.BasePath+"/")
 }
 
+// authPath reports whether a path is one that reverse proxies ask at.
+func (s *Server) authPath(path string) bool {
+	path, own := strings.CutPrefix(path, s.cfg.Server.BasePath)
+	return own && (path == "/auth" || strings.HasPrefix(path, "/auth/"))
+}
+
 // adminRoutes puts together the admin listener. It knows no cookie and no session of its own.
 func (s *Server) adminRoutes(h *admin.Handlers, problems *problem.Writer) http.Handler {
 	e := newEcho(problems)
