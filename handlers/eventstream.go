@@ -11,6 +11,10 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
+// takingTime is how long a browser may take to take in what is sent. One that reads nothing would keep its stream, and
+// what is behind it, beyond the end of its session.
+const takingTime = 2 * heartbeat
+
 // An eventStream writes text/event-stream (HTML Living Standard §9.2).
 type eventStream struct{ w *echo.Response }
 
@@ -46,9 +50,15 @@ func (e eventStream) retry(d time.Duration) error {
 func (e eventStream) comment() error { return e.write(":\n\n") }
 
 func (e eventStream) write(s string) error {
+	conn := http.NewResponseController(e.w.Unwrap()) // echo's own Flush keeps errors to itself
+	if err := conn.SetWriteDeadline(time.Now().Add(takingTime)); err != nil {
+		return err
+	}
 	if _, err := e.w.Write([]byte(s)); err != nil {
 		return err
 	}
-	e.w.Flush()
-	return nil
+	if err := conn.Flush(); err != nil {
+		return err
+	}
+	return conn.SetWriteDeadline(time.Time{}) // the connection may carry other requests after this one
 }

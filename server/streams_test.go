@@ -253,3 +253,40 @@ func TestThousandListenersCostLittle(t *testing.T) {
 		return !strings.Contains(b.get(g.admin+"/metrics").body, "cloakroom_event_listeners 1000")
 	})
 }
+
+// One session can't fill a replica with event streams; those that are closed make room.
+func TestEventStreamsOfASessionAreBounded(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	ctx, closeAll := context.WithCancel(t.Context())
+	client := &http.Client{Jar: b.client.Jar}
+	listen := func() int {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.origin+"/bff/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = res.Body.Close() })
+		return res.StatusCode
+	}
+	open := 0
+	for ; open < 300 && listen() == http.StatusOK; open++ {
+	}
+	if open != 100 {
+		t.Errorf("event streams of one session = %d, want 100", open)
+	}
+	b.get("/bff/events").want(t, http.StatusTooManyRequests, "rate_limited")
+	b.get("/bff/user").want(t, http.StatusOK, "")
+	other := g.browser()
+	other.login()
+	if line, _ := next(t, other.stream(g.origin+"/bff/events"), time.Second); line != "event: session" {
+		t.Errorf("another session's first line = %q", line)
+	}
+	closeAll()
+	ctx = t.Context()
+	eventually(t, "room for another", func() bool { return listen() == http.StatusOK })
+}

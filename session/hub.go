@@ -57,6 +57,9 @@ func (m *Manager) Subscribe(name Name) (<-chan Event, func()) {
 	return s.events, m.hub.join(name, func(a *audience) { a.subscribers[s] = struct{}{} }, func(a *audience) { delete(a.subscribers, s) })
 }
 
+// Subscribers is how many subscriptions to a session there are in this process.
+func (m *Manager) Subscribers(name Name) int { return m.hub.subscribers(name) }
+
 // Attach has ended called once when the session ends, in whichever process, unless the function returned
 // was called before. ended must be quick. To miss nothing, attach first, then Get the session.
 func (m *Manager) Attach(name Name, ended func(Reason)) (detach func()) {
@@ -151,12 +154,14 @@ func (a *audience) poke() {
 	}
 }
 
-// hasSubscribers reports whether anybody wants to know what a session looks like now.
-func (h *hub) hasSubscribers(name Name) bool {
+// subscribers is how many want to know what a session looks like now.
+func (h *hub) subscribers(name Name) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	a := h.byName[name]
-	return a != nil && len(a.subscribers) > 0
+	if a := h.byName[name]; a != nil {
+		return len(a.subscribers)
+	}
+	return 0
 }
 
 // names are the sessions that anybody cares for.

@@ -66,12 +66,12 @@ func (m *Manager) heard(c Change, r *refresher) {
 	case RecordUpdated:
 		m.cache.changed(c.Name, c.Version)
 		m.hub.poke(c.Name)
-		if m.hub.hasSubscribers(c.Name) {
+		if m.hub.subscribers(c.Name) > 0 {
 			r.add(c.Name)
 		}
 	case RecordTouched:
 		m.cache.active(c.Name, c.LastActive, c.IdleExpires)
-		if m.hub.hasSubscribers(c.Name) {
+		if m.hub.subscribers(c.Name) > 0 {
 			r.add(c.Name)
 		}
 	case RecordEnded:
