@@ -20,9 +20,6 @@ const (
 	reconnectSpread = time.Second
 	// askAgain is how soon a session is looked at again that should have run out, and can't be told.
 	askAgain = time.Second
-	// maxListeners is how many streams one session may have open at a replica, more than a browser opens. Each is a
-	// connection or a part of one, and some memory, that lasts as long as whoever asked for it likes.
-	maxListeners = 100
 	// endedID is the id of the last event of a session.
 	endedID = "ended"
 )
@@ -42,7 +39,7 @@ func (h *Handlers) events(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.Sessions.Subscribers(s.Name) >= maxListeners {
+	if most := h.MaxEventStreams; most > 0 && h.Sessions.Subscribers(s.Name) >= most {
 		return problem.New(problem.RateLimited).Because("this session has too many event streams open")
 	}
 	changes, stop := h.Sessions.Subscribe(s.Name)

@@ -47,12 +47,15 @@ type Options struct {
 	ForwardAuthSecret secret.Value
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
-	Strict         bool   // the session cookie is SameSite=Strict
-	Secure         bool   // the public origin is https
-	CookieName     string // of the session cookie, with its prefix
-	Now            func() time.Time
-	Logger         *slog.Logger
-	Metrics        prometheus.Registerer
+	// MaxEventStreams is how many one session can have open at this replica; 0: any number. Each is a connection, or a
+	// part of one, and some memory, for as long as whoever asked for it likes.
+	MaxEventStreams int
+	Strict          bool   // the session cookie is SameSite=Strict
+	Secure          bool   // the public origin is https
+	CookieName      string // of the session cookie, with its prefix
+	Now             func() time.Time
+	Logger          *slog.Logger
+	Metrics         prometheus.Registerer
 }
 
 // Handlers are the endpoints of one service. They hold no state of their own but the limiter of

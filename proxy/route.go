@@ -40,9 +40,10 @@ func (p *Proxy) find(escaped string) *route {
 	return nil
 }
 
-// disputed reports whether an API that decodes more than we do, ignores case, or knows path parameters (`;x`) takes a
+// disputed reports whether an API that decodes more than we do, or knows path parameters (`;x`), takes a
 // path of this route for another route's. The two may differ in what they demand: sent on through the looser one,
-// `/api/%61dmin` would get to what `/api/admin` guards (PX4).
+// `/api/%61dmin` would get to what `/api/admin` guards (PX4). Routes are told apart by case (PX5), but where one
+// requires something of the user, an API that ignores case counts, too.
 func (p *Proxy) disputed(escaped string, rt *route) bool {
 	plain := escaped
 	if strings.ContainsAny(escaped, "%;") {
@@ -56,10 +57,13 @@ func (p *Proxy) disputed(escaped string, rt *route) bool {
 	return false
 }
 
-// mayMean reports whether a decoded path is this route's to those who ignore case.
+// mayMean reports whether an API may take a decoded path for this route's.
 func (rt *route) mayMean(plain string) bool {
 	n := len(rt.prefix)
-	return len(plain) >= n && strings.EqualFold(plain[:n], rt.prefix) && (len(plain) == n || plain[n] == '/')
+	if len(plain) < n || len(plain) > n && plain[n] != '/' {
+		return false
+	}
+	return plain[:n] == rt.prefix || rt.Require != nil && strings.EqualFold(plain[:n], rt.prefix)
 }
 
 func withoutParameters(p string) string {

@@ -65,12 +65,13 @@ func TestRoutesMatchAtSegmentBorders(t *testing.T) {
 func TestNoSpellingGetsAroundARoute(t *testing.T) {
 	p := newTestProxy(t,
 		Route{Path: "/api/", Upstream: upstream(t, "http://a:1")},
-		Route{Path: "/api/admin/", Upstream: upstream(t, "http://a:1/admin/")},
+		Route{Path: "/api/admin/", Upstream: upstream(t, "http://a:1/admin/"), Require: &Require{}},
+		Route{Path: "/api/other/", Upstream: upstream(t, "http://a:1/other/")},
 		Route{Path: "/API/", Upstream: upstream(t, "http://b:1")},
 	)
 	for in, want := range map[string]bool{
 		"/api/admin/x": false, "/api/x/admin": false, "/api/adminx": false, "/api/x;a=b/y": false, "/api/%61bc": false, "/api/a%20b;c": false,
-		"/API/x": false, "/api/administer/%61dmin": false, "/api/admin/%61": false, "/api": false,
+		"/API/x": false, "/api/administer/%61dmin": false, "/api/Other/x": false, "/API/OTHER": false, "/api/%6fther": true, "/api/admin/%61": false, "/api": false,
 		"/api/%61dmin/x": true, "/api/%2561dmin/x": true, "/api/admin;a=b/x": true, "/api/admin;": true, "/api/%61dmin": true, "/api/admin%3Ba/x": true,
 		"/api/Admin/x": true, "/api/ADMIN": true, "/API/admin/x": true, "/api/%41dmin;x/100%25": true,
 	} {

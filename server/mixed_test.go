@@ -18,7 +18,7 @@ import (
 func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
 	const users, workers = 1000, 32
 	g := newRig(t, "")
-	g.op.SetTokenLife(4 * time.Second)
+	g.op.SetTokenLife(2 * time.Second)
 	whose := func(r *http.Request) string {
 		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, g.op.URL(odd.Userinfo), nil)
 		if err != nil {
@@ -65,6 +65,7 @@ func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
 	})
 	renewals := len(g.op.Grants("refresh_token"))
 	for round := range 3 {
+		time.Sleep(time.Second) // until the tokens of most have run out
 		inParallel(workers, users, func(i int) {
 			b, sub := browsers[i], userName(i)
 			own := strings.Repeat(sub+" ", 3000)

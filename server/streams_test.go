@@ -256,7 +256,7 @@ func TestThousandListenersCostLittle(t *testing.T) {
 
 // One session can't fill a replica with event streams; those that are closed make room.
 func TestEventStreamsOfASessionAreBounded(t *testing.T) {
-	g := newRig(t, "")
+	g := newRig(t, "  max_event_streams: 20")
 	b := g.browser()
 	b.login()
 	ctx, closeAll := context.WithCancel(t.Context())
@@ -274,10 +274,10 @@ func TestEventStreamsOfASessionAreBounded(t *testing.T) {
 		return res.StatusCode
 	}
 	open := 0
-	for ; open < 300 && listen() == http.StatusOK; open++ {
+	for ; open < 50 && listen() == http.StatusOK; open++ {
 	}
-	if open != 100 {
-		t.Errorf("event streams of one session = %d, want 100", open)
+	if open != 20 {
+		t.Errorf("event streams of one session = %d, want 20", open)
 	}
 	b.get("/bff/events").want(t, http.StatusTooManyRequests, "rate_limited")
 	b.get("/bff/user").want(t, http.StatusOK, "")
