@@ -90,6 +90,7 @@ func (h *Handlers) logout(c echo.Context, s *session.Session, returnURL string) 
 
 // forget takes the cookie back, and what the browser's cache keeps of the session's answers.
 func (h *Handlers) forget(c echo.Context) {
+	h.sealed.Load().loops.forget(c)
 	h.Sessions.ClearCookie(c.Response())
 	c.Response().Header().Set("Cache-Control", "no-store")
 	c.Response().Header().Set("Clear-Site-Data", `"cache"`)

@@ -15,10 +15,12 @@ import (
 )
 
 // A browser that logs in loopLogins times within loopTime, and then wants to log in again, is going round in a
-// circle: each login succeeds, and the app does not see it. Another redirect would go on for ever.
+// circle: each login succeeds, and the app does not see it. Another redirect would go on for ever. Where the session
+// came back with the browser, and it may be a person who logs in again and again, it takes loopPatience.
 const (
-	loopLogins = 3
-	loopTime   = time.Minute
+	loopLogins   = 3
+	loopPatience = 10
+	loopTime     = time.Minute
 	// loopSkew is how far replicas' clocks may be apart before that is the cause.
 	loopSkew = 5 * time.Second
 )
@@ -70,7 +72,7 @@ func (l *loops) lately(r *http.Request) (logins []int64) {
 func (l *loops) note(c echo.Context, now time.Time) {
 	recent := slices.DeleteFunc(l.lately(c.Request()), func(at int64) bool { return now.UnixMilli()-at > loopTime.Milliseconds() })
 	recent = append(recent, now.UnixMilli())
-	plain, err := json.Marshal(recent[max(0, len(recent)-loopLogins):])
+	plain, err := json.Marshal(recent[max(0, len(recent)-loopPatience):])
 	if err != nil {
 		return
 	}
@@ -85,8 +87,12 @@ func (l *loops) note(c echo.Context, now time.Time) {
 	h["Set-Cookie"] = slices.Concat(lines[last:], lines[:last]) // the session's stays the last, and the one to win
 }
 
-// forget lets the next login begin anew.
-func (l *loops) forget(c echo.Context) { l.set(c, "", -1) }
+// forget lets the next login begin anew: it was explained, or somebody logged out on purpose.
+func (l *loops) forget(c echo.Context) {
+	if _, err := c.Request().Cookie(l.cookie); err == nil {
+		l.set(c, "", -1)
+	}
+}
 
 func (l *loops) set(c echo.Context, value string, maxAge int) {
 	http.SetCookie(c.Response(), &http.Cookie{
@@ -112,6 +118,9 @@ func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 	cause, err := h.loopCause(c.Request(), time.UnixMilli(slices.Max(logins)))
 	if err != nil {
 		return false, err
+	}
+	if (cause == loopApp || cause == loopEnded || cause == loopExpired) && recent < loopPatience {
+		return false, nil
 	}
 	l.forget(c)
 	h.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", problem.RequestID(c.Request().Context()))

@@ -14,9 +14,9 @@ import (
 )
 
 // bounce logs in as often as it takes, with what happens between two logins, and wants the page that names the cause.
-func (b *browser) bounce(between func(), cause, words string) *reply {
+func (b *browser) bounce(times int, between func(), cause, words string) *reply {
 	b.t.Helper()
-	for range 3 {
+	for range times {
 		b.login()
 		if between != nil {
 			between()
@@ -24,7 +24,7 @@ func (b *browser) bounce(between func(), cause, words string) *reply {
 	}
 	page := b.navigate("/bff/login?returnUrl=/after")
 	if page.StatusCode != http.StatusBadRequest || !strings.Contains(page.body, "<code>"+cause+"</code>") || !strings.Contains(page.body, words) {
-		b.t.Errorf("the fourth login = %d to %q, want a page that names %s:\n%s", page.StatusCode, page.Header.Get("Location"), cause, page.body)
+		b.t.Errorf("one login more = %d to %q, want a page that names %s:\n%s", page.StatusCode, page.Header.Get("Location"), cause, page.body)
 	}
 	return page
 }
@@ -48,6 +48,15 @@ func (b *browser) forgetCookie(name string) {
 	b.client.Jar = jar
 }
 
+// cookieCount is how many cookies the browser has.
+func (b *browser) cookieCount() int {
+	u, err := url.Parse(b.g.origin)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return len(b.client.Jar.Cookies(u))
+}
+
 // A browser that bounces between login and app gets one page that names why, and not another redirect; from that page
 // it can try again.
 func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
@@ -55,7 +64,7 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		g := newRig(t, "")
 		b := g.browser()
 		b.t = t
-		page := b.bounce(func() { b.forgetCookie("cloakroom") }, "cookie_lost", "other cookies")
+		page := b.bounce(3, func() { b.forgetCookie("cloakroom") }, "cookie_lost", "other cookies")
 		if strings.Contains(page.body, "http-equiv") {
 			t.Error("the page goes on by itself")
 		}
@@ -66,13 +75,13 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		g := newRig(t, "")
 		b := g.browser()
 		b.t = t
-		b.bounce(nil, "app", "You are logged in")
+		b.bounce(10, nil, "app", "You are logged in")
 	})
 	t.Run("the session is ended at once", func(t *testing.T) {
 		g := newRig(t, "")
 		b := g.browser()
 		b.t = t
-		b.bounce(func() {
+		b.bounce(10, func() {
 			b.do(http.MethodDelete, g.admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+adminToken)
 		}, "ended", "right after it began")
 	})
@@ -107,6 +116,23 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		page := b.get("/bff/login", "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
 		if !strings.Contains(page.body, "<code>same_site</code>") || !strings.Contains(page.body, g.origin) {
 			t.Errorf("login = %d:\n%s", page.StatusCode, page.body)
+		}
+	})
+	t.Run("who logs out and in again is not going round", func(t *testing.T) {
+		g := newRig(t, "")
+		b := g.browser()
+		b.t = t
+		for i := range 5 {
+			b.login()
+			b.login()
+			if i%2 == 0 {
+				b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusOK, "")
+			} else {
+				b.do(http.MethodDelete, "/bff/sessions/"+idIn(t, b.get("/bff/sessions").body), nil).want(t, http.StatusNoContent, "")
+			}
+			if b.cookieCount() != 0 {
+				t.Error("a cookie is left after a logout")
+			}
 		}
 	})
 	t.Run("who logs in now and then hears nothing of it", func(t *testing.T) {
