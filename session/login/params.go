@@ -119,10 +119,21 @@ func (a *attempt) expect(params url.Values, c provider.Config) {
 	a.ACR = essentialACR(c.AuthParams["claims"])
 	if a.StepUp = params.Get(StepUp) != ""; a.StepUp {
 		params.Del(StepUp)
-		if acr := strings.Fields(operatorFirst(c, "acr_values", params.Get("acr_values"))); len(acr) > 0 {
-			a.ACR = acr
-		}
+		a.ACR = narrowed(a.ACR, strings.Fields(operatorFirst(c, "acr_values", params.Get("acr_values"))))
 	}
+}
+
+// narrowed is what a login has to prove when the operator insists on one of some acr values and a step-up on one of
+// others. Anybody can write a step-up's URL, so it must not take the place of what the operator wants.
+func narrowed(essential, asked []string) []string {
+	if len(essential) == 0 {
+		return asked
+	}
+	both := slices.DeleteFunc(slices.Clone(essential), func(acr string) bool { return !slices.Contains(asked, acr) })
+	if len(both) == 0 {
+		return essential // nothing meets both; what asked for more will say so again
+	}
+	return both
 }
 
 func operatorFirst(c provider.Config, name, callers string) string {

@@ -119,6 +119,9 @@ func TestExpectationIsWhatWasSent(t *testing.T) {
 		{"essential acr", "", operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`), -1, false, "a b"},
 		{"one essential acr", "", operator("claims", `{"id_token":{"acr":{"essential":true,"value":"a"}}}`), -1, false, "a"},
 		{"voluntary acr", "", operator("claims", `{"id_token":{"acr":{"values":["a"]}}}`, "acr_values", "x"), -1, false, ""},
+		{"a step-up's acr", "step_up=1&acr_values=a+b", operator(), -1, false, "a b"},
+		{"a step-up can't lower what the operator insists on", "step_up=1&acr_values=weak", operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`), -1, false, "a b"},
+		{"a step-up can raise it", "step_up=1&acr_values=b+c", operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`), -1, false, "b"},
 		{"claims of another kind", "", operator("claims", `nonsense`), -1, false, ""},
 	} {
 		query, err := url.ParseQuery(c.caller)
