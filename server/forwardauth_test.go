@@ -95,6 +95,17 @@ func TestForwardAuth(t *testing.T) {
 			if n := len(g.op.Grants("refresh_token")); n == 0 {
 				t.Error("the access token was not renewed")
 			}
+			// CGI, WSGI and their like read an underscore as a hyphen (PX8).
+			b.get("/orders", "X_Auth_Request_User", "mallory", "X-Auth_Request-Email", "m@evil.example", "X-Plain", "stays").want(t, http.StatusOK, "")
+			seen := g.api.requests()[len(g.api.requests())-1].Header
+			for field := range seen {
+				if strings.Contains(field, "_") {
+					t.Errorf("the application saw %s of a browser: %q", field, seen[field])
+				}
+			}
+			if seen.Get("X-Plain") != "stays" {
+				t.Errorf("the application saw %v", seen)
+			}
 			b.get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").want(t, http.StatusForbidden, "")
 
 			// A browser that asks for itself learns who it is, which it knows, and nothing more.
