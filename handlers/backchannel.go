@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
@@ -23,22 +25,53 @@ const (
 	replayWindow = 10 * time.Minute
 )
 
-// backchannel is what the back-channel endpoint keeps beyond a request: a bound on how many
-// signatures strangers can have checked, and its counter.
+// The bounds on what strangers can have looked up and verified: logouts from one address. One bound for all
+// addresses would let anybody use up what the provider needs, and a logout that is refused is rarely sent again.
+const (
+	logoutRate       = 200 // a second
+	logoutBurst      = 400
+	limitedAddresses = 4096 // that are remembered; who falls out begins anew
+)
+
+// backchannel is what the endpoints that a provider calls keep beyond a request: how much each address has
+// asked for, and a counter.
 type backchannel struct {
-	limit *rate.Limiter
-	total *prometheus.CounterVec
+	limits *lru.Cache[netip.Prefix, *rate.Limiter]
+	total  *prometheus.CounterVec
 }
 
 func newBackchannel(reg prometheus.Registerer) *backchannel {
+	limits, err := lru.New[netip.Prefix, *rate.Limiter](limitedAddresses)
+	if err != nil {
+		panic("handlers: " + err.Error()) // the size is positive
+	}
 	b := &backchannel{
-		limit: rate.NewLimiter(200, 400),
+		limits: limits,
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloakroom_backchannel_logouts_total", Help: "Back-channel logout requests by outcome.",
 		}, []string{"provider", "outcome"}),
 	}
 	reg.MustRegister(b.total)
 	return b
+}
+
+// allows counts a request of an address; of IPv6 the network that one household or machine has counts.
+func (b *backchannel) allows(addr string) bool {
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		ip = netip.IPv6Unspecified()
+	}
+	bits := 64
+	if ip = ip.Unmap(); ip.Is4() {
+		bits = 32
+	}
+	from, _ := ip.WithZone("").Prefix(bits) // the bits fit
+	fresh := rate.NewLimiter(logoutRate, logoutBurst)
+	if limit, known, _ := b.limits.PeekOrAdd(from, fresh); known {
+		b.limits.Get(from) // in use: others fall out first
+		return limit.Allow()
+	}
+	return fresh.Allow()
 }
 
 // backchannelLogout answers POST /bff/backchannel/{provider} (OIDC Back-Channel Logout §2.5–2.8):
@@ -49,7 +82,7 @@ func (h *Handlers) backchannelLogout(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if !h.backchannel.limit.Allow() {
+	if !h.backchannel.allows(h.ClientAddr(c.Request())) {
 		return problem.New(problem.RateLimited)
 	}
 	outcome, err := h.endByLogoutToken(c, p)
@@ -141,6 +174,9 @@ func (h *Handlers) frontchannelLogout(c echo.Context) error {
 	query := c.Request().URL.Query()
 	iss, sid := query["iss"], query["sid"]
 	if len(iss) == 1 && len(sid) == 1 && sid[0] != "" && iss[0] == p.Issuer() {
+		if !h.backchannel.allows(h.ClientAddr(c.Request())) {
+			return problem.New(problem.RateLimited)
+		}
 		sessions, err := h.Sessions.Find(c.Request().Context(), session.SIDKey(p.ID(), sid[0]))
 		if err != nil {
 			return err

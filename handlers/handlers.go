@@ -47,6 +47,8 @@ type Options struct {
 	ForwardAuthSecret secret.Value
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
+	// ClientAddr is the address of the browser, or of whoever asks, behind trusted proxies.
+	ClientAddr func(*http.Request) string
 	// MaxEventStreams is how many one session can have open at this replica; 0: any number. Each is a connection, or a
 	// part of one, and some memory, for as long as whoever asked for it likes.
 	MaxEventStreams int
@@ -58,7 +60,7 @@ type Options struct {
 	Metrics         prometheus.Registerer
 }
 
-// Handlers are the endpoints of one service. They hold no state of their own but the limiter of
+// Handlers are the endpoints of one service. They hold no state of their own but the limits of
 // the back channel.
 type Handlers struct {
 	Options

@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -97,4 +99,23 @@ func TestBadLogoutRequestsAre400(t *testing.T) {
 		}
 	}
 	b.get("/bff/user").want(t, http.StatusOK, "")
+}
+
+// A stranger who floods the back channel uses up nobody's share but their own: the provider's logout is heard.
+func TestFloodOfTheBackchannelDoesNotStopLogouts(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg.Server.TrustedProxies = append(cfg.Server.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
+	g.run(cfg)
+	b, op := g.browser(), g.browser()
+	b.login()
+	post := func(from, token string) *reply {
+		return op.do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
+			"Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-For", from)
+	}
+	for i := range 1500 {
+		post(fmt.Sprintf("2001:db8::%x", i), "x.y.z")
+	}
+	post("192.0.2.1", g.op.LogoutToken(bySub("alice"))).want(t, http.StatusOK, "")
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
 }
