@@ -217,6 +217,11 @@ func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) 
 	if err != nil {
 		return err
 	}
+	if c.route.Require != nil && t.Session != s { // a renewal may have taken a claim or a scope away
+		if err := c.route.Require.check(t.Session, p.Now()); err != nil {
+			return err
+		}
+	}
 	c.session, c.accessToken = t.Session, t.AccessToken
 	return nil
 }

@@ -244,6 +244,39 @@ func TestRequireIsNotMetByLoggingOut(t *testing.T) {
 	}
 }
 
+// A right that a renewal takes away is gone for the very request that the renewal was for.
+func TestRequireIsJudgedByTheRenewedSession(t *testing.T) {
+	g := stepUpRig(t)
+	g.op.SetTokenLife(time.Second)
+	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "sales" })
+	b := g.browser()
+	b.login()
+	b.get("/sales/x").want(t, http.StatusOK, "")
+	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "hr" })
+	time.Sleep(1100 * time.Millisecond)
+	calls := len(g.api.requests())
+	b.get("/sales/x").want(t, http.StatusForbidden, "forbidden")
+	if n := len(g.api.requests()) - calls; n != 0 {
+		t.Errorf("requests at the API = %d, want none", n)
+	}
+
+	// The API itself says that the token is no good any more.
+	g.op.SetTokenLife(time.Hour)
+	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "sales" })
+	b = g.browser()
+	b.login()
+	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "hr" })
+	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	})
+	calls = len(g.api.requests())
+	b.get("/sales/x").want(t, http.StatusForbidden, "forbidden")
+	if n := len(g.api.requests()) - calls; n != 1 {
+		t.Errorf("requests at the API = %d, want the one that it rejected", n)
+	}
+}
+
 // The session_expiry claim: the provider's own session ends before ours would.
 func TestProvidersSessionExpiryShortensTheSession(t *testing.T) {
 	g := newRig(t, "  lifetime: 12h")
