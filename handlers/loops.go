@@ -11,12 +11,14 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
 // A browser that logs in loopLogins times within loopTime, and then wants to log in again, is going round in a
 // circle: each login succeeds, and the app does not see it. Another redirect would go on for ever. Where the session
-// came back with the browser, and it may be a person who logs in again and again, it takes loopPatience.
+// came back with the browser, and it may be a person who logs in again and again, it takes loopPatience; not for a step-up,
+// which asks people for something each time.
 const (
 	loopLogins   = 3
 	loopPatience = 10
@@ -119,7 +121,8 @@ func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if (cause == loopApp || cause == loopEnded || cause == loopExpired) && recent < loopPatience {
+	asWished := cause == loopApp || cause == loopEnded || cause == loopExpired
+	if asWished && recent < loopPatience && c.QueryParam(login.StepUp) == "" {
 		return false, nil
 	}
 	l.forget(c)

@@ -191,7 +191,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins, Strict: s.cfg.StrictCookie(), Secure: s.cfg.Secure(), CookieName: s.cfg.SessionCookieName(),
 		ForwardAuthSecret: s.cfg.ForwardAuth.Secret, Stopping: s.stopping, ExpiringNotice: s.cfg.Session.ExpiringNotice, MaxEventStreams: s.cfg.Session.MaxEventStreams,
 		ClientAddr: s.clientAddr,
-		Now: s.now, Logger: s.log, Metrics: s.registry,
+		Now:        s.now, Logger: s.log, Metrics: s.registry,
 	})
 	s.publicHandler = s.publicRoutes(s.bff, api, spa, problems)
 	s.adminHandler = s.adminRoutes(admin.New(admin.Options{
