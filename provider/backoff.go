@@ -11,7 +11,8 @@ import (
 const (
 	maxRetryAfter = 2 * time.Minute        // no answer of a provider silences us for longer
 	firstPause    = 500 * time.Millisecond // after the second failure in a row; doubled by each further one
-	maxPause      = 30 * time.Second
+	// maxPause is short, since one request of each replica tramples nobody, and everybody waits for its answer.
+	maxPause = 10 * time.Second
 )
 
 // retryAfter reads Retry-After in both of its forms (RFC 9110 §10.2.3), capped; 0 when there is none.
@@ -91,12 +92,13 @@ func (b *breaker) abandon() {
 
 // fail notes a transient failure, and how long the provider asks to be left alone. Requests that were
 // already under way when the breaker opened, or when one that was sent after them was answered, tell it nothing new: a
-// process that was frozen, or cut off, wakes up to many of them, one after the other.
+// process that was frozen, or cut off, wakes up to many of them, one after the other. Nor do logins, which are sent
+// while it is open: people who try again must not make the wait of all others longer.
 func (b *breaker) fail(number uint64, asked time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
-	if number <= b.news && asked == 0 {
+	if asked == 0 && (number <= b.news || now.Before(b.until)) {
 		return
 	}
 	b.probing = false

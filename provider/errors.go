@@ -33,6 +33,7 @@ type UnreachableError struct {
 	Endpoint   string        // "metadata", "keys", "token", "userinfo" or "revocation"
 	Reason     string        // in our words; nothing of the answer's body
 	RetryAfter time.Duration // what the provider (or our own backoff) asks for, at most 2 min; 0: unknown
+	NotAsked   bool          // nothing was sent, since the provider is left alone after failures
 	Err        error         // the network's error, if there was one
 }
 

@@ -72,8 +72,8 @@ func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*Tok
 // requestWhenUp sends nothing while the breaker is open. It is asked after a slot is free: those who
 // waited for one must not all go to a provider that has failed meanwhile.
 func (p *Provider) requestWhenUp(ctx context.Context, form url.Values, ready func() error) (*TokenResponse, error) {
-	if wait, ok := p.breaker.closed(); !ok {
-		return nil, p.resting(wait)
+	if err := p.Resting(); err != nil {
+		return nil, err
 	}
 	m, err := p.Metadata(ctx)
 	if err != nil {
@@ -94,9 +94,18 @@ func (p *Provider) requestWhenUp(ctx context.Context, form url.Values, ready fun
 	})
 }
 
+// Resting is the *UnreachableError that Refresh and ClientCredentials give, and send nothing, while the provider is left
+// alone after failures; nil when it is not. It is quick.
+func (p *Provider) Resting() error {
+	if wait, ok := p.breaker.closed(); !ok {
+		return p.resting(wait)
+	}
+	return nil
+}
+
 func (p *Provider) resting(wait time.Duration) error {
 	e := p.client.unreachable(endpointToken, "it has failed and is left alone for a moment", nil)
-	e.RetryAfter = wait
+	e.RetryAfter, e.NotAsked = wait, true
 	return e
 }
 

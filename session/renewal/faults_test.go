@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
@@ -169,10 +170,54 @@ func TestThousandSessionsAtAProviderThatComesBack(t *testing.T) {
 		}
 		undo()
 		served.Wait()
-		if took := time.Since(back); took > 2*time.Minute {
-			t.Errorf("the last session was renewed %v after the provider came back, want at most 2m", took)
+		if took := time.Since(back); took > 20*time.Second {
+			t.Errorf("the last session was renewed %v after the provider came back, want at most 20s", took)
 		}
 		w.wantRenewals(n)
+	})
+}
+
+// TestPeopleWhoTryToLogInDoNotProlongAnOutage (RN14): their logins are sent while renewals are held back, and fail too.
+func TestPeopleWhoTryToLogInDoNotProlongAnOutage(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		const n = 200
+		sessions := make([]*session.Session, n)
+		for i := range sessions {
+			sessions[i] = w.login()
+		}
+		time.Sleep(6 * time.Minute)
+		undo := w.op.Intercept(odd.Token, odd.Answer(503, "text/plain", "down"))
+		before := w.op.Count(odd.Token)
+		asks := func() (in int) {
+			for _, s := range sessions {
+				_, err := w.token(s)
+				if err == nil {
+					in++
+				} else if !errors.Is(err, provider.ErrUnreachable) {
+					t.Fatalf("token = %v, want %v", err, provider.ErrUnreachable)
+				}
+			}
+			return in
+		}
+		const logins = 60
+		for range logins {
+			if _, err := w.provider.Exchange(t.Context(), secret.New("a-code"), w.verifier); !errors.Is(err, provider.ErrUnreachable) {
+				t.Fatalf("login = %v, want %v", err, provider.ErrUnreachable)
+			}
+			asks()
+			time.Sleep(100 * time.Millisecond)
+		}
+		if seen := w.op.Count(odd.Token) - before - logins; seen > 20 {
+			t.Errorf("renewals sent in 6 s of 503 = %d, want at most 20", seen)
+		}
+		undo()
+		back := time.Now()
+		for asks() < n && time.Since(back) < time.Minute {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if took := time.Since(back); took > 15*time.Second {
+			t.Errorf("the last session was renewed %v after the provider came back, want at most 15s", took)
+		}
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 
 const (
 	firstPause = time.Second
-	maxPause   = 20 * time.Second
+	maxPause   = 10 * time.Second
 	// maxPauses bounds the memory that failures can take. Who falls out may try again early, which
 	// the provider's own backoff still limits.
 	maxPauses = 1 << 16
@@ -40,15 +40,19 @@ func newPauses[K comparable]() *pauses[K] {
 	return &pauses[K]{m: m}
 }
 
-// failed notes a failure of provider id and says until when key pauses: longer each time, with
-// jitter, and never shorter than Retry-After.
+// failed notes a failure and has key pause: longer each time, with jitter, and never shorter than Retry-After. A
+// provider that was not even asked has failed nobody, and is asked again as soon as it is back.
 func (p *pauses[K]) failed(key K, now time.Time, cause error) {
+	unreachable, ok := errors.AsType[*provider.UnreachableError](cause)
+	if ok && unreachable.NotAsked {
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last, _ := p.m.Get(key)
 	wait := min(firstPause<<min(last.failures, 10), maxPause)
 	wait = wait/2 + rand.N(wait)
-	if unreachable, ok := errors.AsType[*provider.UnreachableError](cause); ok && unreachable.RetryAfter > 0 {
+	if ok && unreachable.RetryAfter > 0 {
 		wait = max(wait, unreachable.RetryAfter+rand.N(unreachable.RetryAfter/4+1))
 	}
 	p.m.Add(key, pause{until: now.Add(wait), failures: last.failures + 1, err: cause})
@@ -77,6 +81,14 @@ func (p *pauses[K]) err(key K, providerID string, now time.Time) error {
 	return &provider.UnreachableError{
 		Provider: providerID, Endpoint: "token", Reason: "the last renewal failed; the next is not due yet", RetryAfter: left,
 	}
+}
+
+// resting is why a provider is asked nothing at the moment; nil when it may be, or is none.
+func resting(p *provider.Provider) error {
+	if p == nil {
+		return nil
+	}
+	return p.Resting()
 }
 
 // maxRetryAfter is the most that an UnreachableError asks for, jitter included.

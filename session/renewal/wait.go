@@ -18,10 +18,13 @@ func (r *Renewer) renewBehind(s *session.Session) {
 	}
 }
 
-// permit says whether a flight for s may start: not in the pause after a failure, and not again and
-// again because an upstream rejects every token.
+// permit says whether a flight for s may start: not while the provider is left alone, not in the pause after a failure,
+// and not again and again because an upstream rejects every token.
 func (r *Renewer) permit(s *session.Session, rejected secret.Value) func() error {
 	return func() error {
+		if err := resting(r.providers[s.Record.Provider]); err != nil {
+			return err
+		}
 		if err := r.pauses.err(s.Name, s.Record.Provider, r.now()); err != nil {
 			return err
 		}
