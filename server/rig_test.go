@@ -34,6 +34,7 @@ type rig struct {
 	dir    string // of the app's files
 	db     string // the store's file
 	log    *safeBuffer
+	now    func() time.Time // of servers that are started from here on; nil: time.Now
 }
 
 // api is the upstream: it records, and answers as it is told to.
@@ -150,6 +151,7 @@ func (g *rig) run(cfg *config.Config) *server.Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.New(ctx, cfg, server.Options{
 		Logger: slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Now:    g.now,
 	})
 	if err != nil {
 		cancel()
