@@ -19,10 +19,14 @@ func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
 		return err
 	}
 	b := bucketOf(r.ID)
-	return scriptEnqueue.Exec(ctx, c, []string{s.keys.item(r.ID), s.keys.out(b), s.keys.ended(b)}, []string{
+	err = scriptEnqueue.Exec(ctx, c, []string{s.keys.item(r.ID), s.keys.out(b), s.keys.ended(b)}, []string{
 		r.ID, decimal(ms(r.NotBefore)), decimal(ms(r.EndedAt)), decimal(ms(r.EndedAt.Add(itemNet))), string(r.Origin), r.Provider,
 		string(r.Reason), rueidis.BinaryString(session.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
 	}).Error()
+	if err != nil {
+		return err
+	}
+	return s.replicated(ctx, c, s.keys.written(b))
 }
 
 // Lease implements session.Store.

@@ -7,8 +7,8 @@
 // before a record can be found by them, and checked against the record when it is.
 //
 // Its weak point is what Redis says it wrote: a primary that fails before its replica has caught up
-// takes the last writes with it, and without an append-only file a restart loses everything. It must
-// run with maxmemory-policy noeviction: a record that is evicted is a user logged out and a token that
+// takes the last writes with it, unless wait_replicas has it wait for them, and without an append-only file a restart
+// loses everything. It must run with maxmemory-policy noeviction: a record that is evicted is a user logged out and a token that
 // nobody revokes.
 package redis
 
@@ -38,6 +38,8 @@ type Store struct {
 	keys    keys
 	process string // names this Store among all that use the server
 	option  rueidis.ClientOption
+	// waitReplicas is how many replicas must have a write before it counts as done.
+	waitReplicas int64
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	client rueidis.Client
@@ -53,7 +55,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the Redis URL: %w", err)
 	}
-	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), option: t.option}
+	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), option: t.option, waitReplicas: t.waitReplicas}
 	s.option.Dialer.Timeout = dialTime
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"

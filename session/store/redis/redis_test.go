@@ -3,6 +3,7 @@ package redis_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -78,10 +79,18 @@ func TestOneServerBehavesAsAStore(t *testing.T) {
 func TestClusterBehavesAsAStore(t *testing.T) {
 	g := newGroup(servers.RedisCluster(t).URL())
 	storetest.Run(t, g.open, storetest.Shared(g.another))
+	t.Run("without replicas to wait for", func(t *testing.T) {
+		s := newGroup(g.url + "&wait_replicas=1").open(t)
+		for range 20 { // of all buckets
+			if err := s.Create(t.Context(), entry()); err == nil || !strings.Contains(err.Error(), "0 replicas have it") {
+				t.Fatalf("create = %v, want that it is not replicated", err)
+			}
+		}
+	})
 }
 
 func TestSentinelGroupBehavesAsAStore(t *testing.T) {
-	g := newGroup(servers.RedisSentinel(t).URL())
+	g := newGroup(servers.RedisSentinel(t).URL() + "&wait_replicas=1")
 	storetest.Run(t, g.open, storetest.Shared(g.another))
 }
 
@@ -162,6 +171,55 @@ func TestFailOverUnderSentinelLosesNoRecord(t *testing.T) {
 	}
 }
 
+// With wait_replicas nothing counts as done that a fail-over could undo.
+func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
+	group := servers.RedisSentinel(t)
+	s := newGroup(group.URL() + "&wait_replicas=1").open(t)
+	e, other := entry(), entry()
+	owed := session.Revocation{ID: rand.Text(), Sealed: []byte("sealed"), NotBefore: time.Now(), EndedAt: time.Now()}
+	if err := errors.Join(s.Create(t.Context(), e), s.Create(t.Context(), other), s.Update(t.Context(), e)); err != nil {
+		t.Fatal(err)
+	}
+	group.Replica.Pause()
+	e.Version++
+	for name, write := range map[string]func() error{
+		"create":  func() error { return s.Create(t.Context(), entry()) },
+		"update":  func() error { return s.Update(t.Context(), e) },
+		"end":     func() error { return s.End(t.Context(), other.Name, session.ReasonLogout, time.Now()) },
+		"enqueue": func() error { return s.Enqueue(t.Context(), owed) },
+	} {
+		began := time.Now()
+		if err := write(); err == nil || !strings.Contains(err.Error(), "0 replicas have it") {
+			t.Errorf("%s while the replica is frozen = %v, want that it is not replicated", name, err)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+	}
+	group.Replica.Continue()
+	e.Version++ // the update was done, and may only not have been kept
+	if err := s.Update(t.Context(), e); err != nil {
+		t.Fatalf("update once the replica is back: %v", err)
+	}
+	group.Primary.Kill()
+	var got session.Entry
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		var err error
+		if got, err = s.Load(t.Context(), e.Name); err == nil {
+			break
+		}
+		if err == session.ErrNotFound || time.Now().After(deadline) {
+			t.Fatalf("load after the primary's death: %v", err)
+		}
+	}
+	if got.Version != e.Version+1 {
+		t.Errorf("record after the fail-over = version %d, want %d", got.Version, e.Version+1)
+	}
+	if _, err := s.Load(t.Context(), other.Name); err != session.ErrNotFound {
+		t.Errorf("ended session after the fail-over: %v", err)
+	}
+}
+
 func TestServerThatIsDownAtTheStartIsFoundLater(t *testing.T) {
 	server := servers.Redis(t)
 	server.Kill()
@@ -232,6 +290,9 @@ func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
 	if _, err := s.List(t.Context(), "", 3); err != nil {
 		t.Errorf("list: %v", err)
 	}
+	if err := g.openURL(t, g.url+"?wait_replicas=1").Create(t.Context(), entry()); err == nil || !strings.Contains(err.Error(), "0 replicas have it") {
+		t.Errorf("create with wait_replicas: %v, want that it is not replicated", err)
+	}
 	if c := <-heard; c.Kind != session.RecordUpdated {
 		t.Errorf("heard %+v, want the update", c)
 	}
@@ -249,7 +310,7 @@ func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
 	for _, bad := range []string{
 		"redis://:s3cr%et@host:6379", "redis://:s3cret@host:6379/db", "redis://",
 		"redis://:s3cret@host?prefix={s3cret}", "redis://:s3cret@host?ca_file=/s3cret", "rediss://:s3cret@host?ca_file=/dev/null",
-		"redis://:s3cret@ho st:6379", "redis://:s3cret@host:port",
+		"redis://:s3cret@ho st:6379", "redis://:s3cret@host:port", "redis://:s3cret@host?wait_replicas=6", "redis://:s3cret@host?wait_replicas=s3cret",
 	} {
 		s, err := redis.Open(t.Context(), bad)
 		if err == nil {

@@ -42,7 +42,7 @@ func (s *Store) Create(ctx context.Context, e session.Entry) error {
 	if n == 0 {
 		return session.ErrExists
 	}
-	return nil
+	return s.replicated(ctx, c, s.keys.written(bucket))
 }
 
 // addIndex makes a record be found by its keys. Entries that name no record, or one that lacks the key,
@@ -54,7 +54,15 @@ func (s *Store) addIndex(ctx context.Context, c rueidis.Client, e session.Entry)
 		commands = append(commands, c.B().Sadd().Key(k).Member(string(e.Name)).Build(),
 			c.B().Pexpireat().Key(k).MillisecondsTimestamp(ms(e.ExpiresAt.Add(recordNet))).Build())
 	}
-	return firstError(c.DoMulti(ctx, commands...))
+	if err := firstError(c.DoMulti(ctx, commands...)); err != nil {
+		return err
+	}
+	for _, key := range e.Indices {
+		if err := s.replicated(ctx, c, s.keys.indexWritten(key)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Load implements session.Store.
@@ -95,9 +103,11 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 	case n == 0:
 		return session.ErrConflict
 	case n == 2:
-		return s.addIndex(ctx, c, e)
+		if err := s.addIndex(ctx, c, e); err != nil {
+			return err
+		}
 	}
-	return nil
+	return s.replicated(ctx, c, s.keys.written(bucketOf(string(e.Name))))
 }
 
 // Touch implements session.Store.
@@ -129,7 +139,7 @@ func (s *Store) End(ctx context.Context, name session.Name, reason session.Reaso
 		return err
 	}
 	s.dropIndex(ctx, c, map[session.Name][]byte{name: index})
-	return nil
+	return s.replicated(ctx, c, s.keys.written(bucketOf(string(name))))
 }
 
 // ending is what the script that ends a record is given.

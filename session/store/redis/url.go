@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -19,6 +20,8 @@ import (
 type target struct {
 	option rueidis.ClientOption
 	prefix string
+	// waitReplicas is how many replicas must have a write before it counts as done; 0 is the default.
+	waitReplicas int64
 }
 
 // validPrefix keeps braces out of keys, which would move them to another slot.
@@ -37,7 +40,13 @@ var parameters = map[string]func(*target, []string) error{
 	},
 	"sentinel_username": func(t *target, v []string) error { t.option.Sentinel.Username = v[0]; return nil },
 	"sentinel_password": func(t *target, v []string) error { t.option.Sentinel.Password = v[0]; return nil },
-	"ca_file":           func(t *target, v []string) error { return t.trust(v[0]) },
+	"wait_replicas": func(t *target, v []string) (err error) {
+		if t.waitReplicas, err = strconv.ParseInt(v[0], 10, 64); err != nil || t.waitReplicas < 0 || t.waitReplicas > maxWaitReplicas {
+			return fmt.Errorf("wait_replicas must be a number from 0 to %d", maxWaitReplicas)
+		}
+		return nil
+	},
+	"ca_file": func(t *target, v []string) error { return t.trust(v[0]) },
 	"server_name": func(t *target, v []string) error {
 		if t.option.TLSConfig == nil {
 			return errors.New("server_name is for rediss:// only")
@@ -53,6 +62,7 @@ var parameters = map[string]func(*target, []string) error{
 //   - master_set=NAME: the hosts are Sentinels, and NAME is the group they watch;
 //     sentinel_username and sentinel_password are for them
 //   - prefix=NAME: what all keys and channels begin with; cloakroom
+//   - wait_replicas=N: a login, a renewal, a logout and a revocation are done once N replicas have them; 0
 //   - ca_file=PATH: PEM of the authority that signed the servers' certificates; the system's
 //   - server_name=HOST: the name in the servers' certificates, where it is not the address
 //

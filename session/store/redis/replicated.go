@@ -1,0 +1,43 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// maxWaitReplicas is the most that wait_replicas may ask for.
+const maxWaitReplicas = 5
+
+// waitTime is how long replicas may take to confirm a write; a connection has answerTime in all.
+const waitTime = time.Second
+
+// replicated returns nil once as many replicas as wait_replicas says have all that was written until now to the slot of
+// key; at once if that is none. Otherwise the write was done, and a fail-over may undo it: for its caller that is an
+// outcome that is not known.
+//
+// WAIT looks at what its own connection wrote, and the connections that write are shared; so a mark is written after it,
+// and the replication stream keeps the order.
+func (s *Store) replicated(ctx context.Context, c rueidis.Client, key string) error {
+	if s.waitReplicas == 0 {
+		return nil
+	}
+	return c.Dedicated(func(d rueidis.DedicatedClient) error {
+		answers := d.DoMulti(ctx,
+			d.B().Set().Key(key).Value("1").PxMilliseconds(waitTime.Milliseconds()).Build(),
+			d.B().Wait().Numreplicas(s.waitReplicas).Timeout(waitTime.Milliseconds()).Build())
+		if err := answers[0].Error(); err != nil {
+			return fmt.Errorf("mark what was written: %w", err)
+		}
+		n, err := answers[1].AsInt64()
+		if err != nil {
+			return fmt.Errorf("wait for replicas: %w", err)
+		}
+		if n < s.waitReplicas {
+			return fmt.Errorf("it was written, but after %s %d replicas have it, and wait_replicas is %d", waitTime, n, s.waitReplicas)
+		}
+		return nil
+	})
+}
