@@ -48,6 +48,7 @@ func (k keys) ended(bucket int) string { return k.in(bucket, "ended") }
 
 // written and indexWritten are written after what replicas must have, in the same slot.
 func (k keys) written(bucket int) string { return k.in(bucket, "written") }
+
 func (k keys) indexWritten(key string) string {
 	return fmt.Sprintf("%s:w:{%s}", k.prefix, k.index(key))
 }
