@@ -8,15 +8,17 @@ export type Message =
 
 type Posted = Message | { type: 'hello' }
 
-const firstPause = 1_000 // milliseconds
+const firstPause = 1_000 // milliseconds, as all of these
 const longestPause = 30_000
 const longestSilence = 2_000
+const longestDoubt = 1_000
+const haste = 1_000 // a stream that breaks twice within it is not left to the browser
 
 /**
  * A Feed hears of the session over `/bff/events`, once for all tabs of this browser: the tab that holds a Web Lock
  * listens, and passes on what it hears by BroadcastChannel. When it closes, another one takes over; so it does when the
- * browser has put it to sleep, and a tab that somebody looks at gets no answer. Without those two, each tab listens for
- * itself.
+ * browser has put it to sleep, and a tab that somebody looks at gets no answer. Without those two, or where the browser
+ * refuses locks since it blocks cookies, each tab listens for itself.
  */
 export class Feed {
   readonly #url: string
@@ -33,6 +35,8 @@ export class Feed {
   #state: SessionState = { status: 'unknown' }
   #silence: ReturnType<typeof setTimeout> | undefined // until the leader is taken to be asleep
   #leads = false
+  #broke = 0 // when the stream broke last
+  #notice: { expires_at: string; end: number } | undefined // of the end, by this machine's clock
 
   /** `ask` looks up the state, and throws while the service can't be asked. */
   constructor(url: string, withCredentials: boolean, ask: () => Promise<SessionState>, tell: (message: Message) => void) {
@@ -45,37 +49,39 @@ export class Feed {
   }
 
   #start(): void {
-    const seen = () => { if (document.visibilityState === 'visible') this.wake() }
+    const isVisible = () => globalThis.document?.visibilityState === 'visible'
+    const seen = () => { if (isVisible()) this.wake() }
     for (const [target, event] of [[globalThis.document, 'visibilitychange'], [globalThis.window, 'pageshow'], [globalThis.window, 'online']] as const) {
       target?.addEventListener(event, seen, { signal: this.#stop.signal })
     }
     if (typeof BroadcastChannel === 'undefined' || !globalThis.navigator?.locks) {
-      this.#lead()
+      void this.#lead()
       return
     }
     this.#channel = new BroadcastChannel(this.#name)
     this.#channel.onmessage = ({ data }: MessageEvent<Posted>) => this.#heard(data)
-    this.#channel.postMessage({ type: 'hello' })
+    if (isVisible()) this.wake()
+    else this.#post({ type: 'hello' })
     this.#queue()
   }
 
   /** Waits for the lock, for as long as this tab lives. Another tab may take it away. */
   #queue(): void {
-    navigator.locks.request(this.#name, { signal: this.#stop.signal }, () => this.#hold()).catch(() => {
+    navigator.locks.request(this.#name, { signal: this.#stop.signal }, () => this.#lead()).catch((error: unknown) => {
       if (this.#stop.signal.aborted) return
-      this.#demote()
-      this.#queue()
+      if ((error as DOMException).name === 'AbortError') { // taken away
+        this.#demote()
+        this.#queue()
+        return
+      }
+      this.#channel?.close()
+      this.#channel = undefined
+      void this.#lead()
     })
-  }
-
-  #hold(): Promise<void> {
-    this.#lead()
-    return this.#closed
   }
 
   #demote(): void {
     this.#leads = false
-    clearTimeout(this.#retry)
     this.#disconnect()
   }
 
@@ -86,52 +92,89 @@ export class Feed {
       if (!this.#source) this.#connect()
       return
     }
-    this.#channel?.postMessage({ type: 'hello' })
+    this.#post({ type: 'hello' })
     this.#silence ??= setTimeout(() => {
-      navigator.locks.request(this.#name, { steal: true }, () => this.#hold()).catch(() => this.#demote()) // still in the queue
+      navigator.locks.request(this.#name, { steal: true }, () => this.#lead()).catch(() => this.#demote()) // still in the queue
     }, longestSilence)
   }
 
-  /** What another tab says: the leader's word, or a new tab that wants to know. */
+  /** What another tab says: the leader's word, a greeting, or that a call was refused. */
   #heard(message: Posted): void {
-    if (message.type !== 'hello') {
-      clearTimeout(this.#silence)
-      this.#silence = undefined
-      if (this.#leads) return
-      if (message.type === 'state') this.#told(message.state)
-      else this.#take(message)
+    if (message.type === 'hello') {
+      if (this.#leads) this.#greet()
       return
     }
-    if (!this.#leads) return
-    this.#channel?.postMessage({ type: 'state', state: this.#state })
-    if (!this.#source) this.#connect() // somebody may have logged in there
+    clearTimeout(this.#silence)
+    this.#silence = undefined
+    const state = message.type === 'state' && message.state
+    if (!this.#leads) {
+      if (state) this.#told(state)
+      else this.#take(message)
+    } else if (state && state.status !== 'active' && state.status !== 'unknown' && this.#state.status === 'active') void this.#doubt(state)
+  }
+
+  /** Answers a greeting. That nobody is logged in is made sure of first: somebody may have done so in that very tab. */
+  #greet(): void {
+    if (this.#state.status === 'active') {
+      this.#post({ type: 'state', state: this.#state })
+      const { session } = this.#state
+      const { expires_at = '', end = 0 } = this.#notice ?? {}
+      if (expires_at === session.expires_at || expires_at === session.idle_expires_at) { // otherwise there was activity
+        this.#post({ type: 'expiring', expiring: { expires_at, in_seconds: Math.round((end - Date.now()) / 1_000) } })
+      }
+    } else this.#post({ type: 'state', state: { status: 'unknown' } })
+    if (!this.#source) this.#connect()
   }
 
   /** A tab that never knew the session has not seen it end; one that has seen it knows more than that nobody is there. */
   #told(state: SessionState): void {
     const own = this.#state.status
-    if (own === 'ended' && state.status !== 'active') return
-    this.#take({ type: 'state', state: state.status === 'ended' && own !== 'active' ? { status: 'anonymous' } : state })
+    if (state.status === 'unknown' || (own === 'ended' && state.status !== 'active')) return
+    this.#take({ type: 'state', state: state.status === 'ended' && own !== 'active' ? { status: 'anonymous' } : since(this.#state, state) })
   }
 
-  #lead(): void {
+  /** Makes sure of an end: it may be that of a ticket which a login has replaced. */
+  async #doubt(state: SessionState): Promise<void> {
+    const before = (this.#state = { ...this.#state }) // the answer to an earlier look-up is old news from now on
+    const source = this.#source
+    const late = new Promise<SessionState>((done) => { setTimeout(() => done(state), longestDoubt) })
+    const now = await Promise.race([this.#ask().catch(() => state), late])
+    if (this.#stop.signal.aborted || this.#source !== source) return // a new stream will tell
+    if (now.status !== 'active') {
+      this.missed(state)
+      return
+    }
+    if (this.#state === before) this.#take({ type: 'state', state: now })
+    if (this.#leads && !this.#source) this.#connect()
+  }
+
+  #lead(): Promise<void> {
     clearTimeout(this.#silence)
     this.#silence = undefined
     this.#leads = true
     this.#connect()
+    return this.#closed // for which the lock is kept
   }
 
   /** Takes a message for this tab; the leader passes it on. */
   #take(message: Message): void {
     if (message.type === 'state') this.#state = message.state
+    if (message.type === 'expiring') {
+      const { expires_at, in_seconds } = message.expiring
+      if (expires_at === this.#notice?.expires_at) return // each new stream begins with it
+      this.#notice = { expires_at, end: Date.now() + 1_000 * in_seconds }
+    }
     this.#tell(message)
-    if (this.#leads && !this.#stop.signal.aborted) this.#channel?.postMessage(message)
+    if (this.#leads) this.#post(message)
+  }
+
+  #post(message: Posted): void {
+    if (!this.#stop.signal.aborted) this.#channel?.postMessage(message)
   }
 
   #connect(): void {
     if (this.#stop.signal.aborted) return
-    clearTimeout(this.#retry)
-    this.#source?.close()
+    this.#disconnect()
     const source = new EventSource(this.#url, { withCredentials: this.#withCredentials })
     this.#source = source
     const on = <T>(name: string, take: (data: T) => void) =>
@@ -144,50 +187,62 @@ export class Feed {
     on<Expiring>('expiring', (expiring) => this.#take({ type: 'expiring', expiring }))
     on<{ reason: EndReason }>('ended', ({ reason }) => {
       this.#disconnect()
-      this.#take({ type: 'state', state: { status: 'ended', reason } })
+      const state = { status: 'ended', reason } as const
+      if (reason === 'logout') void this.#doubt(state)
+      else this.missed(state)
     })
     source.onerror = () => {
-      if (source !== this.#source || source.readyState !== EventSource.CLOSED) return // the browser tries again by itself
+      if (source !== this.#source) return
+      const hasty = Date.now() - this.#broke < haste
+      this.#broke = Date.now()
+      // The browser tries again by itself, but always at the pace that it was told last, which may be at once.
+      if (source.readyState !== EventSource.CLOSED && !hasty) return
       this.#disconnect()
       void this.#lookUp()
     }
   }
 
   #disconnect(): void {
+    clearTimeout(this.#retry)
     this.#source?.close()
     this.#source = undefined
   }
 
   /** The stream was refused, and an EventSource does not tell why: the session is asked for. */
   async #lookUp(): Promise<void> {
-    try {
-      const state = await this.#ask()
-      if (this.#stop.signal.aborted || this.#source) return
-      if (state.status !== 'active') {
-        this.missed(state)
-        return
-      }
-    } catch {
-      // The service can't be asked: nothing is known of the session, and nothing is said of it.
+    const before = this.#state
+    const state = await this.#ask().catch(() => undefined) // undefined: nothing is known of the session, and nothing said of it
+    if (this.#stop.signal.aborted || !this.#leads || this.#source) return
+    const news = this.#state === before ? state : undefined
+    if (news && news.status !== 'active') {
+      this.missed(news)
+      return
     }
-    if (this.#stop.signal.aborted || this.#source) return
     this.#retry = setTimeout(() => this.#connect(), this.#pause * (0.5 + Math.random()))
     this.#pause = Math.min(2 * this.#pause, longestPause)
+    if (news) this.#take({ type: 'state', state: news })
   }
 
   /** Takes in that there is no session, which somebody noticed without having been told. */
   missed(state: SessionState): void {
-    if (this.#state.status === 'ended') return // why is known better already
-    const wasActive = this.#state.status === 'active'
-    this.#take({ type: 'state', state: wasActive && state.status === 'anonymous' ? { status: 'ended', reason: 'unknown' } : state })
-    if (!this.#leads && !this.#stop.signal.aborted) this.#channel?.postMessage({ type: 'state', state: this.#state })
+    if (this.#state.status === 'ended') { // why is known better already
+      if (this.#leads) this.#post({ type: 'state', state: this.#state })
+      return
+    }
+    if (this.#state.status === 'active') this.#disconnect() // the stream does not know that the browser has lost the cookie
+    this.#take({ type: 'state', state: since(this.#state, state) })
+    if (!this.#leads) this.#post({ type: 'state', state: this.#state })
   }
 
   close(): void {
     this.#stop.abort()
-    clearTimeout(this.#retry)
     clearTimeout(this.#silence)
     this.#disconnect()
     this.#channel?.close()
   }
+}
+
+/** What a state is after another: who was there and is not any more has left, for whatever reason. */
+export function since(before: SessionState, state: SessionState): SessionState {
+  return before.status === 'active' && state.status === 'anonymous' ? { status: 'ended', reason: 'unknown' } : state
 }

@@ -1,4 +1,4 @@
-import { Feed, type Message } from './feed.js'
+import { Feed, since, type Message } from './feed.js'
 import { Listeners, Value, type Observable } from './observable.js'
 import { CloakroomError, details, ok } from './problem.js'
 import type { Claims, EndReason, Expiring, LoginOptions, OwnSession, SessionInfo, SessionState, Unauthenticated } from './types.js'
@@ -36,10 +36,12 @@ export class Client {
   #asked: Promise<SessionState> | undefined // for all calls that were refused at the same time
 
   constructor(options: ClientOptions = {}) {
-    this.#origin = options.baseUrl?.replace(/\/+$/, '') ?? ''
+    const page = globalThis.location
+    const origin = options.baseUrl ? new URL(options.baseUrl, page?.href).origin : ''
+    this.#origin = origin === page?.origin ? '' : origin
     this.#base = this.#origin + (options.basePath ?? '/bff')
     this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
-    if ((options.listen ?? true) && typeof EventSource !== 'undefined') {
+    if ((options.listen ?? true) && page && typeof EventSource !== 'undefined') { // some servers have an EventSource, but no page
       this.#feed = new Feed(`${this.#base}/events`, this.#origin !== '', () => this.#lookUp(), (message) => this.#heard(message))
     }
   }
@@ -66,14 +68,14 @@ export class Client {
    * origin, and to no others. The response comes back as it is, a 401 too, which is told to `onUnauthenticated` besides.
    */
   fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
-    const target = new URL(input instanceof Request ? input.url : input, this.#origin || globalThis.location?.href)
+    const request = input instanceof Request ? input : undefined
+    const target = new URL(request?.url ?? (input as string | URL), this.#origin || globalThis.document?.baseURI || globalThis.location?.href)
     const own = this.#origin || globalThis.location?.origin
     if (target.origin !== own) return this.#fetch(input, init)
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
+    const headers = new Headers(init?.headers ?? request?.headers)
     headers.set('X-CSRF', '1')
-    const response = await this.#fetch(input instanceof Request ? input : target, {
-      credentials: this.#origin ? 'include' : 'same-origin', ...init, headers,
-    })
+    const credentials = request?.credentials === 'omit' ? 'omit' : this.#origin ? 'include' : 'same-origin'
+    const response = await this.#fetch(request ?? target, { credentials, ...init, headers })
     if (response.status === 401) await this.#refused(response)
     return response
   }
@@ -85,7 +87,7 @@ export class Client {
 
   /** Where `login` would send the browser: for a link. */
   loginUrl(options: LoginOptions = {}): string {
-    const query = new URLSearchParams({ returnUrl: options.returnUrl ?? this.#here() })
+    const query = new URLSearchParams({ returnUrl: this.#back(options.returnUrl ?? this.#here()) })
     const given: Record<string, string | number | undefined> = {
       provider: options.provider, prompt: options.prompt, login_hint: options.loginHint, acr_values: options.acrValues, max_age: options.maxAge,
       ui_locales: options.uiLocales,
@@ -94,29 +96,36 @@ export class Client {
     return `${this.#base}/login?${query}`
   }
 
-  /** This page, as a login may return to it; `/` where there is none, or its address is too long. */
+  /** This page, as a login may return to it; `/` where there is none, or the service would not take its address. */
   #here(): string {
     const page = globalThis.location
     if (!page) return '/'
-    const origin = this.#origin ? page.origin : ''
-    const whole = origin + page.pathname + page.search + page.hash
-    return whole.length > longestReturn ? `${origin}/` : whole
+    const path = (page.pathname + page.search + page.hash).replaceAll('\\', '%5C') // the service refuses backslashes
+    return path.length > longestReturn || path.startsWith('//') ? '/' : path
+  }
+
+  /** A path of this app, as the service knows it: whole if the app is on another origin. */
+  #back(returnUrl: string): string {
+    return this.#origin && globalThis.location ? new URL(returnUrl, location.href).href : returnUrl
   }
 
   /** Logs out here and at the provider. The page is left for the provider's logout, or for `returnUrl` (`/`). */
   async logout(options: { returnUrl?: string } = {}): Promise<void> {
-    const back = options.returnUrl ?? (this.#origin ? `${location.origin}/` : undefined) // the app's origin, not the service's
-    const query = back ? `?${new URLSearchParams({ returnUrl: back })}` : ''
+    const back = this.#back(options.returnUrl ?? '/')
+    const query = options.returnUrl || this.#origin ? `?${new URLSearchParams({ returnUrl: back })}` : ''
     const response = await this.#call(`/logout${query}`, { method: 'POST' })
     const next = response.status === 200 ? ((await response.json()) as { redirect?: string }).redirect : undefined
-    location.assign(next ?? back ?? '/')
+    this.#gone({ status: 'ended', reason: 'logout' }) // the page may be left before the stream says so
+    location.assign(next ?? back)
   }
 
   /** The claims of whoever is logged in, or null. It counts as activity unless `slide` is false. */
   async user(options: { slide?: boolean } = {}): Promise<Claims | null> {
     try {
       const response = await this.#call(`/user?format=object${options.slide === false ? '&slide=false' : ''}`)
-      return (await response.json()) as Claims
+      const claims = (await response.json()) as Claims
+      if (this.#session.get().status !== 'active') this.#feed?.wake()
+      return claims
     } catch (error) {
       if (error instanceof CloakroomError && error.status === 401) return null
       throw error
@@ -125,8 +134,12 @@ export class Client {
 
   /** What the service knows of the session now, or null. It never counts as activity. */
   async getSession(): Promise<SessionInfo | null> {
+    const before = this.#session.get()
     const state = await this.#lookUp()
-    if (!this.#feed) this.#heard({ type: 'state', state }) // otherwise it is told
+    if (state.status !== 'active') {
+      if (this.#session.get() === before) this.#gone(state) // otherwise there is newer news
+    } else if (!this.#feed) this.#heard({ type: 'state', state })
+    else if (before.status !== 'active') this.#feed.wake()
     return state.status === 'active' ? state.session : null
   }
 
@@ -191,17 +204,21 @@ export class Client {
   }
 
   #heard(message: Message): void {
-    switch (message.type) {
-      case 'renewed':
-        this.#renewed.tell(message.access_token_expires_at)
-        return
-      case 'expiring':
-        this.#expiring.tell(message.expiring)
-        return
+    if (message.type === 'renewed') return this.#renewed.tell(message.access_token_expires_at)
+    if (message.type === 'expiring') return this.#expiring.tell(message.expiring)
+    const before = this.#session.get()
+    const { state } = message
+    if (before.status === 'active' && state.status === 'active' && (before.session.subject !== state.session.subject || before.session.provider !== state.session.provider)) {
+      this.#heard({ type: 'state', state: { status: 'ended', reason: 'logout' } }) // somebody else has logged in instead
     }
-    const before = this.#session.get().status
-    this.#session.set(message.state)
-    if (message.state.status === 'ended' && before !== 'ended') this.#ended.tell(message.state.reason)
+    this.#session.set(state)
+    if (state.status === 'ended' && before.status !== 'ended') this.#ended.tell(state.reason)
+  }
+
+  /** Takes in that there is no session. */
+  #gone(state: SessionState): void {
+    if (this.#feed) this.#feed.missed(state)
+    else if (this.#session.get().status !== 'ended') this.#heard({ type: 'state', state: since(this.#session.get(), state) })
   }
 
   /**
@@ -209,22 +226,23 @@ export class Client {
    * another tab, gave this browser a new cookie. While the service can't be asked, nothing is known.
    */
   async #goesOn(): Promise<boolean> {
-    if (this.#session.get().status !== 'active') return false
     this.#asked ??= this.#lookUp().finally(() => { this.#asked = undefined })
     return this.#asked.then(({ status }) => status === 'active', () => true)
   }
 
   /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
   async #refused(response: Response): Promise<void> {
-    const { code, login_url: loginUrl } = await details(response)
-    if (!loginUrl || (code !== 'not_authenticated' && code !== 'session_expired' && code !== 'reauthentication_required' && code !== 'step_up_required')) return
-    if (code === 'not_authenticated' && (await this.#goesOn())) return
-    this.#unauthenticated.tell({ code, loginUrl: this.#origin + loginUrl })
-    if (code === 'step_up_required') return
+    const { code, login_url: path } = await details(response)
+    const loginUrl = this.#origin + (path ?? '')
+    if (!loginUrl.startsWith(`${this.#base}/login`)) return
+    if (code === 'not_authenticated' || code === 'session_expired') {
+      if (this.#session.get().status === 'active' && (await this.#goesOn())) return
+    } else if (code !== 'reauthentication_required' && code !== 'step_up_required') return
+    this.#unauthenticated.tell({ code, loginUrl })
+    // A session without a refresh token goes on when its access token has run out.
+    if (code === 'step_up_required' || (code === 'reauthentication_required' && (await this.#goesOn()))) return
     const reasons = { session_expired: 'expired', reauthentication_required: 'revoked' } as const
-    const state: SessionState = code === 'not_authenticated' ? { status: 'anonymous' } : { status: 'ended', reason: reasons[code] }
-    if (this.#feed) this.#feed.missed(state)
-    else this.#heard({ type: 'state', state })
+    this.#gone(code === 'not_authenticated' ? { status: 'anonymous' } : { status: 'ended', reason: reasons[code] })
   }
 }
 

@@ -17,6 +17,7 @@ export class Listeners<T> {
 
   tell(value: T): void {
     for (const listener of [...this.#listeners]) {
+      if (!this.#listeners.has(listener)) continue // one of the others has just stopped it
       try {
         listener(value)
       } catch (error) {

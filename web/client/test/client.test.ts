@@ -1,12 +1,14 @@
 // The client against the real service, without a browser: what it asks, and what it makes of the answers.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 
 import { CloakroomError, createClient, type EndReason, type Unauthenticated } from '../src/index.js'
+import { Listeners } from '../src/observable.js'
 import { Person, startService, type Service } from './service.js'
 
 let service: Service
 beforeAll(async () => { service = await startService('--access-token-lifetime', '60s') })
 afterAll(() => service.stop())
+afterEach(() => { vi.unstubAllGlobals() })
 
 /** A client that speaks for a person. */
 const clientOf = (person: Person) => createClient({ baseUrl: person.app, fetch: person.fetch, listen: false })
@@ -110,12 +112,123 @@ test('a call with the cookie of before a new login is no end of the session', as
   expect(client.session.get().status).toBe('active')
   alice.forget()
   await client.fetch('/api/whoami')
-  expect(told).toMatchObject([{ code: 'not_authenticated' }])
-  expect(client.session.get().status).not.toBe('active')
+  expect(told).toMatchObject([{ code: 'not_authenticated' }, 'unknown'])
+  expect(client.session.get()).toEqual({ status: 'ended', reason: 'unknown' })
+})
+
+/** A client whose calls are answered with a 401 of the given code, and a session that may live on. */
+function refused(body: object, session: object) {
+  const client = createClient({
+    baseUrl: 'https://app.example.com', listen: false,
+    fetch: (input) => Promise.resolve(String(input).endsWith('/bff/session') ? Response.json(session)
+      : new Response(JSON.stringify(body), { status: 401, headers: { 'Content-Type': 'application/problem+json' } })),
+  })
+  const told: (string | EndReason)[] = []
+  client.onUnauthenticated(({ code }) => told.push(code))
+  client.onEnded((reason) => told.push(reason))
+  return { client, told }
+}
+const alive = { authenticated: true, subject: 'alice', provider: 'main', created_at: '2030-01-01T00:00:00Z', expires_at: '2030-01-01T12:00:00Z' }
+
+test('a session that goes on without a refresh token needs a login, and has not ended', async () => {
+  const { client, told } = refused({ code: 'reauthentication_required', login_url: '/bff/login' }, alive)
+  await client.fetch('/api/x') // before anything is known
+  expect([told, client.session.get().status]).toEqual([['reauthentication_required'], 'unknown'])
+  await client.getSession()
+  await client.fetch('/api/x')
+  expect([told, client.session.get().status]).toEqual([['reauthentication_required', 'reauthentication_required'], 'active'])
+})
+
+test('a session that the provider does not renew any more has ended', async () => {
+  const { client, told } = refused({ code: 'reauthentication_required', login_url: '/bff/login' }, { authenticated: false })
+  await client.fetch('/api/x')
+  expect(told).toEqual(['reauthentication_required', 'revoked'])
+})
+
+test('a late answer for a session that ran out says nothing of the one after it', async () => {
+  const { client, told } = refused({ code: 'session_expired', login_url: '/bff/login' }, alive)
+  await client.getSession()
+  await client.fetch('/api/x')
+  expect([told, client.session.get().status]).toEqual([[], 'active'])
+})
+
+test('a 401 that leads to a login elsewhere is of the API', async () => {
+  for (const loginUrl of ['/sso/login', 'https://evil.example/bff/login', '.evil.example/bff/login', '']) {
+    const { client, told } = refused({ code: 'not_authenticated', login_url: loginUrl }, alive)
+    await client.fetch('/api/x')
+    expect([told, client.session.get().status], loginUrl).toEqual([[], 'unknown'])
+  }
 })
 
 test('where there is no page, a login leads to the beginning', () => {
   expect(createClient({ listen: false }).loginUrl({ provider: 'main' })).toBe('/bff/login?returnUrl=%2F&provider=main')
+})
+
+describe('where a login or a logout leads back to', () => {
+  const returnUrl = (url: string) => new URLSearchParams(url.slice(url.indexOf('?'))).get('returnUrl')
+  const at = (href: string) => { vi.stubGlobal('location', Object.assign(new URL(href), { assign: () => {} })) }
+
+  test('is this page, in a form that the service takes', async () => {
+    for (const [page, path] of [
+      ['/orders?a=1#/x', '/orders?a=1#/x'], [String.raw`/?path=C:\x#\y`, '/?path=C:%5Cx#%5Cy'], ['//evil.example/', '/'], [`/?q=${'x'.repeat(1_500)}`, '/'],
+    ] as const) {
+      at(`${service.app}${page}`)
+      const url = createClient({ listen: false }).loginUrl()
+      expect(returnUrl(url)).toBe(path)
+      expect((await new Person(service.app).visit(service.app + url)).status, page).toBe(200)
+    }
+  })
+
+  test('is whole for an app on another origin, whatever path of it is given', async () => {
+    at('https://spa.example.com/orders/1')
+    const asked: string[] = []
+    const client = createClient({
+      baseUrl: 'https://app.example.com/', listen: false, fetch: (input) => { asked.push(String(input)); return Promise.resolve(new Response(null, { status: 204 })) },
+    })
+    expect(returnUrl(client.loginUrl())).toBe('https://spa.example.com/orders/1')
+    expect(returnUrl(client.loginUrl({ returnUrl: '/x' }))).toBe('https://spa.example.com/x')
+    await client.logout()
+    await client.logout({ returnUrl: '/bye' })
+    expect(asked.map(returnUrl)).toEqual(['https://spa.example.com/', 'https://spa.example.com/bye'])
+  })
+
+  test('is a path if baseUrl is this very origin', () => {
+    at('https://app.example.com/orders')
+    expect(createClient({ baseUrl: 'https://app.example.com/', listen: false }).loginUrl()).toBe('/bff/login?returnUrl=%2Forders')
+  })
+})
+
+test('of baseUrl, the origin counts', async () => {
+  const seen: Request[] = []
+  const client = createClient({ baseUrl: 'https://APP.example.com:443/some/path', listen: false, fetch: (input, init) => { seen.push(new Request(input, init)); return Promise.resolve(new Response()) } })
+  await client.fetch('/api/x')
+  await client.fetch(new Request('https://app.example.com/api/x', { credentials: 'omit' }))
+  expect(seen.map((r) => [r.url, r.headers.get('X-CSRF'), r.credentials])).toEqual([['https://app.example.com/api/x', '1', 'include'], ['https://app.example.com/api/x', '1', 'omit']])
+})
+
+test('a server has no events to listen to', () => {
+  vi.stubGlobal('EventSource', class { constructor() { throw new Error('a relative URL without a page') } })
+  expect(createClient().session.get()).toEqual({ status: 'unknown' })
+})
+
+test('a listener that another one has just stopped is not called', () => {
+  const listeners = new Listeners<string>()
+  const heard: string[] = []
+  listeners.add(() => stop())
+  const stop = listeners.add((what) => heard.push(what))
+  listeners.tell('x')
+  expect(heard).toEqual([])
+})
+
+test('somebody else who logs in ends the session of whoever was there', async () => {
+  let subject = 'alice'
+  const client = createClient({ baseUrl: 'https://app.example.com', listen: false, fetch: () => Promise.resolve(Response.json({ ...alive, subject })) })
+  const ended: EndReason[] = []
+  client.onEnded((reason) => ended.push(reason))
+  await client.getSession()
+  subject = 'bob'
+  await client.getSession()
+  expect([ended, client.session.get().status]).toEqual([['logout'], 'active'])
 })
 
 test("an API's own 401, and a step-up, leave the session as it is", async () => {

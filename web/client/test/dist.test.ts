@@ -16,12 +16,12 @@ test('dist is built from this source', () => {
   expect(readFileSync(path('../demo/files/client.js'), 'utf8'), 'run npm run build').toBe(built)
 })
 
-test('it depends on nothing, and takes less than 6 KB on the wire', () => {
+test('it depends on nothing, and takes no more than 6 KB on the wire', () => {
   const text = readFileSync(path('dist/index.js'))
   expect(text.toString()).not.toMatch(/^import /m)
   const size = gzipSync(text).length
   console.log(`dist/index.js: ${size} bytes gzipped`)
-  expect(size).toBeLessThan(6_000)
+  expect(size).toBeLessThanOrEqual(6 * 1_024)
 })
 
 test('npm packs what an app needs, and nothing else', () => {

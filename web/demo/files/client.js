@@ -2,6 +2,8 @@
 var firstPause = 1e3;
 var longestPause = 3e4;
 var longestSilence = 2e3;
+var longestDoubt = 1e3;
+var haste = 1e3;
 var Feed = class {
   #url;
   #withCredentials;
@@ -20,6 +22,10 @@ var Feed = class {
   #silence;
   // until the leader is taken to be asleep
   #leads = false;
+  #broke = 0;
+  // when the stream broke last
+  #notice;
+  // of the end, by this machine's clock
   /** `ask` looks up the state, and throws while the service can't be asked. */
   constructor(url, withCredentials, ask, tell) {
     this.#url = url;
@@ -30,36 +36,39 @@ var Feed = class {
     this.#start();
   }
   #start() {
+    const isVisible = () => globalThis.document?.visibilityState === "visible";
     const seen = () => {
-      if (document.visibilityState === "visible") this.wake();
+      if (isVisible()) this.wake();
     };
     for (const [target, event] of [[globalThis.document, "visibilitychange"], [globalThis.window, "pageshow"], [globalThis.window, "online"]]) {
       target?.addEventListener(event, seen, { signal: this.#stop.signal });
     }
     if (typeof BroadcastChannel === "undefined" || !globalThis.navigator?.locks) {
-      this.#lead();
+      void this.#lead();
       return;
     }
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#heard(data);
-    this.#channel.postMessage({ type: "hello" });
+    if (isVisible()) this.wake();
+    else this.#post({ type: "hello" });
     this.#queue();
   }
   /** Waits for the lock, for as long as this tab lives. Another tab may take it away. */
   #queue() {
-    navigator.locks.request(this.#name, { signal: this.#stop.signal }, () => this.#hold()).catch(() => {
+    navigator.locks.request(this.#name, { signal: this.#stop.signal }, () => this.#lead()).catch((error) => {
       if (this.#stop.signal.aborted) return;
-      this.#demote();
-      this.#queue();
+      if (error.name === "AbortError") {
+        this.#demote();
+        this.#queue();
+        return;
+      }
+      this.#channel?.close();
+      this.#channel = void 0;
+      void this.#lead();
     });
-  }
-  #hold() {
-    this.#lead();
-    return this.#closed;
   }
   #demote() {
     this.#leads = false;
-    clearTimeout(this.#retry);
     this.#disconnect();
   }
   /** Makes sure that somebody listens: called when a person looks at this tab, and when a login may have happened. */
@@ -69,47 +78,83 @@ var Feed = class {
       if (!this.#source) this.#connect();
       return;
     }
-    this.#channel?.postMessage({ type: "hello" });
+    this.#post({ type: "hello" });
     this.#silence ??= setTimeout(() => {
-      navigator.locks.request(this.#name, { steal: true }, () => this.#hold()).catch(() => this.#demote());
+      navigator.locks.request(this.#name, { steal: true }, () => this.#lead()).catch(() => this.#demote());
     }, longestSilence);
   }
-  /** What another tab says: the leader's word, or a new tab that wants to know. */
+  /** What another tab says: the leader's word, a greeting, or that a call was refused. */
   #heard(message) {
-    if (message.type !== "hello") {
-      clearTimeout(this.#silence);
-      this.#silence = void 0;
-      if (this.#leads) return;
-      if (message.type === "state") this.#told(message.state);
-      else this.#take(message);
+    if (message.type === "hello") {
+      if (this.#leads) this.#greet();
       return;
     }
-    if (!this.#leads) return;
-    this.#channel?.postMessage({ type: "state", state: this.#state });
+    clearTimeout(this.#silence);
+    this.#silence = void 0;
+    const state = message.type === "state" && message.state;
+    if (!this.#leads) {
+      if (state) this.#told(state);
+      else this.#take(message);
+    } else if (state && state.status !== "active" && state.status !== "unknown" && this.#state.status === "active") void this.#doubt(state);
+  }
+  /** Answers a greeting. That nobody is logged in is made sure of first: somebody may have done so in that very tab. */
+  #greet() {
+    if (this.#state.status === "active") {
+      this.#post({ type: "state", state: this.#state });
+      const { session } = this.#state;
+      const { expires_at = "", end = 0 } = this.#notice ?? {};
+      if (expires_at === session.expires_at || expires_at === session.idle_expires_at) {
+        this.#post({ type: "expiring", expiring: { expires_at, in_seconds: Math.round((end - Date.now()) / 1e3) } });
+      }
+    } else this.#post({ type: "state", state: { status: "unknown" } });
     if (!this.#source) this.#connect();
   }
   /** A tab that never knew the session has not seen it end; one that has seen it knows more than that nobody is there. */
   #told(state) {
     const own = this.#state.status;
-    if (own === "ended" && state.status !== "active") return;
-    this.#take({ type: "state", state: state.status === "ended" && own !== "active" ? { status: "anonymous" } : state });
+    if (state.status === "unknown" || own === "ended" && state.status !== "active") return;
+    this.#take({ type: "state", state: state.status === "ended" && own !== "active" ? { status: "anonymous" } : since(this.#state, state) });
+  }
+  /** Makes sure of an end: it may be that of a ticket which a login has replaced. */
+  async #doubt(state) {
+    const before = this.#state = { ...this.#state };
+    const source = this.#source;
+    const late = new Promise((done) => {
+      setTimeout(() => done(state), longestDoubt);
+    });
+    const now = await Promise.race([this.#ask().catch(() => state), late]);
+    if (this.#stop.signal.aborted || this.#source !== source) return;
+    if (now.status !== "active") {
+      this.missed(state);
+      return;
+    }
+    if (this.#state === before) this.#take({ type: "state", state: now });
+    if (this.#leads && !this.#source) this.#connect();
   }
   #lead() {
     clearTimeout(this.#silence);
     this.#silence = void 0;
     this.#leads = true;
     this.#connect();
+    return this.#closed;
   }
   /** Takes a message for this tab; the leader passes it on. */
   #take(message) {
     if (message.type === "state") this.#state = message.state;
+    if (message.type === "expiring") {
+      const { expires_at, in_seconds } = message.expiring;
+      if (expires_at === this.#notice?.expires_at) return;
+      this.#notice = { expires_at, end: Date.now() + 1e3 * in_seconds };
+    }
     this.#tell(message);
-    if (this.#leads && !this.#stop.signal.aborted) this.#channel?.postMessage(message);
+    if (this.#leads) this.#post(message);
+  }
+  #post(message) {
+    if (!this.#stop.signal.aborted) this.#channel?.postMessage(message);
   }
   #connect() {
     if (this.#stop.signal.aborted) return;
-    clearTimeout(this.#retry);
-    this.#source?.close();
+    this.#disconnect();
     const source = new EventSource(this.#url, { withCredentials: this.#withCredentials });
     this.#source = source;
     const on = (name, take) => source.addEventListener(name, (event) => {
@@ -123,48 +168,58 @@ var Feed = class {
     on("expiring", (expiring) => this.#take({ type: "expiring", expiring }));
     on("ended", ({ reason }) => {
       this.#disconnect();
-      this.#take({ type: "state", state: { status: "ended", reason } });
+      const state = { status: "ended", reason };
+      if (reason === "logout") void this.#doubt(state);
+      else this.missed(state);
     });
     source.onerror = () => {
-      if (source !== this.#source || source.readyState !== EventSource.CLOSED) return;
+      if (source !== this.#source) return;
+      const hasty = Date.now() - this.#broke < haste;
+      this.#broke = Date.now();
+      if (source.readyState !== EventSource.CLOSED && !hasty) return;
       this.#disconnect();
       void this.#lookUp();
     };
   }
   #disconnect() {
+    clearTimeout(this.#retry);
     this.#source?.close();
     this.#source = void 0;
   }
   /** The stream was refused, and an EventSource does not tell why: the session is asked for. */
   async #lookUp() {
-    try {
-      const state = await this.#ask();
-      if (this.#stop.signal.aborted || this.#source) return;
-      if (state.status !== "active") {
-        this.missed(state);
-        return;
-      }
-    } catch {
+    const before = this.#state;
+    const state = await this.#ask().catch(() => void 0);
+    if (this.#stop.signal.aborted || !this.#leads || this.#source) return;
+    const news = this.#state === before ? state : void 0;
+    if (news && news.status !== "active") {
+      this.missed(news);
+      return;
     }
-    if (this.#stop.signal.aborted || this.#source) return;
     this.#retry = setTimeout(() => this.#connect(), this.#pause * (0.5 + Math.random()));
     this.#pause = Math.min(2 * this.#pause, longestPause);
+    if (news) this.#take({ type: "state", state: news });
   }
   /** Takes in that there is no session, which somebody noticed without having been told. */
   missed(state) {
-    if (this.#state.status === "ended") return;
-    const wasActive = this.#state.status === "active";
-    this.#take({ type: "state", state: wasActive && state.status === "anonymous" ? { status: "ended", reason: "unknown" } : state });
-    if (!this.#leads && !this.#stop.signal.aborted) this.#channel?.postMessage({ type: "state", state: this.#state });
+    if (this.#state.status === "ended") {
+      if (this.#leads) this.#post({ type: "state", state: this.#state });
+      return;
+    }
+    if (this.#state.status === "active") this.#disconnect();
+    this.#take({ type: "state", state: since(this.#state, state) });
+    if (!this.#leads) this.#post({ type: "state", state: this.#state });
   }
   close() {
     this.#stop.abort();
-    clearTimeout(this.#retry);
     clearTimeout(this.#silence);
     this.#disconnect();
     this.#channel?.close();
   }
 };
+function since(before, state) {
+  return before.status === "active" && state.status === "anonymous" ? { status: "ended", reason: "unknown" } : state;
+}
 
 // src/observable.ts
 var Listeners = class {
@@ -178,6 +233,7 @@ var Listeners = class {
   }
   tell(value) {
     for (const listener of [...this.#listeners]) {
+      if (!this.#listeners.has(listener)) continue;
       try {
         listener(value);
       } catch (error) {
@@ -261,10 +317,12 @@ var Client = class {
   #asked;
   // for all calls that were refused at the same time
   constructor(options = {}) {
-    this.#origin = options.baseUrl?.replace(/\/+$/, "") ?? "";
+    const page = globalThis.location;
+    const origin = options.baseUrl ? new URL(options.baseUrl, page?.href).origin : "";
+    this.#origin = origin === page?.origin ? "" : origin;
     this.#base = this.#origin + (options.basePath ?? "/bff");
     this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
-    if ((options.listen ?? true) && typeof EventSource !== "undefined") {
+    if ((options.listen ?? true) && page && typeof EventSource !== "undefined") {
       this.#feed = new Feed(`${this.#base}/events`, this.#origin !== "", () => this.#lookUp(), (message) => this.#heard(message));
     }
   }
@@ -285,16 +343,14 @@ var Client = class {
    * origin, and to no others. The response comes back as it is, a 401 too, which is told to `onUnauthenticated` besides.
    */
   fetch = async (input, init) => {
-    const target = new URL(input instanceof Request ? input.url : input, this.#origin || globalThis.location?.href);
+    const request = input instanceof Request ? input : void 0;
+    const target = new URL(request?.url ?? input, this.#origin || globalThis.document?.baseURI || globalThis.location?.href);
     const own = this.#origin || globalThis.location?.origin;
     if (target.origin !== own) return this.#fetch(input, init);
-    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : void 0));
+    const headers = new Headers(init?.headers ?? request?.headers);
     headers.set("X-CSRF", "1");
-    const response = await this.#fetch(input instanceof Request ? input : target, {
-      credentials: this.#origin ? "include" : "same-origin",
-      ...init,
-      headers
-    });
+    const credentials = request?.credentials === "omit" ? "omit" : this.#origin ? "include" : "same-origin";
+    const response = await this.#fetch(request ?? target, { credentials, ...init, headers });
     if (response.status === 401) await this.#refused(response);
     return response;
   };
@@ -304,7 +360,7 @@ var Client = class {
   }
   /** Where `login` would send the browser: for a link. */
   loginUrl(options = {}) {
-    const query = new URLSearchParams({ returnUrl: options.returnUrl ?? this.#here() });
+    const query = new URLSearchParams({ returnUrl: this.#back(options.returnUrl ?? this.#here()) });
     const given = {
       provider: options.provider,
       prompt: options.prompt,
@@ -316,27 +372,33 @@ var Client = class {
     for (const [name, value] of Object.entries(given)) if (value !== void 0) query.set(name, String(value));
     return `${this.#base}/login?${query}`;
   }
-  /** This page, as a login may return to it; `/` where there is none, or its address is too long. */
+  /** This page, as a login may return to it; `/` where there is none, or the service would not take its address. */
   #here() {
     const page = globalThis.location;
     if (!page) return "/";
-    const origin = this.#origin ? page.origin : "";
-    const whole = origin + page.pathname + page.search + page.hash;
-    return whole.length > longestReturn ? `${origin}/` : whole;
+    const path = (page.pathname + page.search + page.hash).replaceAll("\\", "%5C");
+    return path.length > longestReturn || path.startsWith("//") ? "/" : path;
+  }
+  /** A path of this app, as the service knows it: whole if the app is on another origin. */
+  #back(returnUrl) {
+    return this.#origin && globalThis.location ? new URL(returnUrl, location.href).href : returnUrl;
   }
   /** Logs out here and at the provider. The page is left for the provider's logout, or for `returnUrl` (`/`). */
   async logout(options = {}) {
-    const back = options.returnUrl ?? (this.#origin ? `${location.origin}/` : void 0);
-    const query = back ? `?${new URLSearchParams({ returnUrl: back })}` : "";
+    const back = this.#back(options.returnUrl ?? "/");
+    const query = options.returnUrl || this.#origin ? `?${new URLSearchParams({ returnUrl: back })}` : "";
     const response = await this.#call(`/logout${query}`, { method: "POST" });
     const next = response.status === 200 ? (await response.json()).redirect : void 0;
-    location.assign(next ?? back ?? "/");
+    this.#gone({ status: "ended", reason: "logout" });
+    location.assign(next ?? back);
   }
   /** The claims of whoever is logged in, or null. It counts as activity unless `slide` is false. */
   async user(options = {}) {
     try {
       const response = await this.#call(`/user?format=object${options.slide === false ? "&slide=false" : ""}`);
-      return await response.json();
+      const claims = await response.json();
+      if (this.#session.get().status !== "active") this.#feed?.wake();
+      return claims;
     } catch (error) {
       if (error instanceof CloakroomError && error.status === 401) return null;
       throw error;
@@ -344,8 +406,12 @@ var Client = class {
   }
   /** What the service knows of the session now, or null. It never counts as activity. */
   async getSession() {
+    const before = this.#session.get();
     const state = await this.#lookUp();
-    if (!this.#feed) this.#heard({ type: "state", state });
+    if (state.status !== "active") {
+      if (this.#session.get() === before) this.#gone(state);
+    } else if (!this.#feed) this.#heard({ type: "state", state });
+    else if (before.status !== "active") this.#feed.wake();
     return state.status === "active" ? state.session : null;
   }
   /** Renews the access token now. It throws with code `rate_limited` if that was done a moment ago. */
@@ -401,24 +467,26 @@ var Client = class {
     return session.authenticated ? { status: "active", session } : { status: "anonymous" };
   }
   #heard(message) {
-    switch (message.type) {
-      case "renewed":
-        this.#renewed.tell(message.access_token_expires_at);
-        return;
-      case "expiring":
-        this.#expiring.tell(message.expiring);
-        return;
+    if (message.type === "renewed") return this.#renewed.tell(message.access_token_expires_at);
+    if (message.type === "expiring") return this.#expiring.tell(message.expiring);
+    const before = this.#session.get();
+    const { state } = message;
+    if (before.status === "active" && state.status === "active" && (before.session.subject !== state.session.subject || before.session.provider !== state.session.provider)) {
+      this.#heard({ type: "state", state: { status: "ended", reason: "logout" } });
     }
-    const before = this.#session.get().status;
-    this.#session.set(message.state);
-    if (message.state.status === "ended" && before !== "ended") this.#ended.tell(message.state.reason);
+    this.#session.set(state);
+    if (state.status === "ended" && before.status !== "ended") this.#ended.tell(state.reason);
+  }
+  /** Takes in that there is no session. */
+  #gone(state) {
+    if (this.#feed) this.#feed.missed(state);
+    else if (this.#session.get().status !== "ended") this.#heard({ type: "state", state: since(this.#session.get(), state) });
   }
   /**
    * Whether the session lives although a call was refused: it may have been sent before a stronger login, or a login in
    * another tab, gave this browser a new cookie. While the service can't be asked, nothing is known.
    */
   async #goesOn() {
-    if (this.#session.get().status !== "active") return false;
     this.#asked ??= this.#lookUp().finally(() => {
       this.#asked = void 0;
     });
@@ -426,15 +494,16 @@ var Client = class {
   }
   /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
   async #refused(response) {
-    const { code, login_url: loginUrl } = await details(response);
-    if (!loginUrl || code !== "not_authenticated" && code !== "session_expired" && code !== "reauthentication_required" && code !== "step_up_required") return;
-    if (code === "not_authenticated" && await this.#goesOn()) return;
-    this.#unauthenticated.tell({ code, loginUrl: this.#origin + loginUrl });
-    if (code === "step_up_required") return;
+    const { code, login_url: path } = await details(response);
+    const loginUrl = this.#origin + (path ?? "");
+    if (!loginUrl.startsWith(`${this.#base}/login`)) return;
+    if (code === "not_authenticated" || code === "session_expired") {
+      if (this.#session.get().status === "active" && await this.#goesOn()) return;
+    } else if (code !== "reauthentication_required" && code !== "step_up_required") return;
+    this.#unauthenticated.tell({ code, loginUrl });
+    if (code === "step_up_required" || code === "reauthentication_required" && await this.#goesOn()) return;
     const reasons = { session_expired: "expired", reauthentication_required: "revoked" };
-    const state = code === "not_authenticated" ? { status: "anonymous" } : { status: "ended", reason: reasons[code] };
-    if (this.#feed) this.#feed.missed(state);
-    else this.#heard({ type: "state", state });
+    this.#gone(code === "not_authenticated" ? { status: "anonymous" } : { status: "ended", reason: reasons[code] });
   }
 };
 function createClient(options) {

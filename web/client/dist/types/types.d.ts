@@ -62,7 +62,10 @@ export interface LoginOptions {
 }
 /** A call that was refused for want of a login. */
 export interface Unauthenticated {
-    /** `step_up_required` leaves the session as it is; the others mean that there is none. */
+    /**
+     * `step_up_required` leaves the session as it is, and so does `reauthentication_required` if the access token has run
+     * out and there is no refresh token; otherwise there is no session any more.
+     */
     code: 'not_authenticated' | 'session_expired' | 'reauthentication_required' | 'step_up_required';
     /** Where to log in, with what has to be asked for there. Navigate to it. */
     loginUrl: string;
