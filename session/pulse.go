@@ -15,6 +15,8 @@ const (
 	silence = 2 * time.Second
 	// shortestSend is the least time that a beat has to be sent in.
 	shortestSend = 250 * time.Millisecond
+	// stall is how much longer than planned a round takes if the process was frozen.
+	stall = time.Second
 	// roundsKept is how many rounds of beats may be on their way.
 	roundsKept = 64
 )
@@ -45,7 +47,8 @@ func NewPulse(places int, send func(ctx context.Context, place int, beat string)
 }
 
 // Beat sends a round at once and then at every interval until ctx ends, and calls broken when none has come
-// back whole for four of them, and two seconds at least.
+// back whole for four of them, and two seconds at least. Time in which this process was frozen does not count: what
+// came meanwhile waits to be read, and others tell from the line that the process lives.
 func (p *Pulse) Beat(ctx context.Context, every time.Duration, broken context.CancelCauseFunc) {
 	limit := max(4*every, silence)
 	p.mu.Lock()
@@ -54,14 +57,19 @@ func (p *Pulse) Beat(ctx context.Context, every time.Duration, broken context.Ca
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for n := uint64(1); ; n++ {
+		began := time.Now()
 		p.round(ctx, n, max(every, shortestSend))
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
+		now := time.Now()
 		p.mu.Lock()
-		silent := time.Since(p.last) > limit
+		if took := now.Sub(began); took > 2*max(every, shortestSend)+stall {
+			p.last = now
+		}
+		silent := now.Sub(p.last) > limit
 		p.mu.Unlock()
 		if silent {
 			broken(errSilent)

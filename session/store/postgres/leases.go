@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -26,18 +28,38 @@ func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 // listeners is the first half of the advisory locks by which a process shows that it is connected.
 const listeners = 0x636c6f61
 
-// Acquire implements session.Store. Within the ttl nobody else gets the lease. After it, whoever wants it gets it,
-// unless the holder's process still listens: the advisory lock on its connection outlives its being frozen, and not its
-// death.
+// A lateHolder is the process whose lease is past its ttl.
+type lateHolder struct {
+	Process int32
+	Listens bool
+}
+
+// listening is whether the process that has a lease holds its advisory lock.
+const listening = `EXISTS (SELECT 1 FROM pg_locks
+	WHERE locktype = 'advisory' AND classid = $2::int AND objid = leases.process AND objsubid = 2
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+
+// Acquire implements session.Store. Within the ttl nobody else gets the lease. After it, whoever wants it gets it once
+// the holder's process is gone: the advisory lock on its connection outlives its being frozen, and not its death.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
+	got, err := s.acquire(ctx, key, holder, ttl, s.process)
+	if err != nil || got {
+		return got, err
+	}
+	late, err := query(ctx, s, pgx.RowToStructByPos[lateHolder], `SELECT process, `+listening+` FROM leases WHERE key = $1 AND until <= `+clock, key, listeners)
+	if err != nil || len(late) == 0 || !s.absences.Gone(late[0].Process, late[0].Listens, ttl) {
+		return false, err
+	}
+	return s.acquire(ctx, key, holder, ttl, late[0].Process)
+}
+
+// acquire takes a lease that is free, or over, or past its ttl and one that the process named last has left behind.
+func (s *Store) acquire(ctx context.Context, key, holder string, ttl time.Duration, left int32) (bool, error) {
 	n, err := s.exec(ctx, `
 		INSERT INTO leases (key, holder, until, process, last) VALUES ($1, $2, `+clock+` + $3, $4, `+clock+` + $5)
 		ON CONFLICT (key) DO UPDATE SET holder = $2, until = `+clock+` + $3, process = $4, last = `+clock+` + $5
-		WHERE leases.until <= `+clock+` AND (leases.last <= `+clock+` OR leases.process = $4 OR NOT EXISTS (
-			SELECT 1 FROM pg_locks
-			WHERE locktype = 'advisory' AND classid = $6::int AND objid = leases.process AND objsubid = 2
-				AND database = (SELECT oid FROM pg_database WHERE datname = current_database())))`,
-		key, holder, ttl.Milliseconds(), s.process, ttl.Milliseconds()*session.FrozenFactor, listeners)
+		WHERE leases.until <= `+clock+` AND (leases.last <= `+clock+` OR leases.process = $6)`,
+		key, holder, ttl.Milliseconds(), s.process, ttl.Milliseconds()*session.FrozenFactor, left)
 	return n == 1, err
 }
 

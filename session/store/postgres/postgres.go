@@ -23,6 +23,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cloakroom/cloakroom/session"
 )
 
 const (
@@ -38,6 +40,8 @@ type Store struct {
 	schema  string
 	channel string
 	process int32 // names this Store among all that use the database; see listeners
+	// absences are those of the processes that have leases.
+	absences session.Absences[int32]
 
 	closing context.Context // of tries to bring the schema up to date; over at Close
 	close   context.CancelFunc

@@ -29,8 +29,8 @@ func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 }
 
 // Acquire implements session.Store. The key lasts for as long as a frozen holder is waited for. Within the ttl nobody
-// else gets it; after it, whoever wants it sees whether the holder's process still listens, and otherwise takes its
-// place, unless somebody was quicker.
+// else gets it; after it, whoever wants it sees whether the holder's process still listens, and takes its place once that
+// is gone, unless somebody was quicker.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -46,19 +46,19 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 		return true, nil
 	}
 	process, _, _ := strings.Cut(late, " ")
-	if listens, err := s.listens(ctx, c, process); err != nil || listens {
-		return false, err
+	if process != s.process { // that one has left it behind
+		listens, err := s.listens(ctx, c, process)
+		if err != nil || !s.absences.Gone(process, listens, ttl) {
+			return false, err
+		}
 	}
 	return scriptTakeOver.Exec(ctx, c, []string{k}, append(args, late)).AsBool()
 }
 
-// listens reports whether a process other than this one is connected to the store. The connection that it listens over
+// listens reports whether a process is connected to the store. The connection that it listens over
 // outlives its being frozen, and not its death. A Cluster's nodes each know their own subscribers only. A server that
 // will not tell leaves the lease to its time.
 func (s *Store) listens(ctx context.Context, c rueidis.Client, process string) (bool, error) {
-	if process == s.process {
-		return false, nil // what this process has left behind
-	}
 	for _, node := range c.Nodes() {
 		counts, err := node.Do(ctx, node.B().PubsubNumsub().Channel(s.keys.beats(process)).Build()).AsIntMap()
 		if _, refused := rueidis.IsRedisErr(err); refused {

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/cloakroom/cloakroom/session"
 )
 
 const (
@@ -40,6 +42,7 @@ type Store struct {
 	option  rueidis.ClientOption
 	// waitReplicas is how many replicas must have a write before it counts as done.
 	waitReplicas int64
+	absences     session.Absences[string] // of the processes that have leases
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	client rueidis.Client

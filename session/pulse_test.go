@@ -1,0 +1,51 @@
+package session_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// A process that was frozen keeps its line: what came meanwhile waits to be read. A line over which nothing comes is broken.
+func TestLineOutlivesBeingFrozen(t *testing.T) {
+	const every = 500 * time.Millisecond
+	for name, tt := range map[string]struct {
+		frozen time.Duration
+		silent bool
+		broken bool
+	}{
+		"well":                {0, false, false},
+		"frozen for a while":  {20 * time.Second, false, false},
+		"silent":              {0, true, true},
+		"frozen, then silent": {20 * time.Second, true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				var p *session.Pulse
+				rounds := 0
+				p = session.NewPulse(1, func(_ context.Context, _ int, beat string) error {
+					rounds++
+					if rounds == 3 {
+						time.Sleep(tt.frozen)
+						return nil // it is not back yet when the process wakes
+					}
+					if rounds < 4 || !tt.silent {
+						p.Back(beat)
+					}
+					return nil
+				})
+				broke := false
+				go p.Beat(ctx, every, func(cause error) { broke = true; cancel(cause) })
+				time.Sleep(tt.frozen + 10*time.Second)
+				if broke != tt.broken {
+					t.Errorf("after %d rounds broken = %v, want %v", rounds, broke, tt.broken)
+				}
+			})
+		})
+	}
+}
