@@ -83,7 +83,7 @@ func (b *breaker) succeed(number uint64) {
 	b.news = max(b.news, number)
 }
 
-// abandon notes a request that came to no end of its own: its caller went away.
+// abandon notes a request that came to no end of its own: its caller went away, or it takes too long to wait for.
 func (b *breaker) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -25,6 +25,8 @@ const (
 	skew = time.Minute
 	// maxTokenRequests bounds the token requests under way at one provider (RN14); more wait.
 	maxTokenRequests = 32
+	// slowRequest is when a token request without an answer no longer counts among them.
+	slowRequest = 5 * time.Second
 	defaultTimeout   = 10 * time.Second
 )
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
@@ -113,12 +114,20 @@ func (p *Provider) requestToken(ctx context.Context, m *Metadata, form url.Value
 	return p.inSlot(ctx, func() (*TokenResponse, error) { return p.sendGrant(ctx, m, form) })
 }
 
-// inSlot runs request as one of at most maxTokenRequests at this provider.
+// inSlot runs request as one of at most maxTokenRequests at this provider. One that has had no answer for slowRequest
+// goes on, since its token may be spent, but holds nobody up any more: a provider that hung, and is well again, answers the
+// next ones at once and these perhaps never.
 func (p *Provider) inSlot(ctx context.Context, request func() (*TokenResponse, error)) (*TokenResponse, error) {
 	if err := p.slots.Acquire(ctx, 1); err != nil {
 		return nil, p.client.unreachable(endpointToken, "too many token requests are under way", err)
 	}
-	defer p.slots.Release(1)
+	free := sync.OnceFunc(func() { p.slots.Release(1) })
+	defer free()
+	slow := time.AfterFunc(slowRequest, func() {
+		free()
+		p.breaker.abandon()
+	})
+	defer slow.Stop()
 	return request()
 }
 

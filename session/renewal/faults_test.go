@@ -221,6 +221,38 @@ func TestPeopleWhoTryToLogInDoNotProlongAnOutage(t *testing.T) {
 	})
 }
 
+// TestProviderThatHungIsUsedAsSoonAsItIsWell: what hung may never be answered, and must not hold up what would be.
+func TestProviderThatHungIsUsedAsSoonAsItIsWell(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		const hung, waiting = 40, 20 // more than may be under way at once
+		sessions := make([]*session.Session, hung+waiting)
+		for i := range sessions {
+			sessions[i] = w.login()
+		}
+		time.Sleep(6 * time.Minute)
+		undo := w.op.Intercept(odd.Token, odd.Hang(nil))
+		var served sync.WaitGroup
+		for _, s := range sessions[:hung] {
+			served.Go(func() { _, _ = w.token(s) })
+		}
+		time.Sleep(4 * time.Second)
+		undo()
+		well := time.Now()
+		for _, s := range sessions[hung:] {
+			served.Go(func() {
+				if _, err := w.token(s); err != nil || time.Since(well) > 3*time.Second {
+					t.Errorf("a token that did not hang = %v after %v", err, time.Since(well))
+				}
+			})
+		}
+		served.Wait()
+		time.Sleep(30 * time.Second)
+		for _, s := range sessions {
+			w.mustToken(s)
+		}
+	})
+}
+
 // TestSessionOfARemovedProviderStays: an operator's fault logs nobody out.
 func TestSessionOfARemovedProviderStays(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
