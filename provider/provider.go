@@ -26,8 +26,8 @@ const (
 	// maxTokenRequests bounds the token requests under way at one provider (RN14); more wait.
 	maxTokenRequests = 32
 	// slowRequest is when a token request without an answer no longer counts among them.
-	slowRequest = 5 * time.Second
-	defaultTimeout   = 10 * time.Second
+	slowRequest    = 5 * time.Second
+	defaultTimeout = 10 * time.Second
 )
 
 // Config says which provider this is and how this service is registered there.

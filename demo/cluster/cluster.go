@@ -111,7 +111,7 @@ func (c *Cluster) startProvider(ctx context.Context, spec *replicaSpec, lifetime
 	if err != nil {
 		return errors.Join(err, atProvider.Close(), atAPI.Close())
 	}
-	c.provider = &moodyProvider{Provider: p, mood: Well, changed: make(chan struct{})}
+	c.provider = &moodyProvider{Provider: p}
 	c.upstream = newUpstream(spec.issuer+"/oauth/introspect", "api", apiSecret)
 	c.serve(atProvider, c.provider)
 	c.serve(atAPI, c.upstream)
@@ -184,7 +184,7 @@ func (c *Cluster) startNginx(o Options) (err error) {
 }
 
 // SetProvider changes how the provider answers token requests.
-func (c *Cluster) SetProvider(m Mood) { c.provider.set(m) }
+func (c *Cluster) SetProvider(m Mood) { c.provider.mood.Store(m) }
 
 // Provider is what the provider has seen.
 func (c *Cluster) Provider() devprovider.Status { return c.provider.Status() }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"maps"
 	"net/http"
-	"net/http/cookiejar"
-	"net/url"
 	"sync"
 	"time"
 )
@@ -42,18 +40,18 @@ type Crowd struct {
 	stay           time.Duration // between a login and a logout, on average
 	transport      http.RoundTripper
 
-	mu     sync.Mutex // guards what follows
-	tally  Tally
-	wrong  []WrongLogout
-	in     map[string]bool // by sid: whether the login lasts
-	copies map[*user]http.CookieJar
+	mu      sync.Mutex // guards what follows
+	tally   Tally
+	wrong   []WrongLogout
+	in      map[string]bool   // by sid: whether the login lasts
+	tickets map[string]string // by sid: the Cookie header of those that have ended
 }
 
 func newCrowd(app, name, password string, pace, stay time.Duration) *Crowd {
 	return &Crowd{
 		app: app, name: name, password: password, pace: pace, stay: stay,
 		transport: &http.Transport{MaxIdleConnsPerHost: 1000, IdleConnTimeout: 30 * time.Second},
-		in:        map[string]bool{}, copies: map[*user]http.CookieJar{},
+		in:        map[string]bool{}, tickets: map[string]string{},
 	}
 }
 
@@ -64,14 +62,7 @@ func (c *Crowd) LogIn(ctx context.Context) (cookie, sid string, err error) {
 	if err := u.logIn(ctx); err != nil {
 		return "", "", err
 	}
-	app, err := url.Parse(c.app)
-	if err != nil {
-		return "", "", err
-	}
-	for _, held := range c.copied(u).Cookies(app) {
-		cookie += held.Name + "=" + held.Value + "; "
-	}
-	return cookie, u.sid, nil
+	return u.ticket, u.sid, nil
 }
 
 // Run has so many users live until ctx ends.
@@ -106,7 +97,7 @@ func (c *Crowd) Wrong() []WrongLogout {
 	return append([]WrongLogout(nil), c.wrong...)
 }
 
-// Logins are all logins, by sid, and whether they last.
+// Logins are all logins, by sid, and whether they last; those left out of which nobody knows.
 func (c *Crowd) Logins() map[string]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,10 +117,26 @@ func (c *Crowd) loggedIn(sid string) {
 	c.tally.Logins++
 }
 
-func (c *Crowd) ended(sid string) {
+func (c *Crowd) ended(sid, ticket string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.in[sid] = false
+	c.tickets[sid] = ticket
+}
+
+// unsure notes a logout that was asked for, and of which nobody knows whether it was done.
+func (c *Crowd) unsure(sid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.in, sid)
+}
+
+// Tickets are the Cookie headers of all logins that have ended, by sid, as somebody would have them who copied them
+// before.
+func (c *Crowd) Tickets() map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.tickets)
 }
 
 func (c *Crowd) wronglyOut(sid, code string) {
@@ -137,26 +144,4 @@ func (c *Crowd) wronglyOut(sid, code string) {
 	defer c.mu.Unlock()
 	c.tally.WronglyOut++
 	c.wrong = append(c.wrong, WrongLogout{sid, code, time.Now()})
-}
-
-// copy keeps a user's cookies as they are just now, and copied gives them back.
-func (c *Crowd) copy(u *user, jar http.CookieJar) {
-	kept, err := cookiejar.New(nil)
-	if err != nil {
-		panic("cluster: " + err.Error()) // it has no options that could be wrong
-	}
-	app, err := url.Parse(c.app)
-	if err != nil {
-		panic("cluster: " + err.Error()) // it was made here
-	}
-	kept.SetCookies(app, jar.Cookies(app))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.copies[u] = kept
-}
-
-func (c *Crowd) copied(u *user) http.CookieJar {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.copies[u]
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloakroom/cloakroom/demo/devprovider"
@@ -19,34 +19,18 @@ type Mood string
 const (
 	Well    Mood = "well"
 	Failing Mood = "failing" // 503 at once, and nothing is done
-	Hanging Mood = "hanging" // no answer, and nothing is done
+	Hanging Mood = "hanging" // no answer, now or later, and nothing is done
 	Late    Mood = "late"    // everything is done, and the answer comes seconds later
 )
 
 // lateBy is how late a late answer is: most of an access token's life is over by then.
 const lateBy = 1500 * time.Millisecond
 
-// A moodyProvider is the development provider with token requests that fare as its mood is.
+// A moodyProvider is the development provider with token requests that fare as its mood is when they come.
 type moodyProvider struct {
 	*devprovider.Provider
 
-	mu      sync.Mutex // guards what follows
-	mood    Mood
-	changed chan struct{} // closed at each change of mood
-}
-
-func (p *moodyProvider) set(m Mood) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.mood = m
-	close(p.changed)
-	p.changed = make(chan struct{})
-}
-
-func (p *moodyProvider) now() (Mood, <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mood, p.changed
+	mood atomic.Value // a Mood
 }
 
 // ServeHTTP implements http.Handler.
@@ -55,25 +39,16 @@ func (p *moodyProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.Provider.ServeHTTP(w, r)
 		return
 	}
-	for {
-		mood, changed := p.now()
-		switch mood {
-		case Failing:
-			http.Error(w, "the provider is down", http.StatusServiceUnavailable)
-			return
-		case Hanging:
-			select {
-			case <-changed:
-				continue
-			case <-r.Context().Done():
-				panic(http.ErrAbortHandler)
-			}
-		case Late:
-			p.answerLate(w, r)
-			return
-		}
+	switch p.mood.Load() {
+	case Failing:
+		http.Error(w, "the provider is down", http.StatusServiceUnavailable)
+	case Hanging:
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	case Late:
+		p.answerLate(w, r)
+	default:
 		p.Provider.ServeHTTP(w, r)
-		return
 	}
 }
 

@@ -25,6 +25,7 @@ type user struct {
 
 	client *http.Client
 	sid    string // of the login; "" when nobody is logged in
+	ticket string // the Cookie header, as it was after the login
 	unsure bool   // a logout was asked for, and whether it was done is not known
 }
 
@@ -75,7 +76,7 @@ func (u *user) callTwice(ctx context.Context) bool {
 		if !u.unsure {
 			u.crowd.wronglyOut(u.sid, code)
 		}
-		u.crowd.ended(u.sid)
+		u.crowd.ended(u.sid, u.ticket)
 		u.sid = ""
 		return false
 	}
@@ -113,21 +114,23 @@ func (u *user) call(ctx context.Context) (unauthorized string) {
 	return ""
 }
 
-// logOut logs out and then calls the API for a while: whatever answers 200 then has not heard of it, which it
-// may have not for max_staleness at most. It returns whether the user is out.
+// logOut logs out and then calls the API for a while with the cookies of before: whatever answers 200 then has not
+// heard of it, which it may have not for max_staleness at most. It returns whether the user is out.
 func (u *user) logOut(ctx context.Context) bool {
-	status, _, err := u.fetch(ctx, http.MethodPost, "/bff/logout")
+	status, _, err := u.fetch(context.WithoutCancel(ctx), http.MethodPost, "/bff/logout")
 	if err != nil || status != http.StatusOK && status != http.StatusNoContent {
 		u.unsure = true // a store that froze may do it when it wakes
+		u.crowd.unsure(u.sid)
 		return false
 	}
-	u.crowd.ended(u.sid)
+	u.crowd.ended(u.sid, u.ticket)
 	u.crowd.count(func(t *Tally) { t.Logouts++ })
 	u.sid = ""
 	out := time.Now()
-	for pause := time.Millisecond; pause < 2*maxStaleness; pause *= 3 {
+	for pause := time.Millisecond; pause < 3*maxStaleness; pause *= 3 {
+		sleep(ctx, pause)
 		began := time.Now()
-		if status, _, err := u.fetchWith(ctx, u.stolenCookies(), http.MethodGet, "/api/thing"); err == nil && status == http.StatusOK {
+		if status, err := AskWith(ctx, u.app, u.app, u.ticket); err == nil && status == http.StatusOK {
 			u.crowd.count(func(t *Tally) {
 				if began.Sub(out) > maxStaleness {
 					t.AnsweredAfterLogout++
@@ -136,32 +139,46 @@ func (u *user) logOut(ctx context.Context) bool {
 				}
 			})
 		}
-		sleep(ctx, pause)
 	}
 	return true
 }
 
-// stolenCookies are the user's own, as somebody would have them who copied them before the logout.
-func (u *user) stolenCookies() *http.Client {
-	return &http.Client{Transport: u.client.Transport, Timeout: u.client.Timeout, Jar: u.crowd.copied(u)}
-}
-
-func (u *user) fetch(ctx context.Context, method, path string) (int, []byte, error) {
-	return u.fetchWith(ctx, u.client, method, path)
-}
-
-// fetchWith calls the service as a page's script does.
-func (u *user) fetchWith(ctx context.Context, client *http.Client, method, path string) (int, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, u.app+path, nil)
+// AskWith calls the API with a Cookie header, at the app or at a replica that serves it, and returns the status.
+func AskWith(ctx context.Context, at, app, ticket string) (status int, err error) {
+	req, err := script(ctx, http.MethodGet, at+"/api/thing", app)
 	if err != nil {
-		return 0, nil, err
+		return 0, err
+	}
+	req.Host = strings.TrimPrefix(app, "http://")
+	req.Header.Set("Cookie", ticket)
+	client := &http.Client{Timeout: 20 * time.Second}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// script makes a request as a page's script does.
+func script(ctx context.Context, method, to, app string) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, nil)
+	if err != nil {
+		return nil, err
 	}
 	for name, value := range map[string]string{
-		"X-CSRF": "1", "Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty", "Origin": u.app,
+		"X-CSRF": "1", "Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty", "Origin": app,
 	} {
 		req.Header.Set(name, value)
 	}
-	resp, err := client.Do(req)
+	return req, nil
+}
+
+func (u *user) fetch(ctx context.Context, method, path string) (int, []byte, error) {
+	req, err := script(ctx, method, u.app+path, u.app)
+	if err != nil {
+		return 0, nil, err
+	}
+	resp, err := u.client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -200,7 +217,10 @@ func (u *user) logIn(ctx context.Context) error {
 	if at.Scheme+"://"+at.Host != u.app || strings.HasPrefix(at.Path, "/bff/") {
 		return errors.New("the login did not come back")
 	}
-	u.crowd.copy(u, jar)
+	u.ticket = ""
+	for _, held := range jar.Cookies(at) {
+		u.ticket += held.Name + "=" + held.Value + "; "
+	}
 	status, body, err := u.fetch(ctx, http.MethodGet, "/bff/user?format=object")
 	if err != nil || status != http.StatusOK {
 		return fmt.Errorf("who is logged in: status %d: %w", status, err)
