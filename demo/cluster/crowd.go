@@ -14,6 +14,7 @@ type Tally struct {
 	Logins, Logouts int
 	LoginsFailed    int
 	Calls, OK       int
+	Waiting         int    // users who have been waiting for an answer for longer than longWait
 	Unavailable     int    // 503, from the service
 	LastUnavailable string // its code
 	Failed          int    // any other answer that is neither 200 nor 401
@@ -25,6 +26,9 @@ type Tally struct {
 	WronglyOut          int // a 401 for who did not log out
 	AnsweredAfterLogout int // a 200 for who did, longer ago than max_staleness
 }
+
+// longWait is what an answer takes only if something is wrong.
+const longWait = 2 * time.Second
 
 // A WrongLogout is a user who was logged out without having asked for it.
 type WrongLogout struct {
@@ -43,15 +47,16 @@ type Crowd struct {
 	mu      sync.Mutex // guards what follows
 	tally   Tally
 	wrong   []WrongLogout
-	in      map[string]bool   // by sid: whether the login lasts
-	tickets map[string]string // by sid: the Cookie header of those that have ended
+	in      map[string]bool     // by sid: whether the login lasts
+	tickets map[string]string   // by sid: the Cookie header of those that have ended
+	waits   map[*user]time.Time // since when a call is under way
 }
 
 func newCrowd(app, name, password string, pace, stay time.Duration) *Crowd {
 	return &Crowd{
 		app: app, name: name, password: password, pace: pace, stay: stay,
 		transport: &http.Transport{MaxIdleConnsPerHost: 1000, IdleConnTimeout: 30 * time.Second},
-		in:        map[string]bool{}, tickets: map[string]string{},
+		in:        map[string]bool{}, tickets: map[string]string{}, waits: map[*user]time.Time{},
 	}
 }
 
@@ -85,6 +90,11 @@ func (c *Crowd) Tally() Tally {
 	for _, in := range c.in {
 		if in {
 			t.LoggedIn++
+		}
+	}
+	for _, since := range c.waits {
+		if time.Since(since) > longWait {
+			t.Waiting++
 		}
 	}
 	return t
@@ -122,6 +132,18 @@ func (c *Crowd) ended(sid, ticket string) {
 	defer c.mu.Unlock()
 	c.in[sid] = false
 	c.tickets[sid] = ticket
+}
+
+// waiting notes that a user waits for answers, until the returned function is called.
+func (c *Crowd) waiting(u *user) (over func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits[u] = time.Now()
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.waits, u)
+	}
 }
 
 // unsure notes a logout that was asked for, and of which nobody knows whether it was done.

@@ -63,6 +63,7 @@ func (u *user) stay(ctx context.Context) {
 
 // callTwice calls the API twice at once, as pages do. It returns false when the user is logged out.
 func (u *user) callTwice(ctx context.Context) bool {
+	defer u.crowd.waiting(u)()
 	codes := make([]string, 2)
 	var both sync.WaitGroup
 	for i := range codes {
