@@ -108,9 +108,13 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 }
 
 // requireOwnRequest judges the request that the proxy is about to pass on, whose headers come along: a page of another
-// origin may lead people here, but neither read nor write anything in their name.
+// origin may lead people here, but neither read nor write anything in their name. The application's own pages load
+// their style sheets, scripts and images in mode no-cors.
 func (h *Handlers) requireOwnRequest(r *http.Request) error {
 	if r.Header.Get("Sec-Fetch-Mode") == "navigate" && len(r.Header["Origin"]) == 0 {
+		return nil
+	}
+	if r.Header.Get("Sec-Fetch-Site") == "same-origin" && !h.namesAnotherOrigin(r) {
 		return nil
 	}
 	return h.requireOwnOrigin(r)

@@ -67,7 +67,7 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
 		return problem.New(problem.CSRF)
 	}
-	if origins := r.Header.Values("Origin"); len(origins) > 1 || len(origins) == 1 && origins[0] != h.Origin {
+	if h.namesAnotherOrigin(r) {
 		return problem.New(problem.CSRF)
 	}
 	fields, err := form(c, maxLoginBody)

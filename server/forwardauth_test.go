@@ -106,6 +106,10 @@ func TestForwardAuth(t *testing.T) {
 			if seen.Get("X-Plain") != "stays" {
 				t.Errorf("the application saw %v", seen)
 			}
+			for _, dest := range []string{"style", "script", "image"} {
+				b.get("/app."+dest, loadedBy("same-origin", dest)...).want(t, http.StatusOK, "")
+				b.get("/app."+dest, loadedBy("cross-site", dest)...).want(t, http.StatusForbidden, "")
+			}
 			b.get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").want(t, http.StatusForbidden, "")
 
 			// A browser that asks for itself learns who it is, which it knows, and nothing more.
@@ -125,6 +129,31 @@ func TestForwardAuth(t *testing.T) {
 			b.get("/orders").want(t, http.StatusUnauthorized, "")
 		})
 	}
+}
+
+// loadedBy is what a browser says of a style sheet, a script or an image that a page of some site names.
+func loadedBy(site, dest string) []string {
+	return []string{"X-CSRF", "", "Accept", "*/*", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", dest}
+}
+
+// The guarded application's pages load what they are made of in mode no-cors; nobody else's may.
+func TestForwardAuthKnowsTheApplicationsOwnRequests(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	for path, want := range map[string]int{"/bff/auth": http.StatusAccepted, "/bff/auth/app.css": http.StatusOK} {
+		for _, dest := range []string{"style", "script", "image"} {
+			b.get(path, loadedBy("same-origin", dest)...).want(t, want, "")
+			for _, site := range []string{"cross-site", "same-site", "none", ""} {
+				b.get(path, loadedBy(site, dest)...).want(t, http.StatusForbidden, "csrf")
+			}
+			b.get(path, append(loadedBy("same-origin", dest), "Origin", g.origin)...).want(t, want, "")
+			for _, origin := range []string{"https://evil.example", "null"} {
+				b.get(path, append(loadedBy("same-origin", dest), "Origin", origin)...).want(t, http.StatusForbidden, "csrf")
+			}
+		}
+	}
+	b.get("/bff/user", append(loadedBy("same-origin", "script"), "X-CSRF", "1")...).want(t, http.StatusForbidden, "csrf")
 }
 
 // Envoy puts the fields that it is answered in the place of a browser's own, and leaves the others: each field is
