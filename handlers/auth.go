@@ -12,6 +12,8 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/templates"
 )
 
 // ForwardAuthSecretHeader is what a reverse proxy proves itself by, so that it may get access tokens. A browser that
@@ -33,8 +35,8 @@ const maxIdentity = 512
 // auth answers GET /bff/auth, which a reverse proxy asks before it passes a request on (nginx auth_request, Traefik
 // ForwardAuth, Caddy forward_auth): 202 for who is logged in, with who it is, 401 for who is not. With ?token=access, a
 // proxy that knows forward_auth.secret gets the access token too, renewed if need be; nobody else does, since the
-// answer would reach a browser. With ?login=redirect, a page for who is not logged in is answered by a redirect to the
-// login, for proxies that hand the answer on. It counts as activity.
+// answer would reach a browser. With ?login=redirect, a page for who is not logged in is answered by a way to the login,
+// for proxies that hand the answer on. It counts as activity.
 func (h *Handlers) auth(c echo.Context) error {
 	q := c.QueryParams()
 	page := ""
@@ -74,7 +76,8 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 	}
 	s, err := h.Sessions.FromRequest(r)
 	if loggedOut(err) && page != "" && problem.IsNavigation(r) {
-		return c.Redirect(http.StatusFound, h.Origin+h.BasePath+"/login?returnUrl="+url.QueryEscape(page))
+		problem.Annotate(r.Context(), err)
+		return h.towardsLogin(c, page)
 	}
 	if err != nil {
 		return err
@@ -105,6 +108,16 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 	}
 	answer.Set("X-Auth-Request-Provider", s.Record.Provider)
 	return c.NoContent(status)
+}
+
+// towardsLogin answers a navigation to page by who seems to be logged out. A link of another site, and that is what the
+// provider's answer to a login is as well, comes without a strict cookie even from who is logged in: such a browser is
+// led to the same page once more, with a 401, since any proxy takes 2xx for leave to pass the request on.
+func (h *Handlers) towardsLogin(c echo.Context, page string) error {
+	if again, ok := login.ValidReturnURL(page, h.BasePath); ok && h.cameWithoutStrictCookie(c.Request()) {
+		return h.page(c, http.StatusUnauthorized, templates.Continue{URL: again})
+	}
+	return c.Redirect(http.StatusFound, h.Origin+h.BasePath+"/login?returnUrl="+url.QueryEscape(page))
 }
 
 // requireOwnRequest judges the request that the proxy is about to pass on, whose headers come along: a page of another

@@ -194,6 +194,46 @@ func TestForwardAuthKeepsUnverifiedAddressesBack(t *testing.T) {
 	}
 }
 
+// followed is a link of another site that somebody follows, or an answer of the provider's that leads on.
+var followed = []string{"X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"}
+
+// A strict cookie stays behind on the way from another site, the provider's after a login included: the browser is made
+// to ask again before anybody is sent to log in.
+func TestForwardAuthAsksForTheStrictCookie(t *testing.T) {
+	leadsBack := func(r *reply, to string) {
+		t.Helper()
+		if r.StatusCode != http.StatusUnauthorized || !strings.Contains(r.body, `<meta http-equiv="refresh" content="0; url=`+to+`">`) {
+			t.Errorf("%s by a link of another site = %d, want 401 and a way back to it: %s", r.Request.URL, r.StatusCode, r.body)
+		}
+	}
+	leadsToLogin := func(r *reply) {
+		t.Helper()
+		if to := r.Header.Get("Location"); r.StatusCode != http.StatusFound || !strings.Contains(to, "/bff/login?returnUrl=") {
+			t.Errorf("%s = %d to %q, want a login", r.Request.URL, r.StatusCode, to)
+		}
+	}
+	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+		t.Run(name, func(t *testing.T) {
+			g := behind(t)
+			leadsBack(g.browser().get("/orders?x=1&y=%22", followed...), "/orders?x=1&amp;y=%22")
+			leadsToLogin(g.browser().navigate("/orders?x=1"))
+			b := g.browser()
+			b.login()
+			b.get("/orders", followed...).want(t, http.StatusOK, "")
+		})
+	}
+	g := newRig(t, "")
+	b := g.browser()
+	leadsBack(b.get("/bff/auth/orders?x=1", followed...), "/orders?x=1")
+	leadsBack(b.get("/bff/auth?login=redirect", append(followed, "X-Forwarded-Uri", "/orders")...), "/orders")
+	b.get("/bff/auth", followed...).want(t, http.StatusUnauthorized, "")
+	for _, page := range []string{"//evil.example/", "/bff/logout"} { // for the login to refuse
+		leadsToLogin(b.get("/bff/auth"+page, followed...))
+	}
+	b.get("/bff/auth/orders", append(followed, "Sec-Fetch-Dest", "iframe")...).want(t, http.StatusFound, "")
+	leadsToLogin(newRig(t, "  cookie: {same_site: lax}").browser().get("/bff/auth/orders", followed...))
+}
+
 // Envoy's ext_authz asks with the request's own method and query, below a prefix; Traefik asks under a name of
 // its own. No program of theirs is at hand: these are the requests that their documentation describes.
 func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
