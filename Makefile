@@ -48,7 +48,7 @@ test-providers: node-modules ## run the tests against real providers
 	$(GO) test -race ./test/providers/...
 
 .PHONY: test-browser
-test-browser: node-modules ## run the demo in Chromium; screenshots go to test/out
+test-browser: node-modules ## run the demo, and forward authentication behind nginx, in Chromium; screenshots go to test/out
 	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
 	cd test/browser && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
 

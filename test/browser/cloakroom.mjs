@@ -27,6 +27,9 @@ export async function freePort() {
 const running = [];
 after(() => Promise.all(running.map((run) => run.stop())));
 
+/** Has stop called after the file's tests; for what a `before` hook starts. */
+export const atEnd = (stop) => { running.push({ stop }); };
+
 /** Starts `cloakroom ...args`, waits until `url` answers, and stops it after the file's tests. */
 export async function start(args, url) {
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
