@@ -16,8 +16,8 @@ var neverForwarded = set(
 	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Host",
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
-	"X-User", "X-User-Id", "X-Remote-User", "Remote-User", "X-Access-Token", "X-Id-Token", "X-Auth-Request-User",
-	"X-Auth-Request-Email", "X-Auth-Request-Access-Token", "X-Request-Id", "Proxy", "X-Accel-Redirect", "X-Sendfile",
+	"X-User", "X-User-Id", "X-Remote-User", "Remote-User", "X-Access-Token", "X-Id-Token", "X-Forward-Auth-Secret",
+	"X-Request-Id", "Proxy", "X-Accel-Redirect", "X-Sendfile",
 )
 
 func set(names ...string) map[string]struct{} {
@@ -34,7 +34,7 @@ func asserted(name string) bool {
 	if strings.IndexByte(name, '_') >= 0 {
 		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	}
-	if strings.HasPrefix(name, "X-Forwarded-") {
+	if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Auth-Request-") {
 		return true
 	}
 	_, ours := neverForwarded[name]

@@ -100,6 +100,8 @@ func TestCallersCanNotPlantHeaders(t *testing.T) {
 			"X-Csrf": {"1"}, "Authorization": {"Bearer planted"}, "Proxy-Authorization": {"x"}, "Dpop": {"x"}, "X-User": {"root"},
 			"X_User_id": {"root"}, "X-Forwarded-For": {"1.2.3.4"}, "x_forwarded_for": {"1.2.3.4"}, "Forwarded": {"for=1.2.3.4"}, "X-Real-Ip": {"1.2.3.4"},
 			"X-Forwarded-Proto": {"gopher"}, "X-Http-Method-Override": {"DELETE"}, "X-Original-Url": {"/admin"},
+			"X-Auth-Request-User": {"root"}, "X-Auth-Request-Preferred-Username": {"root"}, "X-Auth-Request-Groups": {"root"}, "X_Auth_Request_Provider": {"root"},
+			"X-Auth_request-Issuer": {"root"}, "X-Forward-Auth-Secret": {"root"}, "X_forward_auth_secret": {"root"},
 			"Connection": {"Authorization, X-Forwarded-For, Cookie, X-Secret"}, "X-Secret": {"s"},
 			"Cookie": {`a="x; y"; ` + session + `;; b=2`, "cloakroom-attempt-x=1; c=3; CLOAKROOM=4"},
 		}
