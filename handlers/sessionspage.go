@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -22,11 +24,15 @@ const allOthers = "others"
 // own for them. With ?end=ID it asks before it ends one.
 func (h *Handlers) sessionsPage(c echo.Context) error {
 	current, all, err := h.sessionsOfUser(c)
+	if loggedOut(err) && h.cameWithoutStrictCookie(c.Request()) {
+		problem.Annotate(c.Request().Context(), err)
+		return h.page(c, http.StatusOK, templates.Continue{URL: login.SessionsPage(h.BasePath)})
+	}
 	if err != nil {
-		return err
+		return h.thenBackToSessions(err)
 	}
 	slices.SortFunc(all, func(a, b *session.Session) int { return b.LastActive.Compare(a.LastActive) })
-	page := templates.Sessions{Action: h.BasePath + "/sessions", Token: current.Record.LogoutID, Others: allOthers}
+	page := templates.Sessions{Action: login.SessionsPage(h.BasePath), Token: current.Record.LogoutID, Others: allOthers}
 	end := c.QueryParam("end")
 	for _, s := range all {
 		row := h.sessionRow(s, s.Name == current.Name)
@@ -76,7 +82,7 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 	}
 	current, all, err := h.sessionsOfUser(c)
 	if err != nil {
-		return err
+		return h.thenBackToSessions(err)
 	}
 	if !secret.New(current.Record.LogoutID).Equal(fields.Get("token")) {
 		return problem.New(problem.CSRF)
@@ -96,7 +102,16 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 		h.forget(c)
 		return redirect(c, http.StatusSeeOther, "/")
 	}
-	return redirect(c, http.StatusSeeOther, h.BasePath+"/sessions")
+	return redirect(c, http.StatusSeeOther, login.SessionsPage(h.BasePath))
+}
+
+// thenBackToSessions has the page of an error lead whoever must log in first back to the sessions.
+func (h *Handlers) thenBackToSessions(err error) error {
+	p := problem.From(err)
+	if p.Status == http.StatusUnauthorized {
+		p.LoginURL = h.BasePath + "/login?returnUrl=" + url.QueryEscape(login.SessionsPage(h.BasePath))
+	}
+	return p
 }
 
 // sessionsOfUser are the current session and all of its user.

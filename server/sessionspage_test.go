@@ -22,6 +22,33 @@ func (b *browser) loginWith(userAgent string) {
 	b.get(back.RequestURI(), "User-Agent", userAgent, "X-CSRF", "", "Accept", "text/html").want(b.t, http.StatusFound, "")
 }
 
+// Who comes from an e-mail, and is not logged in here, gets to the page by one login. Who is, and comes from another
+// site, sees it at once: their strict cookie stayed behind, and a login would have replaced their session.
+func TestSessionsPageIsReachedFromOutside(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	const login = "/bff/login?returnUrl=%2Fbff%2Fsessions"
+	page := b.navigate("/bff/sessions?end=x")
+	page.want(t, http.StatusUnauthorized, "")
+	if !strings.Contains(page.body, `href="`+login+`"`) {
+		t.Fatalf("the page does not lead to %s:\n%s", login, page.body)
+	}
+	begin := b.navigate(login)
+	back := g.op.Login(begin.Header.Get("Location"))
+	if r := b.get(back.RequestURI(), followed...); r.StatusCode != http.StatusFound || r.Header.Get("Location") != "/bff/sessions" {
+		t.Fatalf("the login ends with %d at %q", r.StatusCode, r.Header.Get("Location"))
+	}
+	if r := g.browser().get("/bff/sessions", followed...); r.StatusCode != http.StatusOK || !strings.Contains(r.body, `content="0; url=/bff/sessions"`) {
+		t.Errorf("without the strict cookie = %d, want the way back to the page:\n%s", r.StatusCode, r.body)
+	}
+	b.navigate("/bff/sessions").want(t, http.StatusOK, "")
+	b.submit(url.Values{"id": {"x"}, "token": {"y"}}).want(t, http.StatusForbidden, "")
+	if r := g.browser().submit(url.Values{}); r.StatusCode != http.StatusUnauthorized || !strings.Contains(r.body, `href="`+login+`"`) {
+		t.Errorf("the form of a session that ended = %d:\n%s", r.StatusCode, r.body)
+	}
+	newRig(t, "  cookie: {same_site: lax}").browser().get("/bff/sessions", followed...).want(t, http.StatusUnauthorized, "")
+}
+
 func (b *browser) submit(fields url.Values, header ...string) *reply {
 	b.t.Helper()
 	return b.do(http.MethodPost, "/bff/sessions", strings.NewReader(fields.Encode()), append([]string{

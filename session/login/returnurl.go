@@ -12,7 +12,7 @@ import (
 const maxReturnURL = 1800
 
 // ValidReturnURL judges where a browser may be sent after a login or a logout: a path on this origin,
-// with query and fragment if it likes, but none below basePath. It returns the form to send on, in
+// with query and fragment if it likes, but none below basePath, except the page of one's sessions. It returns the form to send on, in
 // which nothing is decoded and only what no URL may hold as it is gets percent-encoded; that form is
 // the one that was judged. The empty string means "/".
 //
@@ -48,11 +48,14 @@ func ValidReturnURL(s, basePath string, origins ...string) (string, bool) {
 	if end := strings.IndexAny(s, "?#"); end >= 0 {
 		p = s[:end]
 	}
-	if !plainPath(p) || below(p, basePath) {
+	if !plainPath(p) || below(p, basePath) && s != SessionsPage(basePath) {
 		return "", false
 	}
 	return s, true
 }
+
+// SessionsPage is the one page below basePath that people go to themselves. Loading it changes nothing.
+func SessionsPage(basePath string) string { return basePath + "/sessions" }
 
 // onlyVisible refuses what browsers strip or turn into something else: control characters (tab, CR
 // and LF vanish), backslashes, and the invisible and direction-changing characters of Unicode, which
