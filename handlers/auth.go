@@ -122,8 +122,12 @@ func (h *Handlers) towardsLogin(c echo.Context, page string) error {
 
 // requireOwnRequest judges the request that the proxy is about to pass on, whose headers come along: a page of another
 // origin may lead people here, but neither read nor write anything in their name. The application's own pages load
-// their style sheets, scripts and images in mode no-cors.
+// their style sheets, scripts and images in mode no-cors. A WebSocket is no CORS request: who opens it can read it,
+// without any leave, so an allowed origin is none for it.
 func (h *Handlers) requireOwnRequest(r *http.Request) error {
+	if isHandshake(r) && r.Header.Get("Origin") != h.Origin {
+		return problem.New(problem.CSRF)
+	}
 	if r.Header.Get("Sec-Fetch-Mode") == "navigate" && len(r.Header["Origin"]) == 0 {
 		return nil
 	}
@@ -131,6 +135,12 @@ func (h *Handlers) requireOwnRequest(r *http.Request) error {
 		return nil
 	}
 	return h.requireOwnOrigin(r)
+}
+
+// isHandshake reports whether the request opens a WebSocket. Proxies keep Upgrade, a hop-by-hop field, to themselves, and
+// not every browser sends Sec-Fetch-Mode with it; the version is there always (RFC 6455 §4.1, RFC 8441 §5).
+func isHandshake(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Mode") == "websocket" || strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || len(r.Header["Sec-Websocket-Version"]) > 0
 }
 
 func (h *Handlers) handOverToken(c echo.Context, s *session.Session) error {

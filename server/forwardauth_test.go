@@ -156,6 +156,29 @@ func TestForwardAuthKnowsTheApplicationsOwnRequests(t *testing.T) {
 	b.get("/bff/user", append(loadedBy("same-origin", "script"), "X-CSRF", "1")...).want(t, http.StatusForbidden, "csrf")
 }
 
+// WebSockets stay with the public origin, behind a proxy too, however much of a handshake the proxy hands over and
+// whatever other origins' pages may fetch.
+func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
+	g := corsRig(t)
+	b := g.browser()
+	b.login()
+	for mark, value := range map[string]string{"Sec-Fetch-Mode": "websocket", "Upgrade": "WebSocket", "Sec-WebSocket-Version": "13"} {
+		handshake := []string{"X-CSRF", "", mark, value}
+		for origin, want := range map[string]int{g.origin: http.StatusAccepted, spaOrigin: http.StatusForbidden, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
+			for _, site := range []string{"same-origin", "same-site", ""} {
+				r := b.get("/bff/auth", append(handshake, "Origin", origin, "Sec-Fetch-Site", site)...)
+				if site == "same-site" && origin == g.origin {
+					continue // no browser says that
+				}
+				if r.StatusCode != want {
+					t.Errorf("a handshake told by %s, of %q, %s = %d, want %d", mark, origin, site, r.StatusCode, want)
+				}
+			}
+		}
+	}
+	b.get("/bff/auth", append(fromSPA(spaOrigin), "X-CSRF", "")...).want(t, http.StatusAccepted, "")
+}
+
 // Envoy puts the fields that it is answered in the place of a browser's own, and leaves the others: each field is
 // there, so that nobody can say what this service does not know.
 func TestForwardAuthSaysEveryField(t *testing.T) {
