@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,10 +35,15 @@ func guarded(t *testing.T) (g *rig, own int) {
 func behindNginx(t *testing.T) *rig {
 	t.Helper()
 	g, own := guarded(t)
+	nginxInFront(t, g, own)
+	return g
+}
+
+func nginxInFront(t *testing.T, g *rig, own int) {
+	t.Helper()
 	servers.Nginx(t, g.port, filledIn(t, "../deploy/nginx/forward-auth.conf", "listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", g.port),
 		"CLOAKROOM/", fmt.Sprintf("127.0.0.1:%d/", own), "CLOAKROOM;", fmt.Sprintf("127.0.0.1:%d;", own),
 		`"SECRET"`, `"`+proxySecret+`"`, "http://APP", g.api.URL))
-	return g
 }
 
 // behindCaddy is guarded behind a real Caddy, set up as deploy/caddy says.
@@ -129,6 +135,41 @@ func TestForwardAuth(t *testing.T) {
 			b.get("/orders").want(t, http.StatusUnauthorized, "")
 		})
 	}
+}
+
+// An outage behind the question is no fault of the application's, and says when to come again; nobody is sent to log in.
+func TestForwardAuthHandsOutagesOn(t *testing.T) {
+	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+		t.Run(name, func(t *testing.T) {
+			g := behind(t)
+			g.op.SetTokenLife(time.Second)
+			b := g.browser()
+			b.login()
+			g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+				http.Error(w, "its own fault", http.StatusInternalServerError)
+			})
+			if r := b.get("/orders"); r.StatusCode != http.StatusInternalServerError || r.body != "its own fault\n" {
+				t.Errorf("an error of the application's = %d %s", r.StatusCode, r.body)
+			}
+			asked := len(g.api.requests())
+			g.op.Intercept(odd.Token, odd.OAuthError(http.StatusServiceUnavailable, "temporarily_unavailable", "Retry-After", "17"))
+			time.Sleep(1100 * time.Millisecond)
+			for _, r := range []*reply{b.get("/orders"), b.navigate("/orders")} {
+				after, err := strconv.Atoi(r.Header.Get("Retry-After"))
+				if r.StatusCode != http.StatusServiceUnavailable || err != nil || after < 10 || !strings.Contains(r.Header.Get("Cache-Control"), "no-store") {
+					t.Errorf("with the provider down = %d %v", r.StatusCode, r.Header)
+				}
+			}
+			if len(g.api.requests()) != asked {
+				t.Error("the application was asked")
+			}
+		})
+	}
+	t.Run("nginx without cloakroom", func(t *testing.T) {
+		g := newStage(t)
+		nginxInFront(t, g, freePort(t))
+		g.browser().get("/orders").want(t, http.StatusServiceUnavailable, "")
+	})
 }
 
 // loadedBy is what a browser says of a style sheet, a script or an image that a page of some site names.
