@@ -22,6 +22,10 @@ const (
 	askAgain = time.Second
 	// endedID is the id of the last event of a session.
 	endedID = "ended"
+	// newTicketPause gives the answer that bears a session's new ticket time to reach the browser.
+	newTicketPause = 500 * time.Millisecond
+	// newTicketTime is for how long a browser that still shows the old one is taken to be about to get the new.
+	newTicketTime = 10 * time.Second
 )
 
 // events answers GET /bff/events: what happens to this session, as server-sent events, wherever it is done. An
@@ -33,11 +37,8 @@ func (h *Handlers) events(c echo.Context) error {
 		return err
 	}
 	s, err := h.Sessions.FromRequest(r)
-	if loggedOut(err) && r.Header.Get("Last-Event-ID") != "" {
-		return h.missedEnd(c, err)
-	}
 	if err != nil {
-		return err
+		return h.missedEnd(c, err)
 	}
 	if most := h.MaxEventStreams; most > 0 && h.Sessions.Subscribers(s.Name) >= most {
 		return problem.New(problem.RateLimited).Because("this session has too many event streams open")
@@ -46,7 +47,7 @@ func (h *Handlers) events(c echo.Context) error {
 	defer stop()
 	// Again, now that nothing can slip by: an end between the look-up and the subscription is heard of by nobody.
 	if s, err = h.Sessions.Get(r.Context(), s.Name); err != nil {
-		return err
+		return h.missedEnd(c, err)
 	}
 	h.listeners.Inc()
 	defer h.listeners.Dec()
@@ -59,19 +60,29 @@ func (h *Handlers) events(c echo.Context) error {
 }
 
 // missedEnd answers a browser that comes back to a session that ended while it was away: it is told so once, and
-// then not to come again (204, HTML Living Standard §9.2.3).
+// then not to come again (204, HTML Living Standard §9.2.3). One that comes back before it has the ticket that its
+// session goes on under is sent away to come again. To any other err is the answer.
 func (h *Handlers) missedEnd(c echo.Context, err error) error {
-	if c.Request().Header.Get("Last-Event-ID") == endedID {
+	last := c.Request().Header.Get("Last-Event-ID")
+	if last == "" || !loggedOut(err) {
+		return err
+	}
+	if last == endedID {
 		return c.NoContent(http.StatusNoContent)
 	}
-	reason, known := h.Sessions.EndReason(h.Sessions.NameFromRequest(c.Request()))
+	name := h.Sessions.NameFromRequest(c.Request())
+	reason, known := h.Sessions.EndReason(name)
 	if errors.Is(err, session.ErrSessionExpired) {
 		reason, known = session.ReasonExpired, true
 	}
-	if !known {
+	switch {
+	case !known:
 		return err
+	case h.Sessions.Continued(name, newTicketTime):
+		_ = newEventStream(c.Response()).retry(newTicketPause)
+	default:
+		_ = newEventStream(c.Response()).ended(reason) // if the browser is gone there is nobody to tell
 	}
-	_ = newEventStream(c.Response()).ended(reason) // if the browser is gone there is nobody to tell
 	return nil
 }
 
@@ -131,11 +142,11 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 	}
 }
 
-// over tells of the end. A session that goes on under a new ticket is none: the browser comes back at once, with
-// its new cookie.
+// over tells of the end. A session that goes on under a new ticket is none: the browser comes back in a moment, with
+// its new cookie, which it gets only after this.
 func (l *listener) over(reason session.Reason) {
 	if reason == session.ReasonContinued {
-		_ = l.stream.retry(0)
+		_ = l.stream.retry(newTicketPause)
 		return
 	}
 	_ = l.stream.ended(reason) // if the browser is gone there is nobody to tell

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,8 +105,8 @@ func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	if back := b.stepUp(login); back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/vault?a=b" {
 		t.Fatalf("step-up = %d %s", back.StatusCode, back.body)
 	}
-	if line, _ := next(t, events, time.Second); line != "retry: 0" {
-		t.Errorf("listeners hear %q, want to come back at once", line)
+	if line, _ := next(t, events, time.Second); line != "retry: 500" {
+		t.Errorf("listeners hear %q, want to come back in a moment", line)
 	}
 	wantClosed(t, socket, 1012, "session_continued", time.Second)
 	g.api.respond(nil)
@@ -120,6 +121,33 @@ func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	}
 	if after := b.get("/bff/session").body; field(t, after, "created_at") != field(t, session, "created_at") || field(t, after, "expires_at") != field(t, session, "expires_at") {
 		t.Errorf("session was %s and is %s, want the same life", session, after)
+	}
+}
+
+// The old ticket ends before the browser has the new one: a tab that comes back with it meanwhile has to come again,
+// and is not told of a logout that never was.
+func TestListenerThatComesBackBeforeTheNewTicketComesAgain(t *testing.T) {
+	var later atomic.Int64
+	g := newStage(t)
+	g.now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	g.start(g.port, "sqlite:"+g.db, "")
+	b := g.browser()
+	b.login()
+	old := b.cookie()
+	b.stepUp("/bff/login?step_up=1").want(t, http.StatusFound, "")
+
+	again := g.browser().get("/bff/events", "Cookie", "cloakroom="+old, "Last-Event-ID", "1.a")
+	if again.StatusCode != http.StatusOK || again.body != "retry: 500\n\n" {
+		t.Errorf("with the old ticket = %d %q, want to come again", again.StatusCode, again.body)
+	}
+	events := b.stream(g.origin + "/bff/events")
+	if line, _ := next(t, events, time.Second); line != "event: session" {
+		t.Errorf("with the new ticket it hears %q", line)
+	}
+	later.Store(int64(11 * time.Second))
+	never := g.browser().get("/bff/events", "Cookie", "cloakroom="+old, "Last-Event-ID", "1.a")
+	if !strings.Contains(never.body, `{"reason":"logout"}`) {
+		t.Errorf("who never got the new ticket = %d %q, want the end", never.StatusCode, never.body)
 	}
 }
 

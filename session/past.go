@@ -84,6 +84,13 @@ func (m *Manager) EndReason(name Name) (Reason, bool) {
 	return reason, known && reason != ""
 }
 
+// Continued reports whether a session has gone on under a new ticket, and not longer ago than that.
+func (m *Manager) Continued(name Name, notLongerAgo time.Duration) bool {
+	now := m.now()
+	e, ok := m.past.ends.Get(name)
+	return ok && e.reason == ReasonContinued && now.Before(e.until.Add(notLongerAgo-pastTime))
+}
+
 // end reports whether a session is known to be over, and why.
 func (p *past) end(name Name, now time.Time) (reason Reason, ended bool) {
 	e, ok := p.ends.Get(name)
