@@ -13,6 +13,8 @@ var (
 	ErrSessionExpired = errors.New("session expired")
 	// ErrEnded means that the session ended before the write that it was to get.
 	ErrEnded = errors.New("session has ended")
+	// ErrOtherUser means that a session is not the user's who logged in.
+	ErrOtherUser = errors.New("the session is another user's")
 	// ErrUnavailable means that the store can't be asked, or holds what this process has no key for.
 	// Nobody is logged out by it.
 	ErrUnavailable = errors.New("session store can't be asked")

@@ -69,7 +69,7 @@ const (
 	ReasonRevoked        Reason = "revoked"         // an administrator
 	ReasonProviderLogout Reason = "provider_logout" // back-channel or front-channel
 	ReasonReplaced       Reason = "replaced"        // a new login in the same browser
-	ReasonContinued      Reason = "continued"       // a stronger login of the same user; it goes on under a new ticket
+	ReasonContinued      Reason = "continued"       // a stronger or a silent login of the same user; it goes on under a new ticket
 	ReasonSurplus        Reason = "surplus"         // a newer one of a user with too many
 	ReasonRefused        Reason = "refused"         // the provider refused the refresh token, or its answer broke the rules
 	ReasonUnreadable     Reason = "unreadable"      // the stored record does not open

@@ -45,18 +45,25 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record,
 }
 
 // Continue makes rec, of a new login, the record of a session that goes on: with its public handle, its beginning
-// and its absolute end, so that no stronger login makes a session live longer. It reports whether it did: not for
-// another user, nor when the session is gone.
-func (m *Manager) Continue(ctx context.Context, rec *Record, previous Name) bool {
+// and its absolute end, so that no further login makes a session live longer. It is ErrOtherUser when the session is
+// not the same user's; otherwise errors are Get's. rec is then as it was.
+func (m *Manager) Continue(ctx context.Context, rec *Record, previous Name) error {
+	if previous == "" {
+		return ErrNoSession
+	}
 	s, err := m.Get(ctx, previous)
-	if err != nil || s.Record.Provider != rec.Provider || s.Record.Subject != rec.Subject {
-		return false
+	if err != nil {
+		return err
 	}
-	rec.ID, rec.CreatedAt = s.Record.ID, s.Record.CreatedAt
-	if rec.ExpiresAt.IsZero() || s.Record.ExpiresAt.Before(rec.ExpiresAt) {
-		rec.ExpiresAt = s.Record.ExpiresAt
+	old := s.Record
+	if old.Provider != rec.Provider || old.Issuer != rec.Issuer || old.Subject != rec.Subject {
+		return ErrOtherUser
 	}
-	return true
+	rec.ID, rec.CreatedAt = old.ID, old.CreatedAt
+	if rec.ExpiresAt.IsZero() || old.ExpiresAt.Before(rec.ExpiresAt) {
+		rec.ExpiresAt = old.ExpiresAt
+	}
+	return nil
 }
 
 // create has scs make a ticket, write the record under its hash, and write the cookie.

@@ -134,9 +134,9 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		shown = a.Previous
 	}
 	rec.ExpiresAt = user.token.SessionExpiry
-	reason := session.ReasonReplaced
-	if a.StepUp && l.sessions.Continue(ctx, rec, shown) {
-		reason = session.ReasonContinued
+	reason, failure := l.successor(ctx, a, rec, shown)
+	if failure != nil {
+		return nil, failure
 	}
 	s, err := l.sessions.Start(ctx, w, rec, shown)
 	if err != nil {
@@ -144,6 +144,23 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 	l.endOther(ctx, a, shown, reason)
 	return s, nil
+}
+
+// successor is why the session that the browser shows ends: it goes on as rec where a step-up or a silent login is of the
+// same user. A silent login never takes the place of somebody else's session: nobody would see it happen.
+func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, shown session.Name) (session.Reason, *Failure) {
+	if !a.StepUp && !a.Silent {
+		return session.ReasonReplaced, nil
+	}
+	switch err := l.sessions.Continue(ctx, rec, shown); {
+	case err == nil:
+		return session.ReasonContinued, nil
+	case errors.Is(err, session.ErrUnavailable):
+		return "", because(err)
+	case a.Silent && errors.Is(err, session.ErrOtherUser):
+		return "", &Failure{Kind: AccessDenied, Code: "other_user", Err: err}
+	}
+	return session.ReasonReplaced, nil
 }
 
 // endOther ends the session that the browser had when the attempt began, where that is not the one
