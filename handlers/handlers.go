@@ -49,6 +49,8 @@ type Options struct {
 	ExpiringNotice time.Duration
 	// ClientAddr is the address of the browser, or of whoever asks, behind trusted proxies.
 	ClientAddr func(*http.Request) string
+	// ByHTTP reports whether a trusted proxy says that the browser asked it by http.
+	ByHTTP func(*http.Request) bool
 	// MaxEventStreams is how many one session can have open at this replica; 0: any number. Each is a connection, or a
 	// part of one, and some memory, for as long as whoever asked for it likes.
 	MaxEventStreams int

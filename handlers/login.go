@@ -38,6 +38,9 @@ func (h *Handlers) startLogin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if explained, err := h.explainAddress(c, query); explained || err != nil {
+		return err
+	}
 	if id == "" {
 		return h.chooser(c, query, returnURL)
 	}

@@ -30,7 +30,6 @@ const (
 // The causes that a person, or the operator behind them, can do something about. They pick the page's words.
 const (
 	loopClock      = "clock"       // replicas' clocks differ
-	loopPlainHTTP  = "plain_http"  // the browser is on http, and drops Secure cookies
 	loopSameSite   = "same_site"   // another site leads here each time, and a strict cookie stays behind
 	loopCookieLost = "cookie_lost" // other cookies come back, the session's does not
 	loopUnknown    = "unknown"     // the cookie comes back, and no session is known: replicas without a shared store
@@ -139,10 +138,7 @@ func (h *Handlers) loopCause(r *http.Request, last time.Time) (string, error) {
 	}
 	name := h.Sessions.NameFromRequest(r)
 	if name == "" {
-		switch {
-		case h.Secure && r.Header.Get("X-Forwarded-Proto") == "http":
-			return loopPlainHTTP, nil
-		case h.Strict && r.Header.Get("Sec-Fetch-Site") != "" && r.Header.Get("Sec-Fetch-Site") != "same-origin" && r.Header.Get("Sec-Fetch-Site") != "none":
+		if site := r.Header.Get("Sec-Fetch-Site"); h.Strict && site != "" && site != "same-origin" && site != "none" {
 			return loopSameSite, nil
 		}
 		return loopCookieLost, nil

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/session"
-	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
 // bounce logs in as often as it takes, with what happens between two logins, and wants the page that names the cause.
@@ -57,21 +56,6 @@ func (b *browser) cookieCount() int {
 		b.t.Fatal(err)
 	}
 	return len(b.client.Jar.Cookies(u))
-}
-
-// loginsCookie logs in with the cookie that remembers logins, and returns it as it is after that.
-func (f *front) loginsCookie(op *odd.Provider, kept string) string {
-	f.t.Helper()
-	begin := f.get("/bff/login?provider=op0", "Cookie", kept)
-	attempt, _, _ := strings.Cut(begin.Header.Get("Set-Cookie"), ";")
-	back := f.get(op.Login(begin.Header.Get("Location")).RequestURI(), "Cookie", attempt+"; "+kept)
-	for _, c := range back.Cookies() {
-		if strings.HasSuffix(c.Name, "-logins") {
-			return c.Name + "=" + c.Value
-		}
-	}
-	f.t.Fatalf("callback = %d %s, and sets no cookie that remembers the login", back.StatusCode, back.body)
-	return ""
 }
 
 // A browser that bounces between login and app gets one page that names why, and not another redirect; from that page
@@ -137,18 +121,6 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		page := b.navigate(fmt.Sprintf("http://localhost:%d/bff/login", port))
 		if !strings.Contains(page.body, "<code>clock</code>") {
 			t.Errorf("login at the other replica = %d:\n%s", page.StatusCode, page.body)
-		}
-	})
-	t.Run("the app is opened by http", func(t *testing.T) {
-		op := odd.New(t)
-		f := newFront(t, op)
-		kept := ""
-		for range 3 {
-			kept = f.loginsCookie(op, kept)
-		}
-		page := f.get("/bff/login?provider=op0", "Cookie", kept, "X-Forwarded-Proto", "http", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
-		if page.StatusCode != http.StatusBadRequest || !strings.Contains(page.body, "<code>plain_http</code>") || !strings.Contains(page.body, "https://app.example.com") {
-			t.Errorf("login by http = %d:\n%s", page.StatusCode, page.body)
 		}
 	})
 	t.Run("another site leads here each time", func(t *testing.T) {

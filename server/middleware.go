@@ -123,6 +123,11 @@ func (s *Server) fromTrustedProxy(r *http.Request) bool {
 	return false
 }
 
+// byHTTP reports whether a trusted proxy says that it was asked without encryption.
+func (s *Server) byHTTP(r *http.Request) bool {
+	return strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "http") && s.fromTrustedProxy(r)
+}
+
 // clientAddr is the browser's address, which package login shortens before it keeps it.
 func (s *Server) clientAddr(r *http.Request) string {
 	return proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()

@@ -19,6 +19,7 @@ type LoginFailed struct {
 	Kind          string // problem code; picks the words
 	ProviderError string // the provider's error code, "" when it sent none
 	ProviderSays  string // its words
+	Host          string // where the app should be opened; "" where that has nothing to do with it
 	RetryURL      string
 	RequestID     string
 }
@@ -83,7 +84,7 @@ func (SilentLogin) file() string    { return "silent_login.html" }
 // samples are one value of each page, to try the templates with.
 var samples = [...]Page{
 	ChooseProvider{Providers: []ProviderChoice{{"main", "Example", "/bff/login?provider=main"}}, RequestID: "r"},
-	LoginFailed{Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down", RetryURL: "/bff/login", RequestID: "r"},
+	LoginFailed{Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down", Host: "https://app.example.com", RetryURL: "/bff/login", RequestID: "r"},
 	LoginLoop{Cause: "cookie_lost", Host: "https://app.example.com", RetryURL: "/bff/login", RequestID: "r"},
 	LoggedOut{LoginURL: "/bff/login", RequestID: "r"},
 	ErrorPage{Code: "not_found", Status: 404, LoginURL: "/bff/login", RequestID: "r"},

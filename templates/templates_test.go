@@ -49,7 +49,7 @@ func TestPagesAreInertAndLoadNothing(t *testing.T) {
 	external := regexp.MustCompile(`(?i)(src|href)="(https?:)?//`)
 	for _, page := range []Page{
 		ChooseProvider{Providers: []ProviderChoice{{hostile, hostile, "javascript:alert(1)"}}},
-		LoginFailed{Kind: hostile, ProviderError: hostile, ProviderSays: hostile, RetryURL: "javascript:alert(1)", RequestID: hostile},
+		LoginFailed{Kind: hostile, ProviderError: hostile, ProviderSays: hostile, Host: hostile, RetryURL: "javascript:alert(1)", RequestID: hostile},
 		ErrorPage{Code: hostile, RequestID: hostile, LoginURL: hostile},
 		LoggedOut{LoginURL: "javascript:alert(1)"},
 		Continue{URL: "/x"},

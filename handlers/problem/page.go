@@ -27,6 +27,8 @@ func (w *Writer) page(r *http.Request, p *Problem) templates.Page {
 	switch f.Kind {
 	case login.AccessDenied, login.ProviderRefused, login.ProviderUnreachable, login.ProviderMisconfigured:
 		page.ProviderError, page.ProviderSays = f.Code, f.Description
+	case login.CookiesBlocked, login.CookieMissing:
+		page.Host = w.origin
 	}
 	return page
 }
