@@ -20,6 +20,7 @@ type AuthorizationRequest struct {
 	State, Nonce string
 	Verifier     secret.Value // PKCE code verifier (RFC 7636 §4.1); the URL bears its S256 challenge
 	Params       url.Values   // prompt, login_hint, acr_values, max_age, ui_locales; others are ignored
+	Outranking   []string     // of Params, beside prompt: names that win over AuthParams
 }
 
 // AuthorizationURL is where the browser goes to log in: the code grant with PKCE (S256 whatever the
@@ -48,7 +49,7 @@ func (p *Provider) AuthorizationURL(ctx context.Context, r AuthorizationRequest)
 	if p.config.ResponseMode != "query" {
 		options = append(options, oauth2.SetAuthURLParam("response_mode", p.config.ResponseMode))
 	}
-	for name, value := range p.params(r.Params, slices.Contains(scopes, "offline_access")) {
+	for name, value := range p.params(r, slices.Contains(scopes, "offline_access")) {
 		if value != "" {
 			options = append(options, oauth2.SetAuthURLParam(name, value))
 		}
@@ -57,20 +58,22 @@ func (p *Provider) AuthorizationURL(ctx context.Context, r AuthorizationRequest)
 }
 
 // params puts the caller's and the operator's parameters together.
-func (p *Provider) params(caller url.Values, offline bool) map[string]string {
+func (p *Provider) params(r AuthorizationRequest, offline bool) map[string]string {
 	all := map[string]string{}
 	if offline {
 		all["prompt"] = "consent"
 	}
 	for _, name := range callerParams {
-		if v := caller.Get(name); v != "" {
+		if v := r.Params.Get(name); v != "" {
 			all[name] = v
 		}
 	}
 	maps.Copy(all, p.config.AuthParams)
 	// A silent login must stay silent and a step-up must ask, whatever the operator's habit is.
-	if v := caller.Get("prompt"); v != "" {
-		all["prompt"] = v
+	for _, name := range append([]string{"prompt"}, r.Outranking...) {
+		if v := r.Params.Get(name); v != "" {
+			all[name] = v
+		}
 	}
 	return all
 }

@@ -20,7 +20,7 @@ import (
 type Expectation struct {
 	Nonce          string         // as sent; required
 	AccessToken    secret.Value   // that came with the ID token, for at_hash; zero: not checked
-	MaxAge         *time.Duration // max_age as sent; nil: not asked. Config.AuthParams' wins
+	MaxAge         *time.Duration // max_age as sent; nil: not asked. A smaller one of Config.AuthParams wins
 	AttemptStarted time.Time      // for PromptLogin and max_age=0; zero: not compared
 	PromptLogin    bool           // prompt=login was sent: an auth_time, where there is one, must be newer than the attempt
 	EssentialACR   []string       // acr must be one of these; empty: not asked
@@ -178,12 +178,13 @@ func (p *Provider) checkAuthTime(t *IDToken, want Expectation) error {
 	return nil
 }
 
-// maxAge is the max_age that the authorization request bore.
+// maxAge is the smaller max_age of the operator's and the attempt's own, which only a step-up has.
 func (p *Provider) maxAge(want Expectation) *time.Duration {
 	if fixed, ok := p.config.AuthParams["max_age"]; ok {
 		if seconds, err := strconv.Atoi(fixed); err == nil && seconds >= 0 {
-			d := time.Duration(seconds) * time.Second
-			return &d
+			if d := time.Duration(seconds) * time.Second; want.MaxAge == nil || d < *want.MaxAge {
+				return &d
+			}
 		}
 	}
 	return want.MaxAge

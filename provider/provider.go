@@ -49,7 +49,7 @@ type Config struct {
 	Scopes           []string // "openid" is added when it is missing
 	RefreshOff       bool     // never ask for offline_access
 	// AuthParams go into every authorization request and win over what a caller asked for, except
-	// for prompt, which a caller may choose. An empty value keeps the parameter out.
+	// for prompt, which a caller may choose, and AuthorizationRequest.Outranking. An empty value keeps the parameter out.
 	AuthParams                         map[string]string
 	RootCAsPEM                         []byte // trusted beside the system's
 	RedirectURI, PostLogoutRedirectURI string

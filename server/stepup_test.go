@@ -168,6 +168,55 @@ func TestStepUpForAFresherLogin(t *testing.T) {
 	b.get("/gold/x").want(t, http.StatusOK, "")
 }
 
+// What a step-up asks for counts, whatever the operator asks for at each login.
+func TestStepUpIsHeldToWhatItAsksForBesideAuthParams(t *testing.T) {
+	for _, params := range []map[string]string{{"max_age": "3600"}, {"acr_values": "silver"}} {
+		g := newStage(t)
+		cfg := g.config(g.port, "sqlite:"+g.db, "")
+		cfg.Providers[0].AuthParams = params
+		gold := cfg.Routes[0]
+		gold.Path, gold.Require = "/gold/", config.Require{ACR: "gold", MaxAge: time.Minute}
+		cfg.Routes = append(cfg.Routes, gold)
+		g.run(cfg)
+		g.acr("silver", 10*time.Minute)
+		b := g.browser()
+		b.login()
+		login := wantStepUp(t, b.get("/gold/x"), nil)
+		begin := b.navigate(login)
+		if to, _ := url.Parse(begin.Header.Get("Location")); to.Query().Get("acr_values") != "gold" || to.Query().Get("max_age") != "60" {
+			t.Errorf("with %v the provider is asked for %v", params, to.Query())
+		}
+		for acr, ago := range map[string]time.Duration{"gold": 10 * time.Minute, "silver": 0} {
+			g.acr(acr, ago)
+			b.stepUp(login).want(t, http.StatusForbidden, "")
+		}
+		g.acr("gold", 0)
+		b.stepUp(login).want(t, http.StatusFound, "")
+		b.get("/gold/x").want(t, http.StatusOK, "")
+	}
+}
+
+// Anybody can write a step-up's URL. It is no way to log in without what the operator asks of each login.
+func TestStepUpDoesNotLowerWhatALoginIsAskedFor(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg.Providers[0].AuthParams = map[string]string{"acr_values": "mfa"}
+	g.run(cfg)
+	const weak = "/bff/login?step_up=1&acr_values=password"
+	begin := g.browser().navigate(weak)
+	if to, _ := url.Parse(begin.Header.Get("Location")); to.Query().Get("acr_values") != "mfa" {
+		t.Errorf("without a session the provider is asked for %v", to.Query())
+	}
+	g.acr("mfa", 0)
+	b := g.browser()
+	b.login()
+	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["acr"], claims["sub"] = "password", "bob" })
+	b.stepUp(weak).want(t, http.StatusForbidden, "")
+	if who := field(t, b.get("/bff/session").body, "subject"); who != "alice" {
+		t.Errorf("the session is %s's, want alice's", who)
+	}
+}
+
 // The API itself may ask (RFC 9470 §3). What it says reaches the app as our own 401, and the session stays.
 func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
 	g := stepUpRig(t)

@@ -40,6 +40,8 @@ type attempt struct {
 	Silent      bool     `json:"q,omitempty"`
 	StepUp      bool     `json:"z,omitempty"` // what acr_values and max_age ask for must be met, and the session goes on
 
+	OtherACR bool `json:"x,omitempty"` // a step-up that asks for other acr_values than the operator does for logins
+
 	// Previous is the session that the browser had at the start. A SameSite=Strict cookie does not
 	// come with the callback, and that session must end all the same.
 	Previous session.Name `json:"o,omitempty"`

@@ -35,10 +35,10 @@ func (l *Login) Begin(w http.ResponseWriter, r *http.Request, req Request) (auth
 	a := newAttempt(p.ID(), returnURL, l.now())
 	a.Silent = req.Silent
 	a.Previous = l.sessions.NameFromRequest(r)
-	a.expect(params, p.Config())
+	outranking := a.expect(params, p.Config())
 
 	authorizationURL, err = p.AuthorizationURL(r.Context(), provider.AuthorizationRequest{
-		State: a.State, Nonce: a.Nonce, Verifier: a.verifier(), Params: params,
+		State: a.State, Nonce: a.Nonce, Verifier: a.verifier(), Params: params, Outranking: outranking,
 	})
 	if err != nil {
 		return "", l.failed(r.Context(), p, a, because(err))

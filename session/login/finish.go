@@ -157,6 +157,8 @@ func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, 
 		return session.ReasonContinued, nil
 	case errors.Is(err, session.ErrUnavailable):
 		return "", because(err)
+	case a.OtherACR: // anybody can write a step-up's URL, and the operator asks for something else of a login
+		return "", &Failure{Kind: StepUpNotMet, Code: "session", Err: err}
 	case a.Silent && errors.Is(err, session.ErrOtherUser):
 		return "", &Failure{Kind: AccessDenied, Code: "other_user", Err: err}
 	}

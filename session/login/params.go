@@ -100,16 +100,23 @@ func validPrompt(s string) bool {
 }
 
 // expect notes in a what the ID token will have to prove, from what is really sent: the operator's
-// parameters win over the caller's, except for prompt.
+// parameters win over the caller's, except for prompt and for what it returns the names of.
 //
 // acr_values is a wish (OIDC Core §5.5.1.1 makes it a voluntary claim), and not checked, but for a step-up: the
 // app sees acr. An operator who insists asks through the claims parameter.
-func (a *attempt) expect(params url.Values, c provider.Config) {
-	if s := operatorFirst(c, "max_age", params.Get("max_age")); validMaxAge(s) && s != "" {
-		seconds, err := strconv.ParseInt(s, 10, 64)
-		if err == nil {
-			a.MaxAge = &seconds
+func (a *attempt) expect(params url.Values, c provider.Config) (outranking []string) {
+	if a.StepUp = params.Get(StepUp) != ""; a.StepUp {
+		params.Del(StepUp)
+		outranking = a.outranking(params, c)
+	}
+	sent := func(name string) string {
+		if operators, ok := c.AuthParams[name]; ok && !slices.Contains(outranking, name) {
+			return operators
 		}
+		return params.Get(name)
+	}
+	if seconds, ok := maxAgeIn(sent("max_age")); ok {
+		a.MaxAge = &seconds
 	}
 	prompt := params.Get("prompt")
 	if prompt == "" {
@@ -117,10 +124,34 @@ func (a *attempt) expect(params url.Values, c provider.Config) {
 	}
 	a.PromptLogin = slices.Contains(strings.Fields(prompt), "login")
 	a.ACR = essentialACR(c.AuthParams["claims"])
-	if a.StepUp = params.Get(StepUp) != ""; a.StepUp {
-		params.Del(StepUp)
-		a.ACR = narrowed(a.ACR, strings.Fields(operatorFirst(c, "acr_values", params.Get("acr_values"))))
+	if a.StepUp {
+		a.ACR = narrowed(a.ACR, strings.Fields(sent("acr_values")))
 	}
+	return outranking
+}
+
+// outranking are a step-up's parameters that win over the operator's: a smaller max_age, and acr_values. Values that
+// the operator does not ask for may be weaker, and stand for a session that goes on alone. What the operator keeps
+// out, by an empty value, stays out.
+func (a *attempt) outranking(params url.Values, c provider.Config) (names []string) {
+	asked, ok := maxAgeIn(params.Get("max_age"))
+	if operators, set := maxAgeIn(c.AuthParams["max_age"]); ok && set && asked < operators {
+		names = append(names, "max_age")
+	}
+	operators, values := strings.Fields(c.AuthParams["acr_values"]), strings.Fields(params.Get("acr_values"))
+	other := slices.ContainsFunc(values, func(acr string) bool { return !slices.Contains(operators, acr) })
+	if len(operators) > 0 && len(values) > 0 && (!other || a.Previous != "") {
+		names, a.OtherACR = append(names, "acr_values"), other
+	}
+	return names
+}
+
+func maxAgeIn(s string) (seconds int64, ok bool) {
+	if s == "" || !validMaxAge(s) {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(s, 10, 64)
+	return seconds, err == nil
 }
 
 // narrowed is what a login has to prove when the operator insists on one of some acr values and a step-up on one of
@@ -134,13 +165,6 @@ func narrowed(essential, asked []string) []string {
 		return essential // nothing meets both; what asked for more will say so again
 	}
 	return both
-}
-
-func operatorFirst(c provider.Config, name, callers string) string {
-	if operators, ok := c.AuthParams[name]; ok {
-		return operators
-	}
-	return callers
 }
 
 // essentialACR are the values of acr that the claims parameter insists on (OIDC Core §5.5.1.1); nil

@@ -122,6 +122,11 @@ func TestExpectationIsWhatWasSent(t *testing.T) {
 		{"a step-up's acr", "step_up=1&acr_values=a+b", operator(), -1, false, "a b"},
 		{"a step-up can't lower what the operator insists on", "step_up=1&acr_values=weak", operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`), -1, false, "a b"},
 		{"a step-up can raise it", "step_up=1&acr_values=b+c", operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`), -1, false, "b"},
+		{"a step-up's smaller max_age", "step_up=1&max_age=60", operator("max_age", "3600"), 60, false, ""},
+		{"a step-up's larger max_age", "step_up=1&max_age=60", operator("max_age", "0"), 0, false, ""},
+		{"a step-up's max_age where the operator keeps it out", "step_up=1&max_age=60", operator("max_age", ""), -1, false, ""},
+		{"one of the operator's acr_values", "step_up=1&acr_values=b", operator("acr_values", "a b"), -1, false, "b"},
+		{"other acr_values, without a session", "step_up=1&acr_values=c", operator("acr_values", "a b"), -1, false, "a b"},
 		{"claims of another kind", "", operator("claims", `nonsense`), -1, false, ""},
 	} {
 		query, err := url.ParseQuery(c.caller)
