@@ -45,14 +45,23 @@ func (w *work) commit(ctx context.Context, change func(*session.Record)) {
 	case isOver(err):
 		w.done(outcomeLostToLogout)
 		w.flight.settle(nil, session.ErrEnded)
-		w.revoke(ctx, w.changed(change), session.ReasonLogout)
-	case ctx.Err() != nil: // shut down before the store came back
-		w.log.Error("renewed tokens could not be saved before the shutdown", "session", w.from.Record.ID, "error", err)
-		w.done(outcomeUnsaved)
+		w.disown(ctx, w.changed(change), err)
 	default:
-		w.log.Error("renewed tokens could not be saved in the session's lifetime", "session", w.from.Record.ID, "error", err)
 		w.done(outcomeUnsaved)
-		w.revoke(ctx, w.changed(change), session.ReasonExpired)
+		w.disown(ctx, w.changed(change), err)
+	}
+}
+
+// disown sees to tokens that could not be saved, for whatever reason err is: there is no session to hold them.
+func (w *work) disown(ctx context.Context, orphan *session.Record, err error) {
+	switch {
+	case isOver(err):
+		w.revoke(ctx, orphan, session.ReasonLogout)
+	case ctx.Err() != nil: // shut down before the store came back
+		w.log.Error("renewed tokens could not be saved before the shutdown", "session", orphan.ID, "error", err)
+	default:
+		w.log.Error("renewed tokens could not be saved in the session's lifetime", "session", orphan.ID, "error", err)
+		w.revoke(ctx, orphan, session.ReasonExpired)
 	}
 }
 

@@ -3,6 +3,8 @@ package renewal_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -66,6 +68,40 @@ func TestLogoutWhileTokensAreInMemoryWins(t *testing.T) {
 		w.wantGone(s)
 		w.wantInOutbox(w.lastGrant().Issued)
 	})
+}
+
+// TestLogoutWhileTheIDTokenCanNotBeChecked (RN12): the provider has issued tokens, its keys can't be fetched, and the
+// user logs out. Nobody will use what was issued.
+func TestLogoutWhileTheIDTokenCanNotBeChecked(t *testing.T) {
+	for name, rotation := range map[string]bool{"a new refresh token": true, "the old refresh token": false} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.op.SetRotation(rotation)
+				s := w.login()
+				time.Sleep(6 * time.Minute)
+				w.op.Rotate()
+				w.op.Intercept(odd.JWKS, func(rw http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) {
+					time.Sleep(3 * time.Second)
+					rw.WriteHeader(http.StatusServiceUnavailable)
+				})
+				var all sync.WaitGroup
+				all.Go(func() { _, _ = w.token(s) })
+				time.Sleep(time.Second)
+				if err := w.sessions.End(context.Background(), s.Name, session.ReasonLogout); err != nil {
+					t.Fatalf("end the session: %v", err)
+				}
+				all.Wait()
+				time.Sleep(time.Minute)
+				w.wantGone(s)
+				issued := w.lastGrant()
+				if !slices.ContainsFunc(w.outbox(), func(rec *session.Record) bool {
+					return rec.AccessToken.Equal(issued.AccessToken) && rec.RefreshToken.Equal(issued.Issued)
+				}) {
+					t.Error("what was issued is not in the outbox; it would live on")
+				}
+			})
+		})
+	}
 }
 
 // TestOrphanedTokensAreRevokedEvenWithoutOutbox (RN12): the last resort.

@@ -46,16 +46,22 @@ func (w *work) broken(ctx context.Context, response *provider.TokenResponse, err
 
 // unverifiable is for an ID token that can't be judged now (the keys can't be fetched). Its access
 // token goes unused, but the refresh token must be kept, since the old one may be spent. Whatever it
-// brings next is checked again.
+// brings next is checked again. If the session ended meanwhile, all of it is revoked.
 func (w *work) unverifiable(ctx context.Context, response *provider.TokenResponse, err error) {
 	w.failed(outcomeTransient, err)
 	if response.RefreshToken.IsZero() || response.RefreshToken == w.from.Record.RefreshToken {
-		return
+		if _, err = w.newest(ctx, w.from.Name); !isOver(err) {
+			return // nothing is lost with an access token that is never used
+		}
+	} else {
+		_, err = w.save(ctx, func(rec *session.Record) {
+			rec.RefreshToken = response.RefreshToken
+			rec.Renewals++
+		})
 	}
-	w.save(ctx, func(rec *session.Record) {
-		rec.RefreshToken = response.RefreshToken
-		rec.Renewals++
-	})
+	if err != nil && !errors.Is(err, errTheirs) {
+		w.disown(ctx, w.changed(func(rec *session.Record) { apply(rec, response, nil) }), err)
+	}
 }
 
 // apply writes a checked answer into rec. The ID token may be nil.
