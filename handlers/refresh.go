@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -20,10 +19,6 @@ type Tokens interface {
 	AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (renewal.Token, error)
 }
 
-// refreshCoolDown is what an app is told that asks for renewals too often; a session is renewed at most once in
-// half of an access token's life, or in 30 s.
-const refreshCoolDown = 15 * time.Second
-
 // refresh answers POST /bff/session/refresh: the access token is renewed now, for an app that knows that it is
 // no good any more (a right was granted, an API of its own said so). It is no activity.
 func (h *Handlers) refresh(c echo.Context) error {
@@ -36,11 +31,15 @@ func (h *Handlers) refresh(c echo.Context) error {
 		return err
 	}
 	if s.Record.RefreshToken.IsZero() {
-		return problem.New(problem.ReauthenticationRequired).Because("this session has no refresh token")
+		return problem.New(problem.NotRenewable)
 	}
 	token, err := h.Tokens.AfterRejection(r.Context(), s, s.Record.AccessToken)
 	if errors.Is(err, renewal.ErrNotRenewed) {
-		return problem.New(problem.RateLimited).Because("the access token was renewed a moment ago").After(refreshCoolDown)
+		p := problem.New(problem.RateLimited).Because("the access token was renewed a moment ago")
+		if tooSoon, ok := errors.AsType[*renewal.TooSoonError](err); ok {
+			p.RetryAfter = tooSoon.RetryAfter
+		}
+		return p
 	}
 	if err != nil {
 		return err

@@ -59,6 +59,8 @@ const (
 	StepUpNotMet    Code = "step_up_not_met"
 	// StepUpRequired: the session is good, but this needs a stronger or a fresher login (RFC 9470).
 	StepUpRequired Code = "step_up_required"
+	// NotRenewable: the session is good, but has no refresh token, so nothing is renewed on demand.
+	NotRenewable Code = "not_renewable"
 )
 
 // clientGone marks what nobody reads any more; it has no other use than the log.
@@ -101,6 +103,7 @@ var table = map[Code]words{
 	BadRequest:         {http.StatusBadRequest, "Bad request", "The request can't be understood."},
 	InternalError:      {http.StatusInternalServerError, "Internal error", "Something went wrong here. The request id leads the operator to it."},
 	MisdirectedRequest: {http.StatusMisdirectedRequest, "Misdirected request", "This host name is not served here."},
+	NotRenewable:       {http.StatusConflict, "Not renewable", "This session has no refresh token, so its access token can't be renewed. The session goes on."},
 
 	CookiesBlocked:  {http.StatusBadRequest, "Cookies not sent", "The browser sent no cookie back. Cookies must be allowed for this site to log in."},
 	AttemptNotFound: {http.StatusBadRequest, "Login not started here", "This login was not started in this browser, or too long ago. Nothing was changed."},

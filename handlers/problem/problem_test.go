@@ -26,7 +26,7 @@ func TestCodesHaveTheStatusOfTheContract(t *testing.T) {
 		NavigationRequired: 400, ProviderMisconfigured: 503,
 		MethodNotAllowed: 405, BadRequest: 400, InternalError: 500, MisdirectedRequest: 421,
 		CookiesBlocked: 400, AttemptNotFound: 400, AttemptExpired: 400, AttemptSpent: 400, InvalidResponse: 400,
-		AccessDenied: 403, ProviderRefused: 403, IDTokenInvalid: 400, StepUpRequired: 401, StepUpNotMet: 403, clientGone: 499,
+		AccessDenied: 403, ProviderRefused: 403, IDTokenInvalid: 400, StepUpRequired: 401, StepUpNotMet: 403, NotRenewable: 409, clientGone: 499,
 	}
 	for code, status := range want {
 		p := New(code)

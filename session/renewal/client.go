@@ -148,10 +148,10 @@ func (c *ClientTokens) permit(key clientKey, t clientToken, rejected secret.Valu
 		if err := c.pauses.err(key, key.provider, c.now()); err != nil {
 			return err
 		}
-		if !rejected.IsZero() && !c.rejections.allow(key, c.now(), t.life.rejectionSpacing()) {
-			return ErrNotRenewed
+		if rejected.IsZero() {
+			return nil
 		}
-		return nil
+		return c.rejections.allow(key, c.now(), t.life.rejectionSpacing())
 	}
 }
 

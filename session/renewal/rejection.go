@@ -28,14 +28,14 @@ func newRejections[K comparable]() *rejections[K] {
 	return &rejections[K]{m: m}
 }
 
-// allow reports whether key may be renewed now, and notes it if so.
-func (r *rejections[K]) allow(key K, now time.Time, spacing time.Duration) bool {
+// allow returns nil when key may be renewed now, and notes it; otherwise a TooSoonError.
+func (r *rejections[K]) allow(key K, now time.Time, spacing time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, ok := r.m.Get(key)
 	if since := now.Sub(last); ok && since >= 0 && since < spacing {
-		return false
+		return &TooSoonError{spacing - since}
 	}
 	r.m.Add(key, now)
-	return true
+	return nil
 }

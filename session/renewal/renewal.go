@@ -43,6 +43,17 @@ var (
 	ErrNotRenewed = errors.New("access token was renewed too recently for another try")
 )
 
+// A TooSoonError is the ErrNotRenewed of who may have another try after a while.
+type TooSoonError struct{ RetryAfter time.Duration }
+
+// Error implements error.
+func (e *TooSoonError) Error() string {
+	return fmt.Sprintf("%v; the next is due in %v", ErrNotRenewed, e.RetryAfter)
+}
+
+// Unwrap gives ErrNotRenewed.
+func (e *TooSoonError) Unwrap() error { return ErrNotRenewed }
+
 // A Token is an access token that is valid now.
 type Token struct {
 	AccessToken secret.Value
@@ -158,9 +169,10 @@ const longestWait = 10 * time.Second
 // AfterRejection returns another token after an upstream answered 401 invalid_token (RFC 6750 §3.1)
 // to the rejected one: the session's current token if it is another already, else that of one
 // renewal. An API that refuses every token gets one renewal per session in half a token's life (at
-// most 30 s), and ErrNotRenewed beyond that. After ErrRefused and session.ErrEnded the session is
+// most 30 s), and a TooSoonError beyond that. After ErrRefused and session.ErrEnded the session is
 // over; after any other error the upstream's 401 is the best answer there is.
 func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (Token, error) {
+	notRenewed := ErrNotRenewed
 	for range 2 { // the second look is for a renewal that ended between the first and the flight
 		newest, err := r.newestUnlike(ctx, r.newer(s), rejected)
 		if err != nil {
@@ -179,8 +191,9 @@ func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, reject
 		if !errors.Is(err, ErrNotRenewed) {
 			return Token{}, err
 		}
+		notRenewed = err
 	}
-	return Token{}, ErrNotRenewed
+	return Token{}, notRenewed
 }
 
 // newestUnlike is s if its access token is not the rejected one, else the session as the store has it.

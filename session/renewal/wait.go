@@ -28,10 +28,10 @@ func (r *Renewer) permit(s *session.Session, rejected secret.Value) func() error
 		if err := r.pauses.err(s.Name, s.Record.Provider, r.now()); err != nil {
 			return err
 		}
-		if !rejected.IsZero() && !r.rejections.allow(s.Name, r.now(), lifeOf(s.Record).rejectionSpacing()) {
-			return ErrNotRenewed
+		if rejected.IsZero() {
+			return nil
 		}
-		return nil
+		return r.rejections.allow(s.Name, r.now(), lifeOf(s.Record).rejectionSpacing())
 	}
 }
 
