@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -84,31 +83,21 @@ func stepUp(ask url.Values, s *session.Session) error {
 	return p
 }
 
-var challengeParameter = regexp.MustCompile(`([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))`)
-
 // wantsStepUp reads an API's challenge that the user's login does not suffice (RFC 9470 §3): the acr values and the
 // age that would.
 func wantsStepUp(res *http.Response) (ask url.Values, wanted bool) {
 	if res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusForbidden {
 		return nil, false
 	}
-	for _, challenge := range res.Header["Www-Authenticate"] {
-		scheme, params, _ := strings.Cut(strings.TrimSpace(challenge), " ")
-		if !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "DPoP") {
-			continue
-		}
-		found := map[string]string{}
-		for _, m := range challengeParameter.FindAllStringSubmatch(params, -1) {
-			found[strings.ToLower(m[1])] = strings.ReplaceAll(m[2]+m[3], `\`, "")
-		}
-		if found["error"] != "insufficient_user_authentication" {
+	for _, c := range challenges(res.Header["Www-Authenticate"]) {
+		if c.scheme != "bearer" && c.scheme != "dpop" || c.params["error"] != "insufficient_user_authentication" {
 			continue
 		}
 		ask = url.Values{}
-		if acr := found["acr_values"]; acr != "" && len(acr) <= 512 && utf8.ValidString(acr) {
+		if acr := c.params["acr_values"]; acr != "" && len(acr) <= 512 && utf8.ValidString(acr) {
 			ask.Set("acr_values", acr)
 		}
-		if seconds, err := strconv.ParseUint(found["max_age"], 10, 31); err == nil {
+		if seconds, err := strconv.ParseUint(c.params["max_age"], 10, 31); err == nil {
 			ask.Set("max_age", strconv.FormatUint(seconds, 10))
 		}
 		return ask, true

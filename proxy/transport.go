@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"strings"
 	"sync"
 	"time"
 
@@ -161,12 +160,9 @@ func blamesToken(res *http.Response) bool {
 	if res.StatusCode != http.StatusUnauthorized {
 		return false
 	}
-	for _, challenge := range res.Header["Www-Authenticate"] {
-		scheme, params, _ := strings.Cut(strings.TrimSpace(challenge), " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			continue
-		}
-		if !strings.Contains(strings.ToLower(params), "error=") || strings.Contains(params, "invalid_token") {
+	for _, c := range challenges(res.Header["Www-Authenticate"]) {
+		err, given := c.params["error"]
+		if c.scheme == "bearer" && (!given || err == "invalid_token") {
 			return true
 		}
 	}

@@ -241,7 +241,7 @@ func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 			first = r.Header.Get("Authorization")
 		}
 		if r.Header.Get("Authorization") == first {
-			w.Header().Set("WWW-Authenticate", `bEARER realm="x", error="invalid_token"`)
+			w.Header().Set("WWW-Authenticate", `Basic realm="x", bEARER realm="x", error="invalid_token"`)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

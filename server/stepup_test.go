@@ -224,6 +224,7 @@ func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
 	b.login()
 	for challenge, want := range map[string]map[string]string{
 		`Bearer error="insufficient_user_authentication", error_description="A different one, is required", acr_values="myACR other", max_age="5"`: {"acr_values": "myACR other", "max_age": "5"},
+		`Basic realm="x, y", Bearer error="insufficient_user_authentication", max_age=7`:                                                           {"max_age": "7"},
 		`Bearer realm="x", error=insufficient_user_authentication, max_age=0`:                                                                      {"max_age": "0", "acr_values": ""},
 	} {
 		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
