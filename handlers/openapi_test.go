@@ -1,0 +1,62 @@
+package handlers
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/labstack/echo/v4"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+)
+
+// docs/openapi.yaml has each endpoint that is mounted with each of its methods, and no other. Package web/client's
+// tests hold the answers to it.
+func TestEveryEndpointIsDescribed(t *testing.T) {
+	text, err := os.ReadFile("../docs/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var api struct {
+		Paths map[string]map[string]yaml.Node
+	}
+	if err := yaml.Unmarshal(text, &api); err != nil {
+		t.Fatal(err)
+	}
+	described := map[string]bool{}
+	for path, methods := range api.Paths {
+		for method := range methods {
+			described[strings.ToUpper(method)+" "+path] = true
+		}
+	}
+	if want := mounted(); !cmp.Equal(described, want) {
+		t.Errorf("described and not mounted (-), mounted and not described (+):\n%s", cmp.Diff(described, want))
+	}
+}
+
+var pathParameter = regexp.MustCompile(`:(\w+)`)
+
+// mounted is what Register mounts, in OpenAPI's words. An endpoint names its methods when it is asked by another.
+func mounted() map[string]bool {
+	e := echo.New()
+	e.HTTPErrorHandler = func(err error, c echo.Context) { c.Response().WriteHeader(problem.From(err).Status) }
+	new(Handlers).Register(e.Group(""))
+	all := map[string]bool{}
+	for _, route := range e.Routes() {
+		if route.Path == "/auth/*" { // answers any method alike
+			all["GET /auth/{path}"] = true
+			continue
+		}
+		answer := httptest.NewRecorder()
+		e.ServeHTTP(answer, httptest.NewRequest(http.MethodTrace, route.Path, nil))
+		for method := range strings.SplitSeq(answer.Result().Header.Get("Allow"), ", ") {
+			all[method+" "+pathParameter.ReplaceAllString(route.Path, "{$1}")] = true
+		}
+	}
+	return all
+}

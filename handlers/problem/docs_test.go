@@ -1,0 +1,82 @@
+package problem
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var (
+	tableRow  = regexp.MustCompile("(?m)^\\| (`[a-z_]+`(?: · `[a-z_]+`)*) \\| (\\d{3}) \\|")
+	codeInRow = regexp.MustCompile("`([a-z_]+)`")
+)
+
+// Apps decide by the code, so docs/endpoints.md has each with its status, and docs/openapi.yaml each.
+func TestEveryCodeIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/endpoints.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[Code]string{}
+	for _, row := range tableRow.FindAllStringSubmatch(string(page), -1) {
+		for _, code := range codeInRow.FindAllStringSubmatch(row[1], -1) {
+			documented[Code(code[1])] = row[2]
+		}
+	}
+	described, reasonsFor401 := describedCodes(t)
+	for code, w := range table {
+		if code == clientGone {
+			continue // which nobody reads
+		}
+		if documented[code] != strconv.Itoa(w.status) {
+			t.Errorf("docs/endpoints.md: %s is %q, want %d", code, documented[code], w.status)
+		}
+		if !slices.Contains(described, code) {
+			t.Errorf("docs/openapi.yaml does not have %s", code)
+		}
+		if slices.Contains(reasonsFor401, code) != (w.status == 401) {
+			t.Errorf("docs/openapi.yaml: the 401s are %v; %s is %d", reasonsFor401, code, w.status)
+		}
+		delete(documented, code)
+	}
+	if len(documented) > 0 || len(described) != len(table)-1 {
+		t.Errorf("documented and not there: %v; in docs/openapi.yaml %d codes, want %d", documented, len(described), len(table)-1)
+	}
+}
+
+// describedCodes are the codes of docs/openapi.yaml: all, and those of a 401.
+func describedCodes(t *testing.T) (all, unauthenticated []Code) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var api map[string]any
+	if err := yaml.Unmarshal(text, &api); err != nil {
+		t.Fatal(err)
+	}
+	codes := func(path string) (all []Code) {
+		var at any = api
+		for step := range strings.SplitSeq(path, " ") {
+			switch v := at.(type) {
+			case map[string]any:
+				at = v[step]
+			case []any:
+				i, _ := strconv.Atoi(step)
+				at = v[i]
+			}
+		}
+		for _, code := range at.([]any) {
+			all = append(all, Code(fmt.Sprint(code)))
+		}
+		return all
+	}
+	return codes("components schemas Problem properties code enum"),
+		codes("components responses Unauthenticated content application/problem+json schema allOf 1 properties code enum")
+}
