@@ -3,13 +3,15 @@ package server
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/cloakroom/cloakroom/config"
 )
 
 // Reload takes session.keys over from a configuration that was read anew, without a pause: the first seals
 // and signs from now on, all open and verify. Whatever else differs holds after a restart, which is said
-// in the log. After an error the old keys hold. It may be called at any time.
+// in the log, as is that the keys did not change: who goes on to reseal under a key that no replica has would
+// lock everybody out. After an error the old keys hold. It may be called at any time.
 func (s *Server) Reload(cfg *config.Config) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -17,6 +19,7 @@ func (s *Server) Reload(cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("read session.keys: %w", err)
 	}
+	old := s.sessions.KeyIDs()
 	if err := s.sessions.SetKeys(keys); err != nil {
 		return fmt.Errorf("take session.keys over: %w", err)
 	}
@@ -24,7 +27,11 @@ func (s *Server) Reload(cfg *config.Config) error {
 		return err
 	}
 	s.bff.SetKeys(keys)
-	s.log.Info("session.keys were read anew", "keys", len(keys))
+	ids := s.sessions.KeyIDs()
+	s.log.Info("session.keys were read anew", "key_ids", ids)
+	if slices.Equal(ids, old) {
+		s.log.Warn("session.keys are those that there were; a running process sees no change of ${NAME}, but one of ${file:PATH}", "key_ids", ids)
+	}
 	before, after := *s.cfg, *cfg
 	before.Session.Keys, after.Session.Keys = nil, nil
 	if !reflect.DeepEqual(before, after) {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -201,8 +202,15 @@ func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
 	early.login()
 	attempt := early.navigate("/bff/login?returnUrl=/after") // one that is under way meanwhile
 	reload := func(keys string) error { return s.Reload(g.config(g.port, store, "  keys: ["+keys+"]")) }
+	if err := reload(fmt.Sprintf("%q", old)); err != nil || !strings.Contains(g.log.String(), "those that there were") {
+		t.Errorf("keys that did not change are not told of: %v", err)
+	}
+	before := len(g.log.String())
 	if err := reload(fmt.Sprintf("%q, %q", fresh, old)); err != nil {
 		t.Fatal(err)
+	}
+	if said := g.log.String()[before:]; strings.Contains(said, "those that there were") || len(regexp.MustCompile(`"[0-9a-f]{8}"`).FindAllString(said, -1)) != 2 {
+		t.Errorf("the log of a change = %s, want both keys' ids", said)
 	}
 	early.get("/api/x").want(t, http.StatusOK, "")
 	if back := early.navigate(g.op.Login(attempt.Header.Get("Location")).RequestURI()); back.StatusCode != http.StatusFound {

@@ -40,7 +40,7 @@ func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUs
 		return &uses[i]
 	}
 	for _, k := range m.keys.Load().sealer.keys {
-		count(append([]byte{sealVersion}, k.id[:]...)).Configured = true
+		count(k.head()).Configured = true
 	}
 	err := m.eachHead(ctx, func(page []Entry) error {
 		for _, e := range page {
@@ -57,6 +57,18 @@ func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUs
 	}
 	return uses, Unavailable(err)
 }
+
+// KeyIDs are the configured keys' as KeyUse has them, in their order.
+func (m *Manager) KeyIDs() []string {
+	var ids []string
+	for _, k := range m.keys.Load().sealer.keys {
+		ids = append(ids, keyID(k.head()))
+	}
+	return ids
+}
+
+// head is how a record begins that the key sealed.
+func (k sealKey) head() []byte { return append([]byte{sealVersion}, k.id[:]...) }
 
 // keyID is how a key is told from others in print.
 func keyID(head []byte) string {

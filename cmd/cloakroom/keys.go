@@ -22,7 +22,8 @@ func keysCommand() *cobra.Command {
 		Use:   "keys",
 		Short: "Show and change the keys that sessions are sealed under",
 		Long: "Show and change the keys that sessions are sealed under, beside a service that goes on.\n\n" +
-			"To change keys without logging anyone out: put the new key second in session.keys of every replica and send\n" +
+			"To change keys without logging anyone out, have them come from files (${file:PATH}), since a running process sees\n" +
+			"no change of its environment: put the new key second in session.keys of every replica and send\n" +
 			"them SIGHUP; put it first and send SIGHUP again; run keys reseal; when keys status shows nothing under the old\n" +
 			"key, and session.lifetime has passed for the cookies that it signed, take it out.",
 		Example: "  cloakroom keys status --config cloakroom.yaml\n  cloakroom keys reseal --config cloakroom.yaml",
