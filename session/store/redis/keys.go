@@ -7,9 +7,15 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// buckets is how many hash tags there are: so many primaries of a Cluster can share the work. It can't
-// be changed without moving every record.
+// buckets is how many hash tags there are: so many primaries of a Cluster can share the work. Neither it nor the
+// tags can be changed without moving every record.
 const buckets = 16
+
+// tags are the buckets' hash tags. Each lies in the middle of its sixteenth of a Cluster's slots (CRC16 of the tag,
+// modulo 16384), so that primaries with equal parts of the slots have equal parts of the buckets.
+var tags = [buckets]string{
+	"0ax", "1oy", "2cx", "3bx", "4ex", "5zz", "6yz", "7xz", "8wz", "9vz", "aoo", "bed", "cli", "dcd", "eko", "fad",
+}
 
 // alphabet are the characters of a name, base64url, in byte order.
 const alphabet = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
@@ -31,7 +37,7 @@ func bucketOf(name string) int {
 }
 
 func (k keys) in(bucket int, rest string) string {
-	return fmt.Sprintf("%s:{%s%x}:%s", k.prefix, k.prefix, bucket, rest)
+	return fmt.Sprintf("%s:{%s}:%s", k.prefix, tags[bucket], rest)
 }
 
 func (k keys) record(n session.Name) string { return k.in(bucketOf(string(n)), "s:"+string(n)) }
