@@ -24,11 +24,14 @@ const (
 	// successorPoll is how soon it is seen that the session which took another's place has ended.
 	successorPoll = 15 * time.Second
 	maxLastError  = 200 // bytes
+	// deliveryTime is what a delivery may take: two requests of ten seconds each, and the outcome's way to the store.
+	deliveryTime = 20*time.Second + storeTimeout
 )
 
-// take has a leased item delivered in its provider's lane. An item that finds the lane full is put
-// down again: it becomes due when its lease is over.
-func (w *Worker) take(ctx context.Context, item session.Revocation) {
+// take has an item that is leased until then delivered in its provider's lane. An item that finds the lane full, or
+// whose turn comes so late that another worker could begin before this one ends, is put down again: it becomes due
+// when its lease is over.
+func (w *Worker) take(ctx context.Context, item session.Revocation, until time.Time) {
 	if w.Now().Sub(item.EndedAt) > w.MaxAge {
 		w.log.Error("revocation given up: too old", "item", item.ID, "provider", item.Provider, "attempts", item.Attempts, "last_error", item.LastError)
 		w.finish(ctx, item, outcomeDropped)
@@ -42,21 +45,20 @@ func (w *Worker) take(ctx context.Context, item session.Revocation) {
 	if !l.enter() {
 		return
 	}
-	due := w.Now().Add(w.Lease)
 	w.deliveries.Go(func() {
 		defer l.leave()
 		if !l.begin(ctx) {
 			return
 		}
 		defer l.end()
-		if w.Now().Before(due) { // else the lease is over and the item someone else's
-			w.deliver(ctx, item)
+		if left := until.Sub(w.Now()); left >= min(deliveryTime, w.Lease/2) {
+			w.deliver(ctx, item, left-min(storeTimeout, left/4))
 		}
 	})
 }
 
-// deliver revokes what an item holds and takes it out of the outbox, or puts it off.
-func (w *Worker) deliver(ctx context.Context, item session.Revocation) {
+// deliver revokes what an item holds, within a time, and takes it out of the outbox, or puts it off.
+func (w *Worker) deliver(ctx context.Context, item session.Revocation, within time.Duration) {
 	rec, err := w.Sessions.OpenRevocation(item)
 	if err != nil {
 		w.putOff(ctx, item, outcomeUnreadable, hopelessRetry, errors.New("sealed tokens do not open with the configured keys"))
@@ -70,7 +72,9 @@ func (w *Worker) deliver(ctx context.Context, item session.Revocation) {
 		w.finish(ctx, item, outcomeKept)
 		return
 	}
-	switch err := w.revoke(ctx, w.Providers[item.Provider], rec); {
+	inTime, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	switch err := w.revoke(inTime, w.Providers[item.Provider], rec); {
 	case err == nil:
 		w.finish(ctx, item, outcomeDelivered)
 	case errors.Is(err, provider.ErrNoRevocationEndpoint):

@@ -125,12 +125,13 @@ func (w *Worker) Run(ctx context.Context) {
 func (w *Worker) look(ctx context.Context) error {
 	defer w.countPending(ctx)
 	for range maxLeases {
+		until := w.Now().Add(w.Lease)
 		items, err := w.lease(ctx)
 		if err != nil {
 			return err
 		}
 		for _, item := range items {
-			w.take(ctx, item)
+			w.take(ctx, item, until)
 		}
 		if len(items) < leaseBatch {
 			return nil

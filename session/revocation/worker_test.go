@@ -1,11 +1,17 @@
 package revocation_test
 
 import (
+	"context"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -66,6 +72,49 @@ func TestSlowProviderHoldsUpNobodyElse(t *testing.T) {
 		time.Sleep(time.Second)
 		w.wantLive(w.main, 0)
 		time.Sleep(time.Hour)
+		w.wantLive(w.slow, 0)
+		w.wantPending(0)
+	})
+}
+
+// TestTwoWorkersNeverDeliverOneItemAtOnce although the provider is so slow that the backlog outlasts the leases.
+func TestTwoWorkersNeverDeliverOneItemAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		var mu sync.Mutex // guards underWay and overlaps
+		underWay, overlaps := map[string]bool{}, 0
+		w.slow.Intercept(odd.Revocation, func(rw http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			item := r.FormValue("token")
+			mu.Lock()
+			if underWay[item] {
+				overlaps++
+			}
+			underWay[item] = true
+			mu.Unlock()
+			time.Sleep(9 * time.Second)
+			mu.Lock()
+			delete(underWay, item)
+			mu.Unlock()
+			next(rw, r)
+		})
+		var slow []*session.Session
+		for range 200 {
+			slow = append(slow, w.login("slow"))
+		}
+		other := w.options
+		other.Metrics = prometheus.NewRegistry()
+		ctx, cancel := context.WithCancel(context.Background())
+		var running sync.WaitGroup
+		running.Go(func() { revocation.NewWorker(other).Run(ctx) })
+		w.run()
+		for _, s := range slow {
+			w.end(s, session.ReasonLogout)
+		}
+		time.Sleep(time.Hour)
+		cancel()
+		running.Wait()
+		if overlaps != 0 {
+			t.Errorf("tokens revoked by two workers at once = %d, want none", overlaps)
+		}
 		w.wantLive(w.slow, 0)
 		w.wantPending(0)
 	})
