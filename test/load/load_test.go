@@ -51,23 +51,23 @@ const (
 	maxStaleness = 2 * time.Second
 )
 
-// overRedis and overPostgres are three replicas without users.
+// overRedis and overPostgres are three replicas without users, and with access tokens that live for tokenLife.
 func overRedis(t *testing.T, redis *servers.RedisServer) *cluster.Cluster {
-	return start(t, redis.Addr(), func(address string) string { return "redis://" + address })
+	return start(t, redis.Addr(), tokenLife, func(address string) string { return "redis://" + address })
 }
 
 func overPostgres(t *testing.T) *cluster.Cluster {
 	pg := servers.Postgres(t)
-	return start(t, net.JoinHostPort("127.0.0.1", fmt.Sprint(pg.Port)), func(address string) string {
+	return start(t, net.JoinHostPort("127.0.0.1", fmt.Sprint(pg.Port)), tokenLife, func(address string) string {
 		return "postgres://cloakroom@" + address + "/postgres?sslmode=disable"
 	})
 }
 
-func start(t *testing.T, store string, url func(string) string) *cluster.Cluster {
+func start(t *testing.T, store string, life time.Duration, url func(string) string) *cluster.Cluster {
 	t.Helper()
 	c, err := cluster.Start(t.Context(), cluster.Options{
 		Binary: binary, Folder: servers.Folder(t), Replicas: 3, Store: store, StoreURL: url,
-		AccessTokenLifetime: tokenLife, RenewalLease: 30 * time.Second, Pace: time.Second, Stay: time.Minute,
+		AccessTokenLifetime: life, RenewalLease: 30 * time.Second, Pace: time.Second, Stay: time.Minute,
 	})
 	t.Cleanup(func() { c.Close() })
 	if err != nil {
@@ -201,11 +201,11 @@ func heard(t *testing.T, c *cluster.Cluster) (took []time.Duration) {
 	return took
 }
 
-// A session in use costs the store nothing: what Redis itself has counted is the same with a thousand requests
-// as without.
+// A session in use costs the store nothing: three thousand calls to the API, each with the user's token, and Redis has
+// counted nothing but what the replicas do by themselves.
 func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
 	redis := servers.Redis(t)
-	c := overRedis(t, redis)
+	c := start(t, redis.Addr(), 10*time.Minute, func(address string) string { return "redis://" + address })
 	cookie := logIn(t, c)
 	window := func(requests int) (commands map[string]int) {
 		before := commandStats(redis)
@@ -214,7 +214,7 @@ func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
 		for i := range 3 {
 			all.Go(func() {
 				for range requests / 3 {
-					if code, err := status(t.Context(), c, i, cookie, http.MethodGet, "/bff/session"); err != nil || code != http.StatusOK {
+					if code, err := status(t.Context(), c, i, cookie, http.MethodGet, "/api/x"); err != nil || code != http.StatusOK {
 						t.Errorf("request: %d %v", code, err)
 					}
 				}
@@ -222,26 +222,27 @@ func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
 		}
 		all.Wait()
 		time.Sleep(time.Until(until))
-		after := commandStats(redis)
-		for name := range after {
-			after[name] -= before[name]
+		commands = map[string]int{}
+		for name, calls := range commandStats(redis) {
+			if calls > before[name] {
+				commands[name] = calls - before[name]
+			}
 		}
-		return after
+		return commands
 	}
 	window(30) // each replica has read the session
 	idle, busy := window(0), window(3000)
 	t.Logf("commands in a second without requests: %v; in one with 3000: %v", idle, busy)
-	if n := busy["get"]; n != 0 {
-		t.Errorf("records read = %d, want none", n)
-	}
-	total := func(commands map[string]int) (n int) {
-		for _, calls := range commands {
-			n += calls
+	for name, calls := range busy {
+		switch name {
+		case "ping", "zcard", "zrangebyscore": // of the outbox, the sweeper and the connections: never of a session
+		case "evalsha", "publish": // the replicas' beats; whatever else a script does is counted under its own name
+			if calls > idle[name]+30 { // a slow second has more beats
+				t.Errorf("3000 requests, and Redis counted %d %s, %d without them", calls, name, idle[name])
+			}
+		default:
+			t.Errorf("3000 requests cost Redis %d %s", calls, name)
 		}
-		return n
-	}
-	if more := total(busy) - total(idle); more > 300 { // beats, outbox and sweeper go on, and a slow second has more of them
-		t.Errorf("3000 requests cost Redis %d commands", more)
 	}
 }
 
