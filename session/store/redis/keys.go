@@ -52,11 +52,14 @@ func (k keys) names(bucket int) string { return k.in(bucket, "names") }
 func (k keys) out(bucket int) string   { return k.in(bucket, "out") }
 func (k keys) ended(bucket int) string { return k.in(bucket, "ended") }
 
-// written and indexWritten are written after what replicas must have, in the same slot.
+// written and indicesWritten are written after what replicas must have, in the same slots.
 func (k keys) written(bucket int) string { return k.in(bucket, "written") }
 
-func (k keys) indexWritten(key string) string {
-	return fmt.Sprintf("%s:w:{%s}", k.prefix, k.index(key))
+func (k keys) indicesWritten(e session.Entry) (all []string) {
+	for _, key := range e.Indices {
+		all = append(all, fmt.Sprintf("%s:w:{%s}", k.prefix, k.index(key)))
+	}
+	return all
 }
 
 func (k keys) index(key string) string { return k.prefix + ":i:" + key }

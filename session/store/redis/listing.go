@@ -9,7 +9,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// Find implements session.Store. Entries left behind by records that ended or changed are cleaned up.
+// Find implements session.Store. An entry goes when its record is known to have ended, by the item in the outbox;
+// one without a record may be of a session that is being created just now.
 func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -24,7 +25,7 @@ func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
 		commands[i] = c.B().Getrange().Key(s.keys.record(session.Name(m))).Start(0).End(indexMost - 1).Build()
 	}
 	var names []session.Name
-	var stale rueidis.Commands
+	var missing []string
 	for i, r := range c.DoMulti(ctx, commands...) {
 		b, err := r.AsBytes()
 		if err != nil {
@@ -33,14 +34,27 @@ func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
 		if hasKey(b, key) {
 			names = append(names, session.Name(members[i]))
 		} else if len(b) == 0 { // one that lacks the key may be about to get it
+			missing = append(missing, members[i])
+		}
+	}
+	s.dropEnded(ctx, c, key, missing)
+	slices.Sort(names)
+	return names, nil
+}
+
+// dropEnded takes those of members out of an index whose records have ended.
+func (s *Store) dropEnded(ctx context.Context, c rueidis.Client, key string, members []string) {
+	exist := make(rueidis.Commands, len(members))
+	for i, m := range members {
+		exist[i] = c.B().Exists().Key(s.keys.item(m)).Build()
+	}
+	var stale rueidis.Commands
+	for i, r := range c.DoMulti(ctx, exist...) {
+		if n, err := r.AsInt64(); err == nil && n == 1 {
 			stale = append(stale, c.B().Srem().Key(s.keys.index(key)).Member(members[i]).Build())
 		}
 	}
-	if len(stale) > 1 || len(names) > 0 {
-		c.DoMulti(ctx, stale...)
-	}
-	slices.Sort(names)
-	return names, nil
+	c.DoMulti(ctx, stale...)
 }
 
 // hasKey reports whether the beginning of a record names key as one it is found by.

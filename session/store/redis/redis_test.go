@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -297,6 +298,49 @@ func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
 	}
 	if c := <-heard; c.Kind != session.RecordUpdated {
 		t.Errorf("heard %+v, want the update", c)
+	}
+}
+
+// A renewal that brings a new sid: had the record been written first, its retry would find it done, and nobody would add
+// the entry.
+func TestRecordGetsNoKeyThatItIsNotFoundBy(t *testing.T) {
+	server := servers.Redis(t, "user limited on >pw ~* &* +@all -sadd")
+	g := newGroup(server.URL())
+	s, limited := g.openURL(t, g.url), g.openURL(t, "redis://limited:pw@"+server.Addr())
+	e := entry()
+	if err := s.Create(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	e.Indices = append(e.Indices, "k-"+rand.Text())
+	if err := limited.Update(t.Context(), e); err == nil {
+		t.Error("update: nil, want that the index can't be written")
+	}
+	if err := s.Update(t.Context(), e); err != nil {
+		t.Fatalf("update, tried again: %v, want that nothing had been done", err)
+	}
+	for _, key := range e.Indices {
+		if names, err := s.Find(t.Context(), key); err != nil || !slices.Contains(names, e.Name) {
+			t.Errorf("found by %q: %v %v", key, names, err)
+		}
+	}
+}
+
+// What a replica left in an index, dead between the end of a record and the cleaning up, goes when somebody looks.
+func TestIndexIsCleanedUpBehindEndedRecordsOnly(t *testing.T) {
+	server := servers.Redis(t, "user limited on >pw ~* &* +@all -srem")
+	g := newGroup(server.URL())
+	s, limited := g.openURL(t, g.url), g.openURL(t, "redis://limited:pw@"+server.Addr())
+	e := entry()
+	if err := errors.Join(s.Create(t.Context(), e), limited.End(t.Context(), e.Name, session.ReasonLogout, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	index := "cloakroom:i:" + e.Indices[0]
+	server.CLI("sadd", index, "being-created")
+	if names, err := s.Find(t.Context(), e.Indices[0]); err != nil || len(names) != 0 {
+		t.Errorf("found: %v %v, want nothing", names, err)
+	}
+	if left := strings.Fields(server.CLI("smembers", index)); !slices.Equal(left, []string{"being-created"}) {
+		t.Errorf("left in the index: %q", left)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+	"golang.org/x/sync/errgroup"
 )
 
 // maxWaitReplicas is the most that wait_replicas may ask for.
@@ -14,16 +15,28 @@ const maxWaitReplicas = 5
 // waitTime is how long replicas may take to confirm a write; a connection has answerTime in all.
 const waitTime = time.Second
 
-// replicated returns nil once as many replicas as wait_replicas says have all that was written until now to the slot of
-// key; at once if that is none. Otherwise the write was done, and a fail-over may undo it: for its caller that is an
+// replicated returns nil once as many replicas as wait_replicas says have all that was written until now to the slots of
+// keys; at once if that is none. Otherwise the write was done, and a fail-over may undo it: for its caller that is an
 // outcome that is not known.
+func (s *Store) replicated(ctx context.Context, c rueidis.Client, keys ...string) error {
+	if s.waitReplicas == 0 || len(keys) == 0 {
+		return nil
+	}
+	if c.Mode() != rueidis.ClientModeCluster {
+		keys = keys[:1] // one primary has all slots
+	}
+	var waits errgroup.Group
+	for _, key := range keys {
+		waits.Go(func() error { return s.slotReplicated(ctx, c, key) })
+	}
+	return waits.Wait()
+}
+
+// slotReplicated is replicated for one slot.
 //
 // WAIT looks at what its own connection wrote, and the connections that write are shared; so a mark is written after it,
 // and the replication stream keeps the order.
-func (s *Store) replicated(ctx context.Context, c rueidis.Client, key string) error {
-	if s.waitReplicas == 0 {
-		return nil
-	}
+func (s *Store) slotReplicated(ctx context.Context, c rueidis.Client, key string) error {
 	return c.Dedicated(func(d rueidis.DedicatedClient) error {
 		answers := d.DoMulti(ctx,
 			d.B().Set().Key(key).Value("1").PxMilliseconds(waitTime.Milliseconds()).Build(),

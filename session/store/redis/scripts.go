@@ -20,25 +20,25 @@ redis.call('ZADD', KEYS[3], ARGV[2], ARGV[4])
 redis.call('ZADD', KEYS[4], 0, ARGV[4])
 return 1`
 
-	// 1 record, 2 due; name, version, expires, tail, time to live, channel. -1: gone, 0: at another version,
-	// 1: done, 2: done, and the index keys changed.
+	// 1 record, 2 due; name, version, expires, tail, time to live, channel, "true" if the index names it by the new keys.
+	// -1: gone, 0: at another version, 1: done, 2: not done, since the index keys change.
 	luaUpdate = luaFields + `
 local old = redis.call('GET', KEYS[1])
 if not old then return -1 end
 local version, created, expires, idle = struct.unpack('>I8I8I8I8', old, 2)
 if version ~= tonumber(ARGV[2]) then return 0 end
+local function index(record, start)
+  local at = start + 6 + string.byte(record, start + 5)
+  return string.sub(record, at, at + 1 + struct.unpack('>I2', record, at))
+end
+if ARGV[7] ~= 'true' and index(old, 42) ~= index(ARGV[4], 1) then return 2 end
 expires = tonumber(ARGV[3])
 local new = string.sub(old, 1, 1) .. struct.pack('>I8', version + 1) .. string.sub(old, 10, 17) ..
   struct.pack('>I8', expires) .. string.sub(old, 26, 41) .. ARGV[4]
 redis.call('SET', KEYS[1], new, 'PXAT', ARGV[5])
 redis.call('ZADD', KEYS[2], due(expires, idle), ARGV[1])
 redis.call('PUBLISH', ARGV[6], string.format('u %s %.0f', ARGV[1], version + 1))
-local function index(record, start)
-  local at = start + 6 + string.byte(record, start + 5)
-  return string.sub(record, at, at + 1 + struct.unpack('>I2', record, at))
-end
-if index(old, 42) == index(ARGV[4], 1) then return 1 end
-return 2`
+return 1`
 
 	// 1 record, 2 due; name, active, idle, channel
 	luaTouch = luaFields + `

@@ -42,11 +42,12 @@ func (s *Store) Create(ctx context.Context, e session.Entry) error {
 	if n == 0 {
 		return session.ErrExists
 	}
-	return s.replicated(ctx, c, s.keys.written(bucket))
+	return s.replicated(ctx, c, append(s.keys.indicesWritten(e), s.keys.written(bucket))...)
 }
 
-// addIndex makes a record be found by its keys. Entries that name no record, or one that lacks the key,
-// are passed over by Find; they go when nothing was added for as long as a record may live.
+// addIndex makes a record be found by its keys, before it is there or has them: a record that Find misses is one that
+// nobody can end. Entries that name no record, or one that lacks the key, are passed over by Find; they go when nothing
+// was added for as long as a record may live.
 func (s *Store) addIndex(ctx context.Context, c rueidis.Client, e session.Entry) error {
 	var commands rueidis.Commands
 	for _, key := range e.Indices {
@@ -54,15 +55,7 @@ func (s *Store) addIndex(ctx context.Context, c rueidis.Client, e session.Entry)
 		commands = append(commands, c.B().Sadd().Key(k).Member(string(e.Name)).Build(),
 			c.B().Pexpireat().Key(k).MillisecondsTimestamp(ms(e.ExpiresAt.Add(recordNet))).Build())
 	}
-	if err := firstError(c.DoMulti(ctx, commands...)); err != nil {
-		return err
-	}
-	for _, key := range e.Indices {
-		if err := s.replicated(ctx, c, s.keys.indexWritten(key)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return firstError(c.DoMulti(ctx, commands...))
 }
 
 // Load implements session.Store.
@@ -91,10 +84,15 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 	if err != nil {
 		return err
 	}
-	n, err := scriptUpdate.Exec(ctx, c, []string{s.keys.record(e.Name), s.keys.due(bucketOf(string(e.Name)))}, []string{
-		string(e.Name), strconv.FormatUint(e.Version, 10), decimal(ms(e.ExpiresAt)), rueidis.BinaryString(rest),
-		decimal(ms(e.ExpiresAt.Add(recordNet))), s.keys.changes(),
-	}).AsInt64()
+	n, err := s.replace(ctx, c, e, rest, false)
+	if err == nil && n == 2 {
+		if err = s.addIndex(ctx, c, e); err == nil {
+			err = s.replicated(ctx, c, s.keys.indicesWritten(e)...)
+		}
+		if err == nil {
+			n, err = s.replace(ctx, c, e, rest, true)
+		}
+	}
 	switch {
 	case err != nil:
 		return err
@@ -102,12 +100,17 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 		return session.ErrNotFound
 	case n == 0:
 		return session.ErrConflict
-	case n == 2:
-		if err := s.addIndex(ctx, c, e); err != nil {
-			return err
-		}
 	}
 	return s.replicated(ctx, c, s.keys.written(bucketOf(string(e.Name))))
+}
+
+// replace runs the script that updates a record. Without indexed it does nothing, and answers 2, if the record gets keys
+// that it is not yet found by.
+func (s *Store) replace(ctx context.Context, c rueidis.Client, e session.Entry, rest []byte, indexed bool) (int64, error) {
+	return scriptUpdate.Exec(ctx, c, []string{s.keys.record(e.Name), s.keys.due(bucketOf(string(e.Name)))}, []string{
+		string(e.Name), strconv.FormatUint(e.Version, 10), decimal(ms(e.ExpiresAt)), rueidis.BinaryString(rest),
+		decimal(ms(e.ExpiresAt.Add(recordNet))), s.keys.changes(), strconv.FormatBool(indexed),
+	}).AsInt64()
 }
 
 // Touch implements session.Store.

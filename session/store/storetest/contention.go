@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,36 @@ var contentionTests = []test{
 			if r := b.due()[string(e.Name)]; string(r.Sealed) != lastWritten.Load() {
 				b.Errorf("outbox has %q, want the last that was written, %q", r.Sealed, lastWritten.Load())
 			}
+		}
+	}},
+	// A session that its user's list does not name is one that no "end all" ends.
+	{"a record is found once it is created or has got a new key, whoever looked meanwhile", func(b *bench) {
+		const key, later = "all of one user", "a key that comes later"
+		other := b.entry()
+		other.Indices = []string{key, later}
+		b.create(other)
+		for range 5 * rounds {
+			e := b.entry()
+			e.Indices = []string{key}
+			b.together(func(i int) {
+				if i == 0 {
+					b.want("create", b.store.Create(b.ctx, e), nil)
+					e.Indices = []string{key, later}
+					b.want("update", b.store.Update(b.ctx, e), nil)
+					return
+				}
+				for _, k := range []string{key, later} {
+					if _, err := b.store.Find(b.ctx, k); err != nil {
+						b.Errorf("find: %v", err)
+					}
+				}
+			})
+			for _, k := range e.Indices {
+				if !slices.Contains(must(b, k), e.Name) {
+					b.Fatalf("the record is not found by %q", k)
+				}
+			}
+			b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
 		}
 	}},
 	{"many leases never hand out one item twice", func(b *bench) {
