@@ -35,9 +35,13 @@ func (m *Manager) End(ctx context.Context, name Name, reason Reason) error {
 }
 
 // EndExpired ends at most limit sessions that ran out and returns how many it ended. When it is limit,
-// there may be more.
+// there may be more. It is to be called all the time, for it is also how outages are noticed. After one it is behind by
+// the outage's length for an idle time-out.
 func (m *Manager) EndExpired(ctx context.Context, limit int) (int, error) {
-	names, err := m.store.EndExpired(ctx, m.now(), limit)
+	if err := m.Ping(ctx); err != nil {
+		return 0, err
+	}
+	names, err := m.store.EndExpired(ctx, m.idle.sweepUntil(m.now()), limit)
 	for _, name := range names {
 		m.announce(ctx, name, ReasonExpired)
 	}

@@ -53,12 +53,12 @@ func (m *Manager) Newest(ctx context.Context, name Name) (*Session, error) {
 // to tell a session that ran out from one that was ended, when the record is gone.
 func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Session, error) {
 	now := m.now()
-	if s := m.cache.get(name, now); s != nil && s.lives(now) {
+	if s := m.alive(m.cache.get(name, now), now); s != nil {
 		return s, nil
 	}
 	s, err := m.read(ctx, name, issued, now)
 	if errors.Is(err, ErrUnavailable) {
-		if s := m.cache.lastResort(name, now); s != nil && s.lives(now) {
+		if s := m.alive(m.cache.lastResort(name, now), now); s != nil {
 			return s, nil
 		}
 	}
@@ -80,10 +80,22 @@ func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*
 		return nil, m.endUnreadable(ctx, name, err)
 	case err != nil:
 		return nil, Unavailable(err)
-	case !s.lives(now):
+	}
+	if s = m.alive(s, now); s == nil {
 		return nil, ErrSessionExpired // the sweeper ends it
 	}
 	return s, nil
+}
+
+// alive returns s with its idle expiry as outages have moved it, or nil if it has run out by now.
+func (m *Manager) alive(s *Session, now time.Time) *Session {
+	if s == nil {
+		return nil
+	}
+	if s = m.idle.apply(s); !now.Before(s.Expires()) {
+		return nil
+	}
+	return s
 }
 
 // gone is the answer for a session whose record is no more. Without knowing why it ended, one that was
@@ -142,18 +154,13 @@ func (m *Manager) open(e Entry) (*Session, error) {
 	return &Session{Name: e.Name, Version: e.Version, Record: rec, IdleExpires: e.IdleExpires, LastActive: e.LastActive}, nil
 }
 
-// lives reports whether the session has not run out by now.
-func (s *Session) lives(now time.Time) bool {
-	return now.Before(s.Record.ExpiresAt) && (s.IdleExpires.IsZero() || now.Before(s.IdleExpires))
-}
-
 // Find returns the live sessions with an index key; see SubjectKey, SIDKey and IDKey.
 func (m *Manager) Find(ctx context.Context, key string) ([]*Session, error) {
 	names, err := m.store.Find(ctx, key)
 	if err != nil {
 		return nil, Unavailable(err)
 	}
-	return m.alive(ctx, names)
+	return m.living(ctx, names)
 }
 
 // List returns live sessions with names greater than after, by name, and the name to go on after; ""
@@ -167,14 +174,14 @@ func (m *Manager) List(ctx context.Context, after Name, limit int) (found []*Ses
 	for i, e := range page {
 		names[i] = e.Name
 	}
-	if found, err = m.alive(ctx, names); err != nil || len(page) < limit {
+	if found, err = m.living(ctx, names); err != nil || len(page) < limit {
 		return found, "", err
 	}
 	return found, names[len(names)-1], nil
 }
 
-// alive returns the sessions of names that live.
-func (m *Manager) alive(ctx context.Context, names []Name) ([]*Session, error) {
+// living returns the sessions of names that live.
+func (m *Manager) living(ctx context.Context, names []Name) ([]*Session, error) {
 	var found []*Session
 	for _, name := range names {
 		s, err := m.Get(ctx, name)

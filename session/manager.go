@@ -61,6 +61,7 @@ type Manager struct {
 	log         *slog.Logger
 
 	cache   *cache
+	idle    *idleClock
 	past    *past
 	hub     *hub
 	touches *toucher
@@ -77,6 +78,7 @@ func NewManager(o Options) (*Manager, error) {
 		store: o.Store, cookie: o.CookieName,
 		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, now: o.Now, log: o.Logger,
 		cache: newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
+		idle: &idleClock{timeout: o.IdleTimeout, answered: o.Now()},
 	}
 	m.cache.grace = o.ServeCached
 	m.keys.Store(newKeyring(o.CookieName, o.Keys))
@@ -125,5 +127,15 @@ func (o *Options) complete() error {
 // left. No method may be called after it.
 func (m *Manager) Close() { m.touches.close() }
 
-// Ping returns nil when the store answers, otherwise an error that is ErrUnavailable.
-func (m *Manager) Ping(ctx context.Context) error { return Unavailable(m.store.Ping(ctx)) }
+// Ping returns nil when the store answers, otherwise an error that is ErrUnavailable. What it finds is noted: no session
+// runs out by idleness in an outage.
+func (m *Manager) Ping(ctx context.Context) error {
+	err := m.store.Ping(ctx)
+	switch {
+	case err == nil:
+		m.idle.up(m.now())
+	case !errors.Is(ctx.Err(), context.Canceled): // otherwise it says nothing of the store
+		m.idle.fails()
+	}
+	return Unavailable(err)
+}

@@ -25,7 +25,7 @@ const (
 
 // Touch notes that the session is in use: its idle expiry moves. It writes at most ten times in an idle
 // time-out, behind the caller's back: the caller waits for nothing and hears of no failure. A session
-// whose last moments could not be written ends that much earlier.
+// whose last moments could not be written ends that much earlier, unless it was an outage: see idleClock.
 func (m *Manager) Touch(_ context.Context, s *Session) {
 	now := m.now().UTC().Truncate(time.Millisecond)
 	m.touches.add(touch{session: s, at: now, idleExpires: m.idleExpiry(now, s.Record.ExpiresAt)})
