@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -90,6 +91,29 @@ func TestCommitWhoseAnswerWasLostIsNotRepeated(t *testing.T) {
 		if n := len(w.outbox()); n != 0 {
 			t.Errorf("items in the outbox = %d, want 0", n)
 		}
+	})
+}
+
+// TestCommitIsNotDoneBeforeTheStoreSaysSo (RN4): each try writes, and the store's replicas don't confirm it. A fail-over now
+// would leave the old refresh token.
+func TestCommitIsNotDoneBeforeTheStoreSaysSo(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s := w.login()
+		time.Sleep(6 * time.Minute)
+		var tries atomic.Int32
+		w.store.then("update", func() error { tries.Add(1); return errDisk })
+		token := w.mustToken(s)
+		time.Sleep(time.Minute)
+		if n := tries.Load(); n < 10 {
+			t.Errorf("tries in a minute = %d, want that they go on", n)
+		}
+		w.store.then("update", nil)
+		time.Sleep(2 * time.Second)
+		if r := w.get(s.Name).Record; r.Renewals != 1 || r.AccessToken != token.AccessToken {
+			t.Errorf("renewals in the record = %d, want 1, with the tokens in use", r.Renewals)
+		}
+		w.wantOutcome("ok")
+		w.wantRenewals(1)
 	})
 }
 

@@ -22,10 +22,7 @@ const (
 	maxCommitPause = time.Second
 )
 
-var (
-	errOurs   = errors.New("these tokens are saved already")
-	errTheirs = errors.New("another process renewed the session")
-)
+var errTheirs = errors.New("another process renewed the session")
 
 // commit saves renewed tokens and settles the flight with them. If the store can't be written they
 // are used from memory meanwhile, and tried until the session would be over anyway. If the session
@@ -92,11 +89,7 @@ func (w *work) save(ctx context.Context, change func(*session.Record)) (*session
 		}
 	}()
 	return retry(ctx, w.from.Record.ExpiresAt.Sub(w.now()), func(ctx context.Context) (*session.Session, error) {
-		saved, err := w.sessions.Commit(ctx, w.from, w.onlyOnce(change))
-		if errors.Is(err, errOurs) {
-			saved, err = w.sessions.Newest(ctx, w.from.Name)
-		}
-		return saved, err
+		return w.sessions.Commit(ctx, w.from, w.onlyOnce(change))
 	}, func(err error, next time.Duration) {
 		if unsaved {
 			return
@@ -111,7 +104,8 @@ func (w *work) save(ctx context.Context, change func(*session.Record)) (*session
 }
 
 // onlyOnce applies change only to a record that nobody renewed since the refresh token was sent. A
-// write whose answer was lost shows as our own tokens being there already.
+// write whose answer was lost shows as our own tokens being there already; they are written as they are, once more, for
+// only a write that the store has confirmed is one that a fail-over of it leaves alone.
 func (w *work) onlyOnce(change func(*session.Record)) func(*session.Record) error {
 	ours := w.changed(change)
 	return func(rec *session.Record) error {
@@ -120,7 +114,7 @@ func (w *work) onlyOnce(change func(*session.Record)) func(*session.Record) erro
 			return nil
 		}
 		if rec.AccessToken == ours.AccessToken && rec.RefreshToken == ours.RefreshToken {
-			return errOurs
+			return nil
 		}
 		return errTheirs
 	}

@@ -12,8 +12,9 @@ import (
 // maxWaitReplicas is the most that wait_replicas may ask for.
 const maxWaitReplicas = 5
 
-// waitTime is how long replicas may take to confirm a write; a connection has answerTime in all.
-const waitTime = time.Second
+// waitTime is how long replicas may take to confirm a write: less than any caller waits for it, so that the caller hears
+// what is wrong.
+const waitTime = 500 * time.Millisecond
 
 // replicated returns nil once as many replicas as wait_replicas says have all that was written until now to the slots of
 // keys; at once if that is none. Otherwise the write was done, and a fail-over may undo it: for its caller that is an

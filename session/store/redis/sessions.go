@@ -127,7 +127,8 @@ func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleEx
 	return err
 }
 
-// End implements session.Store.
+// End implements session.Store. A record that is gone may have been ended by this caller's last try, which no replica
+// had confirmed.
 func (s *Store) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -135,14 +136,16 @@ func (s *Store) End(ctx context.Context, name session.Name, reason session.Reaso
 	}
 	ended := s.ending(name, reason, at, false)
 	index, err := scriptEnd.Exec(ctx, c, ended.Keys, ended.Args).AsBytes()
-	if rueidis.IsRedisNil(err) {
-		return session.ErrNotFound
-	}
-	if err != nil {
+	gone := rueidis.IsRedisNil(err)
+	if err != nil && !gone {
 		return err
 	}
 	s.dropIndex(ctx, c, map[session.Name][]byte{name: index})
-	return s.replicated(ctx, c, s.keys.written(bucketOf(string(name))))
+	err = s.replicated(ctx, c, s.keys.written(bucketOf(string(name))))
+	if err == nil && gone {
+		return session.ErrNotFound
+	}
+	return err
 }
 
 // ending is what the script that ends a record is given.
