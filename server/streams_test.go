@@ -248,7 +248,9 @@ func TestThousandListenersCostLittle(t *testing.T) {
 			t.Fatalf("listen: %q %v", status, err)
 		}
 	}
-	listeners := func() string { return regexp.MustCompile(`(?m)^cloakroom_event_listeners (.*)$`).FindString(b.get(g.admin + "/metrics").body) }
+	listeners := func() string {
+		return regexp.MustCompile(`(?m)^cloakroom_event_listeners (.*)$`).FindString(b.get(g.admin + "/metrics").body)
+	}
 	if got := listeners(); got != "cloakroom_event_listeners 1000" {
 		t.Errorf("the metrics say %q of %d listeners", got, many)
 	}
