@@ -17,7 +17,9 @@ const (
 	// The pause before a broken line is tried again.
 	firstReconnect   = 50 * time.Millisecond
 	longestReconnect = 2 * time.Second
-	refreshers       = 4 // sessions that are read at once because somebody listens to what they are now
+	// newsTime is how much later than the end of a session the news of it may come.
+	newsTime   = 250 * time.Millisecond
+	refreshers = 4 // sessions that are read at once because somebody listens to what they are now
 )
 
 // Listen keeps up the store's line until ctx ends: what other processes do to sessions is told here as
@@ -144,14 +146,28 @@ func (r *refresher) refresh(name Name) {
 	case errors.Is(err, ErrSessionExpired):
 		r.m.hub.ended(name, ReasonExpired)
 	case errors.Is(err, ErrNoSession):
-		reason, known := r.m.past.end(name, r.m.now())
-		if !known || reason == "" {
-			reason = ReasonRevoked
+		if reason, known := r.m.past.end(name, r.m.now()); known && reason != "" {
+			r.m.hub.ended(name, reason)
+			return
 		}
-		r.m.hub.ended(name, reason)
+		r.work.Go(func() { r.miss(name) })
 	default:
 		r.m.hub.poke(name) // the line comes up again when the store does, and asks anew
 	}
+}
+
+// miss tells the end of a session of which nobody said why. The store's news of it may be on its way.
+func (r *refresher) miss(name Name) {
+	select {
+	case <-time.After(newsTime):
+	case <-r.ctx.Done():
+		return
+	}
+	reason, known := r.m.past.end(name, r.m.now())
+	if !known || reason == "" {
+		reason = ReasonRevoked
+	}
+	r.m.hub.ended(name, reason)
 }
 
 func (r *refresher) close() {
