@@ -94,7 +94,6 @@ func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 	if !ok {
 		return err
 	}
-	h.Outbox.Wake() // tokens that came and were refused are waiting to be revoked
 	if failure.Silent {
 		problem.Annotate(c.Request().Context(), err)
 		return h.silentResult(c, false)

@@ -25,7 +25,7 @@ const (
 // Run serves until ctx ends, then shuts down in order: it is not ready any more, and serves on for
 // drain_delay, in which a load balancer notices; then event streams are told to go elsewhere, no more
 // connections are taken, and requests under way may finish for shutdown_timeout; renewals under way are
-// committed; the admin listener and the store are closed last. It returns nil after a clean shutdown.
+// committed, and tokens of refused logins queued; the admin listener and the store are closed last. It returns nil after a clean shutdown.
 func (s *Server) Run(ctx context.Context) error {
 	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
@@ -53,6 +53,7 @@ func (s *Server) Run(ctx context.Context) error {
 	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
 	defer cancel()
+	s.login.Close(commit)
 	err = errors.Join(err, s.renewer.Close(commit), shutdown(grace, admin, s.admin), serving.Wait())
 	stopWorkers()
 	background.Wait()

@@ -102,13 +102,13 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	tokens, err := p.Exchange(ctx, response.code, a.verifier())
 	if err != nil {
 		if invalid := new(provider.InvalidResponseError); errors.As(err, &invalid) {
-			l.revoke(ctx, p, invalid.Issued)
+			l.orphans.revoke(p, invalid.Issued)
 		}
 		return nil, because(err)
 	}
 	s, failure := l.start(ctx, w, r, p, a, response, tokens)
 	if failure != nil {
-		l.revoke(ctx, p, tokens)
+		l.orphans.revoke(p, tokens)
 		return nil, failure
 	}
 	return s, nil
@@ -173,29 +173,6 @@ func (l *Login) endOther(ctx context.Context, a *attempt, replaced session.Name,
 	}
 	if err := l.sessions.End(ctx, a.Previous, reason); err != nil {
 		l.logger.WarnContext(ctx, "end the session that a login replaced", "provider", a.Provider, "error", err)
-	}
-}
-
-// revoke hands tokens that will not be used to the outbox. When even that can't be asked, they are
-// revoked here and now, as well as it goes.
-func (l *Login) revoke(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse) {
-	if tokens == nil || tokens.AccessToken.IsZero() && tokens.RefreshToken.IsZero() {
-		return
-	}
-	rec := &session.Record{
-		Provider: p.ID(), Issuer: p.Issuer(), AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken,
-		AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
-	}
-	err := l.sessions.Enqueue(ctx, rec, session.ReasonRefused)
-	if err == nil {
-		return
-	}
-	token, hint := tokens.RefreshToken, "refresh_token" // with it goes the whole grant (RFC 7009 §2.1)
-	if token.IsZero() {
-		token, hint = tokens.AccessToken, "access_token"
-	}
-	if err := errors.Join(err, p.Revoke(ctx, token, hint)); err != nil {
-		l.logger.WarnContext(ctx, "queue tokens of a refused login for revocation", "provider", p.ID(), "error", err)
 	}
 }
 

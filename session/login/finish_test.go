@@ -133,6 +133,7 @@ func TestStoreOutageAtLogin(t *testing.T) {
 	before := w.stands()
 	before.tokenRequests++
 	got := b.back(callback)
+	w.settle()
 	w.store.down.Store(false)
 	if live := w.op.LiveRefreshTokens(); len(live) != 0 {
 		t.Errorf("%d refresh tokens live on", len(live))

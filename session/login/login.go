@@ -49,7 +49,8 @@ type Options struct {
 	Metrics    prometheus.Registerer
 }
 
-// A Login starts and finishes attempts. It is safe for concurrent use and starts no goroutine.
+// A Login starts and finishes attempts. It is safe for concurrent use. What refused logins leave behind is seen to
+// in the background, until Close.
 type Login struct {
 	providers  map[string]*provider.Provider
 	sessions   *session.Manager
@@ -61,6 +62,7 @@ type Login struct {
 	logger     *slog.Logger
 	logins     *prometheus.CounterVec
 	spent      *lru.Cache[[sha256.Size]byte, struct{}] // hashes of states that were used
+	orphans    *orphans
 }
 
 // New checks o and registers the metrics.
@@ -100,6 +102,7 @@ func New(o Options) (*Login, error) {
 		logger:     o.Logger,
 		logins:     logins,
 		spent:      spent,
+		orphans:    newOrphans(o.Sessions, o.Logger),
 	}, nil
 }
 

@@ -39,6 +39,7 @@ type world struct {
 	sessions *session.Manager
 	app      string // the public origin
 	metrics  *prometheus.Registry
+	settle   func() // waits until the tokens of refused logins are seen to
 	logs     *logBuffer
 	ahead    atomic.Int64 // of the real clock, in nanoseconds
 }
@@ -72,6 +73,8 @@ func newWorld(t *testing.T, change ...func(*provider.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.settle = func() { l.Close(context.Background()) }
+	t.Cleanup(w.settle)
 	w.routes(mux, l)
 	return w
 }
@@ -320,6 +323,7 @@ func (w *world) stands() stands {
 // outbox is what waits to be revoked.
 func (w *world) outbox() []*session.Record {
 	w.t.Helper()
+	w.settle()
 	items, err := w.store.Lease(w.t.Context(), w.now().Add(time.Minute), time.Nanosecond, 100)
 	if err != nil {
 		w.t.Fatal(err)
