@@ -1,0 +1,114 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// orderTests go through every order in which a few parties can take their steps, one at a time, and know after each step
+// what the store must say. What holds when steps overlap is contentionTests' business.
+var orderTests = []test{
+	// RN12, LO6, and each update is of what its writer has read.
+	{"two writers, a reader and a logout, in every order", func(b *bench) {
+		ended := map[session.Name]string{}
+		eachOrder([]int{2, 2, 1, 1}, nil, func(order []int) {
+			r := &race{bench: b, order: order, e: b.create(b.entry()), version: 1}
+			r.sealed = string(r.e.Sealed)
+			parties := [][]func(){r.writer("one"), r.writer("another"), {func() { r.read() }}, {r.end}}
+			for _, p := range order {
+				parties[p][0]()
+				parties[p] = parties[p][1:]
+			}
+			for _, late := range []func(){func() { r.read() }, func() { r.update(r.version, "late") }, r.end} {
+				late()
+			}
+			ended[r.e.Name] = r.sealed
+		})
+		due := b.due()
+		if len(ended) != 180 || len(due) != len(ended) {
+			b.Errorf("orders = %d, items in the outbox = %d, want 180 of each", len(ended), len(due))
+		}
+		for name, sealed := range ended {
+			if got := string(due[string(name)].Sealed); got != sealed {
+				b.Errorf("outbox has %q, want the last that was written, %q", got, sealed)
+			}
+		}
+	}},
+}
+
+// eachOrder visits every order in which parties with so many steps can take them: each is a list of whose turn it is.
+func eachOrder(steps, order []int, visit func([]int)) {
+	over := true
+	for p := range steps {
+		if steps[p] == 0 {
+			continue
+		}
+		over = false
+		steps[p]--
+		eachOrder(steps, append(slices.Clone(order), p), visit)
+		steps[p]++
+	}
+	if over {
+		visit(order)
+	}
+}
+
+// A race is one order at work, with what must be in the store just now.
+type race struct {
+	*bench
+	order []int
+	e     session.Entry
+
+	version uint64
+	sealed  string
+	ended   bool
+}
+
+// writer reads, and writes over what it read.
+func (r *race) writer(name string) []func() {
+	var read uint64
+	return []func(){
+		func() { read = r.read() },
+		func() { r.update(read, name) },
+	}
+}
+
+// read returns the version that is there, 0 when there is none.
+func (r *race) read() uint64 {
+	got, err := r.store.Load(r.ctx, r.e.Name)
+	r.says("load", err, nil)
+	if err == nil && (got.Version != r.version || string(got.Sealed) != r.sealed) {
+		r.Errorf("order %v: read version %d %q, want version %d %q", r.order, got.Version, got.Sealed, r.version, r.sealed)
+	}
+	return got.Version
+}
+
+// update writes over a version that was read.
+func (r *race) update(version uint64, by string) {
+	mine := r.e
+	mine.Version, mine.Sealed = version, fmt.Appendf(nil, "version %d by %s", version+1, by)
+	if version != r.version {
+		r.says("update", r.store.Update(r.ctx, mine), session.ErrConflict)
+		return
+	}
+	r.says("update", r.store.Update(r.ctx, mine), nil)
+	if !r.ended {
+		r.version, r.sealed = version+1, string(mine.Sealed)
+	}
+}
+
+func (r *race) end() {
+	r.says("end", r.store.End(r.ctx, r.e.Name, session.ReasonLogout, r.now), nil)
+	r.ended = true
+}
+
+// says wants an answer, and after the end that nothing is there.
+func (r *race) says(act string, got, want error) {
+	r.Helper()
+	if r.ended {
+		want = session.ErrNotFound
+	}
+	r.want(fmt.Sprintf("order %v: %s", r.order, act), got, want)
+}
