@@ -85,11 +85,11 @@ func FuzzChallenges(f *testing.F) {
 			if c.scheme == "" || c.scheme != strings.ToLower(c.scheme) {
 				t.Errorf("scheme %q", c.scheme)
 			}
-			line := c.scheme
+			var params []string
 			for name, value := range c.params {
-				line += fmt.Sprintf(` %s="%s",`, name, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value))
+				params = append(params, fmt.Sprintf(`%s="%s"`, name, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value)))
 			}
-			again = append(again, line)
+			again = append(again, strings.TrimSpace(c.scheme+" "+strings.Join(params, ", ")))
 		}
 		joined := strings.Join(again, ", ")
 		if got := challenges([]string{joined}); !reflect.DeepEqual(got, all) {
