@@ -51,9 +51,11 @@ func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
 		}
 		return [][]byte{key}, nil
 	}
-	key := make([]byte, 32)
-	rand.Read(key) // never fails (crypto/rand, Go 1.24)
-	return [][]byte{key}, nil
+	if s.ownKey == nil {
+		s.ownKey = make([]byte, 32)
+		rand.Read(s.ownKey) // never fails (crypto/rand, Go 1.24)
+	}
+	return [][]byte{s.ownKey}, nil
 }
 
 func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {

@@ -231,6 +231,18 @@ func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
 	}
 }
 
+// A store that ends with the process needs no keys, and its sessions outlive a reload all the same.
+func TestReloadWithoutKeysLogsNobodyOut(t *testing.T) {
+	g := newStage(t)
+	s := g.start(g.port, "memory:", "")
+	b := g.browser()
+	b.login()
+	if err := s.Reload(g.config(g.port, "memory:", "")); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/api/x").want(t, http.StatusOK, "")
+}
+
 // A stop is told before it happens: readiness fails while requests are still answered, streams are told to come
 // back, and what is under way is finished.
 func TestStopIsToldBeforeItHappens(t *testing.T) {

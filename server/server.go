@@ -53,6 +53,7 @@ type Server struct {
 	registry  *prometheus.Registry
 	store     session.Store
 	sessions  *session.Manager
+	ownKey    []byte               // of a store that ends with the process, where no keys are configured
 	providers []*provider.Provider // in the operator's order
 	byID      map[string]*provider.Provider
 	renewer   *renewal.Renewer

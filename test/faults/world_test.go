@@ -168,7 +168,7 @@ func (w *world) suffer(f fault) {
 	time.Sleep(f.lasts)
 	f.end(w)
 	ended := time.Now()
-	w.until("all to be well again after: "+f.name, 30*time.Second, w.isWell)
+	w.until("all to be well again after: "+f.name, 45*time.Second, w.isWell)
 	after := w.Crowd.Tally()
 	w.t.Logf("%s: well again after %.1f s; calls %d, of which 503 %d (%s), other errors %d, lost %d; wrong logouts %d, reuses %d", f.name, time.Since(ended).Seconds(),
 		after.Calls-before.Calls, after.Unavailable-before.Unavailable, after.LastUnavailable, after.Failed-before.Failed, after.Lost-before.Lost,
