@@ -45,6 +45,9 @@ type breaker struct {
 func (b *breaker) closed() (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.probing {
+		return firstPause, false
+	}
 	left := b.until.Sub(b.now())
 	return left, left <= 0
 }

@@ -53,8 +53,10 @@ func (s *Server) Run(ctx context.Context) error {
 	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
 	defer cancel()
-	s.login.Close(commit)
+	var refused sync.WaitGroup
+	refused.Go(func() { s.login.Close(commit) })
 	err = errors.Join(err, s.renewer.Close(commit), shutdown(grace, admin, s.admin), serving.Wait())
+	refused.Wait()
 	stopWorkers()
 	background.Wait()
 	return errors.Join(err, s.close())

@@ -77,6 +77,24 @@ func TestSilentLoginOfAnotherUserChangesNothing(t *testing.T) {
 	b.get("/api/x").want(t, http.StatusOK, "")
 }
 
+// Who logs out while a frame is at the provider stays logged out.
+func TestSilentLoginUndoesNoLogout(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	frame := []string{"X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}
+	begin := b.get("/bff/silent-login", append(frame, "Sec-Fetch-Site", "same-origin")...)
+	b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusOK, "")
+	back := b.get(g.op.Login(begin.Header.Get("Location")).RequestURI(), append(frame, "Sec-Fetch-Site", "cross-site")...)
+	if !strings.Contains(back.body, `data-logged-in="false"`) {
+		t.Errorf("callback = %d %s, want that nobody is logged in", back.StatusCode, back.body)
+	}
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+	if !b.silentLogin() {
+		t.Error("a silent login after the logout is refused")
+	}
+}
+
 func TestSilentLoginOfNobodyStartsASession(t *testing.T) {
 	g := newRig(t, "")
 	b := g.browser()

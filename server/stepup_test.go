@@ -388,3 +388,18 @@ func field(t *testing.T, object, name string) string {
 	s, _ := all[name].(string)
 	return s
 }
+
+// A provider may hold one grant for all logins of one provider session. The tokens of a login that was refused are not
+// revoked while the session that it was to make stronger goes on.
+func TestRefusedStepUpLeavesTheSessionsGrantAlone(t *testing.T) {
+	g := stepUpRig(t)
+	b := g.browser()
+	b.login()
+	revoked := g.op.Count(odd.Revocation)
+	b.stepUp(wantStepUp(t, b.get("/gold/x"), nil)).want(t, http.StatusForbidden, "")
+	time.Sleep(2500 * time.Millisecond) // the outbox is looked at every second
+	if n := g.op.Count(odd.Revocation) - revoked; n != 0 {
+		t.Errorf("revocations while the session goes on = %d, want none", n)
+	}
+	b.get("/api/x").want(t, http.StatusOK, "")
+}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,24 +18,33 @@ type idleClock struct {
 	mu       sync.Mutex // guards what follows
 	answered time.Time  // when the store last did
 	down     bool       // whether it has not since
-	over     time.Time  // when the last outage was
-	// stood is how long the outages until over were together, if fewer than timeout lay between each and the next; 0 when
-	// over is so long ago that every session that it was of use to has been active since, or has run out.
-	stood time.Duration
+	outages  []outage   // those that a session which is not over can have seen, in order
 }
+
+// An outage is a time in which the store could not be asked.
+type outage struct{ from, to time.Time }
+
+// maxOutages bounds what is remembered; beyond it the first ones are forgotten.
+const maxOutages = 1000
 
 // up notes that the store answers.
 func (c *idleClock) up(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.down:
-		c.stood += now.Sub(c.answered)
-		c.over, c.down = now, false
-	case now.Sub(c.over) >= c.timeout:
-		c.stood = 0
+	if c.down {
+		c.outages, c.down = append(c.outages, outage{c.answered, now}), false
 	}
 	c.answered = now
+	// Who was active last before an outage has run out once the time-out has passed since, without later outages.
+	awake, first := time.Duration(0), len(c.outages)
+	for at := now; first > 0 && len(c.outages)-first < maxOutages; first-- {
+		o := c.outages[first-1]
+		if awake += at.Sub(o.to); awake >= c.timeout {
+			break
+		}
+		at = o.from
+	}
+	c.outages = slices.Clone(c.outages[first:])
 }
 
 // fails notes that the store did not answer.
@@ -46,9 +56,19 @@ func (c *idleClock) fails() {
 
 // sweepUntil is the idle or absolute expiry up to which no session can be alive any more.
 func (c *idleClock) sweepUntil(now time.Time) time.Time {
+	return now.Add(-c.stoodSince(time.Time{}))
+}
+
+// stoodSince is how long the clock has stood still after a moment, in outages that are over.
+func (c *idleClock) stoodSince(moment time.Time) (stood time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return now.Add(-c.stood)
+	for _, o := range c.outages {
+		if o.to.After(moment) {
+			stood += min(o.to.Sub(o.from), o.to.Sub(moment))
+		}
+	}
+	return stood
 }
 
 // apply returns s with the idle expiry that it has with regard to outages. As long as one lasts, a session does not run
@@ -57,12 +77,9 @@ func (c *idleClock) apply(s *Session) *Session {
 	if s.IdleExpires.IsZero() {
 		return s
 	}
+	end := s.IdleExpires.Add(c.stoodSince(s.LastActive))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	end := s.IdleExpires
-	if c.stood > 0 && s.LastActive.Before(c.over) {
-		end = end.Add(min(c.stood, c.over.Sub(s.LastActive)))
-	}
 	if c.down && end.After(c.answered) || end.After(s.Record.ExpiresAt) {
 		end = s.Record.ExpiresAt
 	}

@@ -131,6 +131,21 @@ func TestOutageAfterOutageLogsNobodyOut(t *testing.T) {
 	})
 }
 
+// An outage that was over before a session was last active gives it nothing, however many short ones follow.
+func TestOutageBeforeASessionGivesItNothing(t *testing.T) {
+	inOutages(t, func(w *world, down func(time.Duration)) {
+		down(3 * idle)
+		time.Sleep(2 * time.Minute)
+		_, c := w.start()
+		for range 2 {
+			time.Sleep(idle * 6 / 10)
+			down(15 * time.Second)
+		}
+		time.Sleep(2 * sweepLag)
+		w.wantCalls(c, session.ErrSessionExpired)
+	})
+}
+
 // Reading works, writing does not: a full disk, a primary that lost its replicas.
 func TestSessionOutlastsAStoreThatOnlyTakesNoWrites(t *testing.T) {
 	inOutages(t, func(w *world, _ func(time.Duration)) {

@@ -91,6 +91,12 @@ func (m *Manager) Continued(name Name, notLongerAgo time.Duration) bool {
 	return ok && e.reason == ReasonContinued && now.Before(e.until.Add(notLongerAgo-pastTime))
 }
 
+// EndedSince reports whether a session is known to have ended after a moment, other than by running out.
+func (m *Manager) EndedSince(name Name, moment time.Time) bool {
+	e, ok := m.past.ends.Get(name)
+	return ok && e.reason != "" && e.reason != ReasonExpired && e.until.Add(-pastTime).After(moment)
+}
+
 // end reports whether a session is known to be over, and why.
 func (p *past) end(name Name, now time.Time) (reason Reason, ended bool) {
 	e, ok := p.ends.Get(name)

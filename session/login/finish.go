@@ -102,13 +102,17 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	tokens, err := p.Exchange(ctx, response.code, a.verifier())
 	if err != nil {
 		if invalid := new(provider.InvalidResponseError); errors.As(err, &invalid) {
-			l.orphans.revoke(p, invalid.Issued)
+			l.orphans.revoke(p, invalid.Issued, a.Previous)
 		}
 		return nil, because(err)
 	}
 	s, failure := l.start(ctx, w, r, p, a, response, tokens)
 	if failure != nil {
-		l.orphans.revoke(p, tokens)
+		had := a.Previous
+		if errors.Is(failure.Err, session.ErrOtherUser) {
+			had = "" // no grant is two users'
+		}
+		l.orphans.revoke(p, tokens, had)
 		return nil, failure
 	}
 	return s, nil
@@ -161,6 +165,8 @@ func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, 
 		return "", &Failure{Kind: StepUpNotMet, Code: "session", Err: err}
 	case a.Silent && errors.Is(err, session.ErrOtherUser):
 		return "", &Failure{Kind: AccessDenied, Code: "other_user", Err: err}
+	case a.Silent && l.sessions.EndedSince(a.Previous, a.started()): // whoever logged out meanwhile stays it
+		return "", &Failure{Kind: AccessDenied, Code: "logged_out", Err: err}
 	}
 	return session.ReasonReplaced, nil
 }

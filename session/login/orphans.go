@@ -38,8 +38,9 @@ func (l *Login) Close(ctx context.Context) {
 }
 
 // revoke hands tokens that will not be used to the outbox. When even that can't be asked, they are
-// revoked at once, as well as it goes.
-func (o *orphans) revoke(p *provider.Provider, tokens *provider.TokenResponse) {
+// revoked at once, as well as it goes. A provider may hold one grant for them and for the session that the browser
+// had, which goes on: they wait for its end then, and are left alone if nothing can be known of it.
+func (o *orphans) revoke(p *provider.Provider, tokens *provider.TokenResponse, had session.Name) {
 	if tokens == nil || tokens.AccessToken.IsZero() && tokens.RefreshToken.IsZero() {
 		return
 	}
@@ -50,8 +51,15 @@ func (o *orphans) revoke(p *provider.Provider, tokens *provider.TokenResponse) {
 			Provider: p.ID(), Issuer: p.Issuer(), AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken,
 			AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
 		}
+		if s, err := o.sessions.Get(ctx, had); err == nil && s.Record.Provider == p.ID() {
+			rec.SID = s.Record.SID
+		}
 		err := o.sessions.Enqueue(ctx, rec, session.ReasonRefused)
 		if err == nil {
+			return
+		}
+		if had != "" {
+			o.logger.WarnContext(ctx, "queue tokens of a refused login for revocation", "provider", p.ID(), "error", err)
 			return
 		}
 		token, hint := tokens.RefreshToken, "refresh_token" // with it goes the whole grant (RFC 7009 §2.1)

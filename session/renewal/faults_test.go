@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -250,6 +251,38 @@ func TestProviderThatHungIsUsedAsSoonAsItIsWell(t *testing.T) {
 		for _, s := range sessions {
 			w.mustToken(s)
 		}
+	})
+}
+
+// TestSessionsThatWaitForAProbeCostTheStoreNothing: while one request looks whether the provider is back, which may hang,
+// whoever calls is told at once that it is not.
+func TestSessionsThatWaitForAProbeCostTheStoreNothing(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		probe, other := w.login(), w.login()
+		time.Sleep(6 * time.Minute)
+		undo := w.op.Intercept(odd.Token, odd.Answer(503, "text/plain", "down"))
+		for range 3 {
+			_, _ = w.token(probe)
+			time.Sleep(20 * time.Second)
+		}
+		undo()
+		undo = w.op.Intercept(odd.Token, odd.Hang(nil))
+		go func() { _, _ = w.renewer.AccessToken(context.Background(), probe) }()
+		synctest.Wait()
+		var leases atomic.Int64
+		w.store.on("acquire", func(context.Context) error { leases.Add(1); return nil })
+		for range 100 {
+			if _, err := w.renewer.AccessToken(context.Background(), other); !errors.Is(err, provider.ErrUnreachable) {
+				t.Fatalf("token = %v, want %v", err, provider.ErrUnreachable)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := leases.Load(); n > 0 {
+			t.Errorf("leases taken = %d, want none", n)
+		}
+		undo()
+		time.Sleep(time.Minute)
+		w.mustToken(other)
 	})
 }
 
