@@ -13,7 +13,7 @@ const endTime = 5 * time.Second
 
 // End ends a session: its record goes and its tokens are in the outbox, in one step of the store. It
 // returns nil when the session was gone already, and an error that is ErrUnavailable when the store did
-// not do it; then nothing may be said to have ended (ST2). It goes on when ctx is cancelled, but keeps
+// not do it, or may lose it in a fail-over; then nobody may be told that it has ended for good (ST2). It goes on when ctx is cancelled, but keeps
 // ctx's deadline.
 func (m *Manager) End(ctx context.Context, name Name, reason Reason) error {
 	if name == "" {
@@ -29,6 +29,9 @@ func (m *Manager) End(ctx context.Context, name Name, reason Reason) error {
 	case errors.Is(err, ErrNotFound):
 		m.cache.drop(name)
 		return nil
+	case errors.Is(err, ErrUnconfirmed):
+		m.announce(ctx, name, reason)
+		return Unavailable(err)
 	}
 	m.cache.drop(name) // it may have been done all the same
 	return Unavailable(err)

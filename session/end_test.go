@@ -89,6 +89,32 @@ func TestLogTellsNoSecret(t *testing.T) {
 }
 
 // ST2: an end that could not be done is not said to be.
+// An end that a fail-over may undo is told to everybody, once, and is no success.
+func TestEndThatNoReplicaHasIsAnEndAllTheSame(t *testing.T) {
+	w := newWorld(t)
+	s, c := w.start()
+	told := 0
+	w.Attach(s.Name, func(session.Reason) { told++ })
+	w.store.before(func(ctx context.Context, operation string) error {
+		if operation != "end" {
+			return nil
+		}
+		if err := w.store.Store.End(ctx, s.Name, session.ReasonLogout, time.Now()); err != nil {
+			return err
+		}
+		return session.ErrUnconfirmed
+	})
+	for range 2 {
+		_ = w.End(context.Background(), s.Name, session.ReasonLogout)
+	}
+	if _, err := w.FromRequest(with(c)); !errors.Is(err, session.ErrNoSession) || told != 1 {
+		t.Errorf("the session is %v; told of its end %d times, want once", err, told)
+	}
+	other, _ := w.start()
+	w.store.before(func(context.Context, string) error { return session.ErrUnconfirmed })
+	wantUnavailable(t, w.End(context.Background(), other.Name, session.ReasonLogout))
+}
+
 func TestFailedEndIsNoEnd(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()

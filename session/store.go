@@ -16,6 +16,8 @@ var (
 	ErrConflict = errors.New("session changed since it was read")
 	// ErrExists: Create found the name taken.
 	ErrExists = errors.New("session name is taken")
+	// ErrUnconfirmed: End did it, but a fail-over of the store may undo it.
+	ErrUnconfirmed = errors.New("ended, but a fail-over of the store may undo it")
 	// ErrNotAsked: nothing was sent to the store, so nothing can have been done there. After any other
 	// failure a write may or may not have been done, or may yet be: a server that froze does it when it wakes.
 	ErrNotAsked = errors.New("session store was not asked")

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -142,8 +143,11 @@ func (s *Store) End(ctx context.Context, name session.Name, reason session.Reaso
 	}
 	s.dropIndex(ctx, c, map[session.Name][]byte{name: index})
 	err = s.replicated(ctx, c, s.keys.written(bucketOf(string(name))))
-	if err == nil && gone {
+	switch {
+	case err == nil && gone:
 		return session.ErrNotFound
+	case err != nil && !gone:
+		return fmt.Errorf("%w: %w", session.ErrUnconfirmed, err)
 	}
 	return err
 }
