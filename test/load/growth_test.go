@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,8 +23,13 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// sizes are how many sessions a store has when its calls are timed.
-var sizes = []int{1_000, 100_000}
+// sizes are how many sessions a store has when its calls are timed; SESSIONS adds one more.
+func sizes() []int {
+	if more, err := strconv.Atoi(os.Getenv("SESSIONS")); err == nil {
+		return []int{1_000, 100_000, more}
+	}
+	return []int{1_000, 100_000}
+}
 
 // A sizedStore is a server and how many bytes it takes.
 type sizedStore struct {
@@ -36,7 +42,7 @@ type sizedStore struct {
 // of a provider with JWT access tokens.
 func BenchmarkGrowth(b *testing.B) {
 	for name, open := range map[string]func(b *testing.B) sizedStore{"redis": sizedRedis, "postgres": sizedPostgres} {
-		for _, size := range sizes {
+		for _, size := range sizes() {
 			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) { growth(b, open(b), size) })
 		}
 	}
