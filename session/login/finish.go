@@ -14,9 +14,9 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// finishTime bounds everything between an authorization response and the session. The single
-// requests to the provider have shorter limits of their own.
-const finishTime = 30 * time.Second
+// finishTime bounds everything between an authorization response and the session, waiting for other token requests
+// included: as long as any request waits for a provider. A load balancer that gives up first takes the replica for dead.
+const finishTime = 10 * time.Second
 
 // An Outcome is a login that came to a session. The session's cookie is set already.
 type Outcome struct {
