@@ -16,11 +16,12 @@ export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser ||
 
 .PHONY: demo
 demo: ## run everything in one process and print where to look (needs nothing but Go)
-	$(GO) run ./cmd/cloakroom demo
+	@tools/build-demo
+	@bin/cloakroom-demo demo
 
 .PHONY: demo-cluster
 demo-cluster: setup ## run three replicas, Redis and nginx, and print where to break them
-	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
+	@tools/build-demo
 	bin/cloakroom-demo demo-cluster
 
 .PHONY: build
@@ -49,12 +50,12 @@ test-providers: node-modules ## run the tests against real providers
 
 .PHONY: test-browser
 test-browser: node-modules ## run the demo, and forward authentication behind nginx, in Chromium; screenshots go to test/out
-	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
+	@tools/build-demo
 	cd test/browser && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
 
 .PHONY: test-client
 test-client: node-modules ## run the tests of web/client against the demo, in Chromium too
-	$(GO) build -o bin/cloakroom-demo ./cmd/cloakroom
+	@tools/build-demo
 	cd web/client && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
 
 .PHONY: fuzz
