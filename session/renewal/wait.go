@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
@@ -53,6 +52,9 @@ func (r *Renewer) renewWhileValid(ctx context.Context, s *session.Session) (Toke
 
 // renewed joins the flight that renews s, or starts it, and waits for its outcome. Rejected is the
 // token that an upstream would not have; zero when time alone is the reason.
+//
+// A token that came while it waited is handed out even if it has run out since, as it may have where the machine is
+// starved and the token's life is short: there is no younger one, and the API is the judge.
 func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secret.Value, patience time.Duration) (*session.Session, error) {
 	r.metrics.waiters.Inc()
 	defer r.metrics.waiters.Dec()
@@ -61,16 +63,15 @@ func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secr
 		if err != nil {
 			return nil, err
 		}
+		awaited := !f.isSettled()
 		next, err := f.wait(ctx, patience)
 		if err != nil {
 			return nil, err
 		}
-		if next.Record.AccessToken != rejected && r.age(next) != dead {
+		if next.Record.AccessToken != rejected && (awaited || r.age(next) != dead) {
 			return next, nil
 		}
 		switch {
-		case started && r.age(next) == dead:
-			return nil, errShortLived
 		case started:
 			return nil, ErrNotRenewed // the provider gave the same access token once more
 		case f.hasLeft(ctx, landingTime):
@@ -87,8 +88,4 @@ func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secr
 // saving it.
 const landingTime = 100 * time.Millisecond
 
-var (
-	errUnsaved = errors.New("renewed tokens could not be saved and have run out")
-	// errShortLived: what the provider hands out has run out before it can be used.
-	errShortLived error = &provider.UnreachableError{Endpoint: "token", Reason: "renewed access tokens run out before they can be used"}
-)
+var errUnsaved = errors.New("renewed tokens could not be saved and have run out")
