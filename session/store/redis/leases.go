@@ -36,6 +36,18 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 	if err != nil {
 		return false, err
 	}
+	got, err := s.acquire(ctx, c, key, holder, ttl)
+	if err != nil || !got {
+		return false, err
+	}
+	if err := s.replicated(ctx, c, s.keys.written(bucketOf(key))); err != nil {
+		return false, err
+	}
+	return true, nil
+}
+
+// acquire is Acquire at the primary alone.
+func (s *Store) acquire(ctx context.Context, c rueidis.Client, key, holder string, ttl time.Duration) (bool, error) {
 	k, whole := s.keys.lease(key), ttl*session.FrozenFactor
 	args := []string{s.process + " " + decimal((whole - ttl).Milliseconds()) + " " + holder, decimal(whole.Milliseconds())}
 	late, err := scriptAcquire.Exec(ctx, c, []string{k}, args).ToString()

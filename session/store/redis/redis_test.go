@@ -190,6 +190,13 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 		"update":  func() error { return s.Update(t.Context(), e) },
 		"end":     func() error { return s.End(t.Context(), other.Name, session.ReasonLogout, time.Now()) },
 		"enqueue": func() error { return s.Enqueue(t.Context(), owed) },
+		"acquire": func() error {
+			got, err := s.Acquire(t.Context(), "lease", "holder", time.Minute)
+			if got {
+				t.Error("the lease counts while no replica has it")
+			}
+			return errors.Join(err, s.Release(t.Context(), "lease", "holder"))
+		},
 	} {
 		began := time.Now()
 		err := write()
@@ -215,6 +222,9 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	if err := s.Update(t.Context(), e); err != nil {
 		t.Fatalf("update once the replica is back: %v", err)
 	}
+	if held, err := s.Acquire(t.Context(), "lease", "another", time.Minute); !held || err != nil {
+		t.Errorf("acquire once the replica is back = %v %v, want the lease that was given back", held, err)
+	}
 	group.Primary.Kill()
 	var got session.Entry
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -231,6 +241,9 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	}
 	if _, err := s.Load(t.Context(), other.Name); err != session.ErrNotFound {
 		t.Errorf("ended session after the fail-over: %v", err)
+	}
+	if held, err := s.Acquire(t.Context(), "lease", "third", time.Minute); held || err != nil {
+		t.Errorf("acquire after the fail-over = %v %v, want that the lease is still another's", held, err)
 	}
 }
 

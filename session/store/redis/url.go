@@ -62,7 +62,8 @@ var parameters = map[string]func(*target, []string) error{
 //   - master_set=NAME: the hosts are Sentinels, and NAME is the group they watch;
 //     sentinel_username and sentinel_password are for them
 //   - prefix=NAME: what all keys and channels begin with; cloakroom
-//   - wait_replicas=N: a login, a renewal, a logout and a revocation are done once N replicas have them; 0
+//   - wait_replicas=N: a login, a renewal, the lease on one, a logout and a revocation are done once N replicas have
+//     them; 0
 //   - ca_file=PATH: PEM of the authority that signed the servers' certificates; the system's
 //   - server_name=HOST: the name in the servers' certificates, where it is not the address
 //

@@ -1,0 +1,54 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+// A pair is a Redis primary and its replica, behind an address that moves when the replica takes over. Replication
+// can be slow.
+type pair struct {
+	*servers.RedisServer // the primary
+	replica              *servers.RedisServer
+	address, replication *servers.Tunnel
+}
+
+func newPair(t *testing.T) *pair {
+	t.Helper()
+	p := &pair{RedisServer: servers.Redis(t)}
+	p.address, p.replication = servers.NewTunnel(t, p.Addr()), servers.NewTunnel(t, p.Addr())
+	host, port, _ := strings.Cut(p.replication.Addr(), ":")
+	p.replica = servers.Redis(t, fmt.Sprintf("replicaof %s %s", host, port))
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(p.replica.CLI("info", "replication"), "master_link_status:up"); {
+		if time.Now().After(deadline) {
+			t.Fatal("the replica does not follow")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return p
+}
+
+// promote has the replica take over, without what is on its way to it.
+func (p *pair) promote() {
+	p.replication.Sever()
+	p.replica.CLI("replicaof", "no", "one")
+	p.address.Lead(p.replica.Addr())
+}
+
+// What the primary took with it are leases and renewals that nobody was told of: whoever got a lease has it at the
+// replica as well, so no refresh token is sent twice.
+func TestPrimaryThatDiesWhileItsReplicaLagsLogsNobodyOut(t *testing.T) {
+	p := newPair(t)
+	w := newWorld(t, 40, p, p.address.Addr(), func(address string) string { return "redis://" + address + "?wait_replicas=1" })
+	p.replication.Delay(2 * time.Second)
+	time.Sleep(3 * time.Second)
+	p.Kill()
+	p.promote()
+	servers.Redis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", p.replica.Port)) // the one to spare
+	w.until("all to be well again after the fail-over", 45*time.Second, w.isWell)
+	w.judge()
+}
