@@ -18,7 +18,8 @@ import (
 // memory until the answer is there.
 const maxReplayed = 64 << 10
 
-// errFirstByte: the upstream did not begin to answer within the route's timeout.
+// errFirstByte: the upstream did not begin to answer within the route's timeout, or took nothing more of
+// what the caller had sent.
 var errFirstByte = errors.New("no response within the route's timeout")
 
 // newTransport is tuned for one upstream: connections are kept, none goes through a proxy of the
@@ -34,7 +35,7 @@ func newTransport(timeout time.Duration) *http.Transport {
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 256 << 10,
-		ResponseHeaderTimeout:  0, // the route's timeout counts from the start, not from the body's end
+		ResponseHeaderTimeout:  0, // the route's timeout bounds a body that is not taken, too; see apiClock
 		WriteBufferSize:        16 << 10,
 		ReadBufferSize:         16 << 10,
 	}
@@ -102,13 +103,13 @@ func (t *retrying) another(ctx context.Context, c *call) (renewal.Token, error) 
 	return t.proxy.Tokens.AfterRejection(ctx, c.session, c.accessToken)
 }
 
-// once sends a request. Its timeout ends with the response's first byte; the body may take as long
-// as it likes.
+// once sends a request. Its timeout is the API's alone, and ends with the response's first byte; both
+// bodies may take as long as they like.
 func (t *retrying) once(r *http.Request, timeout time.Duration) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(untraced{r.Context()})
-	timer := time.AfterFunc(timeout, func() { cancel(errFirstByte) })
-	res, err := t.next.RoundTrip(r.WithContext(ctx))
-	inTime := timer.Stop()
+	clock := startAPIClock(timeout, func() { cancel(errFirstByte) })
+	res, err := t.next.RoundTrip(clock.watch(r.WithContext(ctx)))
+	inTime := clock.stop()
 	if err != nil {
 		cause := context.Cause(ctx)
 		cancel(nil)
