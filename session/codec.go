@@ -23,6 +23,7 @@ type stored struct {
 	Claims       json.RawMessage `json:"c,omitempty"`
 	AuthTime     millis          `json:"at,omitempty"`
 	Scope        string          `json:"sc,omitempty"`
+	Granted      string          `json:"sg,omitempty"` // left out where it is Scope
 	TokenType    string          `json:"tt,omitempty"`
 	UserAgent    string          `json:"ua,omitempty"`
 	RemoteAddr   string          `json:"ra,omitempty"`
@@ -58,9 +59,13 @@ func encode(rec *Record) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
+	granted := rec.Granted
+	if granted == rec.Scope {
+		granted = ""
+	}
 	err := e.Encode(stored{
 		ID: rec.ID, LogoutID: rec.LogoutID, Provider: rec.Provider, Issuer: rec.Issuer, Subject: rec.Subject, SID: rec.SID,
-		State: rec.State, Claims: rec.Claims, AuthTime: millisOf(rec.AuthTime), Scope: rec.Scope, TokenType: rec.TokenType,
+		State: rec.State, Claims: rec.Claims, AuthTime: millisOf(rec.AuthTime), Scope: rec.Scope, Granted: granted, TokenType: rec.TokenType,
 		UserAgent: rec.UserAgent, RemoteAddr: rec.RemoteAddr,
 		AccessToken: rec.AccessToken.Reveal(), RefreshToken: rec.RefreshToken.Reveal(), IDToken: rec.IDToken.Reveal(),
 		Obtained: millisOf(rec.AccessTokenObtained), Expires: millisOf(rec.AccessTokenExpires),
@@ -80,7 +85,7 @@ func decode(plain []byte) (*Record, error) {
 	}
 	return &Record{
 		ID: s.ID, LogoutID: s.LogoutID, Provider: s.Provider, Issuer: s.Issuer, Subject: s.Subject, SID: s.SID,
-		State: s.State, Claims: s.Claims, AuthTime: s.AuthTime.time(), Scope: s.Scope, TokenType: s.TokenType,
+		State: s.State, Claims: s.Claims, AuthTime: s.AuthTime.time(), Scope: s.Scope, Granted: s.Granted, TokenType: s.TokenType,
 		UserAgent: s.UserAgent, RemoteAddr: s.RemoteAddr,
 		AccessToken: secret.New(s.AccessToken), RefreshToken: secret.New(s.RefreshToken), IDToken: secret.New(s.IDToken),
 		AccessTokenObtained: s.Obtained.time(), AccessTokenExpires: s.Expires.time(),

@@ -25,7 +25,8 @@ type Record struct {
 	State      string          // session_state, where the provider sends one
 	Claims     json.RawMessage // one JSON object: the ID token's claims, completed by userinfo's
 	AuthTime   time.Time       // auth_time claim; zero when absent
-	Scope      string          // as granted, space separated
+	Scope      string          // as granted last, space separated; never more than Granted
+	Granted    string          // what the login was granted, where a renewal was granted less; empty: Scope is all of it
 	TokenType  string          // as the provider spelled it
 	UserAgent  string          // of the browser at login, at most 256 bytes
 	RemoteAddr string          // shortened address of the browser at login

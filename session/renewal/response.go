@@ -74,9 +74,7 @@ func apply(rec *session.Record, response *provider.TokenResponse, idToken *provi
 	if !response.RefreshToken.IsZero() { // absent or empty: the old one stays good (RFC 6749 §6)
 		rec.RefreshToken = response.RefreshToken
 	}
-	if response.Scope != "" { // absent: as before (RFC 6749 §6)
-		rec.Scope = response.Scope
-	}
+	applyScope(rec, response.Scope)
 	if idToken == nil {
 		return
 	}
