@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/cloakroom/cloakroom/config"
 )
@@ -11,13 +13,17 @@ import (
 // Reload takes session.keys over from a configuration that was read anew, without a pause: the first seals
 // and signs from now on, all open and verify. Whatever else differs holds after a restart, which is said
 // in the log, as is that the keys did not change: who goes on to reseal under a key that no replica has would
-// lock everybody out. After an error the old keys hold. It may be called at any time.
+// lock everybody out. Keys that open nothing of what is stored are refused, as they are at the start.
+// After an error the old keys hold. It may be called at any time.
 func (s *Server) Reload(cfg *config.Config) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	keys, err := s.keys(cfg)
 	if err != nil {
 		return fmt.Errorf("read session.keys: %w", err)
+	}
+	if err := s.checkNewKeys(keys); err != nil {
+		return fmt.Errorf("session.keys stay as they were: %w", err)
 	}
 	old := s.sessions.KeyIDs()
 	if err := s.sessions.SetKeys(keys); err != nil {
@@ -38,4 +44,19 @@ func (s *Server) Reload(cfg *config.Config) error {
 		s.log.Warn("the configuration has other changes too; they hold after a restart")
 	}
 	return nil
+}
+
+// newKeysTime bounds how long the store is asked about keys.
+const newKeysTime = 10 * time.Second
+
+// checkNewKeys returns an error if keys must not be taken over, and warns if they don't open everything.
+func (s *Server) checkNewKeys(keys [][]byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), newKeysTime)
+	defer cancel()
+	fit, err := s.sessions.CheckNewKeys(ctx, keys)
+	if err == nil && fit.Foreign > 0 {
+		s.log.Warn("some stored sessions or revocations don't open with session.keys: put their key back, after the first, until they are gone or sealed anew",
+			"looked_at", fit.Looked, "do_not_open", fit.Foreign, "key_ids", fit.ForeignKeys)
+	}
+	return err
 }

@@ -145,7 +145,7 @@ func TestWholeRecordComesBackFromTheStore(t *testing.T) {
 	want := &session.Record{
 		Provider: "main", Issuer: "https://id.example.com", Subject: "álice\u2028<&>", SID: "sid", State: "state",
 		Claims:   json.RawMessage(`{"sub":"álice","n":1.0,"html":"<b>&","big":12345678901234567890,"null":null}`),
-		AuthTime: at.Add(-time.Hour), Scope: "openid email", TokenType: "DPoP", UserAgent: `Mozilla "5.0"`, RemoteAddr: "192.0.2.0/24",
+		AuthTime: at.Add(-time.Hour), Scope: "openid email", Granted: "openid email profile", TokenType: "DPoP", UserAgent: `Mozilla "5.0"`, RemoteAddr: "192.0.2.0/24",
 		AccessToken: secret.New("a"), RefreshToken: secret.New("r"), IDToken: secret.New("i"),
 		AccessTokenObtained: at, AccessTokenExpires: at.Add(time.Minute), Renewals: 3,
 	}

@@ -1,0 +1,90 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// newKeysSample is how many records, and how many waiting revocations, CheckNewKeys looks at. It reads
+// a few bytes of each.
+const newKeysSample = 5000
+
+// A KeyFit says how many of the sessions and revocations looked at are sealed under a key that is not
+// among some keys.
+type KeyFit struct {
+	Looked, Foreign int
+	ForeignKeys     []string // their ids, as KeyUse has them
+}
+
+// CheckNewKeys says whether keys may take the place of those there are. They may not when something is
+// stored and they open none of it: every user would be refused until the old key is back. While the
+// store can't be asked, only keys that hold all present ones may: those lose nothing. What single
+// records they don't open is in the KeyFit.
+func (m *Manager) CheckNewKeys(ctx context.Context, keys [][]byte) (KeyFit, error) {
+	if err := checkKeys(keys); err != nil {
+		return KeyFit{}, err
+	}
+	ring := newSealer(keys)
+	var fit KeyFit
+	sessions, err := m.someHeads(ctx)
+	for _, head := range sessions {
+		fit.look(ring, head)
+	}
+	if fit.Looked > 0 && fit.Foreign == fit.Looked {
+		return fit, fmt.Errorf(
+			"none of the %d stored sessions looked at opens with these keys: put the key that sealed them (key id %s) back into session.keys, after the new one",
+			fit.Looked, strings.Join(fit.ForeignKeys, ", "))
+	}
+	var waiting []Revocation
+	if err == nil {
+		waiting, _, err = m.store.Revocations(ctx, newKeysSample)
+	}
+	for _, r := range waiting {
+		fit.look(ring, r.Head)
+	}
+	if err != nil && !ring.holdsAll(m.keys.Load().sealer) {
+		return fit, fmt.Errorf("whether these keys open what is stored can't be seen while the store does not answer, and one that was there is missing: try again when it does: %w",
+			Unavailable(err))
+	}
+	return fit, nil
+}
+
+// someHeads are the heads of some of the stored records. Names are hashes, so the first ones are any.
+func (m *Manager) someHeads(ctx context.Context) (heads [][]byte, err error) {
+	enough := errors.New("seen enough")
+	err = m.eachHead(ctx, func(page []Entry) error {
+		for _, e := range page {
+			heads = append(heads, e.Head)
+		}
+		if len(heads) >= newKeysSample {
+			return enough
+		}
+		return nil
+	}, func(int) {})
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return heads, err
+}
+
+func (f *KeyFit) look(ring *sealer, head []byte) {
+	f.Looked++
+	if slices.ContainsFunc(ring.keys, func(k sealKey) bool { return bytes.Equal(k.head(), head) }) {
+		return
+	}
+	f.Foreign++
+	if id := keyID(head); !slices.Contains(f.ForeignKeys, id) {
+		f.ForeignKeys = append(f.ForeignKeys, id)
+	}
+}
+
+// holdsAll reports whether what another sealer opens, s opens too.
+func (s *sealer) holdsAll(other *sealer) bool {
+	return !slices.ContainsFunc(other.keys, func(k sealKey) bool {
+		return !slices.ContainsFunc(s.keys, func(own sealKey) bool { return bytes.Equal(own.secret, k.secret) })
+	})
+}

@@ -1,0 +1,53 @@
+package session_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// ST3: keys that open nothing of what is stored don't take the place of those that do. A rotation in its
+// order, and an empty store, are no mistake; what single records don't open is counted.
+func TestNewKeysThatOpenNothingAreRefused(t *testing.T) {
+	ctx := context.Background()
+	w := newWorld(t)
+	fits := func(foreign int, ks ...[]byte) {
+		t.Helper()
+		if fit, err := w.CheckNewKeys(ctx, ks); err != nil || fit.Foreign != foreign {
+			t.Errorf("%d keys: %+v %v, want %d that don't open", len(ks), fit, err, foreign)
+		}
+	}
+	refused := func(want string, ks ...[]byte) {
+		t.Helper()
+		if _, err := w.CheckNewKeys(ctx, ks); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d keys: %v, want an error that says %q", len(ks), err, want)
+		}
+	}
+	fits(0, key(9)) // nothing is stored
+	s, _ := w.start()
+	fits(0, key(1))
+	fits(0, key(2), key(1))
+	fits(0, key(1), key(2))
+	refused("put the key that sealed them", key(9))
+	refused(w.KeyIDs()[0], key(9), key(8)) // it names the key
+	refused("no key")
+	refused("bytes long", []byte("short"))
+
+	other := w.another(keys(key(2)))
+	other.start(func(r *session.Record) { r.Subject = "bob" })
+	fits(1, key(2)) // some open, some don't
+	if err := w.End(ctx, s.Name, session.ReasonLogout); err != nil {
+		t.Fatal(err)
+	}
+	fits(1, key(2)) // a revocation waits that it can't open
+
+	w.store.fail("find") // a store that can't be asked: only what loses nothing is taken
+	fits(0, key(3), key(1))
+	_, err := w.CheckNewKeys(ctx, [][]byte{key(2)})
+	wantUnavailable(t, err)
+	if err == nil || !strings.Contains(err.Error(), "try again") {
+		t.Errorf("error = %v, want what to do", err)
+	}
+}
