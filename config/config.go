@@ -91,6 +91,7 @@ type Provider struct {
 	ClientKeyFile              string // PEM; "" unless ClientAuth is private_key_jwt or tls_client_auth
 	ClientCertificateFile      string // PEM; "" unless ClientAuth is tls_client_auth
 	IDTokenAlg                 string
+	LogoutTokenExp             string // required or iat
 	TrustedAudiences           []string
 	ResponseMode               string // query or form_post
 	Scopes                     []string

@@ -30,7 +30,7 @@ const defaultIdleTimeout = 30 * time.Minute
 
 func defaultProvider() Provider {
 	return Provider{
-		ClientAuth: "client_secret_basic", IDTokenAlg: "RS256", ResponseMode: "query",
+		ClientAuth: "client_secret_basic", IDTokenAlg: "RS256", ResponseMode: "query", LogoutTokenExp: "required",
 		Scopes: []string{"openid", "profile", "email"}, Refresh: "auto",
 	}
 }
@@ -114,6 +114,7 @@ func providerSchema(p *Provider) mapping {
 		{"client_key_file", anyText(&p.ClientKeyFile)},
 		{"client_certificate_file", anyText(&p.ClientCertificateFile)},
 		{"id_token_alg", matching(&p.IDTokenAlg, checkAlg)},
+		{"logout_token_exp", oneOf(&p.LogoutTokenExp, "required", "iat")},
 		{"trusted_audiences", listOf(&p.TrustedAudiences, "[other-client]", func(a *string) node { return anyText(a) })},
 		{"response_mode", oneOf(&p.ResponseMode, "query", "form_post")},
 		{"scopes", listOf(&p.Scopes, "[openid, profile, email]", func(s *string) node { return matching(s, checkScope) })},

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"time"
@@ -36,17 +37,18 @@ const (
 // backchannel is what the endpoints that a provider calls keep beyond a request: how much each address has
 // asked for, and a counter.
 type backchannel struct {
-	limits *lru.Cache[netip.Prefix, *rate.Limiter]
-	total  *prometheus.CounterVec
+	limits   *lru.Cache[netip.Prefix, *rate.Limiter]
+	total    *prometheus.CounterVec
+	refusals *refusals
 }
 
-func newBackchannel(reg prometheus.Registerer) *backchannel {
+func newBackchannel(reg prometheus.Registerer, log *slog.Logger) *backchannel {
 	limits, err := lru.New[netip.Prefix, *rate.Limiter](limitedAddresses)
 	if err != nil {
 		panic("handlers: " + err.Error()) // the size is positive
 	}
 	b := &backchannel{
-		limits: limits,
+		limits: limits, refusals: newRefusals(log),
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloakroom_backchannel_logouts_total", Help: "Back-channel logout requests by outcome.",
 		}, []string{"provider", "outcome"}),
@@ -105,6 +107,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	}
 	token, err := p.VerifyLogoutToken(ctx, params.Get("logout_token"))
 	if bad := new(provider.InvalidLogoutTokenError); errors.As(err, &bad) {
+		h.backchannel.refusals.warn(ctx, p.ID(), bad)
 		return "invalid", problem.New(problem.InvalidLogoutToken).CausedBy(err)
 	}
 	if err != nil {
@@ -117,6 +120,9 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 		return "unavailable", session.Unavailable(err)
 	}
 	if replayed {
+		h.backchannel.refusals.warn(ctx, p.ID(), &provider.InvalidLogoutTokenError{
+			Rule: "jti", Detail: "it was used before", Remedy: "nothing, if the provider repeated a request; otherwise it gives several tokens one jti",
+		})
 		return "replayed", problem.New(problem.InvalidLogoutToken).Because("this logout token was used before")
 	}
 	if err := h.endNamedBy(ctx, p, token); err != nil {

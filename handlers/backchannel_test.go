@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,7 +10,7 @@ import (
 
 // Each network has its own share: an IPv4 address, or 64 bits of IPv6.
 func TestLogoutsAreLimitedByNetwork(t *testing.T) {
-	b := newBackchannel(prometheus.NewRegistry())
+	b := newBackchannel(prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	for name, addr := range map[string]func(i int) string{
 		"one address":       func(int) string { return "192.0.2.1" },
 		"one mapped":        func(int) string { return "::ffff:192.0.2.2" },

@@ -77,7 +77,7 @@ func New(o Options) *Handlers {
 	h := &Handlers{
 		Options:     o,
 		byID:        make(map[string]*provider.Provider, len(o.Providers)),
-		backchannel: newBackchannel(o.Metrics),
+		backchannel: newBackchannel(o.Metrics, o.Logger),
 		listeners: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "cloakroom_event_listeners", Help: "Browsers that listen to what happens to their session.",
 		}),

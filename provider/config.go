@@ -26,6 +26,9 @@ func (c Config) complete() (Config, error) {
 	if !slices.Contains(c.Scopes, "openid") {
 		c.Scopes = append([]string{"openid"}, c.Scopes...)
 	}
+	if c.LogoutTokenExp == "" {
+		c.LogoutTokenExp = "required"
+	}
 	fault := func(format string, args ...any) (Config, error) {
 		return c, fmt.Errorf("provider %q: %w: %s", c.ID, ErrMisconfigured, fmt.Sprintf(format, args...))
 	}
@@ -40,6 +43,8 @@ func (c Config) complete() (Config, error) {
 		return fault("id_token_alg %s needs a client_secret", c.IDTokenAlg)
 	case c.ResponseMode != "query" && c.ResponseMode != "form_post":
 		return fault("response_mode %.50q is neither query nor form_post", c.ResponseMode)
+	case c.LogoutTokenExp != "required" && c.LogoutTokenExp != "iat":
+		return fault("logout_token_exp %.50q is neither required nor iat", c.LogoutTokenExp)
 	}
 	for name := range c.AuthParams {
 		if slices.Contains(ownParams, name) {

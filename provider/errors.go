@@ -118,6 +118,7 @@ func (e *InvalidTokenError) Error() string {
 type InvalidLogoutTokenError struct {
 	Rule   string // as InvalidTokenError's
 	Detail string
+	Remedy string // what the operator can do, in our words
 }
 
 // Error implements error.

@@ -49,7 +49,7 @@ type Original struct {
 var notIDTokens = []string{"Bearer", "DPoP", "Refresh", "Offline", "Logout"}
 
 func (p *Provider) idTokenKind() tokenKind {
-	return tokenKind{types: []string{"", "jwt"}, limit: maxToken, limiter: p.keys.own}
+	return tokenKind{types: []string{"", "jwt"}, limit: maxToken, from: &p.keys.own}
 }
 
 // VerifyIDToken makes the checks of OIDC Core §3.1.3.7 on the ID token of a login. The error is an

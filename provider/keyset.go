@@ -75,23 +75,35 @@ func parseKey(entry json.RawMessage) (publicKey, bool) {
 	return publicKey{id: e.Kid, alg: e.Alg, key: k.Key}, true
 }
 
-// candidates are the keys that may have made a signature: of the right type and curve, and of the
-// token's kid. Without a kid on either side every fitting key is one.
-func candidates(keys []publicKey, kid, alg string) []publicKey {
-	var named, nameless []publicKey
+// candidates are the keys of the right type and curve, at most maxTries, in the order in which they are
+// tried on a signature. sure are those that the token's kid names, and the one that verified last
+// where the set still has it: a provider that signs with a new key under the old kid (Ory Hydra after
+// a rotation) is then known by it. Where there is neither, one key is sure. rest are the others, those
+// without a kid first: kid is a hint (RFC 7515 §4.1.4), and a provider may be wrong about it.
+func candidates(keys []publicKey, kid, alg string, last *publicKey) (sure, rest []publicKey) {
+	var proven, nameless, others []publicKey
 	for _, k := range keys {
 		switch {
 		case !k.fits(alg):
-		case kid == "" || k.id == kid:
-			named = append(named, k)
+		case kid != "" && k.id == kid:
+			sure = append(sure, k)
+		case last != nil && k.same(last):
+			proven = append(proven, k)
 		case k.id == "":
 			nameless = append(nameless, k)
+		default:
+			others = append(others, k)
 		}
 	}
-	if len(named) == 0 {
-		named = nameless
-	}
-	return named[:min(len(named), maxTries)]
+	all := slices.Concat(sure, proven, nameless, others)
+	n := min(max(len(sure)+len(proven), 1), len(all), maxTries)
+	return all[:n], all[n:min(len(all), maxTries)]
+}
+
+// same reports whether two entries are of one key.
+func (k publicKey) same(other *publicKey) bool {
+	key, ok := k.key.(interface{ Equal(x crypto.PublicKey) bool })
+	return ok && key.Equal(other.key)
 }
 
 // fits reports whether the key can have made a signature of alg (RFC 7518 §3.1; at least 2048 bits for

@@ -10,6 +10,9 @@ import (
 const (
 	maxLogoutToken = 16 << 10
 	logoutEvent    = "http://schemas.openid.net/event/backchannel-logout"
+	// logoutTokenLife bounds a logout token without exp, which Config.LogoutTokenExp may let pass: from
+	// its iat, the difference between the clocks included. §2.4 recommends "at most two minutes".
+	logoutTokenLife = 2 * time.Minute
 )
 
 // A LogoutToken is a verified logout token. Subject, SID or both are set. Whether its JTI has been
@@ -26,16 +29,40 @@ func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 	t, err := p.readLogoutToken(ctx, raw)
 	var b *breach
 	if errors.As(err, &b) {
-		return nil, &InvalidLogoutTokenError{Rule: b.rule, Detail: b.detail}
+		return nil, &InvalidLogoutTokenError{Rule: b.rule, Detail: b.detail, Remedy: remedyFor(b)}
 	}
 	return t, err
 }
 
+// remedyFor is what an operator can do about a logout token that was refused.
+func remedyFor(b *breach) string {
+	if b.rule == "exp" && b.detail == missing {
+		return "set logout_token_exp: iat for this provider, if it never sends exp (Ory Hydra does not)"
+	}
+	switch b.rule {
+	case "iss":
+		return "compare issuer (and tenants) with what this provider writes into its tokens"
+	case "aud":
+		return "register the back-channel logout URI with this client alone; name further audiences in trusted_audiences"
+	case "alg":
+		return "set id_token_alg to the algorithm that this client is registered with at the provider"
+	case "exp", "iat", "nbf":
+		return "compare the clocks of the provider and of this host"
+	case "sub":
+		return "have the provider send sid (its \"session required\" setting) or sub"
+	case "jti":
+		return "the provider must send a jti; without one a replay can't be told"
+	case "signature":
+		return "compare jwks_uri with the key that the provider signs with; if that is right, somebody forges tokens"
+	}
+	return "nothing, if somebody else sent it; a provider that sends such tokens must be mended"
+}
+
 func (p *Provider) readLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
 	c, err := p.verifySigned(ctx, raw, tokenKind{
-		types:   []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
-		limit:   maxLogoutToken,
-		limiter: p.keys.strangers,
+		types: []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
+		limit: maxLogoutToken,
+		from:  &p.keys.strangers,
 	})
 	if err != nil {
 		return nil, err
@@ -48,7 +75,7 @@ func (p *Provider) readLogoutToken(ctx context.Context, raw string) (*LogoutToke
 		return nil, err
 	}
 	t := &LogoutToken{Issuer: p.config.Issuer}
-	if t.IssuedAt, t.Expiry, err = p.checkTimes(c); err != nil {
+	if t.IssuedAt, t.Expiry, err = p.checkLogoutTimes(c); err != nil {
 		return nil, err
 	}
 	for name, to := range map[string]*string{"sub": &t.Subject, "sid": &t.SID, "jti": &t.JTI} {
@@ -58,11 +85,25 @@ func (p *Provider) readLogoutToken(ctx context.Context, raw string) (*LogoutToke
 	}
 	switch {
 	case t.JTI == "":
-		return nil, broken("jti", "it is missing") // BC8: without one a replay can't be told
+		return nil, broken("jti", missing) // BC8: without one a replay can't be told
 	case t.Subject == "" && t.SID == "":
 		return nil, broken("sub", "neither sub nor sid is there") // BC4
 	}
 	return t, nil
+}
+
+// checkLogoutTimes is checkTimes, but bounds a token without exp by its iat where the operator says so (BC3).
+func (p *Provider) checkLogoutTimes(c claims) (issued, expiry time.Time, err error) {
+	if _, there, err := c.time("exp"); there || err != nil || p.config.LogoutTokenExp != "iat" {
+		return p.checkTimes(c)
+	}
+	if issued, err = p.checkIssued(c); err != nil {
+		return issued, expiry, err
+	}
+	if expiry = issued.Add(logoutTokenLife); !p.now().Before(expiry) {
+		return issued, expiry, broken("iat", "it was issued at %s, and has no exp", rfc3339(issued))
+	}
+	return issued, expiry, nil
 }
 
 // checkEvents wants an object with the back-channel logout member, an object in turn (§2.4, BC5).

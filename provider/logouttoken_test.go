@@ -92,6 +92,42 @@ func TestLogoutTokenIsChecked(t *testing.T) {
 	}
 }
 
+// BC3: an operator can let a provider leave exp out, and iat bounds the token then. An exp that is
+// there still counts.
+func TestLogoutTokenWithoutExpIsBoundedByItsIat(t *testing.T) {
+	op, c := odd.New(t), &clock{}
+	p := newProvider(t, op, func(s *setup) { s.Now, s.LogoutTokenExp = c.now, "iat" })
+	started := c.now().Truncate(time.Second)
+	for _, test := range []struct {
+		name, rule string
+		alter      func(c odd.Claims)
+	}{
+		{"fresh", "", func(odd.Claims) {}},
+		{"null", "format", func(c odd.Claims) { c["exp"] = nil }},
+		{"119 s old", "", func(c odd.Claims) { c["iat"] = started.Unix() - 119 }},
+		{"121 s old", "iat", func(c odd.Claims) { c["iat"] = started.Unix() - 121 }},
+		{"no iat", "iat", func(c odd.Claims) { delete(c, "iat") }},
+		{"iat ahead", "iat", func(c odd.Claims) { c["iat"] = started.Unix() + 3600 }},
+		{"nbf ahead", "nbf", func(c odd.Claims) { c["nbf"] = started.Unix() + 3600 }},
+		{"exp past", "exp", func(c odd.Claims) { c["exp"] = started.Unix() - 120 }},
+		{"exp later", "", func(c odd.Claims) { c["exp"], c["iat"] = started.Unix()+60, started.Unix()-300 }},
+		{"exp a string", "format", func(c odd.Claims) { c["exp"] = "tomorrow" }},
+		{"no jti", "jti", func(c odd.Claims) { delete(c, "jti") }},
+	} {
+		raw := op.LogoutToken(func(_, c odd.Claims) { c["sub"], c["iat"] = "alice", started.Unix(); delete(c, "exp"); test.alter(c) })
+		got, err := p.VerifyLogoutToken(t.Context(), raw)
+		var invalid *provider.InvalidLogoutTokenError
+		switch {
+		case test.rule == "" && (err != nil || test.name != "exp later" && got.Expiry != got.IssuedAt.Add(2*time.Minute)):
+			t.Errorf("%s: token = %+v, %v", test.name, got, err)
+		case test.rule != "" && (!errors.As(err, &invalid) || invalid.Rule != test.rule || invalid.Remedy == ""):
+			t.Errorf("%s: error = %v, want rule %q", test.name, err, test.rule)
+		}
+	}
+	op.OnClaims(func(_ string, c odd.Claims) { delete(c, "exp") })
+	checkRule(t, p, op, "exp") // of an ID token it is never left out
+}
+
 // BC7: an ID token of this client, and an access token with the same claims, end nothing.
 func TestIDTokenIsNoLogoutToken(t *testing.T) {
 	op := odd.New(t)

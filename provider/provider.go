@@ -45,9 +45,12 @@ type Config struct {
 	// "" means RS256. Metadata is never asked.
 	IDTokenAlg       string
 	TrustedAudiences []string // further audiences that an ID token may name beside ClientID
-	ResponseMode     string   // query or form_post; "" means query
-	Scopes           []string // "openid" is added when it is missing
-	RefreshOff       bool     // never ask for offline_access
+	// LogoutTokenExp is required (the default) or iat: a logout token without exp is then good for
+	// two minutes from its iat, as Ory Hydra's need.
+	LogoutTokenExp string
+	ResponseMode   string   // query or form_post; "" means query
+	Scopes         []string // "openid" is added when it is missing
+	RefreshOff     bool     // never ask for offline_access
 	// AuthParams go into every authorization request and win over what a caller asked for, except
 	// for prompt, which a caller may choose, and AuthorizationRequest.Outranking. An empty value keeps the parameter out.
 	AuthParams                         map[string]string

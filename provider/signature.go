@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -19,13 +20,30 @@ import (
 // Logout tokens come from anyone: three fetches at once, then one in two seconds, whoever asks. Since
 // any of those fetches brings the new keys, a flood of forgeries hides a rotation for two seconds at
 // most, and never from a login.
+//
+// Trying keys that a token does not name costs processor time, so strangers' tokens share a budget for
+// that. While a flood of forgeries uses it up, a logout token under a wrong kid is refused, until any
+// login or renewal has shown which key signs now.
 type keySet struct {
 	alg       string
 	secret    secret.Value // the client secret, where alg is HS*
 	doc       *document[[]publicKey]
-	own       *rate.Limiter // for answers to our own requests
-	strangers *rate.Limiter // for logout tokens
+	own       source                    // of answers to our own requests
+	strangers source                    // of logout tokens
+	proven    atomic.Pointer[publicKey] // made the last signature that was good; nil: none yet
 }
+
+// A source is where tokens come from, with what they may cost together.
+type source struct {
+	fetches *rate.Limiter // of the key set
+	tries   *rate.Limiter // verifications with keys that the token does not name; nil: unlimited
+}
+
+// The budget of strangers: 200 verifications with RSA keys take some 10 ms of processor time.
+const (
+	triesPerSecond = 200
+	triesAtOnce    = 400
+)
 
 // errSignature means that no key of the provider's has made the signature.
 var errSignature = errors.New("no key of the provider has made this signature")
@@ -34,8 +52,8 @@ func newKeySet(c Config, o Options, fetch func(context.Context) ([]publicKey, er
 	s := &keySet{
 		alg:       c.IDTokenAlg,
 		doc:       newDocument(o, c.ID, endpointKeys, fetch),
-		own:       rate.NewLimiter(rate.Every(time.Second), 5),
-		strangers: rate.NewLimiter(rate.Every(2*time.Second), 3),
+		own:       source{fetches: rate.NewLimiter(rate.Every(time.Second), 5)},
+		strangers: source{fetches: rate.NewLimiter(rate.Every(2*time.Second), 3), tries: rate.NewLimiter(triesPerSecond, triesAtOnce)},
 	}
 	if strings.HasPrefix(c.IDTokenAlg, "HS") {
 		s.secret = c.ClientSecret
@@ -62,9 +80,9 @@ func (p *Provider) fetchKeys(ctx context.Context) ([]publicKey, error) {
 // A verification checks one signature; it is the oidc.KeySet of one call. go-oidc prints errors of a
 // KeySet instead of wrapping them, so the caller finds it in err.
 type verification struct {
-	keys    *keySet
-	limiter *rate.Limiter
-	err     error
+	keys *keySet
+	from *source
+	err  error
 }
 
 // VerifySignature implements oidc.KeySet. Keys named or contained in the token's header (jwk, jku,
@@ -91,24 +109,37 @@ func (v *verification) verify(ctx context.Context, jwt string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if payload, ok := verifyWithAny(jws, known, v.keys.alg); ok {
+	if payload, ok := v.withAny(jws, known); ok {
 		return payload, nil
 	}
-	fresh, ok, err := v.keys.doc.newer(ctx, generation, func(now time.Time) bool { return v.limiter.AllowN(now, 1) })
+	fresh, ok, err := v.keys.doc.newer(ctx, generation, func(now time.Time) bool { return v.from.fetches.AllowN(now, 1) })
 	if err != nil {
 		return nil, err
 	}
 	if ok {
-		if payload, ok := verifyWithAny(jws, fresh, v.keys.alg); ok {
+		if payload, ok := v.withAny(jws, fresh); ok {
 			return payload, nil
 		}
 	}
 	return nil, errSignature
 }
 
-func verifyWithAny(jws *jose.JSONWebSignature, keys []publicKey, alg string) ([]byte, bool) {
-	for _, k := range candidates(keys, jws.Signatures[0].Header.KeyID, alg) {
+// withAny tries the keys of one set, those that the budget does not cover excepted.
+func (v *verification) withAny(jws *jose.JSONWebSignature, keys []publicKey) ([]byte, bool) {
+	sure, rest := candidates(keys, jws.Signatures[0].Header.KeyID, v.keys.alg, v.keys.proven.Load())
+	if payload, ok := v.try(jws, sure); ok {
+		return payload, true
+	}
+	if v.from.tries != nil && !v.from.tries.AllowN(v.keys.doc.now(), len(rest)) {
+		return nil, false
+	}
+	return v.try(jws, rest)
+}
+
+func (v *verification) try(jws *jose.JSONWebSignature, keys []publicKey) ([]byte, bool) {
+	for _, k := range keys {
 		if payload, err := jws.Verify(k.key); err == nil {
+			v.keys.proven.Store(&k)
 			return payload, true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -33,6 +34,124 @@ func TestKeyReplacedUnderItsOwnNameIsSeen(t *testing.T) {
 	checkRule(t, p, op, "")
 	op.SetKeys(odd.NewKey("rsa-1", "RS256"))
 	checkRule(t, p, op, "")
+}
+
+// underTheOldKid makes op sign everything with its newest key under the kid of the first, as Ory Hydra
+// does after a rotation (the set has both). It returns the new key.
+func underTheOldKid(op *odd.Provider) *odd.Key {
+	old, added := op.Key("rsa-1", ""), odd.NewKey("rsa-2", "RS256")
+	op.SetKeys(added, old)
+	op.OnSign(func(h, c odd.Claims) string { h["kid"] = old.ID; return odd.Sign(added, h, c) })
+	return added
+}
+
+// MD5, RFC 7515 §4.1.4: kid is a hint. It holds for each kind of token, and the algorithm stays pinned.
+func TestNewKeyUnderTheOldKidIsFound(t *testing.T) {
+	op := odd.New(t)
+	p := newProvider(t, op)
+	checkRule(t, p, op, "")
+	added := underTheOldKid(op)
+	before := op.Count(odd.JWKS)
+	logout := func(key *odd.Key, kid string) error {
+		_, err := p.VerifyLogoutToken(t.Context(), odd.Sign(key, odd.Claims{"alg": key.Alg, "kid": kid}, logoutClaims(op)))
+		return err
+	}
+	if err := logout(added, "rsa-1"); err != nil {
+		t.Errorf("logout token: %v", err)
+	}
+	checkRule(t, p, op, "")
+	raw := odd.Sign(added, odd.Claims{"alg": "RS256", "kid": "rsa-1"}, odd.Claims{
+		"iss": op.Issuer(), "aud": op.Client.ID, "iat": now(), "exp": now() + 60, "sub": "alice",
+	})
+	if _, err := p.VerifyRefreshedIDToken(t.Context(), secret.New(raw), &provider.Original{Issuer: op.Issuer(), Subject: "alice"}); err != nil {
+		t.Errorf("renewed ID token: %v", err)
+	}
+	op.Intercept(odd.Userinfo, odd.Answer(200, "application/jwt", odd.Sign(added, odd.Claims{"alg": "RS256", "kid": "rsa-1"}, odd.Claims{
+		"iss": op.Issuer(), "aud": op.Client.ID, "sub": "alice",
+	})))
+	if _, err := p.Userinfo(t.Context(), secret.New("at"), "alice"); err != nil {
+		t.Errorf("signed userinfo: %v", err)
+	}
+	if n := op.Count(odd.JWKS) - before; n != 1 {
+		t.Errorf("key fetches = %d, want 1", n)
+	}
+	if err := logout(op.Key("rsa-1", ""), "rsa-1"); err != nil {
+		t.Errorf("the old key under its own kid: %v", err)
+	}
+	if err := logout(odd.NewKey("", "RS256"), "rsa-1"); err == nil {
+		t.Error("a stranger's key under the old kid was believed")
+	}
+	if err := logout(odd.NewKey("", "ES256"), "rsa-1"); err == nil {
+		t.Error("another algorithm was believed")
+	}
+}
+
+// MD6: of a large set no more than 16 keys are tried, those of the kid first.
+func TestNoMoreThanSixteenKeysAreTried(t *testing.T) {
+	op := odd.New(t)
+	signer := op.Key("rsa-1", "")
+	for i := range 40 {
+		other := odd.NewKey(fmt.Sprintf("ec-%d", i), "ES256") // cheap to make
+		op.PublishAlso(other.JWK())
+	}
+	p := newProvider(t, op, func(s *setup) { s.IDTokenAlg = "ES256" })
+	hidden := *op.Key("ec-1", "")
+	op.SetKeys(signer, &hidden)
+	op.Client.Alg = "ES256"
+	raw := func(kid string) string {
+		return odd.Sign(&hidden, odd.Claims{"alg": "ES256", "kid": kid}, logoutClaims(op))
+	}
+	var invalid *provider.InvalidLogoutTokenError
+	if _, err := p.VerifyLogoutToken(t.Context(), raw("another")); !errors.As(err, &invalid) || invalid.Rule != "signature" {
+		t.Errorf("the 41st key was tried: %v", err)
+	}
+	if _, err := p.VerifyLogoutToken(t.Context(), raw("ec-1")); err != nil {
+		t.Errorf("the key that is named was not tried first: %v", err)
+	}
+	if _, err := p.VerifyLogoutToken(t.Context(), raw("another")); err != nil {
+		t.Errorf("the key that verified last was not tried: %v", err)
+	}
+}
+
+// BC13: forged tokens can't have sixteen keys tried each without end. Once a login has shown which key
+// signs under the old kid, logout tokens are verified even in the middle of the flood.
+func TestForgedTokensShareABudgetOfVerifications(t *testing.T) {
+	op, c := odd.New(t), &clock{}
+	keys := []any{}
+	for i := range 13 {
+		keys = append(keys, odd.NewKey(fmt.Sprintf("ec-%d", i+2), "ES256").JWK())
+	}
+	op.PublishAlso(keys...)
+	op.Client.Alg = "ES256"
+	p := newProvider(t, op, func(s *setup) { s.Now, s.IDTokenAlg = c.now, "ES256" })
+	checkRule(t, p, op, "")
+	first, added := op.Key("ec-1", ""), odd.NewKey("ec-new", "ES256")
+	op.SetKeys(added, first)
+	op.OnSign(func(h, c odd.Claims) string { h["kid"] = first.ID; return odd.Sign(added, h, c) })
+	forger := odd.NewKey("x", "ES256")
+	flood := func() {
+		for range 200 {
+			_, _ = p.VerifyLogoutToken(t.Context(), odd.Sign(forger, odd.Claims{"alg": "ES256", "kid": "ec-1"}, logoutClaims(op)))
+		}
+	}
+	logout := func() error {
+		_, err := p.VerifyLogoutToken(t.Context(), odd.Sign(added, odd.Claims{"alg": "ES256", "kid": "ec-1"}, logoutClaims(op)))
+		return err
+	}
+	flood()
+	if err := logout(); err == nil {
+		t.Error("the budget is not spent after 200 forged tokens, with up to 15 keys to try for each")
+	}
+	checkRule(t, p, op, "") // a login has no budget
+	if err := logout(); err != nil {
+		t.Errorf("after a login has shown the key: %v", err)
+	}
+	op.SetKeys(odd.NewKey("ec-newer", "ES256"))
+	c.advance(10 * time.Second)
+	flood() // has the set fetched anew
+	if err := logout(); err == nil {
+		t.Error("a key that the set does not have any more was believed")
+	}
 }
 
 // MD6, BC13: a flood of forged logout tokens costs a few fetches; the rotation after it is seen at once

@@ -62,7 +62,7 @@ func (p *Provider) readUserinfo(ctx context.Context, a *answer) (claims, error) 
 	body := strings.TrimSpace(string(a.body))
 	if media == "application/jwt" {
 		c, err := p.verifySigned(ctx, body, tokenKind{
-			types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, limiter: p.keys.own,
+			types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &p.keys.own,
 		})
 		if err == nil && c.has("exp") {
 			_, err = p.checkExpiry(c)

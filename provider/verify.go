@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"golang.org/x/time/rate"
 )
 
 // maxTokenAge is how long before its arrival a token may have been issued: it comes straight from the
 // provider, so only slow clocks and queues count (ID7).
 const maxTokenAge = 10 * time.Minute
+
+// missing is the detail of a breach whose claim is not there.
+const missing = "it is missing"
 
 // A breach is a rule that a JWT broke. Callers turn it into the error of their kind of token.
 type breach struct{ rule, detail string }
@@ -28,9 +30,9 @@ func broken(rule, format string, args ...any) error {
 
 // A tokenKind is what one kind of JWT may look like.
 type tokenKind struct {
-	types   []string // header typ, lower case, without "application/"; "" when it may be absent
-	limit   int      // bytes
-	limiter *rate.Limiter
+	types []string // header typ, lower case, without "application/"; "" when it may be absent
+	limit int      // bytes
+	from  *source
 }
 
 // verifySigned checks what every JWT of the provider has in common: one signature of the registered
@@ -47,7 +49,7 @@ func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind)
 	if err := p.checkParties(body); err != nil {
 		return nil, err
 	}
-	v := &verification{keys: p.keys, limiter: kind.limiter}
+	v := &verification{keys: p.keys, from: kind.from}
 	if err := p.verifySignature(ctx, raw, v); err != nil {
 		return nil, err
 	}
@@ -117,25 +119,31 @@ func (p *Provider) checkParties(c claims) error {
 
 // checkTimes checks exp, nbf and iat (steps 9 and 10).
 func (p *Provider) checkTimes(c claims) (issued, expiry time.Time, err error) {
-	now := p.now()
 	if expiry, err = p.checkExpiry(c); err != nil {
 		return issued, expiry, err
 	}
+	issued, err = p.checkIssued(c)
+	return issued, expiry, err
+}
+
+// checkIssued checks nbf and iat.
+func (p *Provider) checkIssued(c claims) (issued time.Time, err error) {
+	now := p.now()
 	if notBefore, ok, err := c.time("nbf"); err != nil {
-		return issued, expiry, broken("nbf", "%v", err)
+		return issued, broken("nbf", "%v", err)
 	} else if ok && notBefore.After(now.Add(skew)) {
-		return issued, expiry, broken("nbf", "it is valid from %s", rfc3339(notBefore))
+		return issued, broken("nbf", "it is valid from %s", rfc3339(notBefore))
 	}
 	issued, ok, err := c.time("iat")
 	switch {
 	case err != nil:
-		return issued, expiry, broken("iat", "%v", err)
+		return issued, broken("iat", "%v", err)
 	case !ok:
-		return issued, expiry, broken("iat", "it is missing")
+		return issued, broken("iat", missing)
 	case issued.After(now.Add(skew)), issued.Before(now.Add(-maxTokenAge - skew)):
-		return issued, expiry, broken("iat", "it was issued at %s", rfc3339(issued))
+		return issued, broken("iat", "it was issued at %s", rfc3339(issued))
 	}
-	return issued, expiry, nil
+	return issued, nil
 }
 
 func (p *Provider) checkExpiry(c claims) (time.Time, error) {
@@ -144,7 +152,7 @@ func (p *Provider) checkExpiry(c claims) (time.Time, error) {
 	case err != nil:
 		return expiry, broken("exp", "%v", err)
 	case !ok:
-		return expiry, broken("exp", "it is missing")
+		return expiry, broken("exp", missing)
 	case !p.now().Before(expiry.Add(skew)):
 		return expiry, broken("exp", "it ran out at %s", rfc3339(expiry))
 	}
