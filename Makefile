@@ -74,6 +74,10 @@ chaos: ## break a cluster at random for CHAOS (10m)
 bench: ## run the benchmarks beside what they are compared to
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: bench-load
+bench-load: ## compare the service under load with a bare reverse proxy, each a process of its own (about a minute)
+	$(GO) test -run '^$$' -bench UnderLoad -benchtime 1x ./test/load
+
 .PHONY: lint
 lint: ## every linter, pinned in tools/go.mod; any output is a failure
 	@tools/lint

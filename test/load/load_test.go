@@ -29,6 +29,13 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if had, err := runRole(); had {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "cr-load-")
 		if err != nil {
