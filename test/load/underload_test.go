@@ -129,4 +129,3 @@ func resident(b *testing.B, pid int) float64 {
 	b.Fatal("no VmRSS in /proc/PID/status")
 	return 0
 }
-
