@@ -18,7 +18,7 @@ import (
 // send people here too, by GET or POST (OIDC Core §4).
 func (h *Handlers) startLogin(c echo.Context) error {
 	r := c.Request()
-	if !mayStartLogin(r) {
+	if !problem.IsWindow(r) { // LS9
 		return problem.New(problem.NavigationRequired)
 	}
 	query, err := loginQuery(c)
@@ -150,32 +150,11 @@ func (h *Handlers) returnURL(query url.Values) (string, error) {
 	return checked, nil
 }
 
-// mayStartLogin tells a navigation that a person can notice from a fetch, an image, a frame or a
-// prefetch (LS9). Without Fetch Metadata there is nothing to tell by, and SameSite and the
-// provider's own consent have to do.
-func mayStartLogin(r *http.Request) bool {
-	if isPrefetch(r) {
-		return false
-	}
-	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
-	return (mode == "" || mode == "navigate") && (dest == "" || dest == "document")
-}
-
-// isPrefetch reports whether the browser only wants to have the answer ready.
-func isPrefetch(r *http.Request) bool {
-	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
-		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
-			return true
-		}
-	}
-	return false
-}
-
 // startSilentLogin answers GET /bff/silent-login, in a frame of our own origin: prompt=none, so the
 // provider answers at once whether the person is logged in there (OIDC Core §3.1.2.1).
 func (h *Handlers) startSilentLogin(c echo.Context) error {
 	r := c.Request()
-	if isPrefetch(r) || (r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate") {
+	if problem.IsPrefetch(r) || r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return problem.New(problem.NavigationRequired)
 	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {

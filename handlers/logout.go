@@ -17,7 +17,7 @@ import (
 // session; without that proof any page could log its visitors out (CS8).
 func (h *Handlers) logoutByNavigation(c echo.Context) error {
 	r := c.Request()
-	if isPrefetch(r) || !mayStartLogin(r) {
+	if !problem.IsWindow(r) {
 		return problem.New(problem.NavigationRequired)
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)

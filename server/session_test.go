@@ -212,6 +212,34 @@ func TestOnlyANavigationStartsALogin(t *testing.T) {
 	b.login()
 }
 
+// Contract §3: an app's service worker passes navigations on with the destination empty.
+func TestNavigationsThroughAServiceWorkerAreNavigations(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	passedOn := func(path string) *reply {
+		return b.get(path, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin")
+	}
+	begin := passedOn("/bff/login?returnUrl=/deep")
+	begin.want(t, http.StatusFound, "")
+	back := passedOn(g.op.Login(begin.Header.Get("Location")).RequestURI())
+	if back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/deep" {
+		t.Fatalf("callback = %d to %q", back.StatusCode, back.Header.Get("Location"))
+	}
+	for path, want := range map[string]int{"/deep": 200, "/bff/sessions": 200, "/bff/typo": 404} {
+		if r := passedOn(path); r.StatusCode != want || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s = %d %s, want %d and a page", path, r.StatusCode, r.Header.Get("Content-Type"), want)
+		}
+	}
+	var claims map[string]any
+	if err := json.Unmarshal([]byte(b.get("/bff/user?format=object").body), &claims); err != nil {
+		t.Fatal(err)
+	}
+	if r := passedOn(claims["bff:logout_url"].(string)); r.StatusCode != http.StatusFound {
+		t.Errorf("logout = %d", r.StatusCode)
+	}
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
+}
+
 // CB2: the back button after a login goes on to the app, and changes nothing.
 func TestStaleCallbackInALiveSessionGoesOn(t *testing.T) {
 	g := newRig(t, "")

@@ -25,6 +25,31 @@ func IsNavigation(r *http.Request) bool {
 	return acceptsHTML(r.Header.Values("Accept"))
 }
 
+// IsWindow reports whether a browser is loading a page into a window of its own, where a person can
+// notice it: no frame, no prefetch, no image, no script's request. An app's service worker that passes a
+// navigation on sends it with the destination `empty`, frames' as well: only the page that holds such a
+// frame can have that worker. Without Fetch Metadata there is nothing to tell by, and true is returned.
+func IsWindow(r *http.Request) bool {
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	switch mode := r.Header.Get("Sec-Fetch-Mode"); {
+	case IsPrefetch(r), mode != "" && mode != "navigate":
+		return false
+	case mode == "":
+		return dest == "" || dest == "document"
+	}
+	return dest == "" || dest == "document" || dest == "empty"
+}
+
+// IsPrefetch reports whether the browser only wants to have the answer ready.
+func IsPrefetch(r *http.Request) bool {
+	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
+			return true
+		}
+	}
+	return false
+}
+
 // wantsData reports whether the caller plainly is a script: by Fetch Metadata, X-Requested-With, or an
 // Accept that names JSON.
 func wantsData(r *http.Request) bool {

@@ -43,6 +43,42 @@ func TestNavigationsAreToldFromFetches(t *testing.T) {
 	}
 }
 
+// Contract §3: a login is started, and a logout done, by a navigation that a person can notice (LS9). A
+// service worker sends one on with the destination empty.
+func TestAWindowIsToldFromFramesAndFetches(t *testing.T) {
+	for headers, want := range map[string]bool{
+		"": true, // an old browser; there is nothing to tell by
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document":    true,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: empty":       true,
+		"Sec-Fetch-Mode: navigate":                             true,
+		"Sec-Fetch-Dest: document":                             true,
+		"Sec-Fetch-Dest: empty":                                false,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: iframe":      false,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: frame":       false,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: fencedframe": false,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: embed":       false,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: object":      false,
+		"Sec-Fetch-Mode: cors|Sec-Fetch-Dest: empty":           false,
+		"Sec-Fetch-Mode: same-origin|Sec-Fetch-Dest: empty":    false,
+		"Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: empty":        false,
+		"Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: document":     false,
+		"Sec-Fetch-Mode: bogus|Sec-Fetch-Dest: empty":          false,
+
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: empty|Sec-Purpose: prefetch;prerender": false,
+		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document|Purpose: prefetch":            false,
+	} {
+		r := &http.Request{Header: http.Header{}}
+		for line := range strings.SplitSeq(headers, "|") {
+			if name, value, ok := strings.Cut(line, ": "); ok {
+				r.Header.Add(name, value)
+			}
+		}
+		if got := IsWindow(r); got != want {
+			t.Errorf("IsWindow(%s) = %v, want %v", headers, got, want)
+		}
+	}
+}
+
 func TestVaryIsCompletedNotRepeated(t *testing.T) {
 	h := http.Header{"Vary": {"Origin, sec-fetch-mode"}}
 	vary(h, varyOn...)
