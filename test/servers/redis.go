@@ -136,6 +136,14 @@ func (s *RedisSentinelServers) URL() string {
 	return fmt.Sprintf("redis://%s?addr=%s&addr=%s&master_set=main", s.sentinels[0].Addr(), s.sentinels[1].Addr(), s.sentinels[2].Addr())
 }
 
+// FailOver has the Sentinels make the replica the primary, as an operator does who takes the primary away, and returns
+// when they have.
+func (s *RedisSentinelServers) FailOver() {
+	s.Primary.t.Helper()
+	s.sentinels[0].CLI("sentinel", "failover", "main")
+	until(s.Primary.t, "the replica to take over", func() bool { return strings.HasPrefix(s.Replica.CLI("role"), "master") })
+}
+
 // until waits for something that takes a moment.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()

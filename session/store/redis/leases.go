@@ -47,7 +47,7 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 }
 
 // acquire is Acquire at the primary alone.
-func (s *Store) acquire(ctx context.Context, c rueidis.Client, key, holder string, ttl time.Duration) (bool, error) {
+func (s *Store) acquire(ctx context.Context, c *client, key, holder string, ttl time.Duration) (bool, error) {
 	k, whole := s.keys.lease(key), ttl*session.FrozenFactor
 	args := []string{s.process + " " + decimal((whole - ttl).Milliseconds()) + " " + holder, decimal(whole.Milliseconds())}
 	late, err := scriptAcquire.Exec(ctx, c, []string{k}, args).ToString()
@@ -70,7 +70,7 @@ func (s *Store) acquire(ctx context.Context, c rueidis.Client, key, holder strin
 // listens reports whether a process is connected to the store. The connection that it listens over
 // outlives its being frozen, and not its death. A Cluster's nodes each know their own subscribers only. A server that
 // will not tell leaves the lease to its time.
-func (s *Store) listens(ctx context.Context, c rueidis.Client, process string) (bool, error) {
+func (s *Store) listens(ctx context.Context, c *client, process string) (bool, error) {
 	for _, node := range c.Nodes() {
 		counts, err := node.Do(ctx, node.B().PubsubNumsub().Channel(s.keys.beats(process)).Build()).AsIntMap()
 		if _, refused := rueidis.IsRedisErr(err); refused {

@@ -13,6 +13,7 @@ import (
 
 var (
 	errHungUp        = errors.New("the subscription ended")
+	errLeft          = errors.New("the server is not the primary any more")
 	errNotSubscribed = errors.New("the server does not confirm the subscription")
 )
 
@@ -46,6 +47,13 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 	var beating sync.WaitGroup
 	defer beating.Wait()
 	defer cancel(nil) // before waiting
+	beating.Go(func() {
+		select {
+		case <-c.left: // others look for this process where the leases are
+			cancel(errLeft)
+		case <-ctx.Done():
+		}
+	})
 	beating.Go(func() {
 		select {
 		case <-stands:

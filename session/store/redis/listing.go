@@ -43,7 +43,7 @@ func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
 }
 
 // dropEnded takes those of members out of an index whose records have ended.
-func (s *Store) dropEnded(ctx context.Context, c rueidis.Client, key string, members []string) {
+func (s *Store) dropEnded(ctx context.Context, c *client, key string, members []string) {
 	exist := make(rueidis.Commands, len(members))
 	for i, m := range members {
 		exist[i] = c.B().Exists().Key(s.keys.item(m)).Build()
@@ -86,7 +86,7 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 
 // listBucket goes on until it has found limit records or there are no more: names whose records Redis
 // dropped are passed over.
-func (s *Store) listBucket(ctx context.Context, c rueidis.Client, bucket int, after session.Name, limit int) (page []session.Entry, err error) {
+func (s *Store) listBucket(ctx context.Context, c *client, bucket int, after session.Name, limit int) (page []session.Entry, err error) {
 	for len(page) < limit {
 		start := "-"
 		if after != "" {
@@ -110,7 +110,7 @@ func (s *Store) listBucket(ctx context.Context, c rueidis.Client, bucket int, af
 	return page, nil
 }
 
-func (s *Store) headers(ctx context.Context, c rueidis.Client, names []string) (page []session.Entry, err error) {
+func (s *Store) headers(ctx context.Context, c *client, names []string) (page []session.Entry, err error) {
 	commands := make(rueidis.Commands, len(names))
 	for i, n := range names {
 		commands[i] = c.B().Getrange().Key(s.keys.record(session.Name(n))).Start(0).End(headerMost - 1).Build()
@@ -142,7 +142,7 @@ func (s *Store) Count(ctx context.Context) (int, error) {
 }
 
 // cards is how many members the sets of all buckets have.
-func (s *Store) cards(ctx context.Context, c rueidis.Client, set func(bucket int) string) (int, error) {
+func (s *Store) cards(ctx context.Context, c *client, set func(bucket int) string) (int, error) {
 	commands := make(rueidis.Commands, buckets)
 	for b := range buckets {
 		commands[b] = c.B().Zcard().Key(set(b)).Build()

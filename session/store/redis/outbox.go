@@ -157,7 +157,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 }
 
 // oldest are the ids of the items that wait longest.
-func (s *Store) oldest(ctx context.Context, c rueidis.Client, limit int) ([]string, error) {
+func (s *Store) oldest(ctx context.Context, c *client, limit int) ([]string, error) {
 	commands := make(rueidis.Commands, buckets)
 	for b := range buckets {
 		commands[b] = c.B().Zrange().Key(s.keys.ended(b)).Min("0").Max(strconv.Itoa(limit - 1)).Withscores().Build()

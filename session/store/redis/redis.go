@@ -17,6 +17,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,10 +47,12 @@ type Store struct {
 	absences     session.Absences[string] // of the processes that have leases
 
 	mu     sync.Mutex // guards what follows; never held across I/O
-	client rueidis.Client
-	dial   chan struct{} // closed when the dial under way is over; nil: none is
-	failed error         // why the last dial failed
-	closed bool
+	client *client
+	// retired are the clients that were left and are not closed yet.
+	retired map[*client]*time.Timer
+	dial    chan struct{} // closed when the dial under way is over; nil: none is
+	failed  error         // why the last dial failed
+	closed  bool
 }
 
 // Open reads the URL and connects if it can: a server that is down now may be up when it is asked. An
@@ -58,7 +62,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the Redis URL: %w", err)
 	}
-	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), option: t.option, waitReplicas: t.waitReplicas}
+	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
 	s.option.Dialer.Timeout = dialTime
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"
@@ -88,7 +92,7 @@ func isPassing(err *rueidis.RedisError) bool {
 
 // connected returns the client. Without one it connects; everybody who asks meanwhile waits for that
 // one attempt, no longer than their ctx.
-func (s *Store) connected(ctx context.Context) (rueidis.Client, error) {
+func (s *Store) connected(ctx context.Context) (*client, error) {
 	s.mu.Lock()
 	if s.client != nil || s.closed {
 		defer s.mu.Unlock()
@@ -117,7 +121,7 @@ func (s *Store) connected(ctx context.Context) (rueidis.Client, error) {
 }
 
 func (s *Store) connect(over chan struct{}) {
-	client, err := rueidis.NewClient(s.option)
+	c, err := rueidis.NewClient(s.option)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer close(over)
@@ -125,13 +129,13 @@ func (s *Store) connect(over chan struct{}) {
 	switch {
 	case err != nil:
 		s.failed = err
-		if client != nil {
-			client.Close()
+		if c != nil {
+			c.Close()
 		}
 	case s.closed:
-		client.Close()
+		c.Close()
 	default:
-		s.client = client
+		s.client = newClient(s, c)
 	}
 }
 
@@ -147,10 +151,17 @@ func (s *Store) Ping(ctx context.Context) error {
 // Close implements session.Store.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
+	open := slices.Collect(maps.Keys(s.retired))
+	for _, timer := range s.retired {
+		timer.Stop()
+	}
 	if s.client != nil {
-		s.client.Close()
+		open = append(open, s.client)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		c.close()
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ const waitTime = 500 * time.Millisecond
 // replicated returns nil once as many replicas as wait_replicas says have all that was written until now to the slots of
 // keys; at once if that is none. Otherwise the write was done, and a fail-over may undo it: for its caller that is an
 // outcome that is not known.
-func (s *Store) replicated(ctx context.Context, c rueidis.Client, keys ...string) error {
+func (s *Store) replicated(ctx context.Context, c *client, keys ...string) error {
 	if s.waitReplicas == 0 || len(keys) == 0 {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (s *Store) replicated(ctx context.Context, c rueidis.Client, keys ...string
 //
 // WAIT looks at what its own connection wrote, and the connections that write are shared; so a mark is written after it,
 // and the replication stream keeps the order.
-func (s *Store) slotReplicated(ctx context.Context, c rueidis.Client, key string) error {
+func (s *Store) slotReplicated(ctx context.Context, c *client, key string) error {
 	return c.Dedicated(func(d rueidis.DedicatedClient) error {
 		answers := d.DoMulti(ctx,
 			d.B().Set().Key(key).Value("1").PxMilliseconds(waitTime.Milliseconds()).Build(),

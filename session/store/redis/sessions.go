@@ -49,7 +49,7 @@ func (s *Store) Create(ctx context.Context, e session.Entry) error {
 // addIndex makes a record be found by its keys, before it is there or has them: a record that Find misses is one that
 // nobody can end. Entries that name no record, or one that lacks the key, are passed over by Find; they go when nothing
 // was added for as long as a record may live.
-func (s *Store) addIndex(ctx context.Context, c rueidis.Client, e session.Entry) error {
+func (s *Store) addIndex(ctx context.Context, c *client, e session.Entry) error {
 	var commands rueidis.Commands
 	for _, key := range e.Indices {
 		k := s.keys.index(key)
@@ -107,7 +107,7 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 
 // replace runs the script that updates a record. Without indexed it does nothing, and answers 2, if the record gets keys
 // that it is not yet found by.
-func (s *Store) replace(ctx context.Context, c rueidis.Client, e session.Entry, rest []byte, indexed bool) (int64, error) {
+func (s *Store) replace(ctx context.Context, c *client, e session.Entry, rest []byte, indexed bool) (int64, error) {
 	return scriptUpdate.Exec(ctx, c, []string{s.keys.record(e.Name), s.keys.due(bucketOf(string(e.Name)))}, []string{
 		string(e.Name), strconv.FormatUint(e.Version, 10), decimal(ms(e.ExpiresAt)), rueidis.BinaryString(rest),
 		decimal(ms(e.ExpiresAt.Add(recordNet))), s.keys.changes(), strconv.FormatBool(indexed),
@@ -166,7 +166,7 @@ func (s *Store) ending(name session.Name, reason session.Reason, at time.Time, o
 }
 
 // dropIndex cleans up behind records that ended. What it can't do Find passes over.
-func (s *Store) dropIndex(ctx context.Context, c rueidis.Client, ended map[session.Name][]byte) {
+func (s *Store) dropIndex(ctx context.Context, c *client, ended map[session.Name][]byte) {
 	var commands rueidis.Commands
 	for name, section := range ended {
 		for _, key := range indexKeys(section) {
@@ -209,7 +209,7 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 }
 
 // firstOf returns at most limit members, of all buckets, whose score is not after now, lowest first.
-func (s *Store) firstOf(ctx context.Context, c rueidis.Client, set func(bucket int) string, now time.Time, limit int) ([]string, error) {
+func (s *Store) firstOf(ctx context.Context, c *client, set func(bucket int) string, now time.Time, limit int) ([]string, error) {
 	commands := make(rueidis.Commands, buckets)
 	for b := range buckets {
 		commands[b] = c.B().Zrangebyscore().Key(set(b)).Min("-inf").Max(decimal(ms(now))).Withscores().Limit(0, int64(limit)).Build()
