@@ -83,13 +83,13 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 		return err
 	}
 	h.Sessions.Touch(r.Context(), s)
-	answer := c.Response().Header()
-	answer.Set(accessTokenHeader, "")
+	accessToken := ""
 	if withToken {
-		if err := h.handOverToken(c, s); err != nil {
+		if accessToken, err = h.tokenForProxy(r, s); err != nil {
 			return err
 		}
 	}
+	answer := c.Response().Header()
 	var claims map[string]any
 	if err := json.Unmarshal(s.Record.Claims, &claims); err != nil {
 		return err
@@ -107,6 +107,7 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 		answer.Set(name, value)
 	}
 	answer.Set("X-Auth-Request-Provider", s.Record.Provider)
+	answer.Set(accessTokenHeader, accessToken) // last: an answer that is a refusal after all may go to the browser with all its fields
 	return c.NoContent(status)
 }
 
@@ -143,16 +144,16 @@ func isHandshake(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Mode") == "websocket" || strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || len(r.Header["Sec-Websocket-Version"]) > 0
 }
 
-func (h *Handlers) handOverToken(c echo.Context, s *session.Session) error {
-	if given := c.Request().Header.Values(ForwardAuthSecretHeader); h.ForwardAuthSecret.IsZero() || len(given) != 1 || !h.ForwardAuthSecret.Equal(given[0]) {
-		return problem.New(problem.Forbidden).Because("access tokens go to a reverse proxy that sends forward_auth.secret, and to nobody else")
+// tokenForProxy is the session's access token, for a proxy that proves itself.
+func (h *Handlers) tokenForProxy(r *http.Request, s *session.Session) (string, error) {
+	if given := r.Header.Values(ForwardAuthSecretHeader); h.ForwardAuthSecret.IsZero() || len(given) != 1 || !h.ForwardAuthSecret.Equal(given[0]) {
+		return "", problem.New(problem.Forbidden).Because("access tokens go to a reverse proxy that sends forward_auth.secret, and to nobody else")
 	}
-	token, err := h.Tokens.AccessToken(c.Request().Context(), s)
+	token, err := h.Tokens.AccessToken(r.Context(), s)
 	if err != nil {
-		return err
+		return "", err
 	}
-	c.Response().Header().Set(accessTokenHeader, token.AccessToken.Reveal())
-	return nil
+	return token.AccessToken.Reveal(), nil
 }
 
 // mayStandInHeader refuses what could end a header field, or mislead who reads it.

@@ -2,9 +2,10 @@ package provider
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/cloakroom/cloakroom/secret"
 )
 
 const (
@@ -27,6 +28,11 @@ func (p *Provider) refusal(endpoint string, a *answer, c claims, sent []string) 
 	case "temporarily_unavailable", "server_error", "slow_down":
 		return p.passing(endpoint, code, a)
 	}
+	for _, name := range []string{"access_token", "refresh_token", "id_token"} { // an error beside tokens may repeat them, too
+		if token, err := c.text(name); err == nil {
+			sent = append(sent, token)
+		}
+	}
 	description, _ := c.text("error_description")
 	return &OAuthError{Code: printable(code, maxErrorCode, sent), Description: printable(description, maxDescription, sent)}
 }
@@ -38,12 +44,14 @@ func (p *Provider) passing(endpoint, reason string, a *answer) error {
 }
 
 // printable bounds a text of the provider's, and drops it altogether where it repeats something
-// secret that was sent, plain or form-encoded (LG2).
+// secret that was sent, in whatever encoding, or holds a token of its own making (LG2).
 func printable(s string, limit int, sent []string) string {
+	secrets := make([]secret.Value, 0, len(sent))
 	for _, v := range sent {
-		if v != "" && (strings.Contains(s, v) || strings.Contains(s, url.QueryEscape(v))) {
-			return ""
-		}
+		secrets = append(secrets, secret.New(v))
+	}
+	if secret.NewFinder(secrets...).In(s) || secret.HoldsJWT(s) {
+		return ""
 	}
 	var b strings.Builder
 	for _, r := range s {

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/cloakroom/cloakroom/secret"
 )
 
 // maxAnswer bounds every answer of a provider (MD8).
@@ -155,11 +157,11 @@ func (c *caller) unreachable(endpoint, reason string, err error) *UnreachableErr
 	return &UnreachableError{Provider: c.provider, Endpoint: endpoint, Reason: reason, Err: err}
 }
 
-// networkError takes the URL out of err: what is left is the dial, TLS or context error.
+// networkError takes the URL out of err, and what the provider sent: what is left is the dial, TLS or context error.
 func networkError(err error) error {
 	var ue *url.Error
 	if errors.As(err, &ue) {
-		return ue.Err
+		err = ue.Err
 	}
-	return err
+	return secret.Unquoted(err)
 }

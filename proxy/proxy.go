@@ -266,5 +266,5 @@ func (p *Proxy) upstreamFailed(_ http.ResponseWriter, r *http.Request, err error
 	if !ok {
 		panic(http.ErrAbortHandler) // no request of ours is without its call
 	}
-	c.failed = upstreamProblem(fmt.Errorf("route %s: %w", c.route.Path, err), r)
+	c.failed = upstreamProblem(fmt.Errorf("route %s: %w", c.route.Path, secret.Unquoted(err)), r)
 }

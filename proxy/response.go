@@ -13,7 +13,7 @@ var neverReturned = set(
 	"Clear-Site-Data", "Alt-Svc", "Alt-Used", "Server", "X-Powered-By", "X-Aspnet-Version", "X-Aspnetmvc-Version", "Via",
 	"Strict-Transport-Security", "Public-Key-Pins", "Public-Key-Pins-Report-Only", "Service-Worker-Allowed",
 	"Nel", "Report-To", "Reporting-Endpoints", "Expect-Ct", "Refresh", "X-Sendfile", "Www-Authenticate", "Proxy-Authenticate",
-	"Authentication-Info", "Proxy-Authentication-Info", "Proxy-Connection", "X-Request-Id", "Sourcemap", "X-Sourcemap", "Critical-Ch", "Accept-Ch", "Origin-Agent-Cluster",
+	"Authorization", "Proxy-Authorization", "X-Auth-Request-Access-Token", "X-Forward-Auth-Secret", "Authentication-Info", "Proxy-Authentication-Info", "Proxy-Connection", "X-Request-Id", "Sourcemap", "X-Sourcemap", "Critical-Ch", "Accept-Ch", "Origin-Agent-Cluster",
 	"Speculation-Rules", "Observe-Browsing-Topics", "Supports-Loading-Mode", "Set-Login", "Activate-Storage-Access", "Attribution-Reporting-Register-Source",
 )
 
@@ -53,6 +53,8 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 	switched(res)
 	p.cleanHeader(res.Header)
 	p.cleanTrailer(res.Trailer)
+	c.dropEchoes(res.Header)
+	c.dropEchoes(res.Trailer)
 	res.Body = cleanTrailers(p, res)
 	h := res.Header
 	h.Set("X-Content-Type-Options", "nosniff")

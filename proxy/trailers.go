@@ -26,6 +26,9 @@ func (t *trailerCleaner) Read(b []byte) (int, error) {
 	n, err := t.ReadCloser.Read(b)
 	if err == io.EOF {
 		t.proxy.cleanTrailer(t.res.Trailer)
+		if c, ok := t.res.Request.Context().Value(callKey{}).(*call); ok {
+			c.dropEchoes(t.res.Trailer)
+		}
 	}
 	return n, err
 }

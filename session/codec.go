@@ -54,8 +54,11 @@ func (m millis) time() time.Time {
 	return time.UnixMilli(int64(m)).UTC()
 }
 
-// encode writes rec out for sealing. It fails only on Claims that are no JSON.
+// encode writes rec out for sealing, without tokens among its claims. It fails only on Claims that are no JSON.
 func encode(rec *Record) ([]byte, error) {
+	clean := *rec
+	clean.DropTokens()
+	rec = &clean
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -83,14 +86,16 @@ func decode(plain []byte) (*Record, error) {
 	if err := json.Unmarshal(plain, &s); err != nil {
 		return nil, fmt.Errorf("%w: not a record", ErrUnreadable)
 	}
-	return &Record{
+	rec := &Record{
 		ID: s.ID, LogoutID: s.LogoutID, Provider: s.Provider, Issuer: s.Issuer, Subject: s.Subject, SID: s.SID,
 		State: s.State, Claims: s.Claims, AuthTime: s.AuthTime.time(), Scope: s.Scope, Granted: s.Granted, TokenType: s.TokenType,
 		UserAgent: s.UserAgent, RemoteAddr: s.RemoteAddr,
 		AccessToken: secret.New(s.AccessToken), RefreshToken: secret.New(s.RefreshToken), IDToken: secret.New(s.IDToken),
 		AccessTokenObtained: s.Obtained.time(), AccessTokenExpires: s.Expires.time(),
 		CreatedAt: s.CreatedAt.time(), ExpiresAt: s.ExpiresAt.time(), Renewals: s.Renewals,
-	}, nil
+	}
+	rec.DropTokens() // it may be from a version that kept them
+	return rec, nil
 }
 
 // scsCodec turns scs's deadline and values into a record's plain bytes and back.

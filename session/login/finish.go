@@ -125,6 +125,10 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return nil, failure
 	}
 	rec := user.record(p, tokens, resp.sessionState)
+	if dropped := rec.DropTokens(); len(dropped) > 0 {
+		l.logger.InfoContext(ctx, "claims were left out, in whole or in part, because they hold or name tokens",
+			"provider", p.ID(), "claims", dropped)
+	}
 	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.clientAddr(r))
 	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
 		unwanted := &session.Record{Provider: p.ID(), Issuer: p.Issuer(), RefreshToken: rec.RefreshToken}

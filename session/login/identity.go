@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -30,6 +31,9 @@ func identify(ctx context.Context, p *provider.Provider, a *attempt, tokens *pro
 	})
 	if err != nil {
 		return nil, a.tooWeak(because(err))
+	}
+	if holdsToken(token.Subject, tokens) {
+		return nil, broken(IDTokenInvalid, "sub") // the browser is told the subject, and must not get a token
 	}
 	scope := tokens.Scope
 	if scope == "" {
@@ -64,6 +68,11 @@ func askUserinfo(ctx context.Context, p *provider.Provider, tokens *provider.Tok
 	}
 	claims.complete(userinfo)
 	return nil
+}
+
+// holdsToken reports whether a text of the provider's holds one of the tokens that came with it.
+func holdsToken(text string, tokens *provider.TokenResponse) bool {
+	return secret.NewFinder(tokens.AccessToken, tokens.RefreshToken, tokens.IDToken).In(text)
 }
 
 // record is the session's record, but for the browser's part. A signed session_state wins over the

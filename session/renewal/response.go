@@ -66,6 +66,8 @@ func (w *work) unverifiable(ctx context.Context, response *provider.TokenRespons
 
 // apply writes a checked answer into rec. The ID token may be nil.
 func apply(rec *session.Record, response *provider.TokenResponse, idToken *provider.IDToken) {
+	accessToken, refreshToken := rec.AccessToken, rec.RefreshToken // they may be good for a while yet
+	defer func() { rec.DropTokens(accessToken, refreshToken) }()
 	rec.AccessToken = response.AccessToken
 	rec.TokenType = response.TokenType
 	rec.AccessTokenObtained = response.Issued

@@ -1,0 +1,63 @@
+package secret_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/secret"
+)
+
+// TestErrorsOfClientsTellNothingThatThePeerSent: each way of breaking HTTP that net/http quotes.
+func TestErrorsOfClientsTellNothingThatThePeerSent(t *testing.T) {
+	const token = "a-token-that-the-peer-sends-back"
+	shown := 0 // by net/http
+	for _, answer := range []string{
+		token, "HTTP/1.1 " + token, "HTTP/1.1 2x0 " + token, "HTTP/1.1 200 OK\r\n" + token, "HTTP/1.1 200 OK\r\n X: " + token,
+		"HTTP/1.1 200 OK\r\nContent-Length: " + token, "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + token, "HTTP/1.1 200 OK\r\n" + token + "\"\": x",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: " + token, token + "/1.1 200 OK",
+	} {
+		err := ask(t, answer+"\r\n\r\n")
+		if err == nil || !strings.Contains(err.Error(), token) {
+			continue
+		}
+		shown++
+		if got := secret.Unquoted(fmt.Errorf("ask: %w", err)); strings.Contains(got.Error(), token) || !errors.Is(got, err) {
+			t.Errorf("%q: error = %v", answer, got)
+		}
+	}
+	if shown < 5 {
+		t.Errorf("net/http quotes %d of the answers: this test shows little", shown)
+	}
+	for _, err := range []error{nil, io.ErrUnexpectedEOF, &net.OpError{Op: "dial", Err: errors.New("refused")}} {
+		if got := secret.Unquoted(err); got != err {
+			t.Errorf("%v became %v", err, got)
+		}
+	}
+}
+
+// ask sends a request to a peer that answers so.
+func ask(t *testing.T, answer string) error {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	go func() {
+		defer theirs.Close()
+		_, _ = http.ReadRequest(bufio.NewReader(theirs))
+		_, _ = io.WriteString(theirs, answer)
+	}()
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		Dial:              func(string, string) (net.Conn, error) { return ours, nil },
+	}}
+	res, err := client.Get("http://peer.example/")
+	if err == nil {
+		_ = res.Body.Close()
+	}
+	return err
+}
