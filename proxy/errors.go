@@ -45,7 +45,7 @@ func upstreamProblem(err error, r *http.Request) error {
 	case errors.As(err, &tooMuch):
 		return problem.New(problem.RequestTooLarge).CausedBy(err)
 	case errors.As(context.Cause(r.Context()), &over) && over.code == closeSessionOver:
-		return problem.New(problem.NotAuthenticated).CausedBy(err)
+		return problem.New(over.problem()).CausedBy(err)
 	case errors.Is(err, errFirstByte), errors.As(err, &timeout) && timeout.Timeout():
 		return problem.New(problem.UpstreamTimeout).CausedBy(err)
 	}

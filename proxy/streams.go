@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -20,23 +21,35 @@ const (
 // A streamOver is why a request under way was cut: what its WebSocket is told.
 type streamOver struct {
 	code   int
-	reason string // one of the contract's words, or ours
+	reason string         // one of the contract's words, or ours
+	ended  session.Reason // of the session; "" when it goes on
 }
 
 // Error implements error.
 func (o *streamOver) Error() string { return "the stream was cut: " + o.reason }
 
 // stopping is for streams that would never end by themselves when the service does.
-var stopping = &streamOver{closeGoingAway, "service_restart"}
+var stopping = &streamOver{code: closeGoingAway, reason: "service_restart"}
 
 // continued is for the streams of a session that goes on under a new ticket: their apps open them anew.
-var continued = &streamOver{closeRestart, "session_continued"}
+var continued = &streamOver{code: closeRestart, reason: "session_continued"}
+
+// problem is the code of the answer to a request that was cut before it had one.
+func (o *streamOver) problem() problem.Code {
+	switch o.ended {
+	case session.ReasonExpired:
+		return problem.SessionExpired
+	case session.ReasonRefused:
+		return problem.ReauthenticationRequired
+	}
+	return problem.NotAuthenticated
+}
 
 func sessionOver(reason session.Reason) *streamOver {
 	if reason == session.ReasonContinued {
 		return continued
 	}
-	return &streamOver{closeSessionOver, reason.Public()}
+	return &streamOver{closeSessionOver, reason.Public(), reason}
 }
 
 // withSession is ctx until the session ends, here or at another replica, whatever ended it. Its expiry is
@@ -47,7 +60,7 @@ func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *
 	detach := p.Sessions.Attach(s.Name, func(reason session.Reason) { cancel(sessionOver(reason)) })
 	stops := []func(){func() { cancel(nil) }, detach, p.atExpiry(ctx, s, cancel)}
 	if rt.EndWithToken {
-		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.Now()), func() { cancel(&streamOver{closeSessionOver, "token_expired"}) })
+		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.Now()), func() { cancel(&streamOver{code: closeSessionOver, reason: "token_expired"}) })
 		stops = append(stops, func() { limit.Stop() })
 	}
 	if isWebSocket(r) && p.Stopping != nil {

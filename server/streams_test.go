@@ -101,10 +101,10 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 		{"the provider, by the front channel", "provider_logout", "", func(p *duo, b *browser) {
 			b.navigate("/bff/frontchannel/main?iss="+url.QueryEscape(p.op.Issuer())+"&sid=sid-1").want(b.t, http.StatusOK, "")
 		}},
-		{"a new login in the same browser", "logout", "", func(_ *duo, b *browser) { b.login() }},
+		{"a new login in the same browser", "replaced", "", func(_ *duo, b *browser) { b.login() }},
 		{"absolute expiry", "expired", "  lifetime: 3s\n", func(*duo, *browser) {}},
 		{"idle expiry", "expired", "  idle_timeout: 3s\n", func(*duo, *browser) {}},
-		{"a refused renewal", "revoked", "", func(p *duo, b *browser) {
+		{"a refused renewal", "refused", "", func(p *duo, b *browser) {
 			p.op.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
 			b.do(http.MethodPost, "/bff/session/refresh", nil).want(b.t, http.StatusUnauthorized, "reauthentication_required")
 		}},

@@ -21,6 +21,9 @@ func (m *Manager) End(ctx context.Context, name Name, reason Reason) error {
 	}
 	ctx, cancel := detached(ctx, endTime)
 	defer cancel()
+	if reason == ReasonRefused {
+		m.markRefused(ctx, name)
+	}
 	err := m.store.End(ctx, name, reason, m.now())
 	switch {
 	case err == nil:

@@ -11,6 +11,9 @@ var (
 	ErrNoSession = errors.New("no session")
 	// ErrSessionExpired means that the session was good once and ran out, by age or idleness.
 	ErrSessionExpired = errors.New("session expired")
+	// ErrRenewalRefused is the ErrNoSession of a session that ended because the provider refused its
+	// refresh token. Its browser is told to log in again, not that nobody was logged in.
+	ErrRenewalRefused = fmt.Errorf("provider refused to renew the session: %w", ErrNoSession)
 	// ErrEnded means that the session ended before the write that it was to get.
 	ErrEnded = errors.New("session has ended")
 	// ErrOtherUser means that a session is not the user's who logged in.

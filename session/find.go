@@ -9,8 +9,8 @@ import (
 )
 
 // FromRequest finds the session that r's cookie names. It is ErrNoSession without a cookie or with a
-// forged one, which are found out without the store, and when the session is gone; ErrSessionExpired
-// when it ran out. Any other error means that it can't be told just now. Of several cookies of the name
+// forged one, which are found out without the store, and when the session is gone (ErrRenewalRefused, an
+// ErrNoSession too, when the provider ended it so); ErrSessionExpired when it ran out. Any other error means that it can't be told just now. Of several cookies of the name
 // the first that leads to a live session counts (SC6). Finding a session is no activity; see Touch.
 func (m *Manager) FromRequest(r *http.Request) (*Session, error) {
 	answer := ErrNoSession
@@ -19,7 +19,7 @@ func (m *Manager) FromRequest(r *http.Request) (*Session, error) {
 		switch {
 		case err == nil:
 			return s, nil
-		case errors.Is(err, ErrSessionExpired):
+		case errors.Is(err, ErrSessionExpired), errors.Is(err, ErrRenewalRefused):
 			answer = err
 		case !errors.Is(err, ErrNoSession):
 			return nil, err
@@ -73,8 +73,7 @@ func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*
 	s, err := m.load(ctx, name)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		reason, _ := m.past.end(name, now) // it may have ended while we asked
-		m.past.missed(name, reason, now)
+		reason := m.whyMissing(ctx, name, now)
 		return nil, m.gone(reason, issued, now)
 	case errors.Is(err, ErrUnreadable):
 		return nil, m.endUnreadable(ctx, name, err)
@@ -101,8 +100,11 @@ func (m *Manager) alive(s *Session, now time.Time) *Session {
 // gone is the answer for a session whose record is no more. Without knowing why it ended, one that was
 // old enough to have run out is taken to have done so.
 func (m *Manager) gone(reason Reason, issued, now time.Time) error {
-	if reason == ReasonExpired {
+	switch reason {
+	case ReasonExpired:
 		return ErrSessionExpired
+	case ReasonRefused:
+		return ErrRenewalRefused
 	}
 	if reason != "" || issued.IsZero() {
 		return ErrNoSession

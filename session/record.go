@@ -63,25 +63,25 @@ func (s *Session) Expires() time.Time {
 // A Reason says why a session ended; it is what /bff/events, the audit log and metrics show.
 type Reason string
 
-// The reasons. The contract names the first four for the browser; the others are folded into them there.
+// The reasons. The last two are not told to browsers as they are; see Public.
 const (
 	ReasonLogout         Reason = "logout"          // the user, here or on another device
 	ReasonExpired        Reason = "expired"         // absolute or idle
 	ReasonRevoked        Reason = "revoked"         // an administrator
 	ReasonProviderLogout Reason = "provider_logout" // back-channel or front-channel
 	ReasonReplaced       Reason = "replaced"        // a new login in the same browser
-	ReasonContinued      Reason = "continued"       // a stronger or a silent login of the same user; it goes on under a new ticket
 	ReasonSurplus        Reason = "surplus"         // a newer one of a user with too many
 	ReasonRefused        Reason = "refused"         // the provider refused the refresh token, or its answer broke the rules
+	ReasonContinued      Reason = "continued"       // a stronger or a silent login of the same user; it goes on under a new ticket
 	ReasonUnreadable     Reason = "unreadable"      // the stored record does not open
 )
 
-// Public is the reason as the browser is told it: one of the contract's four words.
+// Public is the reason as the browser is told it, one of the contract's words.
 func (r Reason) Public() string {
 	switch r {
-	case ReasonReplaced, ReasonContinued:
+	case ReasonContinued: // a browser that missed its new ticket
 		return string(ReasonLogout)
-	case ReasonSurplus, ReasonRefused, ReasonUnreadable:
+	case ReasonUnreadable:
 		return string(ReasonRevoked)
 	}
 	return string(r)

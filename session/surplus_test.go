@@ -37,8 +37,8 @@ func TestOneLoginTooManyEndsTheLongestIdleSession(t *testing.T) {
 				t.Errorf("session is %v, want %v", err, want)
 			}
 		}
-		if reason, known := w.EndReason(mine[1].Name); !known || reason.Public() != "revoked" {
-			t.Errorf("the browser is told %q %v, want revoked", reason.Public(), known)
+		if reason, known := w.EndReason(mine[1].Name); !known || reason.Public() != "surplus" {
+			t.Errorf("the browser is told %q %v, want surplus", reason.Public(), known)
 		}
 	})
 }

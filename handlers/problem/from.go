@@ -51,6 +51,7 @@ var sentinels = []struct {
 	{provider.ErrUnreachable, ProviderUnreachable},
 	{provider.ErrMisconfigured, ProviderMisconfigured},
 	{renewal.ErrRefused, ReauthenticationRequired},
+	{session.ErrRenewalRefused, ReauthenticationRequired},
 	{session.ErrSessionExpired, SessionExpired},
 	{session.ErrEnded, NotAuthenticated},
 	{session.ErrNoSession, NotAuthenticated},

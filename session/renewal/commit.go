@@ -41,7 +41,7 @@ func (w *work) commit(ctx context.Context, change func(*session.Record)) {
 		w.readTheirs(ctx)
 	case isOver(err):
 		w.done(outcomeLostToLogout)
-		w.flight.settle(nil, session.ErrEnded)
+		w.lost(ctx)
 		w.disown(ctx, w.changed(change), err)
 	default:
 		w.done(outcomeUnsaved)

@@ -234,12 +234,21 @@ func (r *Renewer) newest(ctx context.Context, name session.Name) (*session.Sessi
 	defer cancel()
 	s, err := r.sessions.Newest(ctx, name)
 	if errors.Is(err, session.ErrNoSession) {
-		return nil, session.ErrEnded
+		return nil, overBecause(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the session to renew: %w", err)
 	}
 	return s, nil
+}
+
+// overBecause is what the waiters for a renewal are told of a session that has ended meanwhile, as err
+// of the session manager says: another replica may have been told invalid_grant, and ended it for that.
+func overBecause(err error) error {
+	if errors.Is(err, session.ErrRenewalRefused) {
+		return fmt.Errorf("%w: %w", ErrRefused, session.ErrEnded)
+	}
+	return session.ErrEnded
 }
 
 // isOver reports whether err leaves nothing of the session to use.

@@ -158,12 +158,21 @@ func (w *work) refused(ctx context.Context, err error) {
 		w.readTheirs(ctx)
 	case errors.Is(err, session.ErrEnded):
 		w.done(outcomeLostToLogout)
-		w.flight.settle(nil, session.ErrEnded)
+		w.lost(ctx)
 	default:
 		w.log.Info("provider refused the refresh token; the session ends", "session", w.from.Record.ID, "provider", w.provider.ID(), "error", cause)
 		w.done(outcomeRefused)
 		w.ended(err, cause)
 	}
+}
+
+// lost settles the flight of a session that ended before the write that it was to get.
+func (w *work) lost(ctx context.Context) {
+	_, err := w.newest(ctx, w.from.Name)
+	if !isOver(err) {
+		err = session.ErrEnded
+	}
+	w.flight.settle(nil, err)
 }
 
 // superseded uses the tokens that another process brought.

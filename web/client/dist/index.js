@@ -169,7 +169,7 @@ var Feed = class {
     on("ended", ({ reason }) => {
       this.#disconnect();
       const state = { status: "ended", reason };
-      if (reason === "logout") void this.#doubt(state);
+      if (reason === "logout" || reason === "replaced") void this.#doubt(state);
       else this.missed(state);
     });
     source.onerror = () => {
@@ -502,7 +502,7 @@ var Client = class {
     } else if (code !== "reauthentication_required" && code !== "step_up_required") return;
     this.#unauthenticated.tell({ code, loginUrl });
     if (code === "step_up_required" || code === "reauthentication_required" && await this.#goesOn()) return;
-    const reasons = { session_expired: "expired", reauthentication_required: "revoked" };
+    const reasons = { session_expired: "expired", reauthentication_required: "refused" };
     this.#gone(code === "not_authenticated" ? { status: "anonymous" } : { status: "ended", reason: reasons[code] });
   }
 };

@@ -188,7 +188,7 @@ export class Feed {
     on<{ reason: EndReason }>('ended', ({ reason }) => {
       this.#disconnect()
       const state = { status: 'ended', reason } as const
-      if (reason === 'logout') void this.#doubt(state)
+      if (reason === 'logout' || reason === 'replaced') void this.#doubt(state)
       else this.missed(state)
     })
     source.onerror = () => {

@@ -239,9 +239,9 @@ export class Client {
       if (this.#session.get().status === 'active' && (await this.#goesOn())) return
     } else if (code !== 'reauthentication_required' && code !== 'step_up_required') return
     this.#unauthenticated.tell({ code, loginUrl })
-    // A session without a refresh token goes on when its access token has run out.
+    // A session goes on that has no refresh token, or whose user the provider wants to see again.
     if (code === 'step_up_required' || (code === 'reauthentication_required' && (await this.#goesOn()))) return
-    const reasons = { session_expired: 'expired', reauthentication_required: 'revoked' } as const
+    const reasons = { session_expired: 'expired', reauthentication_required: 'refused' } as const
     this.#gone(code === 'not_authenticated' ? { status: 'anonymous' } : { status: 'ended', reason: reasons[code] })
   }
 }

@@ -11,10 +11,18 @@ export interface SessionInfo {
   idle_expires_at?: string
   access_token_expires_at?: string
   scope?: string
+  /**
+   * The provider wants the user to log in again before it renews the session. Show a login: calls go on as long as the
+   * access token lasts, and are refused after that. It goes away with a new login, or if the provider renews after all.
+   */
+  reauthentication_required?: true
 }
 
-/** Why a session ended. `unknown` is for an end that was noticed without having been told. */
-export type EndReason = 'logout' | 'expired' | 'revoked' | 'provider_logout' | 'unknown'
+/**
+ * Why a session ended: `replaced` by another login in this browser, `surplus` beside too many others of the user,
+ * `refused` by the provider, which renews it no more. `unknown` is for an end that was noticed without having been told.
+ */
+export type EndReason = 'logout' | 'expired' | 'revoked' | 'provider_logout' | 'replaced' | 'surplus' | 'refused' | 'unknown'
 
 /**
  * Where this browser stands. `unknown` is the beginning, and stays while the service can't be asked: an outage is never
@@ -59,8 +67,8 @@ export interface LoginOptions {
 /** A call that was refused for want of a login. */
 export interface Unauthenticated {
   /**
-   * `step_up_required` leaves the session as it is, and so does `reauthentication_required` if the access token has run
-   * out and there is no refresh token; otherwise there is no session any more.
+   * `step_up_required` leaves the session as it is, and so does `reauthentication_required` where `SessionInfo` says so,
+   * or where the access token has run out and there is no refresh token; otherwise there is no session any more.
    */
   code: 'not_authenticated' | 'session_expired' | 'reauthentication_required' | 'step_up_required'
   /** Where to log in, with what has to be asked for there. Navigate to it. */

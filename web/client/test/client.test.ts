@@ -142,7 +142,7 @@ test('a session that goes on without a refresh token needs a login, and has not 
 test('a session that the provider does not renew any more has ended', async () => {
   const { client, told } = refused({ code: 'reauthentication_required', login_url: '/bff/login' }, { authenticated: false })
   await client.fetch('/api/x')
-  expect(told).toEqual(['reauthentication_required', 'revoked'])
+  expect(told).toEqual(['reauthentication_required', 'refused'])
 })
 
 test('a late answer for a session that ran out says nothing of the one after it', async () => {

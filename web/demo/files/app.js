@@ -60,7 +60,10 @@ function onSession(next) {
 const reasons = {
   logout: 'You were logged out in another tab or on another device.',
   expired: 'Your session has run out.',
-  revoked: 'Your session was ended by an administrator or by the provider.',
+  revoked: 'Your session was ended by an administrator.',
+  refused: 'The provider no longer renews your session.',
+  replaced: 'Somebody has logged in anew in this browser.',
+  surplus: 'You have logged in at so many places that this session had to end.',
   provider_logout: 'You logged out at the provider, so your session here has ended, too.',
 };
 
