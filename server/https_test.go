@@ -62,11 +62,17 @@ providers:
 
 func (f *front) get(path string, header ...string) *reply {
 	f.t.Helper()
+	return f.getAt("app.example.com", path, header...)
+}
+
+// getAt asks under a host name.
+func (f *front) getAt(host, path string, header ...string) *reply {
+	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, "http://"+f.listen+path, nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	req.Host = "app.example.com"
+	req.Host = host
 	req.Header.Set("X-CSRF", "1")
 	for i := 0; i < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
@@ -127,6 +133,35 @@ func TestHTTPSBindsCookiesToTheHost(t *testing.T) {
 	}
 	if to := f.get("/bff/login", "X-Forwarded-Host", "evil.example").Header.Get("Location"); !strings.Contains(to, "redirect_uri=https%3A%2F%2Fapp.example.com%2F") { // LS6
 		t.Errorf("authorization request = %s", to)
+	}
+}
+
+// PX10, HT4: trusted proxies ask under names of their own, and say which one the browser asked for.
+func TestTrustedProxiesSayWhichHostTheBrowserAskedFor(t *testing.T) {
+	f := newFront(t, odd.New(t))
+	for name, tc := range map[string]struct {
+		want   int
+		header []string
+	}{
+		"a list, the inner name last":       {401, []string{"X-Forwarded-Host", "app.example.com, edge.internal"}},
+		"a list along a chain of addresses": {401, []string{"X-Forwarded-Host", "app.example.com, edge.internal", "X-Forwarded-For", "203.0.113.9, 127.0.0.1"}},
+		"Forwarded":                         {401, []string{"Forwarded", "for=203.0.113.9;host=app.example.com;proto=https"}},
+		"another host":                      {421, []string{"X-Forwarded-Host", "evil.example, app.example.com"}},
+		"another host, planted over":        {421, []string{"X-Forwarded-Host", "app.example.com, evil.example", "X-Forwarded-For", "203.0.113.9"}},
+		"another host, by Forwarded":        {421, []string{"Forwarded", "host=app.example.com;for=10.0.0.1, host=evil.example;for=203.0.113.9"}},
+		"nothing":                           {421, nil},
+	} {
+		if r := f.getAt("edge.internal", "/bff/user", tc.header...); r.StatusCode != tc.want {
+			t.Errorf("%s: %d, want %d", name, r.StatusCode, tc.want)
+		}
+	}
+	g := newRig(t, "") // which trusts no proxy
+	for name, value := range map[string]string{"X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"} {
+		req := mustRequest(t, g.origin+"/bff/user", name, value)
+		req.Host = "edge.internal"
+		if r := g.browser().send(req); r.StatusCode != http.StatusMisdirectedRequest {
+			t.Errorf("%s of nobody trusted: %d, want 421", name, r.StatusCode)
+		}
 	}
 }
 

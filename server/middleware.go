@@ -14,6 +14,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/proxy"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // headers sets what every answer of ours bears; a page or a proxied answer may replace it.
@@ -112,20 +113,12 @@ func (s *Server) requestID(r *http.Request) string {
 
 func (s *Server) fromTrustedProxy(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	for _, p := range s.cfg.Server.TrustedProxies {
-		if p.Contains(peer.Addr().Unmap()) {
-			return true
-		}
-	}
-	return false
+	return err == nil && site.Trusted(s.cfg.Server.TrustedProxies, peer.Addr())
 }
 
-// byHTTP reports whether a trusted proxy says that it was asked without encryption.
+// byHTTP reports whether trusted proxies say that the browser asked without encryption.
 func (s *Server) byHTTP(r *http.Request) bool {
-	return strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "http") && s.fromTrustedProxy(r)
+	return strings.EqualFold(site.Forwarded(r, s.cfg.Server.TrustedProxies).Proto, "http")
 }
 
 // clientAddr is the browser's address, which package login shortens before it keeps it.
@@ -135,16 +128,18 @@ func (s *Server) clientAddr(r *http.Request) string {
 
 // knownHost refuses requests for another authority (RFC 9112 §3.2, RFC 9110 §7.4): the host is used
 // nowhere in an answer, but a name that an attacker rebound to this address must not reach the
-// app's cookies either. Addresses are let through, for probes; no name can be rebound to one. A trusted proxy that
-// asks under a name of its own says in X-Forwarded-Host which one it was asked under.
+// app's cookies either. Addresses are let through, for probes; no name can be rebound to one. Trusted
+// proxies that ask under names of their own say in X-Forwarded-Host or Forwarded which one the browser asked for.
 func (s *Server) knownHost(next echo.HandlerFunc) echo.HandlerFunc {
 	want := hostname(s.cfg.Server.PublicURL.Host)
 	loopback := isLoopback(want)
 	return func(c echo.Context) error {
 		r := c.Request()
 		got := hostname(r.Host)
-		if given := r.Header.Get("X-Forwarded-Host"); given != "" && got != want && s.fromTrustedProxy(r) {
-			got = hostname(given)
+		if got != want {
+			if given := site.Forwarded(r, s.cfg.Server.TrustedProxies).Host; given != "" {
+				got = hostname(given)
+			}
 		}
 		if _, err := netip.ParseAddr(strings.Trim(got, "[]")); got == want || err == nil || loopback && isLoopback(got) {
 			return next(c)
