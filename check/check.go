@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/outbound"
 )
 
 // Status is how a finding stands.
@@ -111,8 +112,7 @@ func checkUpstream(ctx context.Context, name string, u *url.URL) Finding {
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := outbound.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		f.Status, f.Detail = Wrong, fmt.Sprintf("does not accept connections: %v", err)
 		f.Remedy = "start it, or correct the address in the route; until then this route answers 502 upstream_unreachable"

@@ -111,9 +111,11 @@ type Route struct {
 	SharedCache bool
 	// EndWithToken cuts streams when the access token that they were opened with runs out.
 	EndWithToken bool
-	Require      Require
-	Scopes       []string // of the client's own token
-	Provider     string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
+	// IdleConnectionTimeout is how long a connection to the API that nobody uses is kept.
+	IdleConnectionTimeout time.Duration
+	Require               Require
+	Scopes                []string // of the client's own token
+	Provider              string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
 }
 
 // Require is what a route demands of the user beyond being logged in.

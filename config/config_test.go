@@ -58,6 +58,7 @@ func TestWhatIsLeftOutHasTheContractsDefault(t *testing.T) {
 	equal(t, "routes.token", r.Token, "user")
 	equal(t, "routes.csrf", r.CSRF, "header")
 	equal(t, "routes.timeout", r.Timeout, 30*time.Second)
+	equal(t, "routes.idle_connection_timeout", r.IdleConnectionTimeout, 4*time.Second)
 	equal(t, "routes.methods", strings.Join(r.Methods, " "), "GET HEAD POST PUT PATCH DELETE")
 	equal(t, "routes.shared_cache", r.SharedCache, false)
 	equal(t, "spa", c.SPA, SPA{})

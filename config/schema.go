@@ -36,7 +36,7 @@ func defaultProvider() Provider {
 }
 
 func defaultRoute() Route {
-	return Route{Token: "user", CSRF: "header", Timeout: 30 * time.Second, Methods: defaultMethods()}
+	return Route{Token: "user", CSRF: "header", Timeout: 30 * time.Second, IdleConnectionTimeout: 4 * time.Second, Methods: defaultMethods()}
 }
 
 func defaultMethods() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} }
@@ -131,6 +131,7 @@ func routeSchema(r *Route) mapping {
 		{"token", oneOf(&r.Token, "user", "client", "user_or_client", "optional", "none")},
 		{"csrf", oneOf(&r.CSRF, "header", "fetch-metadata", "none")},
 		{"timeout", positive(&r.Timeout)},
+		{"idle_connection_timeout", positive(&r.IdleConnectionTimeout)},
 		{"methods", listOf(&r.Methods, "[GET, POST]", func(m *string) node { return matching(m, checkMethod) })},
 		{"shared_cache", boolean(&r.SharedCache)},
 		{"end_with_token", boolean(&r.EndWithToken)},

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/cloakroom/cloakroom/outbound"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -27,9 +27,9 @@ const (
 	endpointRevocation = "revocation"
 )
 
-// newTransport makes the transport of one provider. Idle connections are dropped after 4 s, before
-// the 5 s after which Node's servers hang up: a token request that meets a connection just closed
-// fails, because it must not be sent again.
+// newTransport makes the transport of one provider. Idle connections are dropped early
+// (outbound.IdleTimeout): a token request that meets a connection just closed fails, because it must
+// not be sent again.
 func newTransport(c Config) (*http.Transport, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(c.RootCAsPEM) > 0 {
@@ -49,16 +49,12 @@ func newTransport(c Config) (*http.Transport, error) {
 		}
 		conf.Certificates = []tls.Certificate{pair}
 	}
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:        conf,
-		TLSHandshakeTimeout:    5 * time.Second,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    maxTokenRequests,
-		IdleConnTimeout:        4 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
-	}, nil
+	t := outbound.NewTransport()
+	t.Proxy = http.ProxyFromEnvironment
+	t.TLSClientConfig = conf
+	t.MaxIdleConnsPerHost = maxTokenRequests
+	t.MaxResponseHeaderBytes = 64 << 10
+	return t, nil
 }
 
 // A caller sends requests to one provider and reads its answers.

@@ -49,9 +49,12 @@ type Route struct {
 	CSRF        string
 	Timeout     time.Duration // to the response's first byte
 	Methods     []string
-	SharedCache bool     // whether an upstream's `public` and `s-maxage` stand
-	Scopes      []string // of this service's own token
-	Provider    string   // that this service's own token is from
+	SharedCache bool // whether an upstream's `public` and `s-maxage` stand
+	// IdleConnectionTimeout is how long a connection to the upstream that nobody uses is kept; 0: outbound.IdleTimeout.
+	// It must be shorter than the upstream's own.
+	IdleConnectionTimeout time.Duration
+	Scopes                []string // of this service's own token
+	Provider              string   // that this service's own token is from
 	// EndWithToken cuts a stream when the access token that it was opened with runs out; else it goes on for as
 	// long as the session, whose token was looked at when it began.
 	EndWithToken bool
@@ -253,7 +256,7 @@ func (p *Proxy) newReverse(rt *route) *httputil.ReverseProxy {
 		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(rt, pr) },
 		ModifyResponse: p.cleanResponse,
 		ErrorHandler:   p.upstreamFailed,
-		Transport:      &retrying{proxy: p, next: newTransport(rt.Timeout)},
+		Transport:      &retrying{proxy: p, next: newConnections(rt.IdleConnectionTimeout)},
 		FlushInterval:  -1,
 		BufferPool:     buffers,
 		ErrorLog:       slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"time"
 
+	"github.com/cloakroom/cloakroom/outbound"
 	"github.com/cloakroom/cloakroom/session/renewal"
 )
 
@@ -24,21 +24,18 @@ var errFirstByte = errors.New("no response within the route's timeout")
 
 // newTransport is tuned for one upstream: connections are kept, none goes through a proxy of the
 // environment (destinations are fixed), encodings are left alone.
-func newTransport(timeout time.Duration) *http.Transport {
-	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		MaxIdleConns:           512,
-		MaxIdleConnsPerHost:    512,
-		IdleConnTimeout:        90 * time.Second,
-		TLSHandshakeTimeout:    5 * time.Second,
-		ExpectContinueTimeout:  time.Second,
-		ForceAttemptHTTP2:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 256 << 10,
-		ResponseHeaderTimeout:  0, // the route's timeout bounds a body that is not taken, too; see apiClock
-		WriteBufferSize:        16 << 10,
-		ReadBufferSize:         16 << 10,
+func newTransport(idle time.Duration) *http.Transport {
+	t := outbound.NewTransport()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 512
+	if idle > 0 {
+		t.IdleConnTimeout = idle
 	}
+	t.ExpectContinueTimeout = time.Second
+	t.DisableCompression = true
+	t.MaxResponseHeaderBytes = 256 << 10
+	t.ResponseHeaderTimeout = 0 // the route's timeout bounds a body that is not taken, too; see apiClock
+	t.WriteBufferSize, t.ReadBufferSize = 16<<10, 16<<10
+	return t
 }
 
 // buffers are what responses are copied through, shared by all routes.

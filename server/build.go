@@ -208,7 +208,8 @@ func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	for _, r := range s.cfg.Routes {
 		routes = append(routes, proxy.Route{
 			Path: r.Path, Upstream: r.Upstream, Token: r.Token, CSRF: r.CSRF, Timeout: r.Timeout, Methods: r.Methods,
-			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken, Require: required(r.Require),
+			IdleConnectionTimeout: r.IdleConnectionTimeout,
+			SharedCache:           r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken, Require: required(r.Require),
 		})
 	}
 	api, err := proxy.New(proxy.Options{

@@ -24,6 +24,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/outbound"
 )
 
 // defaultCSP lets an app load from its own origin and be framed by nobody. What it loads from
@@ -234,6 +235,7 @@ func contentType(name string) string {
 // for development alone, and gets none of our cookies.
 func devServer(o Options) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
+		Transport: outbound.NewTransport(),
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(o.DevServer)
 			if o.Strip != nil {
