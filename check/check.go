@@ -44,6 +44,7 @@ type URIs struct {
 	PostLogoutRedirect string `json:"post_logout_redirect_uri"`
 	BackchannelLogout  string `json:"backchannel_logout_uri"`
 	FrontchannelLogout string `json:"frontchannel_logout_uri"`
+	JWKS               string `json:"jwks_uri,omitempty"` // with client_auth private_key_jwt alone
 }
 
 // A Report is what a check found.
@@ -64,7 +65,8 @@ func (r *Report) OK() bool {
 
 // Options say how far a check goes.
 type Options struct {
-	Offline bool // ask nobody: what the file says is all that is looked at
+	Version string // of this product, as providers are told it; "": as the build information says
+	Offline bool   // ask nobody: what the file says is all that is looked at
 }
 
 // timeout bounds each single try.
@@ -78,9 +80,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 		r.add(Finding{Area: "configuration", Name: "file", Status: Warning, Detail: w})
 	}
 	for _, p := range cfg.Providers {
-		r.Register = append(r.Register, URIs{
-			p.ID, cfg.RedirectURI(p), cfg.PostLogoutRedirectURI(p), cfg.BackchannelLogoutURI(p), cfg.FrontchannelLogoutURI(p),
-		})
+		r.Register = append(r.Register, urisOf(cfg, p))
 	}
 	if o.Offline {
 		r.add(Finding{Area: "configuration", Name: "network", Status: Skipped, Detail: "--offline: no store, provider or upstream was tried"})
@@ -88,7 +88,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	}
 	r.add(checkStore(ctx, cfg)...)
 	for _, p := range cfg.Providers {
-		r.add(checkProvider(ctx, cfg, p)...)
+		r.add(checkProvider(ctx, cfg, p, o.Version)...)
 	}
 	for _, route := range cfg.Routes {
 		r.add(checkUpstream(ctx, route.Path, route.Upstream))
@@ -99,6 +99,17 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 		r.add(checkApp(cfg.SPA.Dir))
 	}
 	return r
+}
+
+func urisOf(cfg *config.Config, p config.Provider) URIs {
+	u := URIs{
+		Provider: p.ID, Redirect: cfg.RedirectURI(p), PostLogoutRedirect: cfg.PostLogoutRedirectURI(p),
+		BackchannelLogout: cfg.BackchannelLogoutURI(p), FrontchannelLogout: cfg.FrontchannelLogoutURI(p),
+	}
+	if p.ClientAuth == "private_key_jwt" {
+		u.JWKS = cfg.JWKSURI(p)
+	}
+	return u
 }
 
 func (r *Report) add(f ...Finding) { r.Findings = append(r.Findings, f...) }

@@ -17,7 +17,7 @@ import (
 )
 
 // checkProvider reads the provider's metadata and compares it with what the configuration relies on.
-func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider) []Finding {
+func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, version string) []Finding {
 	row := func(s Status, detail, remedy string) Finding {
 		return Finding{Area: "provider", Name: pc.ID, Status: s, Detail: detail, Remedy: remedy}
 	}
@@ -25,7 +25,7 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider) 
 	if err != nil {
 		return []Finding{row(Wrong, err.Error(), "correct the file that the provider's settings name")}
 	}
-	p, err := provider.New(rp, provider.Options{Logger: slog.New(slog.DiscardHandler)})
+	p, err := provider.New(rp, provider.Options{Logger: slog.New(slog.DiscardHandler), Version: version})
 	if err != nil {
 		return []Finding{row(Wrong, err.Error(), "correct the provider's settings")}
 	}
@@ -50,10 +50,13 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider) 
 func metadataGaps(pc config.Provider, m *provider.Metadata) [][2]string {
 	var gaps [][2]string
 	if m.RevocationEndpoint == "" {
-		gaps = append(gaps, [2]string{"no revocation_endpoint", "tokens of ended sessions live on there until they run out; keep their lifetimes short at the provider"})
+		gaps = append(gaps, [2]string{"no revocation_endpoint", "tokens of ended sessions live on there until they run out; name the endpoint in `revocation_endpoint` if there is one, or keep their lifetimes short at the provider"})
 	}
-	if m.EndSessionEndpoint == "" {
-		gaps = append(gaps, [2]string{"no end_session_endpoint", "logout ends the session here; the provider's own session goes on"})
+	if m.EndSessionEndpoint == "" && pc.EndSession == "auto" {
+		gaps = append(gaps, [2]string{"no end_session_endpoint", "logout ends the session here; the provider's own session goes on. Name the provider's logout address in `end_session`, or write off"})
+	}
+	if !m.RefreshTokens() && pc.Refresh == "auto" {
+		gaps = append(gaps, [2]string{"grant_types_supported lacks refresh_token", "sessions are not renewed: an API needs a new login when the access token has run out; write `refresh: off`, or have refresh tokens switched on at the provider"})
 	}
 	if len(m.ScopesSupported) > 0 {
 		for _, s := range pc.Scopes {

@@ -34,6 +34,9 @@ func (r *Report) Write(w io.Writer, asJSON bool) error {
 		fmt.Fprintf(&b, "  post-logout redirect URI %s\n", u.PostLogoutRedirect)
 		fmt.Fprintf(&b, "  back-channel logout URI  %s\n", u.BackchannelLogout)
 		fmt.Fprintf(&b, "  front-channel logout URI %s\n", u.FrontchannelLogout)
+		if u.JWKS != "" {
+			fmt.Fprintf(&b, "  JWKS URI (our public key) %s\n", u.JWKS)
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -79,14 +79,22 @@ func (r *reader) checkClientAuth(p Provider, key func(string) string) {
 		"client_secret":           strings.HasPrefix(p.ClientAuth, "client_secret_"),
 		"client_key_file":         p.ClientAuth == "private_key_jwt" || p.ClientAuth == "tls_client_auth",
 		"client_certificate_file": p.ClientAuth == "tls_client_auth",
+		"client_key_id":           p.ClientAuth == "private_key_jwt",
+		"client_assertion_alg":    p.ClientAuth == "private_key_jwt" || p.ClientAuth == "client_secret_jwt",
 	}
+	optional := []string{"client_key_id", "client_assertion_alg"}
 	if hmac && p.ClientAuth == "none" {
 		r.wrongAt(key("id_token_alg"), &wrong{"needs a client secret, and client_auth is none", "write the algorithm that this client is registered with, such as RS256"})
 	} else if hmac {
 		uses["client_secret"] = true // it signs the ID tokens
 	}
-	for _, name := range []string{"client_secret", "client_key_file", "client_certificate_file"} {
+	if uses["client_assertion_alg"] && p.ClientAssertionAlg != "" && r.well(key("client_assertion_alg")) &&
+		strings.HasPrefix(p.ClientAssertionAlg, "HS") != (p.ClientAuth == "client_secret_jwt") {
+		r.wrongAt(key("client_assertion_alg"), &wrong{"does not fit client_auth " + p.ClientAuth, "write HS256, HS384 or HS512 for client_secret_jwt, and one of the others for private_key_jwt"})
+	}
+	for _, name := range append([]string{"client_secret", "client_key_file", "client_certificate_file"}, optional...) {
 		switch {
+		case uses[name] && slices.Contains(optional, name):
 		case uses[name]:
 			r.need(key(name), remedies[name]+"; client_auth is "+p.ClientAuth)
 		case r.given(key(name)):

@@ -90,12 +90,16 @@ type Provider struct {
 	ClientAuth                 string // a token_endpoint_auth_method of OIDC Core §9 or RFC 8705 §2.1
 	ClientKeyFile              string // PEM; "" unless ClientAuth is private_key_jwt or tls_client_auth
 	ClientCertificateFile      string // PEM; "" unless ClientAuth is tls_client_auth
+	ClientKeyID                string // "" unless ClientAuth is private_key_jwt; then "" means the key's thumbprint
+	ClientAssertionAlg         string // "" unless ClientAuth is private_key_jwt or client_secret_jwt; then "" means as the provider lists
 	IDTokenAlg                 string
 	LogoutTokenExp             string // required or iat
 	TrustedAudiences           []string
 	ResponseMode               string // query or form_post
 	Scopes                     []string
 	Refresh                    string // auto or off
+	EndSession                 string // auto, off or a URL with placeholders
+	RevocationEndpoint         string // "": as the provider's metadata says
 	AuthParams                 map[string]string
 	CAFile                     string // PEM; "" means the system's roots alone
 }

@@ -43,6 +43,9 @@ func (c *Config) BackchannelLogoutURI(p Provider) string { return c.endpoint("ba
 // FrontchannelLogoutURI is what p puts in a frame to log its user out here.
 func (c *Config) FrontchannelLogoutURI(p Provider) string { return c.endpoint("frontchannel", p) }
 
+// JWKSURI is where p finds the public keys with which this client signs.
+func (c *Config) JWKSURI(p Provider) string { return c.endpoint("jwks", p) }
+
 // endpoint is built from the file alone: nothing that a request says can move it (LS6).
 func (c *Config) endpoint(name string, p Provider) string {
 	return c.Origin() + c.Server.BasePath + "/" + name + "/" + p.ID

@@ -31,7 +31,7 @@ const defaultIdleTimeout = 30 * time.Minute
 func defaultProvider() Provider {
 	return Provider{
 		ClientAuth: "client_secret_basic", IDTokenAlg: "RS256", ResponseMode: "query", LogoutTokenExp: "required",
-		Scopes: []string{"openid", "profile", "email"}, Refresh: "auto",
+		Scopes: []string{"openid", "profile", "email"}, Refresh: "auto", EndSession: "auto",
 	}
 }
 
@@ -113,12 +113,16 @@ func providerSchema(p *Provider) mapping {
 		{"client_auth", oneOf(&p.ClientAuth, clientAuths()...)},
 		{"client_key_file", anyText(&p.ClientKeyFile)},
 		{"client_certificate_file", anyText(&p.ClientCertificateFile)},
+		{"client_key_id", matching(&p.ClientKeyID, checkKeyID)},
+		{"client_assertion_alg", oneOf(&p.ClientAssertionAlg, algs()...)},
 		{"id_token_alg", matching(&p.IDTokenAlg, checkAlg)},
 		{"logout_token_exp", oneOf(&p.LogoutTokenExp, "required", "iat")},
 		{"trusted_audiences", listOf(&p.TrustedAudiences, "[other-client]", func(a *string) node { return anyText(a) })},
 		{"response_mode", oneOf(&p.ResponseMode, "query", "form_post")},
 		{"scopes", listOf(&p.Scopes, "[openid, profile, email]", func(s *string) node { return matching(s, checkScope) })},
 		{"refresh", oneOf(&p.Refresh, "auto", "off")},
+		{"end_session", matching(&p.EndSession, checkEndSession)},
+		{"revocation_endpoint", matching(&p.RevocationEndpoint, checkProviderAddress)},
 		{"auth_params", texts{&p.AuthParams, checkAuthParam, "prompt: select_account"}},
 		{"ca_file", anyText(&p.CAFile)},
 	}

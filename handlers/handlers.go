@@ -112,6 +112,7 @@ func (h *Handlers) Register(g *echo.Group) {
 		"/logout/callback/:provider": {http.MethodGet: h.afterLogout},
 		"/backchannel/:provider":     {http.MethodPost: h.backchannelLogout},
 		"/frontchannel/:provider":    {http.MethodGet: h.frontchannelLogout},
+		"/jwks/:provider":            {http.MethodGet: h.jwks},
 		"/user":                      {http.MethodGet: h.user},
 		"/session":                   {http.MethodGet: h.session},
 		"/auth":                      {http.MethodGet: h.auth},

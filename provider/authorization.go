@@ -26,7 +26,8 @@ type AuthorizationRequest struct {
 // AuthorizationURL is where the browser goes to log in: the code grant with PKCE (S256 whatever the
 // metadata says) and nothing else (LS1, LS3). The endpoint's own query stays.
 //
-// offline_access is asked for when the provider lists it, unless refresh is off. OIDC Core §11 then
+// offline_access is asked for when the provider lists it, unless refresh is off or the provider's
+// grant_types_supported lacks refresh_token. OIDC Core §11 then
 // wants prompt=consent, and some providers issue no refresh token without it, so that is added
 // where neither the caller nor AuthParams says anything about prompt; AuthParams {"prompt": ""}
 // keeps it out for providers that need none. Keycloak is asked for neither (see isKeycloak).
@@ -85,7 +86,7 @@ func (p *Provider) scopes(m *Metadata) []string {
 	if p.config.RefreshOff {
 		return slices.DeleteFunc(scopes, func(s string) bool { return s == offline })
 	}
-	if slices.Contains(m.ScopesSupported, offline) && !slices.Contains(scopes, offline) && !isKeycloak(m) {
+	if slices.Contains(m.ScopesSupported, offline) && m.RefreshTokens() && !slices.Contains(scopes, offline) && !isKeycloak(m) {
 		scopes = append(scopes, offline)
 	}
 	return scopes

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,47 +19,48 @@ const (
 )
 
 // A clientAuthentication adds to a request what proves who this client is.
-type clientAuthentication func(p *Provider, form url.Values, header http.Header) error
+type clientAuthentication func(ctx context.Context, p *Provider, form url.Values, header http.Header) error
 
-func newClientAuthentication(c Config) (clientAuthentication, error) {
+// newClientAuthentication also returns the key that signs client assertions; nil where none does.
+func newClientAuthentication(c Config) (clientAuthentication, *assertionKey, error) {
 	method := c.ClientAuth
 	if method == "" {
 		method = authBasic
 	}
 	if c.ClientSecret.IsZero() && (method == authBasic || method == authPost || method == authSecretJWT) {
-		return nil, fmt.Errorf("provider %q: %w: client_auth %s needs a client_secret", c.ID, ErrMisconfigured, method)
+		return nil, nil, fmt.Errorf("provider %q: %w: client_auth %s needs a client_secret", c.ID, ErrMisconfigured, method)
 	}
 	switch method {
 	case authBasic:
-		return basicAuthentication, nil
+		return basicAuthentication, nil, nil
 	case authPost:
-		return postAuthentication, nil
+		return postAuthentication, nil, nil
 	case authSecretJWT, authKeyJWT:
 		key, err := newAssertionKey(c, method)
 		if err != nil {
-			return nil, fmt.Errorf("provider %q: %w: client_auth %s: %w", c.ID, ErrMisconfigured, method, err)
+			return nil, nil, fmt.Errorf("provider %q: %w: client_auth %s: %w", c.ID, ErrMisconfigured, method, err)
 		}
-		return key.authenticate, nil
+		return key.authenticate, key, nil
 	case authTLS, authNone: // the certificate is in the transport
-		return nameOnly, nil
+		return nameOnly, nil, nil
 	}
-	return nil, fmt.Errorf("provider %q: %w: client_auth %.50q is not known", c.ID, ErrMisconfigured, method)
+	return nil, nil, fmt.Errorf("provider %q: %w: client_auth %.50q is not known", c.ID, ErrMisconfigured, method)
 }
 
 // basicAuthentication form-encodes both parts first (RFC 6749 §2.3.1, TE1).
-func basicAuthentication(p *Provider, _ url.Values, header http.Header) error {
+func basicAuthentication(_ context.Context, p *Provider, _ url.Values, header http.Header) error {
 	r := http.Request{Header: header}
 	r.SetBasicAuth(url.QueryEscape(p.config.ClientID), url.QueryEscape(p.config.ClientSecret.Reveal()))
 	return nil
 }
 
-func postAuthentication(p *Provider, form url.Values, _ http.Header) error {
+func postAuthentication(_ context.Context, p *Provider, form url.Values, _ http.Header) error {
 	form.Set("client_id", p.config.ClientID)
 	form.Set("client_secret", p.config.ClientSecret.Reveal())
 	return nil
 }
 
-func nameOnly(p *Provider, form url.Values, _ http.Header) error {
+func nameOnly(_ context.Context, p *Provider, form url.Values, _ http.Header) error {
 	form.Set("client_id", p.config.ClientID)
 	return nil
 }

@@ -29,6 +29,9 @@ func (c Config) complete() (Config, error) {
 	if c.LogoutTokenExp == "" {
 		c.LogoutTokenExp = "required"
 	}
+	if c.EndSession == "" {
+		c.EndSession = endSessionAuto
+	}
 	fault := func(format string, args ...any) (Config, error) {
 		return c, fmt.Errorf("provider %q: %w: %s", c.ID, ErrMisconfigured, fmt.Sprintf(format, args...))
 	}
@@ -45,6 +48,10 @@ func (c Config) complete() (Config, error) {
 		return fault("response_mode %.50q is neither query nor form_post", c.ResponseMode)
 	case c.LogoutTokenExp != "required" && c.LogoutTokenExp != "iat":
 		return fault("logout_token_exp %.50q is neither required nor iat", c.LogoutTokenExp)
+	case c.RevocationEndpoint != "" && !secureURL(c.RevocationEndpoint, true):
+		return fault("revocation_endpoint %.200q must be an https URL", c.RevocationEndpoint)
+	case checkEndSession(c.EndSession) != nil:
+		return fault("end_session: %v", checkEndSession(c.EndSession))
 	}
 	for name := range c.AuthParams {
 		if slices.Contains(ownParams, name) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,10 +20,12 @@ type Metadata struct {
 	EndSessionEndpoint    string `json:"end_session_endpoint"`
 
 	ScopesSupported               []string `json:"scopes_supported"`
+	GrantTypesSupported           []string `json:"grant_types_supported"`
 	ResponseModesSupported        []string `json:"response_modes_supported"`
 	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
 	IDTokenAlgsSupported          []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethodsSupported     []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgsSupported        []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 
 	IssParameterSupported             bool `json:"authorization_response_iss_parameter_supported"`
 	BackchannelLogoutSupported        bool `json:"backchannel_logout_supported"`
@@ -66,6 +69,9 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	if p.config.ClientAuth == authTLS {
 		m.useAliases()
 	}
+	if p.config.RevocationEndpoint != "" {
+		m.RevocationEndpoint = p.config.RevocationEndpoint
+	}
 	return &m, nil
 }
 
@@ -100,6 +106,13 @@ func (m *Metadata) check(c Config) error {
 		}
 	}
 	return nil
+}
+
+// RefreshTokens reports whether the provider may issue refresh tokens: its grant_types_supported lists
+// refresh_token, or is not there. Discovery §3 says that it is then authorization_code and implicit, but
+// providers that do issue them leave it out as well.
+func (m *Metadata) RefreshTokens() bool {
+	return m.GrantTypesSupported == nil || slices.Contains(m.GrantTypesSupported, refreshGrant)
 }
 
 // useAliases puts the endpoints that speak mutual TLS in place of the others (RFC 8705 §5).

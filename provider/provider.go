@@ -41,6 +41,9 @@ type Config struct {
 	ClientAuth    string
 	ClientKeyPEM  secret.Value // private key for private_key_jwt (PEM or one JWK) and tls_client_auth (PEM)
 	ClientCertPEM string       // certificate chain for tls_client_auth
+	// ClientKeyID is the kid of client assertions; "": the thumbprint. ClientAssertionAlg is their
+	// algorithm; "": one that the key can sign with and the metadata lists. A JWK's own kid and alg win.
+	ClientKeyID, ClientAssertionAlg string
 	// IDTokenAlg is the one algorithm that ID tokens, logout tokens and signed userinfo may bear;
 	// "" means RS256. Metadata is never asked.
 	IDTokenAlg       string
@@ -48,9 +51,14 @@ type Config struct {
 	// LogoutTokenExp is required (the default) or iat: a logout token without exp is then good for
 	// two minutes from its iat, as Ory Hydra's need.
 	LogoutTokenExp string
-	ResponseMode   string   // query or form_post; "" means query
-	Scopes         []string // "openid" is added when it is missing
-	RefreshOff     bool     // never ask for offline_access
+	// EndSession is auto (the default: where the metadata says), off (nobody is sent to the provider),
+	// or the URL to send browsers to, for providers that announce none. Its query may hold the
+	// placeholders {client_id}, {post_logout_redirect_uri}, {state}, {id_token_hint} and {logout_hint}.
+	EndSession         string
+	RevocationEndpoint string   // in place of the metadata's; "": as the metadata says
+	ResponseMode       string   // query or form_post; "" means query
+	Scopes             []string // "openid" is added when it is missing
+	RefreshOff         bool     // never ask for offline_access
 	// AuthParams go into every authorization request and win over what a caller asked for, except
 	// for prompt, which a caller may choose, and AuthorizationRequest.Outranking. An empty value keeps the parameter out.
 	AuthParams                         map[string]string
@@ -65,6 +73,7 @@ type Options struct {
 	Metrics   prometheus.Registerer // nil: not registered; several providers may share one
 	Transport http.RoundTripper     // nil: one of its own, tuned and with the Config's certificates
 	Timeout   time.Duration         // of one request to the provider, body included; 0 means 10 s
+	Version   string                // of this product, for User-Agent; "": as the build information says
 }
 
 // A Provider talks to one OpenID provider. It is safe for concurrent use and starts no goroutine
@@ -78,6 +87,8 @@ type Provider struct {
 	keys     *keySet
 	breaker  *breaker
 	slots    *semaphore.Weighted
+
+	assertion *assertionKey // nil: this client signs no assertions
 }
 
 // New checks c, and reaches for nothing: a provider that is down does not stop the start.
@@ -86,7 +97,7 @@ func New(c Config, o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth, err := newClientAuthentication(c)
+	auth, assertion, err := newClientAuthentication(c)
 	if err != nil {
 		return nil, err
 	}
@@ -97,12 +108,14 @@ func New(c Config, o Options) (*Provider, error) {
 		}
 	}
 	p := &Provider{
-		config:  c,
-		now:     o.Now,
-		client:  newCaller(c.ID, o),
-		auth:    auth,
-		breaker: &breaker{now: o.Now},
-		slots:   semaphore.NewWeighted(maxTokenRequests),
+		config: c,
+		now:    o.Now,
+		client: newCaller(c.ID, o),
+		auth:   auth,
+
+		assertion: assertion,
+		breaker:   &breaker{now: o.Now},
+		slots:     semaphore.NewWeighted(maxTokenRequests),
 	}
 	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
 	p.keys = newKeySet(c, o, p.fetchKeys)

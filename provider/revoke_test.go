@@ -71,3 +71,25 @@ func TestRevocationAtAProviderThatIsDownIsWorthRepeating(t *testing.T) {
 		t.Errorf("error = %v", err)
 	}
 }
+
+// Django OAuth Toolkit has the endpoint and does not announce it. What the operator names is used in place of what the
+// metadata says, too.
+func TestConfiguredRevocationEndpointIsUsed(t *testing.T) {
+	for name, announced := range map[string]func(d odd.Claims){
+		"not announced":     func(d odd.Claims) { delete(d, "revocation_endpoint") },
+		"announced another": func(d odd.Claims) { d["revocation_endpoint"] = "http://127.0.0.1:1/" },
+	} {
+		op := odd.New(t)
+		op.OnDiscovery(announced)
+		p := newProvider(t, op, func(s *setup) { s.RevocationEndpoint = op.URL(odd.Revocation) })
+		if err := p.Revoke(t.Context(), tokens(t, p, op).RefreshToken, "refresh_token"); err != nil || len(op.LiveRefreshTokens()) != 0 {
+			t.Errorf("%s: %v, live refresh tokens = %d", name, err, len(op.LiveRefreshTokens()))
+		}
+	}
+	for _, bad := range []string{"http://id.example.com/revoke", "javascript:x", "/revoke"} {
+		_, err := provider.New(provider.Config{ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientAuth: "none", RevocationEndpoint: bad}, provider.Options{})
+		if !errors.Is(err, provider.ErrMisconfigured) {
+			t.Errorf("%q: error = %v, want ErrMisconfigured", bad, err)
+		}
+	}
+}

@@ -175,7 +175,7 @@ func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.V
 		"Content-Type": {"application/x-www-form-urlencoded"},
 		"Accept":       {"application/json"},
 	}
-	if err := p.auth(p, form, header); err != nil {
+	if err := p.auth(ctx, p, form, header); err != nil {
 		return nil, nil, err
 	}
 	r, err := http.NewRequest(http.MethodPost, to, strings.NewReader(form.Encode()))

@@ -64,6 +64,8 @@ type caller struct {
 	timeout  time.Duration
 	now      func() time.Time
 	metrics  *metrics
+	// userAgent names this product, so that a provider's operator can tell who asks (RFC 9110 §10.1.5).
+	userAgent string
 }
 
 func newCaller(id string, o Options) *caller {
@@ -78,6 +80,8 @@ func newCaller(id string, o Options) *caller {
 		timeout: o.Timeout,
 		now:     o.Now,
 		metrics: newMetrics(o.Metrics),
+
+		userAgent: userAgent(o.Version),
 	}
 }
 
@@ -96,6 +100,7 @@ func (c *caller) send(ctx context.Context, endpoint string, r *http.Request, wit
 	// Without GetBody the transport can't send a body a second time, which it would do by itself on a
 	// connection that turns out to be closed (CB14).
 	r.GetBody = nil
+	r.Header.Set("User-Agent", c.userAgent)
 	began := time.Now()
 	a, err := c.exchange(r.WithContext(ctx))
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, context.DeadlineExceeded) {

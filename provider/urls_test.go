@@ -3,6 +3,7 @@ package provider_test
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -62,22 +63,32 @@ func TestOfflineAccessIsAskedForOnlyWhenItIsNeeded(t *testing.T) {
 		listed        bool
 		caller        url.Values
 		scope, prompt string
+		grants        any // grant_types_supported; nil: not there
 	}{
-		{"listed", func(*setup) {}, true, nil, "openid offline_access", "consent"},
-		{"not listed", func(*setup) {}, false, nil, "openid", ""},
-		{"refresh off", func(s *setup) { s.RefreshOff = true }, true, nil, "openid", ""},
-		{"refresh off though configured", func(s *setup) { s.RefreshOff = true; s.Scopes = []string{"openid", "offline_access"} }, true, nil, "openid", ""},
-		{"configured", func(s *setup) { s.Scopes = []string{"offline_access", "profile"} }, true, nil, "openid offline_access profile", "consent"},
-		{"operator wants no prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} }, true, nil, "openid offline_access", ""},
-		{"operator's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} }, true, nil, "openid offline_access", "login"},
-		{"silent login", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} }, true, url.Values{"prompt": {"none"}}, "openid offline_access", "none"},
-		{"caller's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} }, true, url.Values{"prompt": {"login"}}, "openid offline_access", "login"},
+		{"listed", func(*setup) {}, true, nil, "openid offline_access", "consent", nil},
+		{"not listed", func(*setup) {}, false, nil, "openid", "", nil},
+		{"refresh off", func(s *setup) { s.RefreshOff = true }, true, nil, "openid", "", nil},
+		{"refresh off though configured", func(s *setup) { s.RefreshOff = true; s.Scopes = []string{"openid", "offline_access"} }, true, nil, "openid", "", nil},
+		{"configured", func(s *setup) { s.Scopes = []string{"offline_access", "profile"} }, true, nil, "openid offline_access profile", "consent", nil},
+		{"operator wants no prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} }, true, nil, "openid offline_access", "", nil},
+		{"operator's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} }, true, nil, "openid offline_access", "login", nil},
+		{"silent login", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} }, true, url.Values{"prompt": {"none"}}, "openid offline_access", "none", nil},
+		{"caller's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} }, true, url.Values{"prompt": {"login"}}, "openid offline_access", "login", nil},
+		{"refresh tokens announced", func(*setup) {}, true, nil, "openid offline_access", "consent", []string{"authorization_code", "refresh_token"}},
+		{"no refresh tokens announced", func(*setup) {}, true, nil, "openid", "", []string{"authorization_code", "client_credentials"}},
+		{"no grants at all announced", func(*setup) {}, true, nil, "openid", "", []string{}},
+		{"configured though none are announced", func(s *setup) { s.Scopes = []string{"openid", "offline_access"} }, true, nil, "openid offline_access", "consent", []string{"authorization_code"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			op := odd.New(t)
-			if !test.listed {
-				op.OnDiscovery(func(d odd.Claims) { delete(d, "scopes_supported") })
-			}
+			op.OnDiscovery(func(d odd.Claims) {
+				if !test.listed {
+					delete(d, "scopes_supported")
+				}
+				if test.grants != nil {
+					d["grant_types_supported"] = test.grants
+				}
+			})
 			q := authorizationQuery(t, newProvider(t, op, test.change), test.caller)
 			if q.Get("scope") != test.scope || q.Get("prompt") != test.prompt {
 				t.Errorf("scope = %q, prompt = %q; want %q, %q", q.Get("scope"), q.Get("prompt"), test.scope, test.prompt)
@@ -150,5 +161,42 @@ func TestEndSessionURL(t *testing.T) {
 	without.OnDiscovery(func(d odd.Claims) { delete(d, "end_session_endpoint") })
 	if raw, err := newProvider(t, without).EndSessionURL(t.Context(), provider.EndSessionRequest{}); raw != "" || err != nil {
 		t.Errorf("without the endpoint: %q, %v", raw, err)
+	}
+}
+
+// Providers that announce no end_session_endpoint: the operator's address, with each value percent-encoded in its
+// place, and the ID token only where it is asked for. off sends nobody anywhere.
+func TestConfiguredEndSessionURL(t *testing.T) {
+	const back = "https%3A%2F%2Fapp.example.com%2Fbff%2Flogout%2Fcallback%2Fmain"
+	request := provider.EndSessionRequest{IDTokenHint: secret.New("to.k+en"), LogoutHint: "a b&x=1", State: "s&t/{client_id}"}
+	for _, test := range []struct {
+		name, setting, want string
+		request             provider.EndSessionRequest
+	}{
+		{"off", "off", "", request},
+		{"Cognito", "https://x.example/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}", "https://x.example/logout?client_id=cloakroom&logout_uri=" + back, request},
+		{"Auth0", "https://x.example/v2/logout?returnTo={post_logout_redirect_uri}", "https://x.example/v2/logout?returnTo=" + back, request},
+		{"without placeholders", "https://x.example/bye", "https://x.example/bye", request},
+		{"fixed query", "https://x.example/bye?federated&a=%20b", "https://x.example/bye?federated&a=%20b", request},
+		{"all", "http://127.0.0.1:1/?h={id_token_hint}&l={logout_hint}&s={state}", "http://127.0.0.1:1/?h=to.k%2Ben&l=a%20b%26x%3D1&s=s%26t%2F%7Bclient_id%7D", request},
+		{"empty values", "https://x.example/?h={id_token_hint}&c={client_id}&s={state}", "https://x.example/?c=cloakroom", provider.EndSessionRequest{}},
+		{"nothing left", "https://x.example/?h={id_token_hint}", "https://x.example/", provider.EndSessionRequest{}},
+		{"LO3 too large", "https://x.example/?h={id_token_hint}&s={state}", "https://x.example/?s=s", provider.EndSessionRequest{IDTokenHint: secret.New(strings.Repeat("x", 20<<10)), State: "s"}},
+	} {
+		op := odd.New(t)
+		op.SetDown() // none of these asks the provider
+		p := newProvider(t, op, func(s *setup) { s.EndSession = test.setting })
+		if got, err := p.EndSessionURL(t.Context(), test.request); got != test.want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", test.name, got, err, test.want)
+		}
+	}
+	for _, bad := range []string{
+		"javascript:alert(1)", "http://x.example/", "https://{client_id}.example/", "https://x.example/{state}", "https://x.example/?a={b}",
+		"https://x.example/?a={state", "https://u@x.example/", "https://x.example/#{state}", "https://x.example/?a=b c", "on", "https:///?a={state}",
+	} {
+		_, err := provider.New(provider.Config{ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientAuth: "none", EndSession: bad}, provider.Options{})
+		if !errors.Is(err, provider.ErrMisconfigured) {
+			t.Errorf("%q: error = %v, want ErrMisconfigured", bad, err)
+		}
 	}
 }

@@ -114,7 +114,7 @@ func (s *Server) buildProviders() error {
 		if err != nil {
 			return err
 		}
-		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: s.registry})
+		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
 		if err != nil {
 			return fmt.Errorf("set up provider %q: %w", pc.ID, err)
 		}
@@ -129,7 +129,8 @@ func ProviderConfig(cfg *config.Config, p config.Provider) (provider.Config, err
 	c := provider.Config{
 		ID: p.ID, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientAuth: p.ClientAuth,
 		IDTokenAlg: p.IDTokenAlg, LogoutTokenExp: p.LogoutTokenExp, TrustedAudiences: p.TrustedAudiences, ResponseMode: p.ResponseMode, Scopes: p.Scopes,
-		RefreshOff: p.Refresh == "off", AuthParams: p.AuthParams,
+		RefreshOff: p.Refresh == "off", EndSession: p.EndSession,
+		ClientKeyID: p.ClientKeyID, ClientAssertionAlg: p.ClientAssertionAlg, RevocationEndpoint: p.RevocationEndpoint, AuthParams: p.AuthParams,
 		RedirectURI: cfg.RedirectURI(p), PostLogoutRedirectURI: cfg.PostLogoutRedirectURI(p),
 	}
 	for _, f := range []struct {

@@ -37,6 +37,7 @@ type Options struct {
 	Notify        Notify
 	SPA           fs.FS            // an embedded app to serve in place of spa.dir; nil: what the configuration says
 	Now           func() time.Time // nil: time.Now
+	Version       string           // of this product, as providers are told it; "": as the build information says
 }
 
 // Notify is told what whoever started the service wants to know; nil functions are not called.
@@ -51,6 +52,7 @@ type Server struct {
 	log       *slog.Logger
 	now       func() time.Time
 	registry  *prometheus.Registry
+	version   string
 	store     session.Store
 	sessions  *session.Manager
 	ownKey    []byte               // of a store that ends with the process, where no keys are configured
@@ -77,7 +79,7 @@ type Server struct {
 // anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
 // all of it.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
-	s := &Server{cfg: cfg, log: slog.New(problem.LogHandler(o.Logger.Handler())), now: o.Now, registry: newRegistry()}
+	s := &Server{cfg: cfg, log: slog.New(problem.LogHandler(o.Logger.Handler())), now: o.Now, registry: newRegistry(), version: o.Version}
 	if s.now == nil {
 		s.now = time.Now
 	}

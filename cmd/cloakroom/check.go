@@ -27,7 +27,7 @@ func checkCommand() *cobra.Command {
 				fmt.Fprintln(os.Stderr, "cloakroom:", err)
 				return exitError{2}
 			}
-			report := check.Run(c.Context(), cfg, check.Options{Offline: offline})
+			report := check.Run(c.Context(), cfg, check.Options{Offline: offline, Version: version})
 			if err := report.Write(c.OutOrStdout(), asJSON); err != nil {
 				return err
 			}

@@ -40,7 +40,7 @@ func serve(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	s, err := server.New(ctx, cfg, server.Options{Logger: log, Public: public, Admin: admin, Notify: systemd(log)})
+	s, err := server.New(ctx, cfg, server.Options{Logger: log, Public: public, Admin: admin, Notify: systemd(log), Version: version})
 	if err != nil {
 		return err
 	}

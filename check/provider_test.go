@@ -1,0 +1,62 @@
+package check_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom/cloakroom/check"
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// providerReport checks a configuration with one provider; yaml are more of its keys, one to a line.
+func providerReport(t *testing.T, yaml ...string) *check.Report {
+	t.Helper()
+	text := `
+server: {public_url: "http://localhost:8080"}
+session: {store: "memory:"}
+providers:
+  - id: main
+    client_id: cloakroom
+    ` + strings.Join(yaml, "\n    ") + "\n"
+	if !strings.Contains(text, "client_auth") {
+		text += "    client_secret: secret\n"
+	}
+	cfg, err := config.Parse("test.yaml", []byte(text), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check.Run(t.Context(), cfg, check.Options{})
+}
+
+// rows are what a report says about providers.
+func rows(r *check.Report) string {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		if f.Area == "provider" {
+			b.WriteString(string(f.Status) + " " + f.Detail + " → " + f.Remedy + "\n")
+		}
+	}
+	return b.String()
+}
+
+// What a provider does not announce is told with the key that helps, and no more once it is set.
+func TestGapsOfAProviderNameTheKeyThatFillsThem(t *testing.T) {
+	op := odd.New(t)
+	op.OnDiscovery(func(d odd.Claims) {
+		delete(d, "end_session_endpoint")
+		delete(d, "revocation_endpoint")
+		d["grant_types_supported"] = []string{"authorization_code"}
+	})
+	bare := rows(providerReport(t, "issuer: "+op.Issuer()))
+	for _, want := range []string{"`revocation_endpoint`", "`end_session`", "`refresh: off`"} {
+		if !strings.Contains(bare, want) {
+			t.Errorf("findings lack %s:\n%s", want, bare)
+		}
+	}
+	full := rows(providerReport(t, "issuer: "+op.Issuer(), "end_session: off", "refresh: off", "revocation_endpoint: http://127.0.0.1/revoke"))
+	if strings.Contains(full, "warning no") || strings.Contains(full, "grant_types_supported") {
+		t.Errorf("findings though the keys are set:\n%s", full)
+	}
+}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// checkProviderAddress takes the address of something on a provider's side: https, or http on this
+// machine (MD2). Some have a query.
+func checkProviderAddress(s string) *wrong {
+	address, query, _ := strings.Cut(s, "?")
+	u, w := parseURL(address, "https://id.example.com/revoke")
+	switch {
+	case w != nil:
+		return w
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return &wrong{"is http, and its host is not this machine", "write https; only a provider on localhost, 127.0.0.0/8 or [::1] may be http"}
+	case strings.Contains(query, "#"):
+		return &wrong{"has a fragment", "take out what begins with #"}
+	}
+	return checkQuery(query)
+}
+
+// checkQuery takes a query that can go into a header as it is.
+func checkQuery(query string) *wrong {
+	if _, err := url.ParseQuery(query); err != nil || !plainQuery.MatchString(query) {
+		return &wrong{"has a query that is not percent-encoded", "write blanks and letters beyond ASCII as %20 and the like, and join parameters with &"}
+	}
+	return nil
+}
+
+var (
+	plainQuery  = regexp.MustCompile(`^[!$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]*$`)
+	placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+)
+
+// endSessionPlaceholders are what a template of the end-session URL may hold.
+func endSessionPlaceholders() []string {
+	return []string{"{client_id}", "{post_logout_redirect_uri}", "{state}", "{id_token_hint}", "{logout_hint}"}
+}
+
+// checkEndSession takes auto, off, or a template of the URL that a logout sends browsers to. No
+// placeholder may choose its host or path: it becomes a Location header (MD2).
+func checkEndSession(s string) *wrong {
+	if s == "auto" || s == "off" {
+		return nil
+	}
+	known := strings.Join(endSessionPlaceholders(), ", ")
+	address, query, _ := strings.Cut(s, "?")
+	if !strings.Contains(address, "://") {
+		return &wrong{"is neither auto, off nor a URL", "write auto, off, or the provider's logout address, such as https://id.example.com/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}"}
+	}
+	if strings.ContainsAny(address, "{}") {
+		return &wrong{"has a placeholder in front of its query", "write host and path out; placeholders stand behind the ? alone"}
+	}
+	for _, name := range placeholder.FindAllString(query, -1) {
+		if !slices.Contains(endSessionPlaceholders(), name) {
+			return &wrong{"has a placeholder that is not known", "the placeholders are " + known}
+		}
+	}
+	filled := placeholder.ReplaceAllString(query, "x")
+	if strings.ContainsAny(filled, "{}") {
+		return &wrong{"has a brace that belongs to no placeholder", "write it as %7B or %7D; the placeholders are " + known}
+	}
+	if filled != "" {
+		address += "?" + filled
+	}
+	return checkProviderAddress(address)
+}
+
+// checkKeyID takes the kid of client assertions.
+func checkKeyID(s string) *wrong {
+	if s == "" || len(s) > 255 {
+		return &wrong{"is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, or take the line out for its thumbprint (RFC 7638)"}
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package server_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// A provider that announces neither endpoint, as Cognito and Auth0 do without discovery: a logout goes to the address that the
+// operator gave, without an ID token that it does not ask for, or nowhere; the tokens are revoked where they said.
+func TestLogoutGoesWhereTheOperatorSays(t *testing.T) {
+	for setting, want := range map[string]string{
+		"https://id.example/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}": "https://id.example/logout?client_id=cloakroom&logout_uri=http%3A%2F%2Flocalhost%3A",
+		"off": "",
+	} {
+		g := newStage(t)
+		g.op.OnDiscovery(func(d odd.Claims) {
+			delete(d, "revocation_endpoint")
+			if setting != "off" {
+				delete(d, "end_session_endpoint")
+			}
+		})
+		cfg := g.config(g.port, "sqlite:"+g.db, "")
+		cfg.Providers[0].EndSession, cfg.Providers[0].RevocationEndpoint = setting, g.op.URL(odd.Revocation)
+		g.run(cfg)
+		b := g.browser()
+		b.login()
+		var user map[string]any
+		if err := json.Unmarshal([]byte(b.get("/bff/user?format=object").body), &user); err != nil {
+			t.Fatal(err)
+		}
+		link, _ := user["bff:logout_url"].(string)
+		r := b.navigate(link)
+		to := r.Header.Get("Location")
+		if want == "" && r.StatusCode != http.StatusOK || !strings.HasPrefix(to, want) || want == "" && to != "" || strings.Contains(to, "id_token_hint") {
+			t.Errorf("end_session %q: logout = %d to %q, want %q…", setting, r.StatusCode, to, want)
+		}
+		eventually(t, "the refresh token to be revoked", func() bool { return len(g.op.LiveRefreshTokens()) == 0 })
+	}
+}
