@@ -63,7 +63,7 @@ func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secr
 		if err != nil {
 			return nil, err
 		}
-		awaited := !f.isSettled()
+		awaited := started || !f.isSettled()
 		next, err := f.wait(ctx, patience)
 		if err != nil {
 			return nil, err
