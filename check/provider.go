@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // checkProvider reads the provider's metadata and compares it with what the configuration relies on.
@@ -79,9 +80,14 @@ func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	warnings, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
+	state, warnings, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
 	if err != nil {
 		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), "correct `session.store`, or start what it names"
+		if _, ok := errors.AsType[*layout.MismatchError](err); ok {
+			f.Remedy = "upgrade or roll back one layout version at a time; see docs/scaling.md"
+		}
+	} else if state != "" {
+		f.Detail += "; " + state
 	}
 	found = append(found, f)
 	for _, w := range warnings {

@@ -46,6 +46,11 @@ func TestSettingsThatLoseSessionsAreFound(t *testing.T) {
 	wantFindings(t, storeFindings(t, servers.Redis(t).URL()), "ok answers")
 	wantFindings(t, storeFindings(t, servers.Redis(t, "maxmemory-policy allkeys-lru", "appendonly no").URL()),
 		"ok answers", "warning set noeviction", "warning set appendonly yes")
+	used := servers.Redis(t)
+	for version, want := range map[string]string{"1": "ok layout version 1", "2": "ok of a newer build", "3": "wrong run the newer build"} {
+		used.CLI("set", "cloakroom:layout", version)
+		wantFindings(t, storeFindings(t, used.URL()), want)
+	}
 	down := servers.Redis(t)
 	down.Kill()
 	wantFindings(t, storeFindings(t, down.URL()), "wrong refused")

@@ -14,6 +14,7 @@ import (
 // A Replica is one process of the service, with a link of its own to the store.
 type Replica struct {
 	*servers.Process
+	Binary string // the service's program, for the next start
 	Link   *Link
 	Listen string // host:port
 	Admin  string // host:port
@@ -41,7 +42,7 @@ func newReplica(spec replicaSpec, link *Link) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{Link: link, Listen: fmt.Sprintf("127.0.0.1:%d", listen), Admin: fmt.Sprintf("127.0.0.1:%d", admin)}
+	r := &Replica{Binary: spec.binary, Link: link, Listen: fmt.Sprintf("127.0.0.1:%d", listen), Admin: fmt.Sprintf("127.0.0.1:%d", admin)}
 	file := filepath.Join(spec.dir, spec.name+".yaml")
 	if err := os.WriteFile(file, []byte(spec.text(r)), 0o600); err != nil {
 		return nil, fmt.Errorf("configure %s: %w", spec.name, err)
@@ -50,7 +51,7 @@ func newReplica(spec replicaSpec, link *Link) (*Replica, error) {
 	r.Process = &servers.Process{
 		Name: spec.name,
 		Command: func() *exec.Cmd {
-			c := exec.Command(spec.binary, "serve", "--config", file)
+			c := exec.Command(r.Binary, "serve", "--config", file)
 			c.Env = append(os.Environ(), "CLOAKROOM_KEY="+spec.key, "CLIENT_SECRET="+spec.clientSecret, "STORE_URL="+spec.store)
 			return c
 		},

@@ -18,8 +18,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// binary is the service, built once.
-var binary string
+// binary is the service, built once. nextBinary is a build whose stores have the next layout.
+var binary, nextBinary string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -29,11 +29,13 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		binary = filepath.Join(dir, "cloakroom")
-		build := exec.Command("go", "build", "-tags", "nodemo", "-o", binary, "github.com/cloakroom/cloakroom/cmd/cloakroom")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build the service: %v: %s\n", err, out)
-			return 1
+		binary, nextBinary = filepath.Join(dir, "cloakroom"), filepath.Join(dir, "cloakroom-next")
+		for path, tags := range map[string]string{binary: "nodemo", nextBinary: "nodemo,layoutnext"} {
+			build := exec.Command("go", "build", "-tags", tags, "-o", path, "github.com/cloakroom/cloakroom/cmd/cloakroom")
+			if out, err := build.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "build the service: %v: %s\n", err, out)
+				return 1
+			}
 		}
 		return m.Run()
 	}())
@@ -82,12 +84,17 @@ func overPostgres(t *testing.T, users int) *world {
 
 func newWorld(t *testing.T, users int, store sharedStore, address string, url func(string) string) *world {
 	t.Helper()
+	return newWorldOf(t, 3, users, store, address, url)
+}
+
+func newWorldOf(t *testing.T, replicas, users int, store sharedStore, address string, url func(string) string) *world {
+	t.Helper()
 	w := &world{t: t, store: store, over: make(chan struct{})}
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(context.Background())
 	var err error
 	w.Cluster, err = cluster.Start(ctx, cluster.Options{
-		Binary: binary, Folder: servers.Folder(t), Replicas: 3, Store: address, StoreURL: url,
+		Binary: binary, Folder: servers.Folder(t), Replicas: replicas, Store: address, StoreURL: url,
 		AccessTokenLifetime: tokenLife, RenewalLease: lease, Pace: 800 * time.Millisecond, Stay: 40 * time.Second,
 	})
 	t.Cleanup(func() { w.Close() })

@@ -14,7 +14,7 @@ var rows = map[string]int{
 	"config": 1, "site": 1, "templates": 1, "provider": 1, "session": 1,
 	"session/login": 2, "session/renewal": 2, "session/revocation": 2,
 	"session/store": 2, "session/store/memory": 2, "session/store/sqlite": 2, "session/store/redis": 2,
-	"session/store/postgres": 2, "session/store/storetest": 2,
+	"session/store/postgres": 2, "session/store/storetest": 2, "session/store/layout": 1,
 	"handlers/problem": 3,
 	"handlers":         4, "handlers/admin": 4, "proxy": 4, "web": 4, "web/demo": 4,
 	"server": 5,

@@ -4,22 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // Inspect connects and looks at settings that decide whether sessions are safe, and at the schema, which it
-// leaves as it is.
-func Inspect(ctx context.Context, url string) (warnings []string, err error) {
+// leaves as it is: state says how it stands to this build.
+func Inspect(ctx context.Context, url string) (state string, warnings []string, err error) {
 	cfg, schema, err := parse(url)
 	if err != nil {
-		return nil, fmt.Errorf("read the PostgreSQL URL: %w", err)
+		return "", nil, fmt.Errorf("read the PostgreSQL URL: %w", err)
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
-		return nil, explained(err)
+		return "", nil, explained(err)
 	}
 	defer func() { _ = conn.Close(ctx) }() // nothing was changed
 	var standby bool
@@ -27,36 +28,39 @@ func Inspect(ctx context.Context, url string) (warnings []string, err error) {
 	err = conn.QueryRow(ctx, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, current_setting('synchronous_commit'), current_setting('fsync')`).
 		Scan(&standby, &sync, &fsync)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if standby {
-		return nil, errStandby
+		return "", nil, errStandby
 	}
 	if sync == "off" || fsync == "off" {
 		warnings = append(warnings, fmt.Sprintf("synchronous_commit is %s and fsync is %s: a crash of the server forgets renewals, and users are logged out by a refresh token that was spent; set both on", sync, fsync))
 	}
-	note, err := schemaNote(ctx, conn, schema)
+	state, note, err := schemaState(ctx, conn, schema)
 	if note != "" {
 		warnings = append(warnings, note)
 	}
-	return warnings, explained(err)
+	return state, warnings, explained(err)
 }
 
-// schemaNote says what the first start will do to the schema, if anything.
-func schemaNote(ctx context.Context, conn *pgx.Conn, schema string) (string, error) {
-	steps, err := fs.Glob(migrations, "migrations/*.sql")
+// schemaState says what the schema is at, and what the first start will do to it, if anything.
+func schemaState(ctx context.Context, conn *pgx.Conn, schema string) (state, note string, err error) {
+	all, err := steps()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	current, err := version(ctx, conn)
 	if missing, ok := errors.AsType[*pgconn.PgError](err); ok && missing.Code == undefinedTable {
-		return fmt.Sprintf("schema %q is not there yet; it is made at the first start", schema), nil
+		return "", fmt.Sprintf("schema %q is not there yet; it is made at the first start", schema), nil
 	}
 	if err == nil {
-		err = known(schema, current, len(steps))
+		err = layout.Check(current, len(all), nobody)
 	}
-	if err != nil || current == len(steps) {
-		return "", err
+	if err != nil {
+		return "", "", err
 	}
-	return fmt.Sprintf("schema %q has version %d; the next start brings it to %d", schema, current, len(steps)), nil
+	if current < len(all) {
+		note = fmt.Sprintf("schema %q has version %d; the next start brings it to %d", schema, current, len(all))
+	}
+	return layout.Describe(current, len(all)), note, nil
 }

@@ -1,6 +1,9 @@
 package postgres_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -9,6 +12,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
 
 // The database has nothing yet.
@@ -75,6 +79,62 @@ func firstComesToLast(t *testing.T, g *group) {
 	}
 }
 
+// version is that of a schema.
+func (g *group) version(t *testing.T, schema string) (version int) {
+	t.Helper()
+	if err := g.connect(t, schema).QueryRow(t.Context(), "SELECT max(version) FROM schema_version").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+// Replicas are rolled back one after the other beside those of the next build.
+func nextIsUsed(t *testing.T, g *group) {
+	s := g.openNew(t)
+	last := g.version(t, g.schemaOf(s))
+	owner := g.connect(t, g.schemaOf(s))
+	owner.do("INSERT INTO schema_version VALUES ($1)", last+1)
+	for _, s := range []*postgres.Store{s, g.openURL(t, g.urls[s])} {
+		if err := errors.Join(s.Ping(t.Context()), s.Create(t.Context(), entry())); err != nil {
+			t.Errorf("beside the next build: %v", err)
+		}
+	}
+	owner.do("INSERT INTO schema_version VALUES ($1)", last+2)
+	if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
+		t.Errorf("ping of a schema that became too new: %v, want what to do", err)
+	}
+	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {
+		t.Errorf("create in a schema that became too new: %v", err)
+	}
+	owner.do("DELETE FROM schema_version WHERE version = $1", last+2)
+	if err := s.Create(t.Context(), entry()); err != nil {
+		t.Errorf("create once that was rolled back: %v", err)
+	}
+}
+
+// A replica that listens may be of a build so old that it would not understand what becomes of its schema.
+func oldIsKeptWhileInUse(t *testing.T, g *group) {
+	schema := newSchema()
+	first, err := postgres.Migration(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := g.connect(t, schema)
+	old.do("CREATE SCHEMA " + schema)
+	old.do("CREATE TABLE schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())")
+	old.do(first)
+	old.do("INSERT INTO schema_version VALUES (1)")
+	old.do("SELECT pg_advisory_lock_shared($1::int, 42)", 0x636c6f61) // what every build does that listens
+	if s, err := postgres.Open(t.Context(), withSchema(t, g.URL(), schema)); err == nil {
+		_ = s.Close()
+		t.Error("a schema that old was changed under a replica that uses it")
+	} else if !strings.Contains(err.Error(), "makes version 2 first") {
+		t.Errorf("open: %v, want what to do", err)
+	}
+	old.do("SELECT pg_advisory_unlock_shared($1::int, 42)", 0x636c6f61)
+	g.openURL(t, withSchema(t, g.URL(), schema))
+}
+
 func newerIsRefused(t *testing.T, g *group) {
 	s := g.openNew(t)
 	owner := g.connect(t, g.schemaOf(s))
@@ -114,5 +174,20 @@ func wordOfSQL(t *testing.T, g *group) {
 	s := g.openURL(t, withSchema(t, g.URL(), "order"))
 	if err := s.Create(t.Context(), entry()); err != nil {
 		t.Errorf("create: %v", err)
+	}
+}
+
+// Those up to the fifth are older than the rule.
+func TestMigrationsLeaveTheBuildBeforeWorking(t *testing.T) {
+	files, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(files) < 5 {
+		t.Fatalf("migrations = %v %v", files, err)
+	}
+	for _, file := range append(files[5:], "testdata/next.sql") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		storetest.Additive(t, file, string(text))
 	}
 }

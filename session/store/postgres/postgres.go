@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 const (
@@ -113,51 +115,84 @@ func (s *Store) prepare(over chan struct{}) {
 }
 
 // query runs a statement and collects its rows.
-func query[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
-	if err := s.prepared(ctx); err != nil {
-		return nil, err
-	}
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, err
-	}
-	found, err := pgx.CollectRows(rows, scan)
-	return found, s.answered(err)
+func query[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+	err = s.asked(ctx, func() error {
+		rows, err := s.pool.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, scan)
+		return err
+	})
+	return found, err
 }
 
 // one runs a statement that has exactly one row.
 func one[T any](ctx context.Context, s *Store, sql string, args ...any) (value T, err error) {
-	if err := s.prepared(ctx); err != nil {
-		return value, err
-	}
-	err = s.pool.QueryRow(ctx, sql, args...).Scan(&value)
-	return value, s.answered(err)
+	err = s.asked(ctx, func() error { return s.pool.QueryRow(ctx, sql, args...).Scan(&value) })
+	return value, err
 }
 
 // exec runs a statement and returns how many rows it changed.
-func (s *Store) exec(ctx context.Context, sql string, args ...any) (int64, error) {
+func (s *Store) exec(ctx context.Context, sql string, args ...any) (changed int64, err error) {
+	err = s.asked(ctx, func() error {
+		tag, err := s.pool.Exec(ctx, sql, args...)
+		changed = tag.RowsAffected()
+		return err
+	})
+	return changed, err
+}
+
+// asked runs one statement. A server that takes no writes, or goes down, is not asked again over the connections that
+// there are: new ones go to the one that the URL's target_session_attrs chooses. What was refused since it is a write
+// was not done, and is given to that one, once.
+func (s *Store) asked(ctx context.Context, statement func() error) error {
 	if err := s.prepared(ctx); err != nil {
-		return 0, err
+		return err
 	}
-	tag, err := s.pool.Exec(ctx, sql, args...)
-	return tag.RowsAffected(), s.answered(err)
+	err := statement()
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || !slices.Contains(leaving, refused.Code) {
+		return err
+	}
+	s.pool.Reset()
+	if refused.Code != readOnly {
+		return err
+	}
+	return statement()
 }
 
-// answered takes what a statement came to. A server that takes no writes any more is not asked again over
-// the connections that there are: new ones go to the one that the URL's target_session_attrs chooses.
-func (s *Store) answered(err error) error {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == readOnly {
-		s.pool.Reset()
-	}
-	return err
-}
-
-// Ping implements session.Store: a server answers that takes writes, which a standby does not.
+// Ping implements session.Store: a server answers that takes writes, which a standby does not, and its schema is one
+// that this build may use: a newer build may have changed it since.
 func (s *Store) Ping(ctx context.Context) error {
-	standby, err := one[bool](ctx, s, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool`)
-	if err == nil && standby {
+	found, err := query(ctx, s, pgx.RowToStructByPos[health], `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool,
+		(SELECT coalesce(max(version), 0) FROM schema_version)`)
+	if err != nil {
+		return err
+	}
+	if found[0].Standby {
 		s.pool.Reset()
 		return errStandby
+	}
+	return s.stillOurs(found[0].Version)
+}
+
+// health is what a ping asks for.
+type health struct {
+	Standby bool
+	Version int
+}
+
+// stillOurs looks at the version that the schema has by now. One that is too new stops every call.
+func (s *Store) stillOurs(version int) error {
+	all, err := steps()
+	if err == nil {
+		err = layout.Check(version, len(all), nobody)
+	}
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ready, s.failed = false, err
 	}
 	return err
 }

@@ -132,6 +132,8 @@ func TestPostgreSQL(t *testing.T) {
 		{"a lease outlives a crash", leaseOutlivesACrash},
 		{"replicas that start together migrate once", startTogether},
 		{"what the first version wrote is there after the last", firstComesToLast},
+		{"the next build's schema is used, the one after it refused", nextIsUsed},
+		{"a schema that is much older is left alone while it is in use", oldIsKeptWhileInUse},
 		{"a newer schema is refused, even to a user without rights", newerIsRefused},
 		{"a user without rights is told what to grant", toldWhatToGrant},
 		{"whoever is refused is told why, without the password", refusedIsTold},

@@ -6,13 +6,22 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // What a server answers is told by a code, SQLSTATE (PostgreSQL manual, Appendix A).
 const (
 	readOnly       = "25006" // read_only_sql_transaction
 	undefinedTable = "42P01"
+	shutdown       = "57P01" // admin_shutdown; what was under way may have been committed
+	crashShutdown  = "57P02"
+	notYet         = "57P03" // cannot_connect_now
 )
+
+// leaving are the answers after which all connections are given up: the server is the primary no more, or will be gone in
+// a moment.
+var leaving = []string{readOnly, shutdown, crashShutdown, notYet}
 
 // remedies say what to do about an answer that will be the same tomorrow. A code's first two characters are
 // its class; the first that fits is taken.
@@ -26,8 +35,8 @@ var remedies = []struct{ code, remedy string }{
 
 // remedyOf is what to do about err; false when it may pass by itself, as a server that is down does.
 func remedyOf(err error) (string, bool) {
-	if errors.Is(err, errNewer) {
-		return "run the newer build, or name another schema in the URL", true
+	if _, ok := errors.AsType[*layout.MismatchError](err); ok {
+		return "", true // it says so itself
 	}
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -49,7 +58,7 @@ func isLasting(err error) bool {
 
 // explained adds what to do.
 func explained(err error) error {
-	if remedy, ok := remedyOf(err); ok {
+	if remedy, ok := remedyOf(err); ok && remedy != "" {
 		return fmt.Errorf("%w; %s", err, remedy)
 	}
 	return err

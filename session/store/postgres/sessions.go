@@ -13,30 +13,31 @@ import (
 // Create implements session.Store. Its first statement may wait for an End of the same name, and does not
 // see what that put into the outbox meanwhile; the second one, of the same transaction, does.
 func (s *Store) Create(ctx context.Context, e session.Entry) error {
-	if err := s.prepared(ctx); err != nil {
-		return err
-	}
 	made, ended := 0, int64(0)
-	both := &pgx.Batch{} // one round trip and, as nothing in it says BEGIN, one transaction
-	both.Queue(`
-		WITH made AS (
-			INSERT INTO sessions (name, version, provider, created_at, expires_at, idle_expires, last_active, sealed)
-			SELECT $1, 1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE id = $1)
-			ON CONFLICT DO NOTHING RETURNING name
-		), indexed AS (
-			INSERT INTO session_index (key, name) SELECT DISTINCT unnest($8::text[]), name FROM made
-		)
-		SELECT count(*) FROM made`,
-		string(e.Name), e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed, keysOf(e)).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&made) })
-	both.Queue(`DELETE FROM sessions WHERE name = $1 AND EXISTS (SELECT 1 FROM outbox WHERE id = $1)`, string(e.Name)).
-		Exec(func(tag pgconn.CommandTag) error { ended = tag.RowsAffected(); return nil })
-	err := s.answered(s.pool.SendBatch(ctx, both).Close())
+	err := s.asked(ctx, func() error {
+		both := &pgx.Batch{} // one round trip and, as nothing in it says BEGIN, one transaction
+		both.Queue(create,
+			string(e.Name), e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed, keysOf(e)).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&made) })
+		both.Queue(`DELETE FROM sessions WHERE name = $1 AND EXISTS (SELECT 1 FROM outbox WHERE id = $1)`, string(e.Name)).
+			Exec(func(tag pgconn.CommandTag) error { ended = tag.RowsAffected(); return nil })
+		return s.pool.SendBatch(ctx, both).Close()
+	})
 	if err == nil && (made == 0 || ended == 1) {
 		return session.ErrExists
 	}
 	return err
 }
+
+const create = `
+	WITH made AS (
+		INSERT INTO sessions (name, version, provider, created_at, expires_at, idle_expires, last_active, sealed)
+		SELECT $1, 1, $2, $3, $4, $5, $6, $7 WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE id = $1)
+		ON CONFLICT DO NOTHING RETURNING name
+	), indexed AS (
+		INSERT INTO session_index (key, name) SELECT DISTINCT unnest($8::text[]), name FROM made
+	)
+	SELECT count(*) FROM made`
 
 // keysOf is never nil, which would be NULL.
 func keysOf(e session.Entry) []string { return append([]string{}, e.Indices...) }

@@ -65,5 +65,8 @@ func (k keys) indicesWritten(e session.Entry) (all []string) {
 func (k keys) index(key string) string { return k.prefix + ":i:" + key }
 func (k keys) mark(key string) string  { return k.prefix + ":m:" + key }
 
+// layout holds the version of all this. In a Cluster it lies where its name puts it, as the others without a tag do.
+func (k keys) layout() string { return k.prefix + ":layout" }
+
 func (k keys) changes() string              { return k.prefix + ":changes" }
 func (k keys) beats(listener string) string { return k.prefix + ":beats:" + listener }

@@ -26,6 +26,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 const (
@@ -41,6 +42,7 @@ const (
 type Store struct {
 	keys    keys
 	process string // names this Store among all that use the server
+	look    bool   // write nothing that lasts, not the layout's version either
 	option  rueidis.ClientOption
 	// waitReplicas is how many replicas must have a write before it counts as done.
 	waitReplicas int64
@@ -57,12 +59,14 @@ type Store struct {
 
 // Open reads the URL and connects if it can: a server that is down now may be up when it is asked. An
 // error never holds the URL, which may hold a password. See parse for what a URL may say.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string) (*Store, error) { return open(ctx, url, false) }
+
+func open(ctx context.Context, url string, look bool) (*Store, error) {
 	t, err := parse(url)
 	if err != nil {
 		return nil, fmt.Errorf("read the Redis URL: %w", err)
 	}
-	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
+	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), look: look, option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
 	s.option.Dialer.Timeout = dialTime
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"
@@ -76,6 +80,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	_, err = s.connected(ctx)
 	if wrong := (*rueidis.RedisError)(nil); errors.As(err, &wrong) && !isPassing(wrong) {
 		return nil, fmt.Errorf("connect to Redis: %w", err) // it answered, and will answer the same tomorrow
+	}
+	if _, apart := errors.AsType[*layout.MismatchError](err); apart {
+		return nil, fmt.Errorf("open Redis store with prefix %q: %w", t.prefix, err)
 	}
 	return s, nil
 }
@@ -122,6 +129,11 @@ func (s *Store) connected(ctx context.Context) (*client, error) {
 
 func (s *Store) connect(over chan struct{}) {
 	c, err := rueidis.NewClient(s.option)
+	if err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), layoutTime)
+		err = s.settle(ctx, c)
+		cancel()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer close(over)
@@ -139,13 +151,21 @@ func (s *Store) connect(over chan struct{}) {
 	}
 }
 
-// Ping implements session.Store: a primary answers, and takes a write.
+// Ping implements session.Store: a primary answers, takes a write, and has a layout that this build may use: a newer
+// build may have changed it since.
 func (s *Store) Ping(ctx context.Context) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
 	}
-	return c.Do(ctx, c.B().Set().Key(s.keys.prefix+":ping").Value("1").PxMilliseconds(1000).Build()).Error()
+	if err := c.Do(ctx, c.B().Set().Key(s.keys.prefix+":ping").Value("1").PxMilliseconds(1000).Build()).Error(); err != nil {
+		return err
+	}
+	err = s.settle(ctx, c)
+	if _, apart := errors.AsType[*layout.MismatchError](err); apart {
+		s.leave(c, 0) // no client of this build is let in any more
+	}
+	return err
 }
 
 // Close implements session.Store.

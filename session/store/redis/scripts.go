@@ -146,6 +146,14 @@ local has = redis.call('GET', KEYS[1])
 if has and string.sub(has, -#ARGV[1] - 1) == ' ' .. ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`
 
+	// 1 layout; version of a build that may use the store. Returns the version that the store has then: of builds that
+	// start together, the newest's.
+	luaRaise = `
+local has = tonumber(redis.call('GET', KEYS[1]) or 0)
+if has >= tonumber(ARGV[1]) then return has end
+redis.call('SET', KEYS[1], ARGV[1])
+return tonumber(ARGV[1])`
+
 	// 1 any key of a bucket; channel, beat. It makes a beat take the way that the bucket's changes take.
 	luaBeat = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
 )
@@ -162,5 +170,6 @@ var (
 	scriptAcquire  = rueidis.NewLuaScript(luaAcquire)
 	scriptTakeOver = rueidis.NewLuaScript(luaTakeOver)
 	scriptRelease  = rueidis.NewLuaScript(luaRelease)
+	scriptRaise    = rueidis.NewLuaScript(luaRaise)
 	scriptBeat     = rueidis.NewLuaScript(luaBeat)
 )

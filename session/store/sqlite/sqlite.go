@@ -18,9 +18,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // the driver, in pure Go
+
+	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 const readers = 4
@@ -29,6 +32,7 @@ const readers = 4
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
+	left  atomic.Pointer[layout.MismatchError] // why the file was closed before Close
 	statements
 }
 
@@ -116,33 +120,61 @@ var schema string
 //go:embed schema2.sql
 var schema2 string
 
-// migrations bring a file from one schema version, which is kept in user_version, to the next. They
-// are only ever added to.
-func migrations() []string { return []string{schema, schema2} }
+// migrations bring a file from one layout version, which is kept in user_version, to the next. They are only ever added
+// to.
+//
+// A migration must leave the build before it working, which may run beside this one during an upgrade, and after it is
+// rolled back: it adds tables, indices, and columns that are nullable or have a default. What is no longer needed is
+// taken away by a later one, two versions after the last that used it.
+func migrations() []string { return append([]string{schema, schema2}, nextMigrations()...) }
 
-// migrate brings an older file up to this build's schema; a newer one is refused, since this build
-// can't know what it would destroy.
+// nobody: who else uses a file can't be asked. Builds that are too old find out at their next ping.
+func nobody() (bool, error) { return false, nil }
+
+// migrate brings an older file up to this build's layout. That of the next build is left as it is, and what is newer is
+// refused, since this build can't know what it would destroy.
 func (s *Store) migrate(ctx context.Context) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		if err := tx.QueryRowContext(ctx, versionQuery).Scan(&version); err != nil {
 			return err
 		}
 		steps := migrations()
-		if version > len(steps) {
-			return fmt.Errorf("it has schema version %d, and this build knows %d: run the newer build", version, len(steps))
+		if err := layout.Check(version, len(steps), nobody); err != nil {
+			return err
+		}
+		if version >= len(steps) {
+			return nil
 		}
 		for _, step := range steps[version:] {
 			if _, err := tx.ExecContext(ctx, step); err != nil {
 				return err
 			}
 		}
-		if version == len(steps) {
-			return nil
-		}
 		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(steps)))
 		return err
 	})
+}
+
+const versionQuery = "PRAGMA user_version"
+
+// stillOurs looks at the version that the file has by now: a newer build may have changed it. If this build must leave
+// it alone, the file is closed, so that every other call fails.
+func (s *Store) stillOurs(ctx context.Context) error {
+	var version int
+	err := s.read.QueryRowContext(ctx, versionQuery).Scan(&version)
+	if err != nil {
+		if left := s.left.Load(); left != nil {
+			return left
+		}
+		return err
+	}
+	err = layout.Check(version, len(migrations()), nobody)
+	if left, ok := errors.AsType[*layout.MismatchError](err); ok {
+		s.left.Store(left)
+		return errors.Join(left, s.Close())
+	}
+	return err
 }
 
 // transact runs fn in a transaction that holds the write lock from its start.
@@ -165,14 +197,21 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// Ping implements session.Store: the file can be read, and nobody keeps us from writing.
+// Ping implements session.Store: the file can be read, its layout is one that this build may use, and nobody keeps us
+// from writing.
 func (s *Store) Ping(ctx context.Context) error {
+	if err := s.stillOurs(ctx); err != nil {
+		return err
+	}
 	var n int
 	if err := s.ping.QueryRowContext(ctx).Scan(&n); err != nil {
 		return err
 	}
-	return s.transact(ctx, func(*sql.Tx) error { return nil })
+	return s.transact(ctx, touchNothing)
 }
+
+// touchNothing is a transaction that shows whether there can be one.
+func touchNothing(*sql.Tx) error { return nil }
 
 // Close implements session.Store.
 func (s *Store) Close() error {

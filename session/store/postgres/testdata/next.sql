@@ -1,0 +1,3 @@
+-- What a next version might add: a column that the build before it does not know.
+ALTER TABLE sessions ADD COLUMN next text NOT NULL DEFAULT 'next';
+CREATE TABLE nexts (key text PRIMARY KEY);

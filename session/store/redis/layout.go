@@ -1,0 +1,98 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"github.com/cloakroom/cloakroom/session/store/layout"
+)
+
+// firstVersion is that of a store which says none: it was made before there were versions. Builds from then see
+// neither the version nor what later ones change.
+const firstVersion = 1
+
+// layoutTime is how long a new connection may take to tell the version.
+const layoutTime = answerTime
+
+// What a version changes here is only ever added: another key, a field of the outbox's hashes, something behind what is
+// sealed. The build before it runs beside this one during an upgrade, and after it is rolled back: it must read every
+// record that this one writes, its scripts must leave what they don't know as it is, and no script of this build may
+// need what the other did not write. A record's format (record.go) can change only two versions after all builds read
+// the new one.
+
+// settle returns nil if this build may use the store, and gives the store its version if it has none or an older one.
+// Most of the time that is one GET, which a server that takes no writes answers too.
+func (s *Store) settle(ctx context.Context, c rueidis.Client) error {
+	has, err := s.version(ctx, c)
+	if err != nil {
+		return err
+	}
+	if has == version {
+		return nil
+	}
+	if has == 0 {
+		used, err := s.unversioned(ctx, c)
+		if err != nil {
+			return fmt.Errorf("look for a layout without a version: %w", err)
+		}
+		has = version
+		if used {
+			has = firstVersion
+		}
+	}
+	if err := layout.Check(has, version, func() (bool, error) { return s.inUse(ctx, c) }); err != nil || has > version || s.look {
+		return err
+	}
+	raised, err := scriptRaise.Exec(ctx, c, []string{s.keys.layout()}, []string{strconv.Itoa(version)}).AsInt64()
+	if err != nil {
+		return fmt.Errorf("write the layout's version: %w", err)
+	}
+	return layout.Check(int(raised), version, func() (bool, error) { return false, nil })
+}
+
+// version is the store's, 0 if it has none.
+func (s *Store) version(ctx context.Context, c rueidis.Client) (int, error) {
+	text, err := c.Do(ctx, c.B().Get().Key(s.keys.layout()).Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the layout's version: %w", err)
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("the key %s holds no version of a layout", s.keys.layout())
+	}
+	return n, nil
+}
+
+// unversioned reports whether there are records or revocations.
+func (s *Store) unversioned(ctx context.Context, c rueidis.Client) (bool, error) {
+	commands := make(rueidis.Commands, buckets)
+	for b := range buckets {
+		commands[b] = c.B().Exists().Key(s.keys.names(b), s.keys.ended(b)).Build()
+	}
+	for _, r := range c.DoMulti(ctx, commands...) {
+		if n, err := r.AsInt64(); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// inUse reports whether any process listens to what happens in the store.
+func (s *Store) inUse(ctx context.Context, c rueidis.Client) (bool, error) {
+	for _, node := range c.Nodes() {
+		counts, err := node.Do(ctx, node.B().PubsubNumsub().Channel(s.keys.changes()).Build()).AsIntMap()
+		if err != nil {
+			return false, err
+		}
+		if counts[s.keys.changes()] > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,125 @@
+package redis_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/redis"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+const layoutKey = "cloakroom:layout"
+
+// A store that says no version was made by a build that knew none. It is taken over as it is; so is one whose version
+// was lost with everything else.
+func TestStoreWithoutALayoutVersionIsTakenOver(t *testing.T) {
+	server := servers.Redis(t)
+	g := newGroup(server.URL())
+	s := g.openURL(t, g.url)
+	e := entry()
+	if err := s.Create(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	server.CLI("del", layoutKey)
+	taken := g.openURL(t, g.url)
+	if version := strings.TrimSpace(server.CLI("get", layoutKey)); version != "1" {
+		t.Errorf("version = %q, want 1", version)
+	}
+	if _, err := taken.Load(t.Context(), e.Name); err != nil {
+		t.Errorf("load what was there: %v", err)
+	}
+	server.CLI("flushall")
+	if err := taken.Ping(t.Context()); err != nil {
+		t.Errorf("ping an emptied store: %v", err)
+	}
+	if version := strings.TrimSpace(server.CLI("get", layoutKey)); version != "1" {
+		t.Errorf("version of an emptied store = %q, want 1", version)
+	}
+}
+
+func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
+	server := servers.Redis(t)
+	g := newGroup(server.URL())
+	s := g.openURL(t, g.url)
+	server.CLI("set", layoutKey, "2")
+	for _, s := range []*redis.Store{s, g.openURL(t, g.url)} {
+		if err := errors.Join(s.Ping(t.Context()), s.Create(t.Context(), entry())); err != nil {
+			t.Errorf("beside the next build: %v", err)
+		}
+	}
+	if version := strings.TrimSpace(server.CLI("get", layoutKey)); version != "2" {
+		t.Errorf("version = %q, want the next build's", version)
+	}
+	for version, want := range map[string]string{"3": "run the newer build, or one that makes version 2", "one": "holds no version"} {
+		server.CLI("set", layoutKey, version)
+		other, err := redis.Open(t.Context(), g.url)
+		if err == nil {
+			err = other.Ping(t.Context())
+			_ = other.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("version %s: %v, want %q", version, err, want)
+		}
+	}
+	server.CLI("set", layoutKey, "3")
+	if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
+		t.Errorf("ping of a store that became too new: %v, want what to do", err)
+	}
+	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {
+		t.Errorf("create in a store that became too new: %v", err)
+	}
+	server.CLI("set", layoutKey, "2")
+	if err := s.Create(t.Context(), entry()); err != nil {
+		t.Errorf("create once that was rolled back: %v", err)
+	}
+}
+
+func TestBuildsThatStartTogetherAgreeOnALayout(t *testing.T) {
+	for name, url := range map[string]string{"one server": servers.Redis(t).URL(), "cluster": servers.RedisCluster(t).URL()} {
+		g := newGroup(url)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				s, err := redis.Open(t.Context(), g.url)
+				if err != nil {
+					t.Errorf("%s: open: %v", name, err)
+					return
+				}
+				defer s.Close()
+				if err := errors.Join(s.Ping(t.Context()), s.Create(t.Context(), entry())); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// Looking is what `check` does.
+func TestLookingAtAStoreGivesItNoLayout(t *testing.T) {
+	server := servers.Redis(t)
+	for want, prepare := range map[string]func(){
+		"empty":             func() {},
+		"without a version": func() { server.CLI("zadd", "cloakroom:{0ax}:names", "0", "name") },
+		"layout version 1":  func() { server.CLI("set", layoutKey, "1") },
+		"of a newer build":  func() { server.CLI("set", layoutKey, "2") },
+	} {
+		server.CLI("flushall")
+		prepare()
+		before := server.CLI("get", layoutKey)
+		state, _, err := redis.Inspect(t.Context(), server.URL())
+		if err != nil || !strings.Contains(state, want) {
+			t.Errorf("state = %q %v, want %q", state, err, want)
+		}
+		if after := server.CLI("get", layoutKey); after != before {
+			t.Errorf("%s: version = %q, was %q", want, after, before)
+		}
+	}
+	server.CLI("set", layoutKey, "3")
+	if _, _, err := redis.Inspect(t.Context(), server.URL()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
+		t.Errorf("too new: %v", err)
+	}
+}

@@ -1,0 +1,41 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cloakroom/cloakroom/session/store/layout"
+)
+
+// Inspect looks at the file at path and leaves its layout as it is; state says how that stands to this build. A file that
+// can't be opened as it is, or written to, is an error.
+func Inspect(ctx context.Context, path string) (state string, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("open SQLite store: %w", err)
+	}
+	s := &Store{}
+	if s.write, err = connect(path, 1, false); err != nil {
+		return "", err
+	}
+	if s.read, err = connect(path, 1, true); err != nil {
+		return "", errors.Join(err, s.Close())
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var version int
+	if err := s.read.QueryRowContext(ctx, versionQuery).Scan(&version); err != nil {
+		return "", err
+	}
+	known := len(migrations())
+	if err := layout.Check(version, known, nobody); err != nil {
+		return "", err
+	}
+	if err := s.transact(ctx, touchNothing); err != nil {
+		return "", fmt.Errorf("write to the file: %w", err)
+	}
+	if version == 0 {
+		return fmt.Sprintf("the file is empty; layout version %d is made at the first start", known), nil
+	}
+	return layout.Describe(version, known), nil
+}
