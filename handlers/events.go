@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"reflect"
 	"strconv"
 	"time"
 
@@ -159,12 +160,16 @@ func (l *listener) changed(s *session.Session) error {
 		return nil
 	}
 	renewed := s.Record.Renewals != l.session.Record.Renewals
+	same := reflect.DeepEqual(stateOf(s), stateOf(l.session))
 	l.session = s
 	if renewed {
 		expires := map[string]any{"access_token_expires_at": timestamp(s.Record.AccessTokenExpires)}
 		if err := l.stream.send("renewed", "", expires); err != nil {
 			return err
 		}
+	}
+	if same && !renewed { // a write that changes nothing that is told
+		return nil
 	}
 	return l.stream.send("session", idOf(s), stateOf(s))
 }

@@ -20,6 +20,8 @@ type sessionState struct {
 	IdleExpiresAt      *time.Time `json:"idle_expires_at,omitempty"` // absent without an idle time-out
 	AccessTokenExpires *time.Time `json:"access_token_expires_at,omitempty"`
 	Scope              string     `json:"scope,omitempty"`
+	// ReauthenticationRequired: the provider wants the user to log in again before it renews the session.
+	ReauthenticationRequired bool `json:"reauthentication_required,omitempty"`
 }
 
 // session answers GET /bff/session. Asking is no activity: a page that polls keeps nobody logged in.
@@ -48,6 +50,7 @@ func stateOf(s *session.Session) sessionState {
 		Authenticated: true, Subject: r.Subject, Provider: r.Provider, Scope: r.Scope,
 		CreatedAt: timestamp(r.CreatedAt), ExpiresAt: timestamp(r.ExpiresAt),
 		IdleExpiresAt: timestamp(s.IdleExpires), AccessTokenExpires: timestamp(r.AccessTokenExpires),
+		ReauthenticationRequired: !r.LoginNeeded.IsZero(),
 	}
 }
 

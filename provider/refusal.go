@@ -21,12 +21,14 @@ func (p *Provider) refusal(endpoint string, a *answer, c claims, sent []string) 
 		if a.status == http.StatusUnauthorized {
 			code = "invalid_client" // RFC 6749 §5.2: what 401 means, body or not
 		} else {
-			return p.passing(endpoint, "an error without a code", a)
+			return p.passing(endpoint, "an error without a code", a, a.status)
 		}
 	}
 	switch code {
-	case "temporarily_unavailable", "server_error", "slow_down":
-		return p.passing(endpoint, code, a)
+	case "temporarily_unavailable", "slow_down":
+		return p.passing(endpoint, code, a, 0)
+	case "server_error": // what a 500 says where it can't be one (RFC 6749 §4.1.2.1)
+		return p.passing(endpoint, code, a, http.StatusInternalServerError)
 	}
 	for _, name := range []string{"access_token", "refresh_token", "id_token"} { // an error beside tokens may repeat them, too
 		if token, err := c.text(name); err == nil {
@@ -37,9 +39,9 @@ func (p *Provider) refusal(endpoint string, a *answer, c claims, sent []string) 
 	return &OAuthError{Code: printable(code, maxErrorCode, sent), Description: printable(description, maxDescription, sent)}
 }
 
-func (p *Provider) passing(endpoint, reason string, a *answer) error {
+func (p *Provider) passing(endpoint, reason string, a *answer, status int) error {
 	e := p.client.unreachable(endpoint, reason, nil)
-	e.RetryAfter = retryAfter(a.header, p.now())
+	e.RetryAfter, e.Status = retryAfter(a.header, p.now()), status
 	return e
 }
 

@@ -113,7 +113,7 @@ func (c *caller) send(ctx context.Context, endpoint string, r *http.Request, wit
 	switch {
 	case a.status == http.StatusTooManyRequests || a.status >= 500:
 		e := c.unreachable(endpoint, fmt.Sprintf("status %d", a.status), nil)
-		e.RetryAfter = retryAfter(a.header, c.now())
+		e.RetryAfter, e.Status = retryAfter(a.header, c.now()), a.status
 		return nil, e
 	case a.status < 200 || a.status >= 300 && a.status < 400:
 		return nil, c.unreachable(endpoint, fmt.Sprintf("status %d, and redirects are not followed", a.status), nil)

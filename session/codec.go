@@ -35,6 +35,7 @@ type stored struct {
 	CreatedAt    millis          `json:"cr,omitempty"`
 	ExpiresAt    millis          `json:"x,omitempty"`
 	Renewals     int             `json:"n,omitempty"`
+	LoginNeeded  millis          `json:"ln,omitempty"`
 }
 
 // millis is a time in milliseconds since 1970; 0 is the zero time.
@@ -73,6 +74,7 @@ func encode(rec *Record) ([]byte, error) {
 		AccessToken: rec.AccessToken.Reveal(), RefreshToken: rec.RefreshToken.Reveal(), IDToken: rec.IDToken.Reveal(),
 		Obtained: millisOf(rec.AccessTokenObtained), Expires: millisOf(rec.AccessTokenExpires),
 		CreatedAt: millisOf(rec.CreatedAt), ExpiresAt: millisOf(rec.ExpiresAt), Renewals: rec.Renewals,
+		LoginNeeded: millisOf(rec.LoginNeeded),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
@@ -93,6 +95,7 @@ func decode(plain []byte) (*Record, error) {
 		AccessToken: secret.New(s.AccessToken), RefreshToken: secret.New(s.RefreshToken), IDToken: secret.New(s.IDToken),
 		AccessTokenObtained: s.Obtained.time(), AccessTokenExpires: s.Expires.time(),
 		CreatedAt: s.CreatedAt.time(), ExpiresAt: s.ExpiresAt.time(), Renewals: s.Renewals,
+		LoginNeeded: s.LoginNeeded.time(),
 	}
 	rec.DropTokens() // it may be from a version that kept them
 	return rec, nil

@@ -40,6 +40,9 @@ type Record struct {
 	CreatedAt           time.Time
 	ExpiresAt           time.Time // absolute
 	Renewals            int       // renewals so far; 0 at the end means the refresh token was never needed
+	// LoginNeeded is when the provider last refused to renew the session until its user has logged in again. Zero: it does
+	// not refuse. The session and its refresh token stay until that login.
+	LoginNeeded time.Time
 }
 
 // A Session is a record as read at one moment. It is safe to share and must not be changed.

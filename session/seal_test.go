@@ -147,7 +147,7 @@ func TestWholeRecordComesBackFromTheStore(t *testing.T) {
 		Claims:   json.RawMessage(`{"sub":"álice","n":1.0,"html":"<b>&","big":12345678901234567890,"null":null}`),
 		AuthTime: at.Add(-time.Hour), Scope: "openid email", Granted: "openid email profile", TokenType: "DPoP", UserAgent: `Mozilla "5.0"`, RemoteAddr: "192.0.2.0/24",
 		AccessToken: secret.New("a"), RefreshToken: secret.New("r"), IDToken: secret.New("i"),
-		AccessTokenObtained: at, AccessTokenExpires: at.Add(time.Minute), Renewals: 3,
+		AccessTokenObtained: at, AccessTokenExpires: at.Add(time.Minute), Renewals: 3, LoginNeeded: at.Add(time.Second),
 	}
 	started, c := w.start(func(r *session.Record) { *r = *want })
 	want.ID, want.LogoutID = started.Record.ID, started.Record.LogoutID

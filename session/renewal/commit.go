@@ -34,6 +34,7 @@ func (w *work) commit(ctx context.Context, change func(*session.Record)) {
 	case err == nil:
 		w.done(outcomeOK)
 		w.pauses.over(w.from.Name)
+		w.refusals.renewed(w.from, w.now())
 		w.flight.settle(saved, nil)
 	case errors.Is(err, errTheirs):
 		// Ours are dropped, not revoked: they may be of the grant that the winner now lives on, and
@@ -162,7 +163,7 @@ func retry[T any](ctx context.Context, atMost time.Duration, operation func(cont
 		once, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
 		v, err := operation(once)
-		if isOver(err) || errors.Is(err, errTheirs) {
+		if isOver(err) || errors.Is(err, errTheirs) || errors.Is(err, errNothingNew) {
 			err = backoff.Permanent(err)
 		}
 		return v, err

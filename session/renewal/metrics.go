@@ -10,6 +10,7 @@ import (
 const (
 	outcomeOK              = "ok"
 	outcomeRefused         = "refused"          // invalid_grant; the session ended
+	outcomeLoginNeeded     = "login_needed"     // the provider wants the user to log in again; the session stays
 	outcomeTransient       = "transient"        // the provider gave no usable answer
 	outcomeMisconfigured   = "misconfigured"    // the provider refuses this client
 	outcomeLostToLogout    = "lost_to_logout"   // the session ended meanwhile; the new tokens are revoked

@@ -58,6 +58,13 @@ func (p *pauses[K]) failed(key K, now time.Time, cause error) {
 	p.m.Add(key, pause{until: now.Add(wait), failures: last.failures + 1, err: cause})
 }
 
+// hold keeps key from trying until a moment, with err as the reason.
+func (p *pauses[K]) hold(key K, until time.Time, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.m.Add(key, pause{until: until, err: err})
+}
+
 // over forgets the failures of key.
 func (p *pauses[K]) over(key K) {
 	p.mu.Lock()
@@ -65,8 +72,8 @@ func (p *pauses[K]) over(key K) {
 	p.m.Remove(key)
 }
 
-// err is why key may not try now, nil when it may: a provider that refuses this client stays one, and
-// anything else is a provider that can't be reached for the rest of the pause.
+// err is why key may not try now, nil when it may: a provider that refuses this client, or this user
+// without a login, stays one, and anything else is a provider that can't be reached for the rest of the pause.
 func (p *pauses[K]) err(key K, providerID string, now time.Time) error {
 	p.mu.Lock()
 	last, ok := p.m.Get(key)
@@ -75,7 +82,7 @@ func (p *pauses[K]) err(key K, providerID string, now time.Time) error {
 	if !ok || left <= 0 || left > 2*maxPause+maxRetryAfter { // the last: the clock was set back
 		return nil
 	}
-	if errors.Is(last.err, provider.ErrMisconfigured) {
+	if errors.Is(last.err, provider.ErrMisconfigured) || errors.Is(last.err, ErrLoginNeeded) {
 		return last.err
 	}
 	return &provider.UnreachableError{

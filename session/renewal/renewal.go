@@ -39,6 +39,12 @@ var (
 	// routes that need no token work. The next login in that browser replaces it.
 	ErrNotRenewable = fmt.Errorf("access token ran out and there is no refresh token: %w", ErrRefused)
 
+	// ErrLoginNeeded is the ErrRefused of a session that the provider does not renew until its user has
+	// logged in again. The session stays, with its refresh token, and says so (Record.LoginNeeded): the
+	// new login replaces it. Until then the provider is asked again now and then; a renewal that
+	// succeeds after all ends it.
+	ErrLoginNeeded = fmt.Errorf("provider wants the user to log in again: %w", ErrRefused)
+
 	// ErrNotRenewed means that AfterRejection has no other token to offer: pass the upstream's 401 on.
 	ErrNotRenewed = errors.New("access token was renewed too recently for another try")
 )
@@ -92,6 +98,7 @@ type Renewer struct {
 	flights    *group[session.Name, *session.Session]
 	pauses     *pauses[session.Name]
 	rejections *rejections[session.Name]
+	refusals   *refusals
 }
 
 // New makes a Renewer. Close it before the store.
@@ -99,6 +106,7 @@ func New(o Options) *Renewer {
 	r := &Renewer{
 		providers: o.Providers, sessions: o.Sessions, soft: o.Soft, lease: o.Lease, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
 		flights: newGroup[session.Name, *session.Session](), pauses: newPauses[session.Name](), rejections: newRejections[session.Name](),
+		refusals: newRefusals(),
 	}
 	r.closing, r.close = context.WithCancel(context.Background())
 	if r.soft == 0 {
@@ -158,7 +166,7 @@ func (r *Renewer) AccessToken(ctx context.Context, s *session.Session) (Token, e
 		err = &provider.UnreachableError{Provider: s.Record.Provider, Endpoint: "token", Reason: "no answer yet", RetryAfter: othersPoll}
 	}
 	if err != nil {
-		return Token{}, err
+		return Token{}, asBefore(s, err)
 	}
 	return tokenOf(next), nil
 }
@@ -169,8 +177,9 @@ const longestWait = 10 * time.Second
 // AfterRejection returns another token after an upstream answered 401 invalid_token (RFC 6750 §3.1)
 // to the rejected one: the session's current token if it is another already, else that of one
 // renewal. An API that refuses every token gets one renewal per session in half a token's life (at
-// most 30 s), and a TooSoonError beyond that. After ErrRefused and session.ErrEnded the session is
-// over; after any other error the upstream's 401 is the best answer there is.
+// most 30 s), and a TooSoonError beyond that. After ErrLoginNeeded only a login helps; after any other
+// ErrRefused and session.ErrEnded the session is over; after any other error the upstream's 401 is the
+// best answer there is.
 func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (Token, error) {
 	notRenewed := ErrNotRenewed
 	for range 2 { // the second look is for a renewal that ended between the first and the flight
@@ -189,7 +198,7 @@ func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, reject
 			return tokenOf(next), nil
 		}
 		if !errors.Is(err, ErrNotRenewed) {
-			return Token{}, err
+			return Token{}, asBefore(newest, err)
 		}
 		notRenewed = err
 	}
@@ -253,6 +262,7 @@ func overBecause(err error) error {
 
 // isOver reports whether err leaves nothing of the session to use.
 func isOver(err error) bool {
-	return errors.Is(err, ErrRefused) || errors.Is(err, session.ErrEnded) ||
+	goesOn := errors.Is(err, ErrLoginNeeded) || errors.Is(err, ErrNotRenewable)
+	return errors.Is(err, ErrRefused) && !goesOn || errors.Is(err, session.ErrEnded) ||
 		errors.Is(err, session.ErrNoSession) || errors.Is(err, session.ErrSessionExpired)
 }

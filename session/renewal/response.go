@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
@@ -73,6 +74,7 @@ func apply(rec *session.Record, response *provider.TokenResponse, idToken *provi
 	rec.AccessTokenObtained = response.Issued
 	rec.AccessTokenExpires = response.Issued.Add(max(response.ExpiresIn, minLife))
 	rec.Renewals++
+	rec.LoginNeeded = time.Time{}
 	if !response.RefreshToken.IsZero() { // absent or empty: the old one stays good (RFC 6749 §6)
 		rec.RefreshToken = response.RefreshToken
 	}

@@ -24,7 +24,9 @@ func (r *Renewer) permit(s *session.Session, rejected secret.Value) func() error
 		if err := resting(r.providers[s.Record.Provider]); err != nil {
 			return err
 		}
-		if err := r.pauses.err(s.Name, s.Record.Provider, r.now()); err != nil {
+		err := r.pauses.err(s.Name, s.Record.Provider, r.now())
+		renewedSince := errors.Is(err, ErrLoginNeeded) && s.Record.LoginNeeded.IsZero() // by another replica
+		if err != nil && !renewedSince {
 			return err
 		}
 		if rejected.IsZero() {

@@ -67,6 +67,9 @@ func (w *work) renewAlone(ctx context.Context, l *lease, newest *session.Session
 		w.flight.settle(nil, fmt.Errorf("provider %q is not configured any more: %w", newest.Record.Provider, provider.ErrMisconfigured))
 		return false
 	}
+	if err := w.takeTurn(ctx); err != nil {
+		return w.notMyTurn(ctx, err)
+	}
 	response, err := w.refresh(ctx, l)
 	if errors.Is(err, errLeaseLost) {
 		return true
@@ -108,8 +111,8 @@ func isAnswerLost(err error) bool {
 	return !(ok && timeout.Timeout()) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// answeredWithError sorts a failed renewal into those that end the session (invalid_grant alone), and
-// those that leave it as it was.
+// answeredWithError sorts a failed renewal into those that end the session (invalid_grant alone), those
+// that only a login helps, and those that leave it as it was.
 func (w *work) answeredWithError(ctx context.Context, err error) {
 	invalid, isInvalid := errors.AsType[*provider.InvalidResponseError](err)
 	switch {
@@ -117,8 +120,10 @@ func (w *work) answeredWithError(ctx context.Context, err error) {
 		w.refused(ctx, err)
 	case isInvalid && invalid.Issued != nil && !invalid.Issued.RefreshToken.IsZero():
 		w.broken(ctx, invalid.Issued, err)
-	case errors.Is(err, provider.ErrMisconfigured):
-		w.failed(outcomeMisconfigured, err)
+	case isOperators(err):
+		w.failed(outcomeMisconfigured, fmt.Errorf("%w: %w", provider.ErrMisconfigured, err))
+	case wantsLogin(err) || w.refusals.amountToOne(w.from, err, w.now()):
+		w.needsLogin(ctx, err)
 	default:
 		w.failed(outcomeTransient, err)
 	}
@@ -132,9 +137,13 @@ func (w *work) failed(outcome string, err error) {
 	}
 	err = fmt.Errorf("renew access token at provider %q: %w", w.provider.ID(), err)
 	w.pauses.failed(w.from.Name, w.now(), err)
-	w.log.Warn("access token not renewed; the session stays", "session", w.from.Record.ID, "outcome", outcome, "error", err)
+	attrs := []any{"session", w.from.Record.ID, "outcome", outcome, "error", err}
+	if what := remedy(err); what != "" {
+		attrs = append(attrs, "remedy", what)
+	}
+	w.log.Warn("access token not renewed; the session stays", attrs...)
 	w.done(outcome)
-	w.flight.settle(nil, err)
+	w.flight.settle(nil, asBefore(w.from, err))
 }
 
 // refused ends the session, unless the refresh token was refused because another process has renewed

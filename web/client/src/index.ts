@@ -227,7 +227,10 @@ export class Client {
    */
   async #goesOn(): Promise<boolean> {
     this.#asked ??= this.#lookUp().finally(() => { this.#asked = undefined })
-    return this.#asked.then(({ status }) => status === 'active', () => true)
+    return this.#asked.then((state) => {
+      if (!this.#feed && state.status === 'active' && this.#session.get().status === 'active') this.#heard({ type: 'state', state })
+      return state.status === 'active'
+    }, () => true)
   }
 
   /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */

@@ -117,10 +117,10 @@ test('a call with the cookie of before a new login is no end of the session', as
 })
 
 /** A client whose calls are answered with a 401 of the given code, and a session that may live on. */
-function refused(body: object, session: object) {
+function refused(body: object, session: object | (() => object)) {
   const client = createClient({
     baseUrl: 'https://app.example.com', listen: false,
-    fetch: (input) => Promise.resolve(String(input).endsWith('/bff/session') ? Response.json(session)
+    fetch: (input) => Promise.resolve(String(input).endsWith('/bff/session') ? Response.json(typeof session === 'function' ? session() : session)
       : new Response(JSON.stringify(body), { status: 401, headers: { 'Content-Type': 'application/problem+json' } })),
   })
   const told: (string | EndReason)[] = []
@@ -137,6 +137,18 @@ test('a session that goes on without a refresh token needs a login, and has not 
   await client.getSession()
   await client.fetch('/api/x')
   expect([told, client.session.get().status]).toEqual([['reauthentication_required', 'reauthentication_required'], 'active'])
+})
+
+test('a session whose user the provider wants to see again says so, and has not ended', async () => {
+  let session: object = alive
+  const { client, told } = refused({ code: 'reauthentication_required', login_url: '/bff/login' }, () => session)
+  await client.getSession()
+  session = { ...alive, reauthentication_required: true }
+  await client.fetch('/api/x')
+  expect([told, client.session.get()]).toEqual([['reauthentication_required'], { status: 'active', session }])
+  session = alive // after the login
+  await client.getSession()
+  expect(client.session.get()).toEqual({ status: 'active', session })
 })
 
 test('a session that the provider does not renew any more has ended', async () => {

@@ -223,7 +223,7 @@ test('the near end is told once in each tab, in one that was opened later, too',
 test('a session that goes on after a stronger login has not ended', async () => {
   const [first, second] = [await tab(), await tab()]
   for (const page of [first, second]) await becomes(page, 'active')
-  stage.send('ended', { reason: 'logout' }) // of the old ticket, whose stream came back before the new cookie did
+  stage.send('ended', { reason: 'replaced' }) // of the old ticket, whose stream came back before the new cookie did
   await until(() => stage.tried === 2, 'the stream of the new one')
   await pause(200)
   for (const page of [first, second]) expect([await state(page), await told(page)]).toEqual(['active', []])

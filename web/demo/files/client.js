@@ -490,7 +490,10 @@ var Client = class {
     this.#asked ??= this.#lookUp().finally(() => {
       this.#asked = void 0;
     });
-    return this.#asked.then(({ status }) => status === "active", () => true);
+    return this.#asked.then((state) => {
+      if (!this.#feed && state.status === "active" && this.#session.get().status === "active") this.#heard({ type: "state", state });
+      return state.status === "active";
+    }, () => true);
   }
   /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
   async #refused(response) {
