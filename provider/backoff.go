@@ -27,7 +27,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return min(max(wait, 0), maxRetryAfter)
 }
 
-// A breaker keeps renewals away from a token endpoint that fails, so that it is not trampled when it
+// A breaker keeps the requests of one lane away from a token endpoint that fails, so that it is not trampled when it
 // comes back (RN14). One lost answer is no outage: it opens at the second failure in a row, or at the
 // first that bears Retry-After. When its time is over it lets one request through to see.
 type breaker struct {
@@ -37,7 +37,7 @@ type breaker struct {
 	failures int        // in a row
 	sent     uint64     // requests so far, to number them
 	news     uint64     // the failure of a request up to this one tells nothing new
-	until    time.Time  // closed to renewals before it
+	until    time.Time  // closed before it
 	probing  bool       // the one request that looks whether the provider is back
 }
 
@@ -52,7 +52,7 @@ func (b *breaker) closed() (wait time.Duration, ok bool) {
 	return left, left <= 0
 }
 
-// enter says whether a renewal may be sent now; if not, how long to wait. Whoever entered must call
+// enter says whether a request may be sent now; if not, how long to wait. Whoever entered must call
 // succeed, fail or abandon.
 func (b *breaker) enter() (wait time.Duration, ok bool) {
 	b.mu.Lock()
@@ -95,8 +95,7 @@ func (b *breaker) abandon() {
 
 // fail notes a transient failure, and how long the provider asks to be left alone. Requests that were
 // already under way when the breaker opened, or when one that was sent after them was answered, tell it nothing new: a
-// process that was frozen, or cut off, wakes up to many of them, one after the other. Nor do logins, which are sent
-// while it is open: people who try again must not make the wait of all others longer.
+// process that was frozen, or cut off, wakes up to many of them, one after the other.
 func (b *breaker) fail(number uint64, asked time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -23,7 +23,7 @@ import (
 const (
 	// skew is how far the provider's clock may be from ours, in each check that compares the two.
 	skew = time.Minute
-	// maxTokenRequests bounds the token requests under way at one provider (RN14); more wait.
+	// maxTokenRequests bounds the token requests of one lane under way at one provider (RN14); more wait.
 	maxTokenRequests = 32
 	// slowRequest is when a token request without an answer no longer counts among them.
 	slowRequest    = 5 * time.Second
@@ -81,12 +81,14 @@ type Options struct {
 type Provider struct {
 	config   Config
 	now      func() time.Time
-	client   *caller
+	client   *caller // of all requests but renewals
 	auth     clientAuthentication
 	metadata *document[*Metadata]
 	keys     *keySet
-	breaker  *breaker
-	slots    *semaphore.Weighted
+	renewals *lane
+	clients  *lane               // client credentials
+	logins   *lane               // codes
+	userinfo *semaphore.Weighted // slots of logins that ask for claims
 
 	assertion *assertionKey // nil: this client signs no assertions
 }
@@ -102,21 +104,24 @@ func New(c Config, o Options) (*Provider, error) {
 		return nil, err
 	}
 	o = o.complete()
+	forRenewals := o
 	if o.Transport == nil {
 		if o.Transport, err = newTransport(c); err != nil {
 			return nil, err
 		}
+		if forRenewals.Transport, err = newTransport(c); err != nil {
+			return nil, err
+		}
 	}
 	p := &Provider{
-		config: c,
-		now:    o.Now,
-		client: newCaller(c.ID, o),
-		auth:   auth,
-
+		config:    c,
+		now:       o.Now,
+		client:    newCaller(c.ID, o),
+		auth:      auth,
 		assertion: assertion,
-		breaker:   &breaker{now: o.Now},
-		slots:     semaphore.NewWeighted(maxTokenRequests),
+		userinfo:  semaphore.NewWeighted(maxTokenRequests),
 	}
+	p.renewals, p.clients, p.logins = newLane(newCaller(c.ID, forRenewals)), newLane(p.client), newLane(p.client)
 	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
 	p.keys = newKeySet(c, o, p.fetchKeys)
 	return p, nil

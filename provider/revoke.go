@@ -26,7 +26,7 @@ func (p *Provider) Revoke(ctx context.Context, token secret.Value, hint string) 
 	if hint != "" {
 		form.Set("token_type_hint", hint)
 	}
-	a, sent, err := p.postForm(ctx, endpointRevocation, m.RevocationEndpoint, form, p.client.timeout)
+	a, sent, err := p.postForm(ctx, p.client, endpointRevocation, m.RevocationEndpoint, form, p.client.timeout)
 	if err != nil {
 		return retryable(err)
 	}

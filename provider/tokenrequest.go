@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
@@ -16,6 +15,10 @@ import (
 // Exchange redeems a code at the token endpoint, in exactly one request: a code that was sent is
 // spent, whatever came back (RFC 6749 §4.1.2, CB14). The answer's Scope is never empty.
 //
+// Anybody can have a code sent that they made up, so codes have slots, connections and a memory of failures of
+// their own, and nothing that becomes of one holds up a renewal. After an answer with Retry-After no code is sent
+// until that is over; other failures keep none back, since a stranger's code may be what failed.
+//
 // The error is an *UnreachableError, an *OAuthError (ErrInvalidGrant, ErrMisconfigured or neither), an
 // *InvalidResponseError, or that of Metadata.
 func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*TokenResponse, error) {
@@ -23,11 +26,17 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.requestToken(ctx, m, url.Values{
+	form := url.Values{
 		"grant_type":    {"authorization_code"},
 		"code":          {code.Reveal()},
 		"code_verifier": {verifier.Reveal()},
 		"redirect_uri":  {p.config.RedirectURI}, // byte for byte that of the authorization request (CB15)
+	}
+	t, err := p.logins.inSlot(ctx, func() (*TokenResponse, error) {
+		if err := p.logins.resting(); err != nil {
+			return nil, err
+		}
+		return p.sendCode(ctx, m, form)
 	})
 	if err == nil && t.Scope == "" {
 		t.Scope = strings.Join(p.scopes(m), " ") // RFC 6749 §5.1: absent means as asked
@@ -44,7 +53,7 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*
 // It waits twice as long for the answer as other requests do: the token may be spent once it was sent, and
 // the answer that is given up holds the only one to follow it.
 func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value, ready func() error) (*TokenResponse, error) {
-	return p.requestWhenUp(ctx, url.Values{
+	return p.requestWhenUp(ctx, p.renewals, url.Values{
 		"grant_type":    {refreshGrant},
 		"refresh_token": {refreshToken.Reveal()},
 	}, ready)
@@ -53,13 +62,14 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value, ready
 const refreshGrant = "refresh_token"
 
 // ClientCredentials asks for an access token of this service's own (RFC 6749 §4.4). Any refresh token
-// that comes with it is dropped (§4.4.3). It fails fast as Refresh does; errors are those of Exchange.
+// that comes with it is dropped (§4.4.3). It fails fast as Refresh does, but has slots and a breaker of its own: a visitor
+// can cause it. Errors are those of Exchange.
 func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*TokenResponse, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(scopes) > 0 {
 		form.Set("scope", strings.Join(scopes, " "))
 	}
-	t, err := p.requestWhenUp(ctx, form, nil)
+	t, err := p.requestWhenUp(ctx, p.clients, form, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -70,90 +80,70 @@ func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*Tok
 	return t, nil
 }
 
-// requestWhenUp sends nothing while the breaker is open. It is asked after a slot is free: those who
+// requestWhenUp sends nothing while the lane's breaker is open. It is asked after a slot is free: those who
 // waited for one must not all go to a provider that has failed meanwhile.
-func (p *Provider) requestWhenUp(ctx context.Context, form url.Values, ready func() error) (*TokenResponse, error) {
-	if err := p.Resting(); err != nil {
+func (p *Provider) requestWhenUp(ctx context.Context, l *lane, form url.Values, ready func() error) (*TokenResponse, error) {
+	if err := l.resting(); err != nil {
 		return nil, err
 	}
 	m, err := p.Metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return p.inSlot(ctx, func() (*TokenResponse, error) {
-		wait, ok := p.breaker.enter()
-		if !ok {
-			return nil, p.resting(wait)
+	return l.inSlot(ctx, func() (*TokenResponse, error) {
+		if err := l.enter(); err != nil {
+			return nil, err
 		}
 		if ready != nil {
 			if err := ready(); err != nil {
-				p.breaker.abandon()
+				l.breaker.abandon()
 				return nil, err
 			}
 		}
-		return p.sendGrant(ctx, m, form)
+		return p.sendGrant(ctx, l, m, form)
 	})
 }
 
-// Resting is the *UnreachableError that Refresh and ClientCredentials give, and send nothing, while the provider is left
-// alone after failures; nil when it is not. It is quick.
-func (p *Provider) Resting() error {
-	if wait, ok := p.breaker.closed(); !ok {
-		return p.resting(wait)
-	}
-	return nil
-}
+// Resting is the *UnreachableError that Refresh gives, and sends nothing, while the provider is left alone after
+// renewals have failed; nil when it is not. It is quick.
+func (p *Provider) Resting() error { return p.renewals.resting() }
 
-func (p *Provider) resting(wait time.Duration) error {
-	e := p.client.unreachable(endpointToken, "it has failed and is left alone for a moment", nil)
-	e.RetryAfter, e.NotAsked = wait, true
-	return e
-}
+// ClientCredentialsResting is Resting for ClientCredentials.
+func (p *Provider) ClientCredentialsResting() error { return p.clients.resting() }
 
-func (p *Provider) requestToken(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
-	return p.inSlot(ctx, func() (*TokenResponse, error) { return p.sendGrant(ctx, m, form) })
-}
-
-// inSlot runs request as one of at most maxTokenRequests at this provider. One that has had no answer for slowRequest
-// goes on, since its token may be spent, but holds nobody up any more: a provider that hung, and is well again, answers the
-// next ones at once and these perhaps never.
-func (p *Provider) inSlot(ctx context.Context, request func() (*TokenResponse, error)) (*TokenResponse, error) {
-	if err := p.slots.Acquire(ctx, 1); err != nil {
-		return nil, p.client.unreachable(endpointToken, "too many token requests are under way", err)
-	}
-	free := sync.OnceFunc(func() { p.slots.Release(1) })
-	defer free()
-	slow := time.AfterFunc(slowRequest, func() {
-		free()
-		p.breaker.abandon()
-	})
-	defer slow.Stop()
-	return request()
-}
-
-// sendGrant sends one token request and tells the breaker how the provider did.
-func (p *Provider) sendGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
-	number := p.breaker.begin()
-	t, err := p.postGrant(ctx, m, form)
+// sendGrant sends one token request and tells the lane's breaker how the provider did.
+func (p *Provider) sendGrant(ctx context.Context, l *lane, m *Metadata, form url.Values) (*TokenResponse, error) {
+	number := l.breaker.begin()
+	t, err := p.postGrant(ctx, l.client, m, form)
 	var u *UnreachableError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled): // the caller's doing; a deadline is the provider's
-		p.breaker.abandon()
+		l.breaker.abandon()
 	case errors.As(err, &u):
-		p.breaker.fail(number, u.RetryAfter)
+		l.breaker.fail(number, u.RetryAfter)
 	default:
-		p.breaker.succeed(number)
+		l.breaker.succeed(number)
 	}
 	return t, err
 }
 
-func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+// sendCode is sendGrant for a code, of which only Retry-After holds back others.
+func (p *Provider) sendCode(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+	number := p.logins.breaker.begin()
+	t, err := p.postGrant(ctx, p.logins.client, m, form)
+	if u := new(UnreachableError); errors.As(err, &u) && u.RetryAfter > 0 {
+		p.logins.breaker.fail(number, u.RetryAfter)
+	}
+	return t, err
+}
+
+func (p *Provider) postGrant(ctx context.Context, by *caller, m *Metadata, form url.Values) (*TokenResponse, error) {
 	within := p.client.timeout
 	if form.Get("grant_type") == refreshGrant {
 		within *= 2
 	}
 	asked := p.now()
-	a, sent, err := p.postForm(ctx, endpointToken, m.TokenEndpoint, form, within)
+	a, sent, err := p.postForm(ctx, by, endpointToken, m.TokenEndpoint, form, within)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +160,7 @@ func (p *Provider) postGrant(ctx context.Context, m *Metadata, form url.Values) 
 
 // postForm sends an authenticated form, as every request of this client to the token and revocation
 // endpoints is (LS2). sent is what must not come back in a message.
-func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.Values, within time.Duration) (*answer, []string, error) {
+func (p *Provider) postForm(ctx context.Context, by *caller, endpoint, to string, form url.Values, within time.Duration) (*answer, []string, error) {
 	header := http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
 		"Accept":       {"application/json"},
@@ -183,7 +173,7 @@ func (p *Provider) postForm(ctx context.Context, endpoint, to string, form url.V
 		return nil, nil, fmt.Errorf("provider %q: %s endpoint: %w", p.config.ID, endpoint, ErrMisconfigured)
 	}
 	r.Header = header
-	a, err := p.client.send(ctx, endpoint, r, within)
+	a, err := by.send(ctx, endpoint, r, within)
 	return a, p.secretsIn(form, header), err
 }
 

@@ -174,9 +174,11 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	problems := problem.NewWriter(problem.Options{
 		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), ReturnOrigins: s.cfg.CORS.AllowedOrigins, Logger: s.log,
 	})
+	who := &clients{Server: s}
 	s.login, err = login.New(login.Options{
 		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),
-		BasePath: s.cfg.Server.BasePath, ReturnOrigins: s.cfg.CORS.AllowedOrigins, ClientAddr: s.clientAddr, Now: s.now, Logger: s.log, Metrics: s.registry,
+		BasePath: s.cfg.Server.BasePath, ReturnOrigins: s.cfg.CORS.AllowedOrigins, ClientAddr: s.clientAddr, Client: who.key,
+		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
 		return err

@@ -114,12 +114,16 @@ var failureCodes = map[login.Kind]Code{
 	login.StepUpNotMet:          StepUpNotMet,
 	login.ProviderUnreachable:   ProviderUnreachable,
 	login.ProviderMisconfigured: ProviderMisconfigured,
+	login.RateLimited:           RateLimited,
 	login.StoreUnavailable:      StoreUnavailable,
 	login.Internal:              InternalError,
 }
 
 func fromFailure(f *login.Failure) *Problem {
 	p := New(failureCodes[f.Kind])
+	if f.Kind == login.RateLimited { // no failure that a provider, or this login, has anything to do with
+		return p.After(f.RetryAfter)
+	}
 	p.RetryAfter = max(p.RetryAfter, wanted(f.Err))
 	p.login = f
 	return p

@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
@@ -33,6 +34,7 @@ const (
 	StepUpNotMet          Kind = "step_up_not_met"        // a step-up whose user was not logged in as strongly, or as lately, as asked
 	ProviderUnreachable   Kind = "provider_unreachable"   // no usable answer
 	ProviderMisconfigured Kind = "provider_misconfigured" // the provider refuses this client
+	RateLimited           Kind = "rate_limited"           // too many codes of this client were refused
 	StoreUnavailable      Kind = "store_unavailable"      // the login was fine, but there is nowhere to keep it
 	Internal              Kind = "internal_error"         // ours
 )
@@ -55,9 +57,10 @@ type Failure struct {
 	// Code is the provider's error code, or the rule that a response or ID token broke; Description
 	// is the provider's own text. Both are bounded and printable, and still have to be escaped.
 	Code, Description string
-	ReturnURL         string // where "try again" shall lead in the end; "/" when the attempt is not known
-	Silent            bool   // nobody is looking: the attempt was made in a hidden frame
-	Err               error  // for the log; never shown
+	ReturnURL         string        // where "try again" shall lead in the end; "/" when the attempt is not known
+	Silent            bool          // nobody is looking: the attempt was made in a hidden frame
+	RetryAfter        time.Duration // of RateLimited
+	Err               error         // for the log; never shown
 }
 
 // Error implements error. It is for the log: the provider's description is not in it.

@@ -99,7 +99,12 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	if response.failed {
 		return nil, response.refusal()
 	}
+	done, failure := l.strangers.enter(ctx, p.ID(), l.client(r), l.now)
+	if failure != nil {
+		return nil, failure
+	}
 	tokens, err := p.Exchange(ctx, response.code, a.verifier())
+	done(err)
 	if err != nil {
 		if invalid := new(provider.InvalidResponseError); errors.As(err, &invalid) {
 			l.orphans.revoke(p, invalid.Issued, a.Previous)

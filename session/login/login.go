@@ -32,7 +32,7 @@ import (
 // replayed only with its cookie, within attemptLife, and with a code that the provider has seen.
 const rememberedStates = 16384
 
-// Options are what logging in needs. All fields but ReturnOrigins and ClientAddr are required.
+// Options are what logging in needs. All fields but ReturnOrigins, ClientAddr and Client are required.
 type Options struct {
 	Providers  map[string]*provider.Provider // by configured id
 	Sessions   *session.Manager
@@ -44,9 +44,12 @@ type Options struct {
 	ReturnOrigins []string
 	// ClientAddr is the address of the browser behind trusted proxies; nil: the peer's.
 	ClientAddr func(*http.Request) string
-	Now        func() time.Time
-	Logger     *slog.Logger
-	Metrics    prometheus.Registerer
+	// Client tells clients apart, for the limit on refused codes; "" for one that can't be told from others, which
+	// has no limit. nil: nobody has one.
+	Client  func(*http.Request) string
+	Now     func() time.Time
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer
 }
 
 // A Login starts and finishes attempts. It is safe for concurrent use. What refused logins leave behind is seen to
@@ -58,6 +61,8 @@ type Login struct {
 	basePath   string
 	origins    []string
 	clientAddr func(*http.Request) string
+	client     func(*http.Request) string
+	strangers  *strangers
 	now        func() time.Time
 	logger     *slog.Logger
 	logins     *prometheus.CounterVec
@@ -91,6 +96,14 @@ func New(o Options) (*Login, error) {
 	if clientAddr == nil {
 		clientAddr = func(r *http.Request) string { return r.RemoteAddr }
 	}
+	client := o.Client
+	if client == nil {
+		client = func(*http.Request) string { return "" }
+	}
+	strangers, err := newStrangers(o.Providers)
+	if err != nil {
+		return nil, err
+	}
 	return &Login{
 		providers:  o.Providers,
 		sessions:   o.Sessions,
@@ -98,6 +111,8 @@ func New(o Options) (*Login, error) {
 		basePath:   o.BasePath,
 		origins:    o.ReturnOrigins,
 		clientAddr: clientAddr,
+		client:     client,
+		strangers:  strangers,
 		now:        o.Now,
 		logger:     o.Logger,
 		logins:     logins,

@@ -142,8 +142,10 @@ func (c *ClientTokens) age(key clientKey, t clientToken) age {
 
 func (c *ClientTokens) permit(key clientKey, t clientToken, rejected secret.Value) func() error {
 	return func() error {
-		if err := resting(c.providers[key.provider]); err != nil {
-			return err
+		if p := c.providers[key.provider]; p != nil {
+			if err := p.ClientCredentialsResting(); err != nil {
+				return err
+			}
 		}
 		if err := c.pauses.err(key, key.provider, c.now()); err != nil {
 			return err

@@ -1,0 +1,145 @@
+package provider_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// unless puts an interceptor in front of all token requests but renewals.
+func unlessRenewal(i odd.Interceptor) odd.Interceptor {
+	return func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		if r.PostForm.Get("grant_type") == "refresh_token" {
+			next(w, r)
+			return
+		}
+		i(w, r, next)
+	}
+}
+
+// TestWhatStrangersCauseHoldsUpNoRenewal: a code that somebody made up, and this service's own token that a visitor's
+// call wants, may be limited, fail or hang; renewals go on at once, over connections of their own.
+func TestWhatStrangersCauseHoldsUpNoRenewal(t *testing.T) {
+	strangers := map[string]func(context.Context, *provider.Provider) error{
+		"a made-up code": func(ctx context.Context, p *provider.Provider) error {
+			_, err := p.Exchange(ctx, secret.New("made-up"), secret.New(verifier))
+			return err
+		},
+		"a client's token": func(ctx context.Context, p *provider.Provider) error {
+			_, err := p.ClientCredentials(ctx, nil)
+			return err
+		},
+	}
+	answers := map[string]odd.Interceptor{
+		"429 with Retry-After": odd.OAuthError(http.StatusTooManyRequests, "slow_down", "Retry-After", "60"),
+		"503":                  odd.Answer(http.StatusServiceUnavailable, "text/plain", ""), "hangs up": odd.Drop(), "hangs": odd.Hang(nil),
+	}
+	for who, ask := range strangers {
+		for how, answer := range answers {
+			t.Run(who+", "+how, func(t *testing.T) {
+				op := odd.New(t)
+				p := newProvider(t, op)
+				refreshToken := tokens(t, p, op).RefreshToken
+				undo := op.Intercept(odd.Token, unlessRenewal(answer))
+				defer undo()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var asking sync.WaitGroup
+				for range 70 { // more than twice as many as may be under way
+					asking.Go(func() { _ = ask(ctx, p) })
+				}
+				if how != "hangs" {
+					asking.Wait()
+				}
+				for range 3 {
+					renewed, err := p.Refresh(t.Context(), refreshToken, nil)
+					if err != nil {
+						t.Fatalf("renewal = %v", err)
+					}
+					refreshToken = renewed.RefreshToken
+				}
+				if err := p.Resting(); err != nil {
+					t.Errorf("renewals are held back: %v", err)
+				}
+				cancel()
+				asking.Wait()
+			})
+		}
+	}
+}
+
+// TestRetryAfterHoldsBackCodes: as long as the provider asked for, no code is sent, and none is spent for nothing. Other
+// failures hold none back: they may be a stranger's own.
+func TestRetryAfterHoldsBackCodes(t *testing.T) {
+	op := odd.New(t)
+	now := time.Now()
+	p := newProvider(t, op, func(s *setup) { s.Now = func() time.Time { return now } })
+	for range 5 {
+		undo := op.Intercept(odd.Token, odd.Answer(http.StatusServiceUnavailable, "text/plain", ""))
+		_, err := exchange(t, p, op)
+		undo()
+		if !errors.Is(err, provider.ErrUnreachable) {
+			t.Fatalf("exchange = %v", err)
+		}
+	}
+	tokens(t, p, op)
+	undo := op.Intercept(odd.Token, odd.OAuthError(http.StatusTooManyRequests, "slow_down", "Retry-After", "30"))
+	_, err := exchange(t, p, op)
+	undo()
+	if err == nil {
+		t.Fatal("a code that was answered 429 was redeemed")
+	}
+	before := op.Count(odd.Token)
+	held := code(t, p, op)
+	u := new(provider.UnreachableError)
+	if _, err := p.Exchange(t.Context(), held, secret.New(verifier)); !errors.As(err, &u) || !u.NotAsked || u.RetryAfter < 29*time.Second {
+		t.Errorf("exchange = %v", err)
+	}
+	if sent := op.Count(odd.Token) - before; sent != 0 {
+		t.Errorf("codes sent = %d, want 0", sent)
+	}
+	now = now.Add(31 * time.Second)
+	if _, err := p.Exchange(t.Context(), held, secret.New(verifier)); err != nil {
+		t.Errorf("after Retry-After: %v", err)
+	}
+}
+
+// TestRenewalsHaveConnectionsOfTheirOwn: over HTTP/2 the requests of one connection share its streams
+// (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §5.1.2) and die with it.
+func TestRenewalsHaveConnectionsOfTheirOwn(t *testing.T) {
+	op := odd.New(t)
+	var mu sync.Mutex // guards seen
+	seen := map[string]map[string]bool{}
+	op.Intercept(odd.Token, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		mu.Lock()
+		kind := r.PostForm.Get("grant_type")
+		if seen[kind] == nil {
+			seen[kind] = map[string]bool{}
+		}
+		seen[kind][r.RemoteAddr] = true
+		mu.Unlock()
+		next(w, r)
+	})
+	p := newProvider(t, op)
+	refreshToken := tokens(t, p, op).RefreshToken
+	for range 3 {
+		renewed, err := p.Refresh(t.Context(), refreshToken, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refreshToken = renewed.RefreshToken
+		tokens(t, p, op)
+	}
+	for connection := range seen["refresh_token"] {
+		if seen["authorization_code"][connection] {
+			t.Errorf("renewals and codes share the connection from %s", connection)
+		}
+	}
+}

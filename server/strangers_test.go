@@ -1,0 +1,240 @@
+package server_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// A stranger is a client without a session; it keeps no cookies and no connections but those of a crowd.
+type stranger struct {
+	g      *rig
+	client *http.Client
+	from   string // X-Forwarded-For; "" for none
+}
+
+func (g *rig) stranger(from string) *stranger {
+	return &stranger{g, &http.Client{
+		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 512},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, from}
+}
+
+// do sends a request as a browser that navigates; nil when the test is over.
+func (s *stranger) do(ctx context.Context, method, target string, body io.Reader, header ...string) *reply {
+	req, err := http.NewRequestWithContext(ctx, method, s.g.origin+target, body)
+	if err != nil {
+		return nil
+	}
+	for _, h := range [][]string{{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, header} {
+		for i := 0; i < len(h); i += 2 {
+			req.Header.Set(h[i], h[i+1])
+		}
+	}
+	if s.from != "" {
+		req.Header.Set("X-Forwarded-For", s.from)
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return nil
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil
+	}
+	return &reply{res, string(text)}
+}
+
+// guess begins a login and brings a code that it made up.
+func (s *stranger) guess(ctx context.Context) *reply {
+	begin := s.do(ctx, http.MethodGet, "/bff/login", nil)
+	if begin == nil || begin.StatusCode != http.StatusFound {
+		return begin
+	}
+	to, err := url.Parse(begin.Header.Get("Location"))
+	if err != nil {
+		return nil
+	}
+	cookie, _, _ := strings.Cut(begin.Header.Get("Set-Cookie"), ";")
+	answer := url.Values{"code": {"made-up"}, "state": {to.Query().Get("state")}, "iss": {s.g.op.Issuer()}}
+	return s.do(ctx, http.MethodGet, "/bff/callback/main?"+answer.Encode(), nil, "Cookie", cookie)
+}
+
+// junkLogout posts a logout token that names a key nobody knows.
+func (s *stranger) junkLogout(ctx context.Context) {
+	real := s.g.op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
+	_, rest, _ := strings.Cut(real, ".")
+	head := fmt.Sprintf(`{"alg":"RS256","typ":"logout+jwt","kid":"%d"}`, time.Now().UnixNano())
+	token := base64.RawURLEncoding.EncodeToString([]byte(head)) + "." + rest
+	s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
+		"Content-Type", "application/x-www-form-urlencoded")
+}
+
+// TestStrangersFailNoCallOfAUser: made-up codes, calls of visitors that want this service's own token, logout tokens of
+// keys that nobody knows, all at once and as fast as it goes, at a provider that limits them, fails, hangs or is
+// slow; a user's access token runs out all the while. Whoever has a session notices nothing.
+func TestStrangersFailNoCallOfAUser(t *testing.T) {
+	const atLeast, atMost = 2 * time.Second, time.Minute // with each answer of the provider
+	notRenewals := func(i odd.Interceptor) odd.Interceptor {
+		return func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+			if r.PostForm.Get("grant_type") == "refresh_token" {
+				next(w, r)
+				return
+			}
+			i(w, r, next)
+		}
+	}
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	for i := range cfg.Routes { // an API that is slow because the machine is busy is no failure here
+		cfg.Routes[i].Timeout = time.Minute
+	}
+	service := cfg.Routes[0]
+	service.Path, service.Token, service.CSRF, service.Provider = "/service/", "client", "none", "main"
+	cfg.Routes = append(cfg.Routes, service)
+	g.run(cfg)
+	g.op.SetTokenLife(time.Second)
+	user := g.browser()
+	user.client.Timeout = time.Minute
+	user.login()
+	for _, provider := range []struct {
+		name   string
+		answer odd.Interceptor
+	}{
+		{"is slow", odd.Delay(300 * time.Millisecond)},
+		{"fails", notRenewals(odd.Answer(http.StatusInternalServerError, "text/plain", ""))},
+		{"hangs", notRenewals(odd.Hang(nil))},
+		{"limits them", notRenewals(odd.OAuthError(http.StatusTooManyRequests, "slow_down", "Retry-After", "60"))},
+	} {
+		undo := g.op.Intercept(odd.Token, provider.answer)
+		undoKeys := g.op.Intercept(odd.JWKS, provider.answer)
+		renewed, asked := len(g.op.Grants("refresh_token")), g.op.Count(odd.Token)
+		shown := func() bool {
+			renewals := len(g.op.Grants("refresh_token")) - renewed
+			return renewals > 1 && g.op.Count(odd.Token)-asked > renewals
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), atMost)
+		began := time.Now()
+		var crowd sync.WaitGroup
+		s := g.stranger("198.51.100.7") // of a proxy that nobody trusts: no limit per address helps
+		for i := range 120 {
+			crowd.Go(func() {
+				for ctx.Err() == nil {
+					switch {
+					case i%10 == 0:
+						s.junkLogout(ctx)
+					case i%10 == 1:
+						s.do(ctx, http.MethodGet, "/service/x", nil)
+					default:
+						s.guess(ctx)
+					}
+				}
+			})
+		}
+		calls := 0
+		for ; ctx.Err() == nil && (time.Since(began) < atLeast || !shown()); calls++ {
+			if r := user.get("/api/x"); r.StatusCode != http.StatusOK {
+				t.Errorf("call %d at a provider that %s = %d %s", calls, provider.name, r.StatusCode, r.body)
+				break
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		cancel()
+		crowd.Wait()
+		undo()
+		undoKeys()
+		if !t.Failed() && !shown() {
+			t.Errorf("a provider that %s saw no strangers, or no renewals, beside %d calls: this shows nothing", provider.name, calls)
+		}
+	}
+	user.get("/bff/user").want(t, http.StatusOK, "")
+}
+
+// behindATrustedProxy runs a server that believes what this machine says of whom it asks for.
+func behindATrustedProxy(t *testing.T, change ...func(*config.Config)) *rig {
+	t.Helper()
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg.Server.TrustedProxies = append(cfg.Server.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
+	for _, f := range change {
+		f(cfg)
+	}
+	g.run(cfg)
+	return g
+}
+
+// TestRefusedCodesOfOneClientAreLimited: beyond the limit no code is sent. It counts what the provider refuses, so that
+// people who log in from one address never meet it, however many they are; and it is that client's alone.
+func TestRefusedCodesOfOneClientAreLimited(t *testing.T) {
+	g := behindATrustedProxy(t)
+	for range 70 {
+		if r := g.loginFrom("192.0.2.1"); r.StatusCode != http.StatusFound {
+			t.Fatalf("login = %d %s", r.StatusCode, r.body)
+		}
+	}
+	s := g.stranger("192.0.2.1")
+	var limited, sent atomic.Int64
+	before := g.op.Count(odd.Token)
+	var crowd sync.WaitGroup
+	for range 200 {
+		crowd.Go(func() {
+			r := s.guess(t.Context())
+			if r == nil || r.StatusCode != http.StatusTooManyRequests {
+				sent.Add(1)
+				return
+			}
+			limited.Add(1)
+			if !strings.Contains(r.body, "rate_limited") || r.Header.Get("Retry-After") == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+				t.Errorf("the answer to one too many is %s %q:\n%s", r.Header.Get("Content-Type"), r.Header.Get("Retry-After"), r.body)
+			}
+		})
+	}
+	crowd.Wait()
+	if n := g.op.Count(odd.Token) - before; limited.Load() < 20 || int64(n) > sent.Load() {
+		t.Errorf("of 200 made-up codes %d were refused as too many, and %d sent", limited.Load(), n)
+	}
+	if r := g.loginFrom("192.0.2.2"); r.StatusCode != http.StatusFound {
+		t.Errorf("login from another address = %d %s", r.StatusCode, r.body)
+	}
+	if r := g.loginFrom("2001:db8::1"); r.StatusCode != http.StatusFound {
+		t.Errorf("login from another address = %d %s", r.StatusCode, r.body)
+	}
+}
+
+// loginFrom is a whole login of a browser at an address that a proxy tells.
+func (g *rig) loginFrom(from string) *reply {
+	g.t.Helper()
+	b := g.browser()
+	navigate := func(to string) *reply {
+		return b.get(to, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin", "X-Forwarded-For", from)
+	}
+	begin := navigate("/bff/login")
+	return navigate(g.op.Login(begin.Header.Get("Location")).RequestURI())
+}
+
+// TestClientsBehindAnUnknownProxyHaveNoLimit: all of them have the proxy's address. The log says what to do, once.
+func TestClientsBehindAnUnknownProxyHaveNoLimit(t *testing.T) {
+	g := newRig(t, "")
+	s := g.stranger("192.0.2.1")
+	for i := range 120 {
+		if r := s.guess(t.Context()); r == nil || r.StatusCode != http.StatusForbidden {
+			t.Fatalf("code %d = %+v, want the provider's refusal", i, r)
+		}
+	}
+	if n := strings.Count(g.log.String(), "server.trusted_proxies"); n != 1 {
+		t.Errorf("the log names server.trusted_proxies %d times, want once", n)
+	}
+}
