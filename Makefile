@@ -33,6 +33,7 @@ build: ## build the release binary, without the demo, into bin/
 .PHONY: test
 test: setup lint ## install what is missing, then lint and run every test
 	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(load|faults)$$')
+	$(GO) test -run Million ./proxy # without the race detector it tries ten times as many paths
 	$(MAKE) --no-print-directory test-cluster
 	$(MAKE) --no-print-directory test-browser test-client
 
@@ -42,7 +43,7 @@ test-cluster: ## run the load and the fault suite: three replicas, nginx, real s
 
 .PHONY: test-go
 test-go: ## run the tests that need nothing but Go
-	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(providers|load|faults)$$')
+	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(providers|upstreams|load|faults)$$')
 
 .PHONY: test-providers
 test-providers: node-modules ## run the tests against real providers
@@ -89,7 +90,7 @@ setup: ## install what the tests need (by apt as root; elsewhere names it and st
 	@tools/setup
 
 .PHONY: node-modules
-node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json web/client/node_modules/.package-lock.json
+node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/upstreams/express/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json web/client/node_modules/.package-lock.json
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	cd $* && npm ci --no-fund --no-audit
@@ -97,7 +98,7 @@ node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin test/out test/providers/oidc-provider/node_modules test/browser/node_modules web/client/node_modules
+	rm -rf bin test/out test/providers/oidc-provider/node_modules test/upstreams/express/node_modules test/browser/node_modules web/client/node_modules
 
 .PHONY: help
 help: ## this list
