@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/outbound"
+	"github.com/cloakroom/cloakroom/server"
 )
 
 // Status is how a finding stands.
@@ -76,7 +77,7 @@ const timeout = 5 * time.Second
 func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	r := &Report{}
 	r.add(Finding{Area: "configuration", Name: "file", Status: OK, Detail: "reads without a fault"})
-	for _, w := range cfg.Warnings() {
+	for _, w := range server.Warnings(cfg) {
 		r.add(Finding{Area: "configuration", Name: "file", Status: Warning, Detail: w})
 	}
 	for _, p := range cfg.Providers {

@@ -117,9 +117,11 @@ type Route struct {
 	EndWithToken bool
 	// IdleConnectionTimeout is how long a connection to the API that nobody uses is kept.
 	IdleConnectionTimeout time.Duration
-	Require               Require
-	Scopes                []string // of the client's own token
-	Provider              string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
+	// EncodedSlashes is refuse or allow.
+	EncodedSlashes string
+	Require        Require
+	Scopes         []string // of the client's own token
+	Provider       string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
 }
 
 // Require is what a route demands of the user beyond being logged in.

@@ -36,7 +36,10 @@ func defaultProvider() Provider {
 }
 
 func defaultRoute() Route {
-	return Route{Token: "user", CSRF: "header", Timeout: 30 * time.Second, IdleConnectionTimeout: 4 * time.Second, Methods: defaultMethods()}
+	return Route{
+		Token: "user", CSRF: "header", Timeout: 30 * time.Second, IdleConnectionTimeout: 4 * time.Second,
+		Methods: defaultMethods(), EncodedSlashes: "refuse",
+	}
 }
 
 func defaultMethods() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} }
@@ -138,6 +141,7 @@ func routeSchema(r *Route) mapping {
 		{"idle_connection_timeout", positive(&r.IdleConnectionTimeout)},
 		{"methods", listOf(&r.Methods, "[GET, POST]", func(m *string) node { return matching(m, checkMethod) })},
 		{"shared_cache", boolean(&r.SharedCache)},
+		{"encoded_slashes", oneOf(&r.EncodedSlashes, "refuse", "allow")},
 		{"end_with_token", boolean(&r.EndWithToken)},
 		{"require", mapping{
 			{"acr", matching(&r.Require.ACR, checkACR)},

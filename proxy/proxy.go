@@ -59,6 +59,8 @@ type Route struct {
 	// long as the session, whose token was looked at when it began.
 	EndWithToken bool
 	Require      *Require // of the user; nil: nothing more than a session
+	// EncodedSlashes lets %2F through, as it came; else it is refused.
+	EncodedSlashes bool
 }
 
 // Sessions finds and touches sessions; *session.Manager is one.
@@ -103,6 +105,7 @@ type Options struct {
 type Proxy struct {
 	Options
 	routes  []*route // longest path first
+	atlas   atlas
 	metrics *metrics
 }
 
@@ -119,13 +122,8 @@ func New(o Options) (*Proxy, error) {
 	}
 	p := &Proxy{Options: o, metrics: newMetrics(o.Metrics)}
 	p.routes = p.newRoutes()
+	p.atlas = survey(p.routes)
 	return p, nil
-}
-
-// Match reports whether a route takes this escaped path. A path that is refused because it could be
-// read in two ways matches too, so that the app's files never answer it.
-func (p *Proxy) Match(escaped string) bool {
-	return p.find(escaped) != nil || ambiguous(escaped) && p.find(decodedFully(escaped)) != nil
 }
 
 // ServeHTTP passes one request on, or answers why not. The order is part of the design: form, method
@@ -133,8 +131,8 @@ func (p *Proxy) Match(escaped string) bool {
 // renews nothing and counts as no activity (CS11).
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := p.Now()
-	rt := p.find(r.URL.EscapedPath())
-	if rt == nil || ambiguous(r.URL.EscapedPath()) || p.disputed(r.URL.EscapedPath(), rt) {
+	rt := p.route(r.URL.EscapedPath())
+	if rt == nil {
 		p.Fail(w, r, ambiguousPath())
 		return
 	}

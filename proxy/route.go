@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/cloakroom/cloakroom/proxy/reading"
 )
 
 // route is a Route made ready.
@@ -14,64 +16,73 @@ type route struct {
 	Route
 	prefix  string // Path without its last slash
 	base    string // path of the upstream, without its last slash
+	origin  string // of the upstream
 	reverse *httputil.ReverseProxy
+
+	class     int  // the same for routes that guard alike
+	contested bool // whether another route differs from this one
+	shares    bool // whether its upstream is that of one that guards differently and leads elsewhere
 }
 
 func (p *Proxy) newRoutes() []*route {
 	routes := make([]*route, 0, len(p.Options.Routes))
 	for _, r := range p.Options.Routes {
-		rt := &route{Route: r, prefix: strings.TrimSuffix(r.Path, "/"), base: strings.TrimSuffix(r.Upstream.EscapedPath(), "/")}
+		rt := newRoute(r)
 		rt.reverse = p.newReverse(rt)
 		routes = append(routes, rt)
 	}
-	slices.SortStableFunc(routes, func(a, b *route) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
+	slices.SortStableFunc(routes, longerFirst)
 	return routes
+}
+
+func newRoute(r Route) *route {
+	return &route{
+		Route: r, origin: origin(r.Upstream),
+		prefix: strings.TrimSuffix(r.Path, "/"), base: strings.TrimSuffix(r.Upstream.EscapedPath(), "/"),
+	}
+}
+
+func longerFirst(a, b *route) int { return cmp.Compare(len(b.prefix), len(a.prefix)) }
+
+// Match reports whether a route takes this escaped path. A path that is refused because it could be
+// read in two ways matches too where one of them is a route's, so that the app's files never answer it.
+func (p *Proxy) Match(escaped string) bool {
+	if p.find(escaped) != nil {
+		return true
+	}
+	if !reading.Ambiguous(escaped, false) {
+		return false
+	}
+	for key, ok := range reading.Of(escaped) {
+		if ok && p.atlas.public.whose(key) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// route returns the route that takes an escaped path; nil if there is none, or the path's meaning
+// depends on who reads it.
+func (p *Proxy) route(escaped string) *route {
+	rt := p.find(escaped)
+	if rt == nil || reading.Ambiguous(escaped, rt.EncodedSlashes) || p.atlas.disputed(escaped, rt) {
+		return nil
+	}
+	return rt
 }
 
 // find returns the route with the longest prefix of an escaped path, nil when there is none. A
 // prefix ends where a segment does: /api takes /api and /api/x, never /apix (PX5).
-func (p *Proxy) find(escaped string) *route {
-	for _, rt := range p.routes {
+func (p *Proxy) find(escaped string) *route { return find(p.routes, escaped) }
+
+func find(longestFirst []*route, escaped string) *route {
+	for _, rt := range longestFirst {
 		rest, ok := strings.CutPrefix(escaped, rt.prefix)
 		if ok && (rest == "" || rest[0] == '/') {
 			return rt
 		}
 	}
 	return nil
-}
-
-// disputed reports whether an API that decodes more than we do, or knows path parameters (`;x`), takes a
-// path of this route for another route's. The two may differ in what they demand: sent on through the looser one,
-// `/api/%61dmin` would get to what `/api/admin` guards (PX4). Routes are told apart by case (PX5), but where one
-// requires something of the user, an API that ignores case counts, too.
-func (p *Proxy) disputed(escaped string, rt *route) bool {
-	plain := escaped
-	if strings.ContainsAny(escaped, "%;") {
-		plain = withoutParameters(decodedFully(escaped))
-	}
-	for _, other := range p.routes {
-		if other.mayMean(plain) {
-			return !strings.EqualFold(other.prefix, rt.prefix)
-		}
-	}
-	return false
-}
-
-// mayMean reports whether an API may take a decoded path for this route's.
-func (rt *route) mayMean(plain string) bool {
-	n := len(rt.prefix)
-	if len(plain) < n || len(plain) > n && plain[n] != '/' {
-		return false
-	}
-	return plain[:n] == rt.prefix || rt.Require != nil && strings.EqualFold(plain[:n], rt.prefix)
-}
-
-func withoutParameters(p string) string {
-	segments := strings.Split(p, "/")
-	for i, segment := range segments {
-		segments[i], _, _ = strings.Cut(segment, ";")
-	}
-	return strings.Join(segments, "/")
 }
 
 // target is where a path of this route goes: the upstream's path in the prefix's place, the rest
@@ -101,62 +112,4 @@ func (rt *route) allows(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Allow", strings.Join(rt.Methods, ", "))
 	return methodNotAllowed()
-}
-
-// ambiguous reports whether the meaning of an escaped path depends on who decodes it: the router
-// here, the upstream's framework, or a cache between (PX4). Such a path is refused, not mended.
-func ambiguous(escaped string) bool {
-	if escaped == "" || escaped[0] != '/' || strings.Contains(escaped, "//") {
-		return true
-	}
-	plain := escaped
-	for range 3 {
-		if hidden(plain) {
-			return true
-		}
-		next, err := url.PathUnescape(plain)
-		if err != nil {
-			return plain == escaped // what does not unescape at first is no path; later it is plain text
-		}
-		if next == plain {
-			return false
-		}
-		if strings.Count(next, "/") != strings.Count(plain, "/") {
-			return true // a slash that only some of them see
-		}
-		plain = next
-	}
-	return true // encoded over and over
-}
-
-// hidden looks for what changes its meaning: control characters, backslashes, overlong UTF-8 and dot
-// segments, with path parameters (`..;`) or without.
-func hidden(p string) bool {
-	for i := range len(p) {
-		if c := p[i]; c < ' ' || c == 0x7f || c == '\\' {
-			return true
-		}
-	}
-	if strings.ToValidUTF8(p, "") != p {
-		return true
-	}
-	for segment := range strings.SplitSeq(p, "/") {
-		name, _, _ := strings.Cut(segment, ";")
-		if name == "." || name == ".." {
-			return true
-		}
-	}
-	return false
-}
-
-// decodedFully is what the most eager decoder makes of a path, to see whose it would be.
-func decodedFully(escaped string) string {
-	for range 3 {
-		next, err := url.PathUnescape(escaped)
-		if err != nil || next == escaped {
-			break
-		}
-		escaped = next
-	}
-	return escaped
 }

@@ -206,17 +206,27 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	return nil
 }
 
-func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
-	routes := make([]proxy.Route, 0, len(s.cfg.Routes))
-	for _, r := range s.cfg.Routes {
+// routesOf are the configured routes in package proxy's words.
+func routesOf(cfg *config.Config) []proxy.Route {
+	routes := make([]proxy.Route, 0, len(cfg.Routes))
+	for _, r := range cfg.Routes {
 		routes = append(routes, proxy.Route{
 			Path: r.Path, Upstream: r.Upstream, Token: r.Token, CSRF: r.CSRF, Timeout: r.Timeout, Methods: r.Methods,
-			IdleConnectionTimeout: r.IdleConnectionTimeout,
-			SharedCache:           r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken, Require: required(r.Require),
+			IdleConnectionTimeout: r.IdleConnectionTimeout, EncodedSlashes: r.EncodedSlashes == "allow",
+			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken, Require: required(r.Require),
 		})
 	}
+	return routes
+}
+
+// Warnings are what a configuration allows and yet is seldom meant, each with what to do.
+func Warnings(cfg *config.Config) []string {
+	return append(cfg.Warnings(), proxy.Overlaps(routesOf(cfg))...)
+}
+
+func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	api, err := proxy.New(proxy.Options{
-		Routes: routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
+		Routes: routesOf(s.cfg), Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
 		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write, Stopping: s.stopping,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})

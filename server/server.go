@@ -85,7 +85,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	}
 	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	for _, w := range cfg.Warnings() {
+	for _, w := range Warnings(cfg) {
 		s.log.WarnContext(ctx, w)
 	}
 	if err := s.build(ctx, o.SPA); err != nil {
