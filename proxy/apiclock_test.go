@@ -130,7 +130,8 @@ func TestTheRoutesTimeoutCountsTheAPIsTimeAlone(t *testing.T) {
 				if tc.pieces == 0 {
 					r.Body = http.NoBody
 				}
-				res, err := (&retrying{next: transport}).once(r, timeout)
+				sending := &retrying{next: &connections{pinged: transport}}
+				res, err := sending.once(r, sending.keep(r), timeout)
 				if !errors.Is(err, tc.want) {
 					t.Errorf("err = %v, want %v", err, tc.want)
 				}

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,20 +14,26 @@ type connections struct {
 	// that comes more often than every five minutes and breaks the connection off with too_many_pings. A dead
 	// one is found by TCP alone (package outbound).
 	quiet *http.Transport
+	http2 atomic.Bool // the API speaks HTTP/2
 }
 
 func newConnections(idle time.Duration) *connections {
-	u := &connections{pinged: newTransport(idle), quiet: newTransport(idle)}
-	u.quiet.HTTP2 = nil
-	return u
+	c := &connections{pinged: newTransport(idle), quiet: newTransport(idle)}
+	c.quiet.HTTP2 = nil
+	return c
 }
 
 // RoundTrip implements http.RoundTripper.
-func (u *connections) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
+	t := c.pinged
 	if isGRPC(r.Header) {
-		return u.quiet.RoundTrip(r)
+		t = c.quiet
 	}
-	return u.pinged.RoundTrip(r)
+	res, err := t.RoundTrip(r)
+	if err == nil && res.ProtoMajor == 2 && !c.http2.Load() {
+		c.http2.Store(true)
+	}
+	return res, err
 }
 
 // isGRPC reports whether a message is gRPC's, whose status is in its trailers. gRPC-Web has its own in

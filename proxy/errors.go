@@ -42,6 +42,8 @@ func upstreamProblem(err error, r *http.Request) error {
 		errors.Is(err, session.ErrNoSession), errors.Is(err, session.ErrSessionExpired),
 		errors.Is(err, provider.ErrUnreachable), errors.Is(err, provider.ErrMisconfigured):
 		return err
+	case errors.Is(err, errNotKept):
+		return problem.New(problem.UpstreamUnreachable).Because("the API has not processed the request, and its body was too large to be kept: send it again").CausedBy(err)
 	case errors.As(err, &tooMuch):
 		return problem.New(problem.RequestTooLarge).CausedBy(err)
 	case errors.As(context.Cause(r.Context()), &over) && over.code == closeSessionOver:

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -13,10 +12,6 @@ import (
 	"github.com/cloakroom/cloakroom/outbound"
 	"github.com/cloakroom/cloakroom/session/renewal"
 )
-
-// maxReplayed is how large a body may be for its request to be sent again after a 401; it is kept in
-// memory until the answer is there.
-const maxReplayed = 64 << 10
 
 // errFirstByte: the upstream did not begin to answer within the route's timeout, or took nothing more of
 // what the caller had sent.
@@ -53,7 +48,7 @@ func (p *bufferPool) Put(b []byte) { p.Pool.Put(&b) }
 // and sends a request once more when the API blames the token (contract §4.5).
 type retrying struct {
 	proxy *Proxy
-	next  http.RoundTripper
+	next  *connections
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -62,8 +57,8 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, errors.New("request without a call")
 	}
-	replay := t.replayable(r, c)
-	res, err := t.once(r, c.route.Timeout)
+	body := t.keep(r)
+	res, err := t.once(r, body, c.route.Timeout)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +66,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		drain(res)
 		return nil, stepUp(ask, c.session)
 	}
-	if replay == nil || !blamesToken(res) {
+	if c.accessToken.IsZero() || !blamesToken(res) || !body.whole() {
 		return res, nil
 	}
 	token, err := t.another(r.Context(), c)
@@ -87,9 +82,11 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	c.accessToken = token.AccessToken
 	again := r.Clone(r.Context())
-	again.Body = replay()
+	if again.Body, err = body.again(); err != nil {
+		return nil, err
+	}
 	again.Header.Set("Authorization", "Bearer "+token.AccessToken.Reveal())
-	return t.once(again, c.route.Timeout)
+	return t.once(again, body, c.route.Timeout)
 }
 
 // another gets a token in place of the one that the API rejected.
@@ -102,10 +99,10 @@ func (t *retrying) another(ctx context.Context, c *call) (renewal.Token, error) 
 
 // once sends a request. Its timeout is the API's alone, and ends with the response's first byte; both
 // bodies may take as long as they like.
-func (t *retrying) once(r *http.Request, timeout time.Duration) (*http.Response, error) {
+func (t *retrying) once(r *http.Request, body *kept, timeout time.Duration) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(untraced{r.Context()})
 	clock := startAPIClock(timeout, func() { cancel(errFirstByte) })
-	res, err := t.next.RoundTrip(clock.watch(r.WithContext(ctx)))
+	res, err := t.send(r.WithContext(ctx), body, clock)
 	inTime := clock.stop()
 	if err != nil {
 		cause := context.Cause(ctx)
@@ -136,22 +133,6 @@ func (u untraced) Value(key any) any {
 	return v
 }
 
-// replayable returns how to make the request's body again, nil when it can't be sent twice: no
-// token to blame, an upgrade, or a body that is too large to keep or was not read to its end.
-func (t *retrying) replayable(r *http.Request, c *call) func() io.ReadCloser {
-	switch {
-	case c.accessToken.IsZero() || r.Header.Get("Upgrade") != "":
-		return nil
-	case r.Body == nil || r.Body == http.NoBody:
-		return func() io.ReadCloser { return http.NoBody }
-	case r.ContentLength < 0 || r.ContentLength > maxReplayed:
-		return nil
-	}
-	kept := &keeping{ReadCloser: r.Body, want: r.ContentLength}
-	r.Body = kept
-	return func() io.ReadCloser { return kept.again() }
-}
-
 // blamesToken reports whether a response says that the token is no good (RFC 6750 §3.1): Bearer with
 // invalid_token, or Bearer without any error. Other errors are about something else (RN11).
 func blamesToken(res *http.Response) bool {
@@ -171,33 +152,4 @@ func blamesToken(res *http.Response) bool {
 func drain(res *http.Response) {
 	_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // whatever it holds
 	_ = res.Body.Close()                         // nothing of it is needed
-}
-
-// keeping keeps what is read of a body.
-type keeping struct {
-	io.ReadCloser
-	want int64
-
-	mu   sync.Mutex // guards kept: the transport may still be reading when the response is there
-	kept bytes.Buffer
-}
-
-// Read implements io.Reader.
-func (k *keeping) Read(b []byte) (int, error) {
-	n, err := k.ReadCloser.Read(b)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.kept.Write(b[:n])
-	return n, err
-}
-
-// again is the whole body once more: what was kept, and after it what was not yet read.
-func (k *keeping) again() io.ReadCloser {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	rest := io.LimitReader(k.ReadCloser, k.want-int64(k.kept.Len()))
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(bytes.Clone(k.kept.Bytes())), rest), k.ReadCloser}
 }

@@ -1,0 +1,67 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// nobody has no session.
+type nobody struct{}
+
+func (nobody) FromRequest(*http.Request) (*session.Session, error) { return nil, session.ErrNoSession }
+
+func (nobody) Get(context.Context, session.Name) (*session.Session, error) {
+	return nil, session.ErrNoSession
+}
+func (nobody) Attach(session.Name, func(session.Reason)) func() { return func() {} }
+func (nobody) Touch(context.Context, *session.Session)          {}
+
+// newFront is a listener with one open route, /api/, to an API whose certificate is trusted. Callers may speak
+// HTTP/1.1 and HTTP/2 without TLS.
+func newFront(t *testing.T, api string, certificate *x509.Certificate) *httptest.Server {
+	t.Helper()
+	target, err := url.Parse(api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New(Options{
+		Routes: []Route{{
+			Path: "/api/", Upstream: target, Token: TokenNone, CSRF: CSRFNone, Timeout: 20 * time.Second,
+			Methods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
+		}},
+		Sessions: nobody{}, CookieName: "cloakroom", Fail: problem.NewWriter(problem.Options{}).Write,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if certificate != nil {
+		roots := x509.NewCertPool()
+		roots.AddCert(certificate)
+		c := p.routes[0].reverse.Transport.(*retrying).next
+		c.pinged.TLSClientConfig = &tls.Config{RootCAs: roots}
+		c.quiet.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
+	front := httptest.NewUnstartedServer(p)
+	front.Config.Protocols = new(http.Protocols)
+	front.Config.Protocols.SetHTTP1(true)
+	front.Config.Protocols.SetUnencryptedHTTP2(true)
+	front.Start()
+	t.Cleanup(front.Close)
+	return front
+}
+
+// overHTTP2 is a client that speaks HTTP/2 without TLS.
+func overHTTP2() *http.Client {
+	t := &http.Transport{Protocols: new(http.Protocols)}
+	t.Protocols.SetUnencryptedHTTP2(true)
+	return &http.Client{Transport: t}
+}

@@ -1,0 +1,158 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// maxReplayed is how much of a body is kept in memory, until the answer is there, so that its request
+// can be sent again: after a 401, or because the API has not processed it.
+const maxReplayed = 64 << 10
+
+var (
+	errRetired = errors.New("the request is being sent again")
+	// errNotKept: a request would have to be sent again whose body is gone.
+	errNotKept = errors.New("more of the body has been read than is kept for sending the request again")
+)
+
+// A kept body can be sent more than once, as long as no more than maxReplayed of it has been read.
+// Each sending is an attempt; only the latest reads. An attempt may still wait for the caller when the
+// next one begins: what it gets then goes to that one.
+type kept struct {
+	source   io.Reader  // nil: there is no body
+	sourceMu sync.Mutex // held while source is read
+
+	mu      sync.Mutex // guards all below; never held while source is read
+	current *attempt
+	bytes   []byte
+	lost    bool // more was read than is kept
+	err     error
+}
+
+// whole reports whether the body can be sent again.
+func (k *kept) whole() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.lost
+}
+
+// again is the body from its beginning, errNotKept when that is gone. The attempt before ends.
+func (k *kept) again() (io.ReadCloser, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.lost:
+		return nil, errNotKept
+	case k.source == nil:
+		return http.NoBody, nil
+	}
+	k.current = &attempt{kept: k}
+	return k.current, nil
+}
+
+// An attempt reads a kept body from its beginning.
+type attempt struct {
+	kept *kept
+	read int // bytes
+}
+
+// Close implements io.Closer. The body itself is the ReverseProxy's to close.
+func (a *attempt) Close() error { return nil }
+
+// Read implements io.Reader.
+func (a *attempt) Read(b []byte) (int, error) {
+	if n, done, err := a.fromMemory(b); done {
+		return n, err
+	}
+	k := a.kept
+	k.sourceMu.Lock()
+	defer k.sourceMu.Unlock()
+	if n, done, err := a.fromMemory(b); done { // the attempt before has just read it
+		return n, err
+	}
+	n, err := k.source.Read(b)
+	return a.took(b[:n], err)
+}
+
+// fromMemory reads what is there already; done is false when the source has to be asked.
+func (a *attempt) fromMemory(b []byte) (n int, done bool, err error) {
+	k := a.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.current != a:
+		return 0, true, errRetired
+	case a.read < len(k.bytes):
+		n = copy(b, k.bytes[a.read:])
+		a.read += n
+		return n, true, nil
+	}
+	return 0, k.err != nil, k.err
+}
+
+// took notes what the source gave: for this attempt, or for one that has begun meanwhile.
+func (a *attempt) took(b []byte, err error) (int, error) {
+	k := a.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.err = err
+	if k.current != a {
+		k.bytes = append(k.bytes, b...)
+		return 0, errRetired
+	}
+	a.read += len(b)
+	if k.lost = k.lost || len(k.bytes)+len(b) > maxReplayed; k.lost {
+		k.bytes = nil
+	} else {
+		k.bytes = append(k.bytes, b...)
+	}
+	return len(b), err
+}
+
+// none is the body of a request that has none.
+type none struct{}
+
+// Read implements io.Reader.
+func (none) Read([]byte) (int, error) { return 0, io.EOF }
+
+// keep prepares a request for being sent again, by us alone, and returns its body.
+//
+// net/http sends requests again by itself: what HTTP/2 says was not processed (RFC 9113 §8.7), which is
+// right, but also a stream that the API reset with PROTOCOL_ERROR, and, over a reused HTTP/1.1 connection
+// that broke, any request with an Idempotency-Key or X-Idempotency-Key. The API may have processed those
+// two, and whether it honours such a key is not ours to assume. So net/http gets no key that it would know,
+// and a GetBody over HTTP/1.1 alone, where it is for requests of which nothing was written. GET, HEAD and
+// OPTIONS without a body change nothing at the API (RFC 9110 §9.2.1): those are left to it.
+func (t *retrying) keep(r *http.Request) *kept {
+	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
+	if !safe {
+		hideKeys(r.Header)
+	}
+	k := &kept{source: r.Body, lost: r.Header.Get("Upgrade") != ""}
+	if r.Body == nil || r.Body == http.NoBody {
+		if k.source = nil; safe || !t.next.http2.Load() {
+			return k
+		}
+		k.source = none{} // a body of its own keeps net/http from sending the request again
+	}
+	if body, err := k.again(); err == nil {
+		r.Body = body
+	}
+	if r.URL.Scheme == "http" {
+		r.GetBody = k.again
+	}
+	return k
+}
+
+// hideKeys keeps net/http from knowing the idempotency keys: it looks for the canonical spelling alone.
+// Names of fields have no case (RFC 9110 §5.1), so the API reads the same.
+func hideKeys(h http.Header) {
+	for name, hidden := range map[string]string{"Idempotency-Key": "idempotency-key", "X-Idempotency-Key": "x-idempotency-key"} {
+		if values, ok := h[name]; ok {
+			h[hidden] = values
+			delete(h, name)
+		}
+	}
+}
