@@ -31,7 +31,7 @@ const (
 
 // A Finding is one row: what was looked at, how it stands, and what to do if it is not well.
 type Finding struct {
-	Area   string `json:"area"` // configuration, store, provider, upstream, app
+	Area   string `json:"area"` // configuration, store, clock, provider, upstream, app
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Detail string `json:"detail"`

@@ -80,17 +80,20 @@ func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	state, warnings, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
+	seen, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
 	if err != nil {
 		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), "correct `session.store`, or start what it names"
 		if _, ok := errors.AsType[*layout.MismatchError](err); ok {
 			f.Remedy = "upgrade or roll back one layout version at a time; see docs/scaling.md"
 		}
-	} else if state != "" {
-		f.Detail += "; " + state
+	} else if seen.Layout != "" {
+		f.Detail += "; " + seen.Layout
 	}
 	found = append(found, f)
-	for _, w := range warnings {
+	if err == nil && store.Shared(cfg.Session.Store.Reveal()) {
+		found = append(found, checkClock(kind, seen.Ahead))
+	}
+	for _, w := range seen.Warnings {
 		found = append(found, Finding{Area: "store", Name: kind, Status: Warning, Detail: w})
 	}
 	return found

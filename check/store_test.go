@@ -13,6 +13,12 @@ import (
 // storeFindings are the rows about a store.
 func storeFindings(t *testing.T, url string) (rows []check.Finding) {
 	t.Helper()
+	return findings(t, "store", url)
+}
+
+// findings are the rows about an area with that store.
+func findings(t *testing.T, area, url string) (rows []check.Finding) {
+	t.Helper()
 	cfg, err := config.Parse("test.yaml", []byte(`
 server: {public_url: "http://localhost:8080"}
 session: {store: "`+url+`", keys: ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]}
@@ -22,7 +28,7 @@ providers: [{id: main, issuer: "http://127.0.0.1:1", client_id: c, client_secret
 		t.Fatal(err)
 	}
 	for _, f := range check.Run(t.Context(), cfg, check.Options{}).Findings {
-		if f.Area == "store" {
+		if f.Area == area {
 			rows = append(rows, f)
 		}
 	}
@@ -62,4 +68,10 @@ func TestSettingsThatLoseSessionsAreFound(t *testing.T) {
 	wantFindings(t, storeFindings(t, servers.Postgres(t, "fsync=off").URL()), "ok answers", "warning set both on", "warning first start")
 	pg.Stop()
 	wantFindings(t, storeFindings(t, pg.URL()), "wrong refused")
+}
+
+func TestClockIsComparedWithTheServers(t *testing.T) {
+	wantFindings(t, findings(t, "clock", servers.Redis(t).URL()), "ok redis")
+	wantFindings(t, findings(t, "clock", servers.Postgres(t).URL()), "ok postgres")
+	wantFindings(t, findings(t, "clock", "memory:"))
 }

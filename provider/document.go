@@ -21,7 +21,7 @@ const (
 type document[T any] struct {
 	provider, name string
 	fetch          func(context.Context) (T, error)
-	now            func() time.Time
+	now            func() time.Time // this process's own
 	logger         *slog.Logger
 
 	mu         sync.Mutex // guards all below; never held across I/O

@@ -20,8 +20,8 @@ type lane struct {
 	slots   *semaphore.Weighted
 }
 
-func newLane(c *caller) *lane {
-	return &lane{client: c, breaker: &breaker{now: c.now}, slots: semaphore.NewWeighted(maxTokenRequests)}
+func newLane(c *caller, now func() time.Time) *lane {
+	return &lane{client: c, breaker: &breaker{now: now}, slots: semaphore.NewWeighted(maxTokenRequests)}
 }
 
 // inSlot runs request as one of at most maxTokenRequests of its lane. One that has had no answer for slowRequest

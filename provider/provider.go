@@ -68,7 +68,8 @@ type Config struct {
 
 // Options are what a Provider needs from its surroundings. The zero value of each works.
 type Options struct {
-	Now       func() time.Time      // nil: time.Now
+	Now       func() time.Time      // what pauses and ages are measured by; nil: time.Now
+	Shared    func() time.Time      // what replicas share, and times in tokens are judged by; nil: Now
 	Logger    *slog.Logger          // nil: slog.Default
 	Metrics   prometheus.Registerer // nil: not registered; several providers may share one
 	Transport http.RoundTripper     // nil: one of its own, tuned and with the Config's certificates
@@ -80,8 +81,8 @@ type Options struct {
 // that outlives a request by more than Options.Timeout.
 type Provider struct {
 	config   Config
-	now      func() time.Time
-	client   *caller // of all requests but renewals
+	now      func() time.Time // Options.Shared
+	client   *caller          // of all requests but renewals
 	auth     clientAuthentication
 	metadata *document[*Metadata]
 	keys     *keySet
@@ -115,13 +116,13 @@ func New(c Config, o Options) (*Provider, error) {
 	}
 	p := &Provider{
 		config:    c,
-		now:       o.Now,
+		now:       o.Shared,
 		client:    newCaller(c.ID, o),
 		auth:      auth,
 		assertion: assertion,
 		userinfo:  semaphore.NewWeighted(maxTokenRequests),
 	}
-	p.renewals, p.clients, p.logins = newLane(newCaller(c.ID, forRenewals)), newLane(p.client), newLane(p.client)
+	p.renewals, p.clients, p.logins = newLane(newCaller(c.ID, forRenewals), o.Now), newLane(p.client, o.Now), newLane(p.client, o.Now)
 	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
 	p.keys = newKeySet(c, o, p.fetchKeys)
 	return p, nil
@@ -130,6 +131,9 @@ func New(c Config, o Options) (*Provider, error) {
 func (o Options) complete() Options {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Shared == nil {
+		o.Shared = o.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

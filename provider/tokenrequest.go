@@ -142,7 +142,7 @@ func (p *Provider) postGrant(ctx context.Context, by *caller, m *Metadata, form 
 	if form.Get("grant_type") == refreshGrant {
 		within *= 2
 	}
-	asked := p.now()
+	asked := time.Now()
 	a, sent, err := p.postForm(ctx, by, endpointToken, m.TokenEndpoint, form, within)
 	if err != nil {
 		return nil, err

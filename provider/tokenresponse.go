@@ -36,7 +36,7 @@ type TokenResponse struct {
 func (p *Provider) readTokenResponse(c claims, asked time.Time) (*TokenResponse, error) {
 	t := &TokenResponse{ExpiresIn: expiresIn(c["expires_in"])}
 	now := p.now()
-	t.Issued = now.Add(-min(max(now.Sub(asked), 0), t.ExpiresIn*3/4))
+	t.Issued = now.Add(-min(max(time.Since(asked), 0), t.ExpiresIn*3/4))
 	for name, to := range map[string]*secret.Value{
 		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "id_token": &t.IDToken,
 	} {

@@ -62,7 +62,7 @@ type caller struct {
 	provider string
 	http     *http.Client
 	timeout  time.Duration
-	now      func() time.Time
+	now      func() time.Time // Options.Shared
 	metrics  *metrics
 	// userAgent names this product, so that a provider's operator can tell who asks (RFC 9110 §10.1.5).
 	userAgent string
@@ -78,7 +78,7 @@ func newCaller(id string, o Options) *caller {
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		timeout: o.Timeout,
-		now:     o.Now,
+		now:     o.Shared,
 		metrics: newMetrics(o.Metrics),
 
 		userAgent: userAgent(o.Version),

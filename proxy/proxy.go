@@ -130,14 +130,14 @@ func New(o Options) (*Proxy, error) {
 // and forgery are judged before any session is looked up, so that a refused request costs nothing,
 // renews nothing and counts as no activity (CS11).
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	start := p.Now()
+	start := time.Now()
 	rt := p.route(r.URL.EscapedPath())
 	if rt == nil {
 		p.Fail(w, r, ambiguousPath())
 		return
 	}
 	rec := &statusRecorder{ResponseWriter: w}
-	defer func() { p.metrics.done(rt.Path, rec.status, p.Now().Sub(start)) }()
+	defer func() { p.metrics.done(rt.Path, rec.status, time.Since(start)) }()
 	if err := p.serve(rec, r, rt); err != nil {
 		p.Fail(rec, r, err)
 	}

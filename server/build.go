@@ -58,6 +58,14 @@ func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
 	return [][]byte{s.ownKey}, nil
 }
 
+// buildClock makes the clock that everything goes by which replicas share.
+func (s *Server) buildClock(machine func() time.Time) {
+	s.clock = session.NewClock(session.ClockOptions{
+		Wall: machine, Shared: store.Shared(s.cfg.Session.Store.Reveal()), Logger: s.log, Metrics: s.registry,
+	})
+	s.now = s.clock.Now
+}
+
 func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 	c := s.cfg.Session
 	if s.store, err = store.Open(ctx, c.Store.Reveal()); err != nil {
@@ -70,10 +78,19 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
 		MaxPerUser: c.MaxPerUser, CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
 		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
-		Now: s.now, Logger: s.log, Metrics: s.registry,
+		Clock: s.clock, Logger: s.log, Metrics: s.registry,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstPing)
+	defer cancel()
+	_ = s.sessions.Ping(ctx) // sets the clock; a store that is down does not stop the start
+	return nil
 }
+
+// firstPing bounds how long the start waits for the store's time.
+const firstPing = 2 * time.Second
 
 // checkKeys stops the start with keys that open nothing of what is stored.
 func (s *Server) checkKeys(ctx context.Context) error {
@@ -88,7 +105,8 @@ func (s *Server) checkKeys(ctx context.Context) error {
 // OpenSessions opens the sessions of a configuration for a tool that works beside the service. closeAll
 // must be called.
 func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m *session.Manager, closeAll func() error, err error) {
-	s := &Server{cfg: cfg, log: log, registry: newRegistry(), now: time.Now, stop: func() {}}
+	s := &Server{cfg: cfg, log: log, registry: newRegistry(), stop: func() {}}
+	s.buildClock(nil)
 	keys, err := s.keys(cfg)
 	if err == nil {
 		err = s.buildSessions(ctx, keys)
@@ -114,7 +132,7 @@ func (s *Server) buildProviders() error {
 		if err != nil {
 			return err
 		}
-		p, err := provider.New(c, provider.Options{Now: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
+		p, err := provider.New(c, provider.Options{Shared: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
 		if err != nil {
 			return fmt.Errorf("set up provider %q: %w", pc.ID, err)
 		}

@@ -57,7 +57,7 @@ func bffHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 // on the callback it holds the code.
 func (s *Server) requestLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		start := s.now()
+		start := time.Now()
 		r := c.Request()
 		id := s.requestID(r)
 		ctx, notes := problem.WithNotes(problem.WithRequestID(r.Context(), id))
@@ -97,7 +97,7 @@ func (s *Server) logRequest(c echo.Context, start time.Time, notes *problem.Note
 	attrs := []slog.Attr{
 		slog.String("request_id", problem.RequestID(r.Context())),
 		slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", status),
-		slog.Float64("took_ms", float64(s.now().Sub(start).Microseconds())/1000), slog.String("client", proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()),
+		slog.Float64("took_ms", float64(time.Since(start).Microseconds())/1000), slog.String("client", proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()),
 	}
 	s.log.LogAttrs(r.Context(), level, "request", append(attrs, notes.Attrs()...)...)
 }

@@ -36,7 +36,7 @@ type Options struct {
 	Public, Admin net.Listener
 	Notify        Notify
 	SPA           fs.FS            // an embedded app to serve in place of spa.dir; nil: what the configuration says
-	Now           func() time.Time // nil: time.Now
+	Now           func() time.Time // this machine's clock, which may be wrong; nil: time.Now
 	Version       string           // of this product, as providers are told it; "": as the build information says
 }
 
@@ -50,7 +50,8 @@ type Notify struct {
 type Server struct {
 	cfg       *config.Config
 	log       *slog.Logger
-	now       func() time.Time
+	clock     *session.Clock
+	now       func() time.Time // the clock's: what replicas share
 	registry  *prometheus.Registry
 	version   string
 	store     session.Store
@@ -79,10 +80,8 @@ type Server struct {
 // anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
 // all of it.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
-	s := &Server{cfg: cfg, log: slog.New(problem.LogHandler(o.Logger.Handler())), now: o.Now, registry: newRegistry(), version: o.Version}
-	if s.now == nil {
-		s.now = time.Now
-	}
+	s := &Server{cfg: cfg, log: slog.New(problem.LogHandler(o.Logger.Handler())), registry: newRegistry(), version: o.Version}
+	s.buildClock(o.Now)
 	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	for _, w := range Warnings(cfg) {

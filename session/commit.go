@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // maxCommitTries bounds how often one write is tried against others. One writer wins each round, so
@@ -67,7 +68,7 @@ func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record
 	if err != nil {
 		return nil, fmt.Errorf("write session %q: %w", rec.ID, err)
 	}
-	put, forget := m.cache.expect(e.Name, m.now())
+	put, forget := m.cache.expect(e.Name, time.Now())
 	defer forget()
 	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Load().seal(e.Name, plain), indices(rec), kept.ExpiresAt
 	err = m.store.Update(ctx, e)

@@ -46,19 +46,25 @@ func (m *Manager) Get(ctx context.Context, name Name) (*Session, error) {
 // Newest is Get from the store itself, never from memory: what a renewal must go by, which may not send a
 // refresh token that another process has spent.
 func (m *Manager) Newest(ctx context.Context, name Name) (*Session, error) {
+	if err := m.know(ctx); err != nil {
+		return nil, err
+	}
 	return m.read(ctx, name, time.Time{}, m.now())
 }
 
 // find returns a live session, from the cache or from the store. A time of issue other than zero helps
 // to tell a session that ran out from one that was ended, when the record is gone.
 func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Session, error) {
+	if err := m.know(ctx); err != nil {
+		return nil, err
+	}
 	now := m.now()
-	if s := m.alive(m.cache.get(name, now), now); s != nil {
+	if s := m.alive(m.cache.get(name, time.Now()), now); s != nil {
 		return s, nil
 	}
 	s, err := m.read(ctx, name, issued, now)
 	if errors.Is(err, ErrUnavailable) {
-		if s := m.alive(m.cache.lastResort(name, now), now); s != nil {
+		if s := m.alive(m.cache.lastResort(name, time.Now()), now); s != nil {
 			return s, nil
 		}
 	}
@@ -128,7 +134,7 @@ func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) err
 // load reads a session from the store, expired or not, and keeps it in the cache unless something
 // happened to it meanwhile. Errors are the store's, ErrUnreadable or errUnknownKey.
 func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
-	put, forget := m.cache.expect(name, m.now())
+	put, forget := m.cache.expect(name, time.Now())
 	defer forget()
 	e, err := m.store.Load(ctx, name)
 	if err != nil {

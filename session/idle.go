@@ -12,29 +12,40 @@ import (
 //
 // It goes by the pings of this process: those of the sweeper, and of whoever else asks whether the store answers. A
 // process that came up during the outage knows of no more than it has seen itself.
+//
+// It stands still, too, over a time that the clock that replicas share has jumped over: nobody lived through it.
 type idleClock struct {
 	timeout time.Duration // 0: none, and nothing to know
+	now     func() time.Time
+	clock   *Clock // nil: now never jumps
 
 	mu       sync.Mutex // guards what follows
 	answered time.Time  // when the store last did
+	heard    time.Time  // the same, by this process's monotonic clock
+	sure     bool       // whether answered is of a clock that was known
 	down     bool       // whether it has not since
 	outages  []outage   // those that a session which is not over can have seen, in order
 }
 
-// An outage is a time in which the store could not be asked.
+// An outage is a time in which the store could not be asked, or that never was.
 type outage struct{ from, to time.Time }
 
 // maxOutages bounds what is remembered; beyond it the first ones are forgotten.
 const maxOutages = 1000
 
+func newIdleClock(o Options) *idleClock {
+	return &idleClock{timeout: o.IdleTimeout, now: o.Now, clock: o.Clock, answered: o.Now(), heard: time.Now()}
+}
+
 // up notes that the store answers.
-func (c *idleClock) up(now time.Time) {
+func (c *idleClock) up() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.down {
-		c.outages, c.down = append(c.outages, outage{c.answered, now}), false
+	now, moment := c.now(), time.Now()
+	if o := c.since(now, moment); o.to.After(o.from) {
+		c.outages = append(c.outages, o)
 	}
-	c.answered = now
+	c.down, c.answered, c.heard, c.sure = false, now, moment, c.clock == nil || c.clock.Known()
 	// Who was active last before an outage has run out once the time-out has passed since, without later outages.
 	awake, first := time.Duration(0), len(c.outages)
 	for at := now; first > 0 && len(c.outages)-first < maxOutages; first-- {
@@ -45,6 +56,24 @@ func (c *idleClock) up(now time.Time) {
 		at = o.from
 	}
 	c.outages = slices.Clone(c.outages[first:])
+}
+
+// since is the time since the last answer in which idle time-outs stood still; none when from and to are the same. It lies
+// between times as they are written down, so that what the clock has jumped over belongs to it. A clock that is set back
+// has everybody live longer as it is.
+func (c *idleClock) since(now, moment time.Time) outage {
+	last := c.answered
+	if c.clock != nil {
+		last = now.Add(-moment.Sub(c.heard)) // where the last answer lies now
+	}
+	o := outage{last, last}
+	if c.sure && last.Sub(c.answered) > smallOffset {
+		o.from = c.answered
+	}
+	if c.down {
+		o.to = now
+	}
+	return o
 }
 
 // fails notes that the store did not answer.

@@ -39,7 +39,7 @@ func (m *Manager) Listen(ctx context.Context) {
 	for wait := firstReconnect; ctx.Err() == nil; wait = min(2*wait, longestReconnect) {
 		err := line.Listen(ctx, every, func(c Change) { m.heard(c, r) }, func(at time.Time) {
 			wait = firstReconnect
-			if m.cache.prove(m.now().Add(-time.Since(at))) {
+			if m.cache.prove(at) {
 				m.log.Info("changes of sessions are heard from the store")
 				for _, name := range m.hub.names() { // what happened to them meanwhile was not heard
 					r.add(name)

@@ -43,7 +43,8 @@ type Options struct {
 	SameSite   http.SameSite // 0: strict
 	Secure     bool
 
-	Now     func() time.Time      // nil: time.Now
+	Clock   *Clock                // the time that replicas share; it is set by each Ping. nil: Now is gone by
+	Now     func() time.Time      // without a Clock; nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
 }
@@ -57,6 +58,7 @@ type Manager struct {
 	lifetime    time.Duration
 	idleTimeout time.Duration
 	maxPerUser  int
+	clock       *Clock // nil: only now
 	now         func() time.Time
 	log         *slog.Logger
 
@@ -76,9 +78,9 @@ func NewManager(o Options) (*Manager, error) {
 	_, lined := o.Store.(Line)
 	m := &Manager{
 		store: o.Store, cookie: o.CookieName,
-		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, now: o.Now, log: o.Logger,
+		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
 		cache: newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
-		idle: &idleClock{timeout: o.IdleTimeout, answered: o.Now()},
+		idle: newIdleClock(o),
 	}
 	m.cache.grace = o.ServeCached
 	m.keys.Store(newKeyring(o.CookieName, o.Keys))
@@ -90,6 +92,9 @@ func NewManager(o Options) (*Manager, error) {
 
 // complete fills in what was left out, and refuses what can't work.
 func (o *Options) complete() error {
+	if o.Clock != nil {
+		o.Now = o.Clock.Now
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -130,12 +135,37 @@ func (m *Manager) Close() { m.touches.close() }
 // Ping returns nil when the store answers, otherwise an error that is ErrUnavailable. What it finds is noted: no session
 // runs out by idleness in an outage.
 func (m *Manager) Ping(ctx context.Context) error {
-	err := m.store.Ping(ctx)
+	err := m.ask(ctx)
 	switch {
 	case err == nil:
-		m.idle.up(m.now())
+		m.idle.up()
 	case !errors.Is(ctx.Err(), context.Canceled): // otherwise it says nothing of the store
 		m.idle.fails()
 	}
 	return Unavailable(err)
+}
+
+func (m *Manager) ask(ctx context.Context) error {
+	if m.clock != nil {
+		return m.clock.ping(ctx, m.store)
+	}
+	_, err := m.store.Ping(ctx)
+	return err
+}
+
+// know has the store asked for its time if it has not told it yet: no session may be judged, or begin, by a clock that may
+// be wrong. Its error is Ping's.
+func (m *Manager) know(ctx context.Context) error {
+	if m.clock == nil || m.clock.Known() {
+		return nil
+	}
+	return m.Ping(ctx)
+}
+
+// ClockAhead is how far this machine's clock is ahead of the time that replicas share; see Clock.Ahead.
+func (m *Manager) ClockAhead() (ahead time.Duration, known bool) {
+	if m.clock == nil {
+		return 0, true
+	}
+	return m.clock.Ahead()
 }

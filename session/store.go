@@ -64,6 +64,13 @@ type Revocation struct {
 	Head      []byte // the first HeadSize bytes of Sealed, where Sealed is left out
 }
 
+// An Inspection is what an operator should know of a store.
+type Inspection struct {
+	Layout   string        // how its layout stands to this build; "": not said
+	Warnings []string      // of settings that endanger sessions
+	Ahead    time.Duration // of this machine's clock, of the server's
+}
+
 // A Store keeps sealed records and the outbox. All methods are safe for concurrent use, by several
 // processes too where the store is shared. Times are kept to the millisecond at least.
 //
@@ -119,8 +126,8 @@ type Store interface {
 	// Release ends the lease on key if holder still has it. Releasing what another has changes nothing.
 	Release(ctx context.Context, key, holder string) error
 
-	// Ping returns nil when the store answers.
-	Ping(ctx context.Context) error
+	// Ping returns nil when the store answers, and what its clock says; the zero time if it has none but this machine's.
+	Ping(ctx context.Context) (time.Time, error)
 	// Close lets go of the store. No method may be called after it.
 	Close() error
 }

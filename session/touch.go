@@ -121,7 +121,7 @@ func (t *toucher) writeOne(next touch) {
 
 // report logs a failure, not each one of an outage.
 func (t *toucher) report(err error) {
-	now := t.m.now()
+	now := time.Now()
 	t.mu.Lock()
 	quiet := now.Sub(t.logged) < touchLogEvery
 	if !quiet {

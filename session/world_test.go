@@ -188,6 +188,7 @@ var errDisk = errors.New("disk is full")
 type watchedStore struct {
 	session.Store
 	loads, touches, writes atomic.Int32
+	clock                  func() time.Time // what pings say; nil: nothing
 
 	mu   sync.Mutex // guards hook
 	hook func(ctx context.Context, operation string) error
@@ -284,11 +285,15 @@ func (s *watchedStore) Count(ctx context.Context) (int, error) {
 	return s.Store.Count(ctx)
 }
 
-func (s *watchedStore) Ping(ctx context.Context) error {
+func (s *watchedStore) Ping(ctx context.Context) (time.Time, error) {
 	if err := s.ask(ctx, "ping"); err != nil {
-		return err
+		return time.Time{}, err
 	}
-	return s.Store.Ping(ctx)
+	at, err := s.Store.Ping(ctx)
+	if s.clock != nil && err == nil {
+		at = s.clock()
+	}
+	return at, err
 }
 
 func (s *watchedStore) Enqueue(ctx context.Context, r session.Revocation) error {

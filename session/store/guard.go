@@ -209,7 +209,9 @@ func (g *guard) Release(ctx context.Context, key, holder string) error {
 }
 
 // Ping implements session.Store.
-func (g *guard) Ping(ctx context.Context) error { return g.call(ctx, "ping", g.store.Ping) }
+func (g *guard) Ping(ctx context.Context) (time.Time, error) {
+	return asked(ctx, g, "ping", g.store.Ping)
+}
 
 // Close implements session.Store.
 func (g *guard) Close() error { return g.store.Close() }

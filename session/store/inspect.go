@@ -5,14 +5,14 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
 	"github.com/cloakroom/cloakroom/session/store/redis"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
-// Inspect tries the store that a URL names, and returns how its layout stands to this build and what an operator should
-// know of how it is set up. It changes nothing that lasts: no schema is made or brought up to date.
-func Inspect(ctx context.Context, url string) (state string, warnings []string, err error) {
+// Inspect tries the store that a URL names. It changes nothing that lasts: no schema is made or brought up to date.
+func Inspect(ctx context.Context, url string) (session.Inspection, error) {
 	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
 	case "redis", "rediss":
 		return redis.Inspect(ctx, url)
@@ -20,11 +20,12 @@ func Inspect(ctx context.Context, url string) (state string, warnings []string, 
 		return postgres.Inspect(ctx, url)
 	case "sqlite":
 		state, err := sqlite.Inspect(ctx, rest)
-		return state, nil, err
+		return session.Inspection{Layout: state}, err
 	}
 	s, err := Open(ctx, url)
 	if err != nil {
-		return "", nil, err
+		return session.Inspection{}, err
 	}
-	return "", nil, errors.Join(s.Ping(ctx), s.Close())
+	_, err = s.Ping(ctx)
+	return session.Inspection{}, errors.Join(err, s.Close())
 }

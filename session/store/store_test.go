@@ -16,7 +16,7 @@ func TestURLsOpenTheirStores(t *testing.T) {
 			t.Errorf("open %q: %v", url, err)
 			continue
 		}
-		if err := s.Ping(context.Background()); err != nil {
+		if _, err := s.Ping(context.Background()); err != nil {
 			t.Errorf("ping %q: %v", url, err)
 		}
 		if err := s.Close(); err != nil {

@@ -204,7 +204,7 @@ func (s *Store) Count(ctx context.Context) (int, error) {
 }
 
 // Ping implements session.Store.
-func (s *Store) Ping(context.Context) error { return nil }
+func (s *Store) Ping(context.Context) (time.Time, error) { return time.Time{}, nil }
 
 // Close implements session.Store.
 func (s *Store) Close() error { return nil }

@@ -4,43 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // Inspect connects and looks at settings that decide whether sessions are safe, and at the schema, which it
-// leaves as it is: state says how it stands to this build.
-func Inspect(ctx context.Context, url string) (state string, warnings []string, err error) {
+// leaves as it is.
+func Inspect(ctx context.Context, url string) (seen session.Inspection, err error) {
 	cfg, schema, err := parse(url)
 	if err != nil {
-		return "", nil, fmt.Errorf("read the PostgreSQL URL: %w", err)
+		return seen, fmt.Errorf("read the PostgreSQL URL: %w", err)
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
-		return "", nil, explained(err)
+		return seen, explained(err)
 	}
 	defer func() { _ = conn.Close(ctx) }() // nothing was changed
 	var standby bool
 	var sync, fsync string
-	err = conn.QueryRow(ctx, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, current_setting('synchronous_commit'), current_setting('fsync')`).
-		Scan(&standby, &sync, &fsync)
+	sent, now := time.Now(), int64(0)
+	err = conn.QueryRow(ctx, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, current_setting('synchronous_commit'), current_setting('fsync'), `+clock).
+		Scan(&standby, &sync, &fsync, &now)
+	seen.Ahead = sent.Add(time.Since(sent) / 2).Sub(at(now))
 	if err != nil {
-		return "", nil, err
+		return seen, err
 	}
 	if standby {
-		return "", nil, errStandby
+		return seen, errStandby
 	}
 	if sync == "off" || fsync == "off" {
-		warnings = append(warnings, fmt.Sprintf("synchronous_commit is %s and fsync is %s: a crash of the server forgets renewals, and users are logged out by a refresh token that was spent; set both on", sync, fsync))
+		seen.Warnings = append(seen.Warnings, fmt.Sprintf("synchronous_commit is %s and fsync is %s: a crash of the server forgets renewals, and users are logged out by a refresh token that was spent; set both on", sync, fsync))
 	}
 	state, note, err := schemaState(ctx, conn, schema)
+	seen.Layout = state
 	if note != "" {
-		warnings = append(warnings, note)
+		seen.Warnings = append(seen.Warnings, note)
 	}
-	return state, warnings, explained(err)
+	return seen, explained(err)
 }
 
 // schemaState says what the schema is at, and what the first start will do to it, if anything.

@@ -12,17 +12,17 @@ import (
 // clock is the server's, in milliseconds: one for all replicas.
 const clock = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`
 
-// MarkOnce implements session.Store.
+// MarkOnce implements session.Store. The clock is the server's.
 func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
 	n, err := s.exec(ctx, `
 		INSERT INTO marks (key, until) VALUES ($1, $2)
-		ON CONFLICT (key) DO UPDATE SET until = $2 WHERE marks.until <= $3`, key, ms(until), ms(time.Now()))
+		ON CONFLICT (key) DO UPDATE SET until = $2 WHERE marks.until <= `+clock, key, ms(until))
 	return n == 1, err
 }
 
 // Marked implements session.Store.
 func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
-	return one[bool](ctx, s, `SELECT EXISTS (SELECT 1 FROM marks WHERE key = $1 AND until > $2)`, key, ms(time.Now()))
+	return one[bool](ctx, s, `SELECT EXISTS (SELECT 1 FROM marks WHERE key = $1 AND until > `+clock+`)`, key)
 }
 
 // listeners is the first half of the advisory locks by which a process shows that it is connected.

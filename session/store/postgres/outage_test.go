@@ -22,7 +22,7 @@ func downAtTheStart(t *testing.T, g *group) {
 		t.Errorf("load without a server: %v", err)
 	}
 	g.Start()
-	if err := s.Ping(t.Context()); err != nil {
+	if _, err := s.Ping(t.Context()); err != nil {
 		t.Fatalf("ping once it is up: %v", err)
 	}
 	e := entry()
@@ -49,7 +49,7 @@ func frozenServer(t *testing.T, g *group) {
 		"load":   func(ctx context.Context) error { _, err := s.Load(ctx, e.Name); return err },
 		"create": func(ctx context.Context) error { return s.Create(ctx, entry()) },
 		"end":    func(ctx context.Context) error { return s.End(ctx, e.Name, session.ReasonLogout, time.Now()) },
-		"ping":   s.Ping,
+		"ping":   func(ctx context.Context) error { _, err := s.Ping(ctx); return err },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		began := time.Now()
@@ -111,11 +111,11 @@ func refuseWrites(t *testing.T, g *group) (mend func()) {
 
 func readOnlyIsNotReady(t *testing.T, g *group) {
 	s := g.openNew(t)
-	if err := s.Ping(t.Context()); err != nil {
+	if _, err := s.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	mend := refuseWrites(t, g)
-	if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "read-write") {
+	if _, err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "read-write") {
 		t.Errorf("ping of a server that takes no writes: %v", err)
 	}
 	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {

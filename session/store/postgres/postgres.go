@@ -164,23 +164,24 @@ func (s *Store) asked(ctx context.Context, statement func() error) error {
 
 // Ping implements session.Store: a server answers that takes writes, which a standby does not, and its schema is one
 // that this build may use: a newer build may have changed it since.
-func (s *Store) Ping(ctx context.Context) error {
+func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	found, err := query(ctx, s, pgx.RowToStructByPos[health], `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool,
-		(SELECT coalesce(max(version), 0) FROM schema_version)`)
+		(SELECT coalesce(max(version), 0) FROM schema_version), `+clock)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
 	if found[0].Standby {
 		s.pool.Reset()
-		return errStandby
+		return time.Time{}, errStandby
 	}
-	return s.stillOurs(found[0].Version)
+	return at(found[0].Now), s.stillOurs(found[0].Version)
 }
 
 // health is what a ping asks for.
 type health struct {
 	Standby bool
 	Version int
+	Now     int64 // ms
 }
 
 // stillOurs looks at the version that the schema has by now. One that is too new stops every call.

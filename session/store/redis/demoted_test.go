@@ -163,7 +163,7 @@ func TestServersThatMayBeNoPrimaryAreLeft(t *testing.T) {
 			t.Parallel()
 			p := newPair(t)
 			s := p.open(t, "")
-			if err := s.Ping(t.Context()); err != nil {
+			if _, err := s.Ping(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			p.address.Lead(p.new.Addr())
@@ -197,7 +197,7 @@ func TestWaitInterruptedByDemotionIsNoSuccess(t *testing.T) {
 	p.new.CLI("replicaof", "no", "one")
 	p.address.Lead(p.new.Addr())
 	time.Sleep(300 * time.Millisecond)
-	if err := s.Ping(t.Context()); err != nil {
+	if _, err := s.Ping(t.Context()); err != nil {
 		t.Errorf("ping once the address has moved: %v", err)
 	}
 }

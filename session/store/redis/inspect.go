@@ -4,35 +4,43 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // Inspect connects, writes a key that lasts a second, and looks at settings that decide whether sessions are
-// safe. What this user may not ask is passed over. state says how the store's layout, which is left as it is, stands to
-// this build.
-func Inspect(ctx context.Context, url string) (state string, warnings []string, err error) {
+// safe. What this user may not ask is passed over. The store's layout is left as it is.
+func Inspect(ctx context.Context, url string) (seen session.Inspection, err error) {
 	s, err := open(ctx, url, true)
 	if err != nil {
-		return "", nil, err
+		return seen, err
 	}
 	defer func() { _ = s.Close() }() // nothing was changed
-	if err := s.Ping(ctx); err != nil {
-		return "", nil, err
+	sent := time.Now()
+	at, err := s.Ping(ctx)
+	if err != nil {
+		return seen, err
+	}
+	if at.IsZero() {
+		seen.Warnings = append(seen.Warnings, "this user may not ask for the server's time, so that each replica goes by its machine's clock; allow +time")
+	} else {
+		seen.Ahead = sent.Add(time.Since(sent) / 2).Sub(at)
 	}
 	c, err := s.connected(ctx)
 	if err != nil {
-		return "", nil, err
+		return seen, err
 	}
-	if state, err = s.state(ctx, c); err != nil {
-		return "", nil, err
+	if seen.Layout, err = s.state(ctx, c); err != nil {
+		return seen, err
 	}
 	for address, node := range c.Nodes() {
-		warnings = append(warnings, inspect(ctx, address, node)...)
+		seen.Warnings = append(seen.Warnings, inspect(ctx, address, node)...)
 	}
-	return state, warnings, nil
+	return seen, nil
 }
 
 func (s *Store) state(ctx context.Context, c *client) (string, error) {

@@ -32,7 +32,7 @@ func TestStoreWithoutALayoutVersionIsTakenOver(t *testing.T) {
 		t.Errorf("load what was there: %v", err)
 	}
 	server.CLI("flushall")
-	if err := taken.Ping(t.Context()); err != nil {
+	if _, err := taken.Ping(t.Context()); err != nil {
 		t.Errorf("ping an emptied store: %v", err)
 	}
 	if version := strings.TrimSpace(server.CLI("get", layoutKey)); version != "1" {
@@ -46,7 +46,7 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 	s := g.openURL(t, g.url)
 	server.CLI("set", layoutKey, "2")
 	for _, s := range []*redis.Store{s, g.openURL(t, g.url)} {
-		if err := errors.Join(s.Ping(t.Context()), s.Create(t.Context(), entry())); err != nil {
+		if err := errors.Join(ping(t, s), s.Create(t.Context(), entry())); err != nil {
 			t.Errorf("beside the next build: %v", err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 		server.CLI("set", layoutKey, version)
 		other, err := redis.Open(t.Context(), g.url)
 		if err == nil {
-			err = other.Ping(t.Context())
+			_, err = other.Ping(t.Context())
 			_ = other.Close()
 		}
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -65,7 +65,7 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 		}
 	}
 	server.CLI("set", layoutKey, "3")
-	if err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
+	if _, err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
 		t.Errorf("ping of a store that became too new: %v, want what to do", err)
 	}
 	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {
@@ -89,7 +89,7 @@ func TestBuildsThatStartTogetherAgreeOnALayout(t *testing.T) {
 					return
 				}
 				defer s.Close()
-				if err := errors.Join(s.Ping(t.Context()), s.Create(t.Context(), entry())); err != nil {
+				if err := errors.Join(ping(t, s), s.Create(t.Context(), entry())); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
 			})
@@ -110,16 +110,22 @@ func TestLookingAtAStoreGivesItNoLayout(t *testing.T) {
 		server.CLI("flushall")
 		prepare()
 		before := server.CLI("get", layoutKey)
-		state, _, err := redis.Inspect(t.Context(), server.URL())
-		if err != nil || !strings.Contains(state, want) {
-			t.Errorf("state = %q %v, want %q", state, err, want)
+		seen, err := redis.Inspect(t.Context(), server.URL())
+		if err != nil || !strings.Contains(seen.Layout, want) {
+			t.Errorf("state = %q %v, want %q", seen.Layout, err, want)
 		}
 		if after := server.CLI("get", layoutKey); after != before {
 			t.Errorf("%s: version = %q, was %q", want, after, before)
 		}
 	}
 	server.CLI("set", layoutKey, "3")
-	if _, _, err := redis.Inspect(t.Context(), server.URL()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
+	if _, err := redis.Inspect(t.Context(), server.URL()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
 		t.Errorf("too new: %v", err)
 	}
+}
+
+func ping(t *testing.T, s session.Store) error {
+	t.Helper()
+	_, err := s.Ping(t.Context())
+	return err
 }

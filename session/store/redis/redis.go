@@ -152,20 +152,25 @@ func (s *Store) connect(over chan struct{}) {
 }
 
 // Ping implements session.Store: a primary answers, takes a write, and has a layout that this build may use: a newer
-// build may have changed it since.
-func (s *Store) Ping(ctx context.Context) error {
+// build may have changed it since. Of a Cluster all replicas ask the same primary for its time, the one that has this key. A
+// user who may not ask for it learns none.
+func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
-	if err := c.Do(ctx, c.B().Set().Key(s.keys.prefix+":ping").Value("1").PxMilliseconds(1000).Build()).Error(); err != nil {
-		return err
+	parts, err := scriptPing.Exec(ctx, c, []string{s.keys.prefix + ":ping"}, nil).AsIntSlice()
+	if err != nil {
+		return time.Time{}, err
 	}
 	err = s.settle(ctx, c)
 	if _, apart := errors.AsType[*layout.MismatchError](err); apart {
 		s.leave(c, 0) // no client of this build is let in any more
 	}
-	return err
+	if len(parts) != 2 {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(parts[0]*1e6 + parts[1]).UTC(), err
 }
 
 // Close implements session.Store.

@@ -120,7 +120,7 @@ func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 				s, err := redis.Open(ctx, url)
 				if err == nil {
-					err = s.Ping(ctx)
+					_, err = s.Ping(ctx)
 					_ = s.Close()
 				}
 				cancel()
@@ -257,7 +257,7 @@ func TestServerThatIsDownAtTheStartIsFoundLater(t *testing.T) {
 		t.Errorf("load without a server: %v", err)
 	}
 	server.Start()
-	if err := s.Ping(t.Context()); err != nil {
+	if _, err := s.Ping(t.Context()); err != nil {
 		t.Errorf("ping once it is up: %v", err)
 	}
 }
@@ -291,10 +291,11 @@ func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the line does not stand")
 	}
-	for act, err := range map[string]error{"create": s.Create(t.Context(), e), "ping": s.Ping(t.Context())} {
-		if err != nil {
-			t.Errorf("%s: %v", act, err)
-		}
+	if at, err := s.Ping(t.Context()); err != nil || at.IsZero() {
+		t.Errorf("ping: %v, with the time %v", err, at)
+	}
+	if err := s.Create(t.Context(), e); err != nil {
+		t.Errorf("create: %v", err)
 	}
 	if err := s.Update(t.Context(), e); err != nil {
 		t.Errorf("update: %v", err)
@@ -415,4 +416,13 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 	}
 	_ = s.Close()
 	goleak.VerifyNone(t, before)
+}
+
+// A rule that was written for an earlier version lets the user ask for no time: then each replica goes by its own.
+func TestUserWhoMayNotAskForTheTimeIsServedAllTheSame(t *testing.T) {
+	server := servers.Redis(t, "user default off", "user cloakroom on >p ~* &* +@all -time")
+	s := newGroup("redis://cloakroom:p@" + server.Addr() + "/0").open(t)
+	if at, err := s.Ping(t.Context()); err != nil || !at.IsZero() {
+		t.Errorf("ping: %v, with the time %v", err, at)
+	}
 }

@@ -154,6 +154,13 @@ if has >= tonumber(ARGV[1]) then return has end
 redis.call('SET', KEYS[1], ARGV[1])
 return tonumber(ARGV[1])`
 
+	// 1 any key. Returns the time, in seconds and microseconds; nothing to a user who may not ask for it.
+	luaPing = `
+redis.call('SET', KEYS[1], '1', 'PX', 1000)
+local now = redis.pcall('TIME')
+if now.err then return {} end
+return now`
+
 	// 1 any key of a bucket; channel, beat. It makes a beat take the way that the bucket's changes take.
 	luaBeat = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
 )
@@ -171,5 +178,6 @@ var (
 	scriptTakeOver = rueidis.NewLuaScript(luaTakeOver)
 	scriptRelease  = rueidis.NewLuaScript(luaRelease)
 	scriptRaise    = rueidis.NewLuaScript(luaRaise)
+	scriptPing     = rueidis.NewLuaScript(luaPing)
 	scriptBeat     = rueidis.NewLuaScript(luaBeat)
 )

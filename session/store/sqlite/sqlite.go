@@ -199,15 +199,15 @@ func ignoreDone(err error) error {
 
 // Ping implements session.Store: the file can be read, its layout is one that this build may use, and nobody keeps us
 // from writing.
-func (s *Store) Ping(ctx context.Context) error {
+func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	if err := s.stillOurs(ctx); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	var n int
 	if err := s.ping.QueryRowContext(ctx).Scan(&n); err != nil {
-		return err
+		return time.Time{}, err
 	}
-	return s.transact(ctx, touchNothing)
+	return time.Time{}, s.transact(ctx, touchNothing)
 }
 
 // touchNothing is a transaction that shows whether there can be one.

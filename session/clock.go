@@ -1,0 +1,191 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// smallOffset is what clocks that are kept by NTP are apart at most; more is told.
+	smallOffset = time.Second
+	// farJump is how far the store's time may jump and be believed at once. One that is farther, and that this machine's
+	// clock does not confirm, is believed when it has stood for jumpPatience: somebody may be about to set it right.
+	farJump      = 10 * time.Minute
+	jumpPatience = time.Minute
+	// driftShare is the part of an hour, or of any time, by which a machine's clock runs wrong at most: 100 ppm.
+	driftShare = 10_000
+	// resolution is that of a store that tells milliseconds.
+	resolution = time.Millisecond
+)
+
+// A Clock tells the time that replicas share: the store's. It takes the store's time at each ping (see Manager.Ping) and
+// goes on from there by this process's monotonic clock, so that it does not matter what the machine's clock says, or how
+// it is set meanwhile. Of a store without a clock of its own it takes the machine's, in the same way.
+//
+// It is for what is written down and read by others: expiries, due times, sealed times, and times in tokens. What this
+// process alone measures goes by time.Now.
+//
+// Its weak point: a store whose clock is wrong has all replicas follow it. A process that was frozen together with its
+// monotonic clock is behind until its next ping.
+type Clock struct {
+	wall   func() time.Time
+	shared bool
+	log    *slog.Logger
+	last   atomic.Pointer[sample] // never nil
+
+	mu    sync.Mutex    // guards what follows, and is held to replace last
+	told  time.Duration // the offset that was logged last; 0: that there is none
+	doubt sample        // the first of those that say that the time has jumped far; zero: the last one did not
+	mute  bool          // whether it was logged that the store does not tell its time
+}
+
+// A sample is what the store's clock said.
+type sample struct {
+	at    time.Time     // by the store, to be believed at heard
+	heard time.Time     // with the monotonic time of this process
+	wrong time.Duration // by how much it may be, at most: half of the round trip
+	known bool          // false: it is the machine's, since the store was not asked yet
+}
+
+// ClockOptions are what a Clock needs.
+type ClockOptions struct {
+	Wall    func() time.Time      // the machine's clock; nil: time.Now
+	Shared  bool                  // whether the store is used from other machines, and so should have a clock of its own
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: not registered
+}
+
+// NewClock makes a Clock that shows the machine's time until the store was asked.
+func NewClock(o ClockOptions) *Clock {
+	if o.Wall == nil {
+		o.Wall = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	c := &Clock{wall: o.Wall, shared: o.Shared, log: o.Logger}
+	c.last.Store(&sample{at: c.wall().Round(0), heard: time.Now()})
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "cloakroom_clock_offset_seconds",
+			Help: "How far this machine's clock is ahead of the session store's, which is gone by; NaN until the store has answered.",
+		}, func() float64 {
+			if ahead, known := c.Ahead(); known {
+				return ahead.Seconds()
+			}
+			return math.NaN()
+		}))
+	}
+	return c
+}
+
+// Now is the shared time. It has no monotonic part: take the time between two moments of this process with time.Since.
+func (c *Clock) Now() time.Time { return c.last.Load().then(time.Now()) }
+
+// Known reports whether the store has told its time yet.
+func (c *Clock) Known() bool { return c.last.Load().known }
+
+// Ahead is how far this machine's clock is ahead of the shared time, negative if it is behind. It is not known until the
+// store has told its time.
+func (c *Clock) Ahead() (ahead time.Duration, known bool) {
+	last := c.last.Load()
+	return c.wall().Round(0).Sub(last.then(time.Now())), last.known
+}
+
+// then is the time at a moment of this process.
+func (r *sample) then(moment time.Time) time.Time { return r.at.Add(moment.Sub(r.heard)) }
+
+// wrongAt is by how much then may be wrong.
+func (r *sample) wrongAt(moment time.Time) time.Duration {
+	return r.wrong + moment.Sub(r.heard).Abs()/driftShare
+}
+
+// ping asks the store, and takes its time.
+func (c *Clock) ping(ctx context.Context, s Store) error {
+	sent := time.Now()
+	at, err := s.Ping(ctx)
+	if err != nil {
+		return err
+	}
+	back := time.Now()
+	if own := at.IsZero(); own {
+		c.take(&sample{at: c.wall().Round(0), heard: back, wrong: resolution, known: true}, own)
+		return nil
+	}
+	half := back.Sub(sent) / 2
+	c.take(&sample{at: at.Round(0), heard: sent.Add(half), wrong: half + resolution, known: true}, false)
+	return nil
+}
+
+// take goes by a new sample from now on, unless the one there is tells more, or the new one is hard to believe.
+func (c *Clock) take(next *sample, own bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := c.last.Load()
+	jump := next.at.Sub(last.then(next.heard))
+	switch {
+	case !last.known:
+		c.last.Store(next)
+	case jump.Abs() <= next.wrong+last.wrongAt(next.heard): // both may be right
+		c.doubt = sample{}
+		if next.wrong <= last.wrongAt(next.heard) {
+			c.last.Store(next)
+		}
+	case c.believes(next, jump, own):
+		c.doubt = sample{}
+		c.last.Store(next)
+		if jump.Abs() > smallOffset {
+			c.log.Warn("the time that sessions go by has jumped; idle time-outs stand still over it", "by", jump.String(), "clock", clockName(own))
+		}
+	}
+	c.tell(next, own)
+}
+
+// believes reports whether a jump is taken over now.
+func (c *Clock) believes(next *sample, jump time.Duration, own bool) bool {
+	if jump.Abs() <= farJump {
+		return true
+	}
+	if !own && c.wall().Round(0).Sub(next.then(time.Now())).Abs() < time.Minute {
+		return true // it was our own time that stood still
+	}
+	again := c.doubt.known && next.at.Sub(c.doubt.then(next.heard)).Abs() <= smallOffset+next.wrong+c.doubt.wrong
+	if !again {
+		c.doubt = *next
+		c.log.Warn("the time that sessions go by should jump far; it does when that has stood for a while", "by", jump.String(), "after", jumpPatience.String(), "clock", clockName(own))
+	}
+	return next.heard.Sub(c.doubt.heard) >= jumpPatience
+}
+
+func clockName(own bool) string {
+	if own {
+		return "this machine's"
+	}
+	return "the session store's"
+}
+
+// tell logs that this machine's clock is off, and when that has changed.
+func (c *Clock) tell(r *sample, own bool) {
+	if own {
+		if c.shared && !c.mute {
+			c.mute = true
+			c.log.Warn("the session store does not tell its time, so that this replica goes by its own clock; allow its user the command TIME")
+		}
+		return
+	}
+	ahead, _ := c.Ahead()
+	switch off := ahead.Abs() > smallOffset+r.wrong; {
+	case off && (c.told == 0 || (ahead-c.told).Abs() > smallOffset+c.told.Abs()/10):
+		c.told = ahead
+		c.log.Warn("this machine's clock differs from the session store's, which is gone by; set both by NTP", "ahead", ahead.String())
+	case c.told != 0 && ahead.Abs() < smallOffset/2:
+		c.told = 0
+		c.log.Info("this machine's clock agrees with the session store's again")
+	}
+}

@@ -1,0 +1,105 @@
+package session_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// A fail-over to a server with another clock: nobody lived through the time in between.
+func TestJumpOfTheStoresTimeTakesNoIdleTimeAway(t *testing.T) {
+	for _, jump := range []time.Duration{9 * time.Minute, -9 * time.Minute, 2 * time.Second} {
+		t.Run(jump.String(), func(t *testing.T) {
+			clocked(t, func(t *testing.T, store *hand, all []*replica) {
+				_, c := all[0].start()
+				sweep(t, idle-5*time.Minute, all...)
+				store.set(jump)
+				sweep(t, 4*time.Minute, all...)
+				wantTime(t, all[0].clock, store.now(), 10*time.Millisecond)
+				all[0].wantCalls(c, nil)
+				all[1].wantCalls(c, nil)
+				sweep(t, idle-time.Minute, all...)
+				all[0].wantCalls(c, nil)
+				sweep(t, idle+time.Minute+max(-jump, 0), all...)
+				all[0].wantCalls(c, session.ErrSessionExpired)
+				if told := strings.Count(all[0].told.String(), "has jumped"); told != 1 {
+					t.Errorf("told of the jump %d times: %s", told, all[0].told)
+				}
+			}, 0, 0)
+		})
+	}
+}
+
+// In an outage the clock may be another afterwards, and the outage counts against nobody all the same.
+func TestOutageThatEndsAtAServerWithAnotherClockLogsNobodyOut(t *testing.T) {
+	for _, jump := range []time.Duration{5 * time.Minute, -5 * time.Minute, -3 * time.Hour} {
+		clocked(t, func(t *testing.T, store *hand, all []*replica) {
+			_, c := all[0].start()
+			sweep(t, idle-time.Minute, all[0])
+			all[0].store.fail("ping", "load", "touch", "end")
+			for range 12 {
+				_ = all[0].Ping(t.Context())
+				time.Sleep(5 * time.Minute)
+			}
+			all[0].store.before(nil)
+			store.set(jump)
+			sweep(t, 30*time.Second, all[0])
+			all[0].wantCalls(c, nil)
+		}, 0)
+	}
+}
+
+// Somebody sets the store's clock wrong, and right again: what would end everybody is believed when it has stood.
+func TestFarJumpOfTheStoresTimeIsBelievedWhenItHasStood(t *testing.T) {
+	clocked(t, func(t *testing.T, store *hand, all []*replica) {
+		_, c := all[0].start()
+		began := time.Now()
+		sweep(t, time.Second, all...)
+		for _, far := range []time.Duration{24 * time.Hour, -24 * time.Hour, 3 * time.Hour} {
+			store.set(far)
+			sweep(t, 50*time.Second, all...)
+			wantTime(t, all[0].clock, time.Now(), 10*time.Millisecond)
+			all[0].wantCalls(c, nil)
+		}
+		store.set(0)
+		sweep(t, 10*time.Second, all...)
+		store.set(24 * time.Hour)
+		sweep(t, 50*time.Second, all...)
+		wantTime(t, all[0].clock, time.Now(), 10*time.Millisecond)
+		sweep(t, 20*time.Second, all...)
+		wantTime(t, all[0].clock, store.now(), 10*time.Millisecond)
+		all[0].wantCalls(c, session.ErrSessionExpired) // its absolute end has come
+		if time.Since(began) > idle {
+			t.Error("the test took longer than the idle time-out")
+		}
+	}, 0, 0)
+}
+
+// A machine that slept stops the monotonic clock with it; store and machine agree that it did.
+func TestProcessThatWasFrozenFollowsAtOnce(t *testing.T) {
+	clocked(t, func(t *testing.T, store *hand, all []*replica) {
+		sweep(t, time.Minute, all[0])
+		store.set(2 * time.Hour)
+		all[0].machine.set(2 * time.Hour)
+		sweep(t, time.Second, all[0])
+		wantTime(t, all[0].clock, store.now(), 10*time.Millisecond)
+	}, 0)
+}
+
+// A store without a clock of its own: the machine's is gone by, and a jump of it that passes changes nothing.
+func TestMachinesClockThatJumpsForAMomentEndsNobodysSession(t *testing.T) {
+	clocked(t, func(t *testing.T, _ *hand, all []*replica) {
+		r := all[0]
+		r.store.clock = nil
+		_, c := r.start()
+		for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour, 3 * time.Minute, 0} {
+			r.machine.set(jump)
+			sweep(t, 12*time.Second, r)
+			r.wantCalls(c, nil)
+		}
+		sweep(t, idle-time.Minute, r)
+		r.wantCalls(c, nil)
+	}, 0)
+}

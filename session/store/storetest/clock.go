@@ -1,0 +1,59 @@
+package storetest
+
+import (
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// clockTests are about the time that replicas share.
+var clockTests = []test{
+	{"a ping says the server's time, if there is a server", func(b *bench) {
+		for range 5 {
+			sent := time.Now()
+			at, err := b.store.Ping(b.ctx)
+			b.ok("ping", err)
+			back := time.Now()
+			if b.isLine() == at.IsZero() {
+				b.Errorf("it says %v, and that others share the store is %v", at, b.isLine())
+			}
+			// Here the server's clock is this machine's; milliseconds are all that a store need tell.
+			if !at.IsZero() && (at.Before(sent.Add(-time.Millisecond)) || at.After(back.Add(time.Millisecond))) {
+				b.Errorf("it says %v between %v and %v", at, sent, back)
+			}
+		}
+	}},
+	{"a replica whose machine's clock is wrong goes by the server's", func(b *bench) {
+		for _, off := range []time.Duration{24 * time.Hour, -24 * time.Hour, 3 * time.Minute} {
+			c, want := b.clock(off), off
+			if b.isLine() {
+				want = 0
+			}
+			if got := time.Until(c.Now()); (got - want).Abs() > time.Second {
+				b.Errorf("a clock that is %v off shows the time %v off, want %v", off, got, want)
+			}
+			if ahead, known := c.Ahead(); !known || (ahead-(off-want)).Abs() > time.Second {
+				b.Errorf("it is %v ahead (known %v), want %v", ahead, known, off-want)
+			}
+		}
+	}},
+}
+
+// isLine reports whether processes on other machines use the store, too.
+func (b *bench) isLine() bool {
+	_, is := b.store.(session.Line)
+	return is
+}
+
+// clock is that of a replica, once it has asked the store, on a machine whose clock is ahead by so much.
+func (b *bench) clock(ahead time.Duration) *session.Clock {
+	b.Helper()
+	c := session.NewClock(session.ClockOptions{Wall: func() time.Time { return time.Now().Add(ahead).Round(0) }})
+	m, err := session.NewManager(session.Options{
+		Store: b.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, CookieName: "cloakroom", Clock: c,
+	})
+	b.ok("new manager", err)
+	defer m.Close()
+	b.ok("ping", m.Ping(b.ctx))
+	return c
+}
