@@ -106,7 +106,7 @@ func (h *Handlers) endSessionURL(r *http.Request, s *session.Session, returnURL 
 	}
 	ctx, cancel := withShortDeadline(r)
 	defer cancel()
-	state, err := h.sealed.Load().logoutState.seal(returnURL)
+	state, err := h.sealed.Load().logoutState.seal(returnURL, h.Now())
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "seal the state of a logout", "error", err)
 		return ""
@@ -129,7 +129,7 @@ func (h *Handlers) afterLogout(c echo.Context) error {
 	}
 	states := c.Request().URL.Query()["state"]
 	if len(states) == 1 {
-		if returnURL, ok := h.sealed.Load().logoutState.open(states[0]); ok {
+		if returnURL, ok := h.sealed.Load().logoutState.open(states[0], h.Now()); ok {
 			return h.afterLocalLogout(c, returnURL)
 		}
 	}

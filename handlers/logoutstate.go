@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"encoding/base64"
+	"encoding/binary"
+	"time"
 
 	"github.com/gorilla/securecookie"
 
@@ -10,7 +12,7 @@ import (
 
 const (
 	logoutStateName   = "logout-state"
-	logoutStateMaxAge = 3600 // seconds a person may take over the provider's logout page
+	logoutStateMaxAge = time.Hour // that a person may take over the provider's logout page
 )
 
 // logoutState seals the return URL into the `state` of an end-session request, so that it is opaque
@@ -25,23 +27,26 @@ func newLogoutState(keys [][]byte) *logoutState {
 	}
 	codecs := securecookie.CodecsFromPairs(pairs...)
 	for _, c := range codecs {
-		c.(*securecookie.SecureCookie).MaxAge(logoutStateMaxAge).SetSerializer(securecookie.NopEncoder{})
+		// No age: securecookie would judge it by this machine's clock. The time is sealed inside.
+		c.(*securecookie.SecureCookie).MaxAge(0).SetSerializer(securecookie.NopEncoder{})
 	}
 	return &logoutState{codecs}
 }
 
-func (l *logoutState) seal(returnURL string) (string, error) {
-	return securecookie.EncodeMulti(logoutStateName, []byte(returnURL), l.codecs...)
+func (l *logoutState) seal(returnURL string, now time.Time) (string, error) {
+	plain := binary.BigEndian.AppendUint64(nil, uint64(now.Unix()))
+	return securecookie.EncodeMulti(logoutStateName, append(plain, returnURL...), l.codecs...)
 }
 
 // open returns the return URL, false for a state that is not ours, altered or too old.
-func (l *logoutState) open(state string) (string, bool) {
+func (l *logoutState) open(state string, now time.Time) (string, bool) {
 	if _, err := base64.URLEncoding.Strict().DecodeString(state); err != nil {
 		return "", false
 	}
-	var returnURL []byte
-	if err := securecookie.DecodeMulti(logoutStateName, state, &returnURL, l.codecs...); err != nil {
+	var plain []byte
+	if err := securecookie.DecodeMulti(logoutStateName, state, &plain, l.codecs...); err != nil || len(plain) < 8 {
 		return "", false
 	}
-	return string(returnURL), true
+	age := now.Sub(time.Unix(int64(binary.BigEndian.Uint64(plain)), 0))
+	return string(plain[8:]), age > -clockSkew && age <= logoutStateMaxAge
 }

@@ -48,9 +48,9 @@ type loops struct {
 
 func newLoops(sessionCookie string, secure bool, keys [][]byte) *loops {
 	l := &loops{cookie: session.LoginsCookie(sessionCookie), secure: secure}
-	for _, k := range keys {
+	for _, k := range keys { // no age: the times inside say it, by the clock that replicas share
 		l.codecs = append(l.codecs, securecookie.New(session.DeriveKey(k, "logins hash"), session.DeriveKey(k, "logins block")).
-			MaxAge(int(2*loopTime.Seconds())).SetSerializer(securecookie.NopEncoder{}))
+			MaxAge(0).SetSerializer(securecookie.NopEncoder{}))
 	}
 	return l
 }
