@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -16,12 +17,17 @@ type readiness struct {
 	Ready     bool            `json:"ready"`
 	Store     string          `json:"store"`     // "ok", or what is wrong
 	Providers map[string]bool `json:"providers"` // by id: whether its metadata is known
+	Clock     string          `json:"clock"`     // "ok", or how far this machine's is from the store's
 	Missing   []string        `json:"missing"`
 }
+
+// clockLimit is how far a machine's clock may be from the store's before a probe says so.
+const clockLimit = time.Minute
 
 // readyz answers 200 when the store answers and the metadata of at least one provider is known,
 // which the server sees to from its start on; a probe asks no provider. A service that is about to stop is
 // not ready, before it takes no more connections: a load balancer that goes by this sends it nothing more.
+// One whose machine's clock is wrong is ready, and says so: it goes by the store's.
 func (h *Handlers) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
@@ -30,6 +36,7 @@ func (h *Handlers) readyz(c echo.Context) error {
 		r.Store = "does not answer"
 		r.Missing = append(r.Missing, "session store: "+err.Error())
 	}
+	r.Clock = h.clock()
 	anyKnown := false
 	for _, p := range h.Providers {
 		known := p.Ready()
@@ -49,4 +56,18 @@ func (h *Handlers) readyz(c echo.Context) error {
 		c.Response().Header().Set("Retry-After", "2")
 	}
 	return c.JSON(status, r)
+}
+
+// clock says whether this machine's clock agrees with the one that is gone by.
+func (h *Handlers) clock() string {
+	ahead, known := h.Sessions.ClockAhead()
+	switch {
+	case !known:
+		return "not compared with the session store's yet"
+	case ahead > clockLimit:
+		return fmt.Sprintf("this machine's is %s ahead of the session store's, which is gone by", ahead.Round(time.Second))
+	case ahead < -clockLimit:
+		return fmt.Sprintf("this machine's is %s behind the session store's, which is gone by", -ahead.Round(time.Second))
+	}
+	return "ok"
 }
