@@ -26,9 +26,10 @@ func TestResealMovesWhatLiesUnderOldKeys(t *testing.T) {
 	wantUses(t, both, session.KeyUse{Configured: true}, session.KeyUse{Configured: true, Sessions: many, Revocations: 1})
 
 	// A renewal in the middle of it loses nothing, whichever comes first.
+	other := w.another(keys(key(1), key(2)))
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
-		if _, err := w.Commit(context.Background(), last, renew("second")); err != nil {
+		if _, err := other.Commit(context.Background(), last, renew("second")); err != nil {
 			t.Errorf("renewal beside the resealing: %v", err)
 		}
 	})
