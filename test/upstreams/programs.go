@@ -130,7 +130,7 @@ func (a *Asker) hangUp() {
 	}
 }
 
-// Get asks for a target, with further header lines, and returns the answer, whose body is read already.
+// Get asks for a target, as host localhost, with further header lines, and returns the answer, whose body is read already.
 func (a *Asker) Get(target string, lines ...string) (*http.Response, string) {
 	a.t.Helper()
 	for attempt := 0; ; attempt++ {
@@ -157,7 +157,8 @@ func (a *Asker) try(target string, lines []string) (*http.Response, string, erro
 		a.conn, a.answers = conn, bufio.NewReader(conn)
 	}
 	_ = a.conn.SetDeadline(time.Now().Add(patience))
-	head := append([]string{"GET " + target + " HTTP/1.1", "Host: localhost", "X-CSRF: 1"}, lines...)
+	_, port, _ := net.SplitHostPort(a.address)
+	head := append([]string{"GET " + target + " HTTP/1.1", "Host: localhost:" + port, "X-CSRF: 1"}, lines...)
 	if _, err := a.conn.Write([]byte(strings.Join(head, "\r\n") + "\r\n\r\n")); err != nil {
 		return nil, "", err
 	}

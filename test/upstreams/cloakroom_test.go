@@ -1,0 +1,123 @@
+package upstreams
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+// behind is a program behind cloakroom: anybody may call what it serves below /svc, or call it in the name of
+// this service, and users alone what it serves below /svc/admin.
+type behind struct{ name, address, token string }
+
+// cloakroom runs a server with two routes for each program until the end of the test, /NAME/ and /NAME/admin/, and
+// returns its address.
+func cloakroom(t *testing.T, programs []behind) string {
+	t.Helper()
+	port, op := servers.FreePort(t), odd.New(t)
+	app := t.TempDir()
+	if err := os.WriteFile(filepath.Join(app, "index.html"), []byte("<!doctype html><title>app</title>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var routes strings.Builder
+	for _, p := range programs {
+		fmt.Fprintf(&routes, "  - {path: /%s/, upstream: %q, token: %s, encoded_slashes: allow}\n", p.name, "http://"+p.address+"/svc", p.token)
+		fmt.Fprintf(&routes, "  - {path: /%s/admin/, upstream: %q, token: user}\n", p.name, "http://"+p.address+"/svc/admin")
+	}
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, `
+server: {public_url: "http://localhost:%d", listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s, drain_delay: 0s}
+session: {store: %q}
+providers:
+  - {id: main, issuer: %q, client_id: %q, client_secret: %q}
+routes:
+%s
+spa: {dir: %q}
+`, port, port, "sqlite:"+filepath.Join(t.TempDir(), "store.db"), op.Issuer(), op.Client.ID, op.Client.Secret, routes.String(), app), os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s, err := server.New(ctx, cfg, server.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the server did not stop cleanly: %v", err)
+		}
+	})
+	return fmt.Sprintf("127.0.0.1:%d", port)
+}
+
+// Nobody who has not logged in gets what a program serves below /svc/admin, however they spell its path: neither
+// through a route that asks for no token nor through one that adds this service's own. Honest paths get through.
+func TestNoSpellingReachesWhatARealProgramGuards(t *testing.T) {
+	tomcat := StartTomcat(t)
+	byRouter, byParameter := StartExpress(t)
+	nginx, onward := StartNginx(t, tomcat)
+	programs := []behind{
+		{"tomcat", tomcat, "none"},
+		{"express", byRouter, "client"},
+		{"parameters", byParameter, "client"},
+		{"nginx", nginx, "none"},
+		{"chain", onward, "none"}, // nginx, and Tomcat behind it
+	}
+	b := Ask(t, cloakroom(t, programs))
+	ask := func(target string) *http.Response {
+		t.Helper()
+		res, _ := b.Get(target)
+		return res
+	}
+	if res := ask("/parameters/group%2Fproject"); res.StatusCode != http.StatusOK {
+		t.Errorf("an identifier with a slash = %d", res.StatusCode)
+	}
+	for _, p := range programs {
+		for spelled, want := range map[string]int{
+			"/admin/secret": 401, "/;/admin/secret": 400, "/;x=1/admin/secret": 400, "/Admin/secret": 400, "/ADMIN": 400, "/%61dmin/secret": 400,
+			"/adm%C4%B1n": 400, "//admin/secret": 400,
+			"/tas%E2%84%AA": 200, "/admin%2Fsecret": 400, "/%2Fadmin": 400,
+		} {
+			if res := ask("/" + p.name + spelled); res.StatusCode != want {
+				t.Errorf("/%s%s = %d, want %d", p.name, spelled, res.StatusCode, want)
+			}
+		}
+		g, served := NewTricks(7), 0
+		for i := range 1500 {
+			target := g.Path("/"+p.name, "/"+p.name+"/admin")
+			if i%10 == 0 {
+				target = g.Honest("/" + p.name)
+			}
+			target, _, _ = strings.Cut(target, "?")
+			if _, err := url.ParseRequestURI(target); err != nil {
+				continue
+			}
+			res := ask(target)
+			if area := res.Header.Get("X-Area"); area == "/svc/admin" {
+				t.Errorf("%s is served from %s", target, area)
+			} else if area == "/svc" || p.name == "parameters" && res.StatusCode == http.StatusOK {
+				served++
+			}
+			if i%10 == 0 && res.StatusCode != http.StatusOK {
+				t.Errorf("%s, an honest path, = %d", target, res.StatusCode)
+			}
+		}
+		if served < 150 {
+			t.Errorf("%s served %d paths, too few to show anything", p.name, served)
+		}
+	}
+}
