@@ -40,6 +40,9 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, 
 		return []Finding{row(Wrong, err.Error(), "open "+pc.Issuer+"/.well-known/openid-configuration from this host; check name, network and certificate (`ca_file` for a CA of your own)")}
 	}
 	found := []Finding{row(OK, "metadata read from "+pc.Issuer, "")}
+	if err := p.CheckUserinfo(m); err != nil {
+		found = append(found, row(Wrong, err.Error(), "write `userinfo: auto`: no login can succeed otherwise"))
+	}
 	for _, f := range metadataGaps(pc, m) {
 		found = append(found, row(Warning, f[0], f[1]))
 	}

@@ -60,3 +60,16 @@ func TestGapsOfAProviderNameTheKeyThatFillsThem(t *testing.T) {
 		t.Errorf("findings though the keys are set:\n%s", full)
 	}
 }
+
+// A setting that no login can meet is no warning.
+func TestRequiredUserinfoWithoutAnEndpointIsWrong(t *testing.T) {
+	op := odd.New(t)
+	required := func() string { return rows(providerReport(t, "issuer: "+op.Issuer(), "userinfo: required")) }
+	if got := required(); strings.Contains(got, "userinfo") {
+		t.Errorf("findings though the endpoint is there:\n%s", got)
+	}
+	op.OnDiscovery(func(d odd.Claims) { delete(d, "userinfo_endpoint") })
+	if got := required(); !strings.Contains(got, string(check.Wrong)+" ") || !strings.Contains(got, "`userinfo: auto`") {
+		t.Errorf("findings = %s", got)
+	}
+}

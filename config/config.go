@@ -94,6 +94,7 @@ type Provider struct {
 	ClientAssertionAlg         string // "" unless ClientAuth is private_key_jwt or client_secret_jwt; then "" means as the provider lists
 	IDTokenAlg                 string
 	LogoutTokenExp             string // required or iat
+	Userinfo                   string // auto, off or required
 	TrustedAudiences           []string
 	ResponseMode               string // query or form_post
 	Scopes                     []string

@@ -53,6 +53,7 @@ func TestWhatIsLeftOutHasTheContractsDefault(t *testing.T) {
 	equal(t, "providers.response_mode", p.ResponseMode, "query")
 	equal(t, "providers.scopes", strings.Join(p.Scopes, " "), "openid profile email")
 	equal(t, "providers.refresh", p.Refresh, "auto")
+	equal(t, "providers.userinfo", p.Userinfo, "auto")
 	equal(t, "providers.client_secret", p.ClientSecret.Reveal(), literalSecret)
 	r := c.Routes[0]
 	equal(t, "routes.token", r.Token, "user")

@@ -30,7 +30,7 @@ const defaultIdleTimeout = 30 * time.Minute
 
 func defaultProvider() Provider {
 	return Provider{
-		ClientAuth: "client_secret_basic", IDTokenAlg: "RS256", ResponseMode: "query", LogoutTokenExp: "required",
+		ClientAuth: "client_secret_basic", IDTokenAlg: "RS256", ResponseMode: "query", LogoutTokenExp: "required", Userinfo: "auto",
 		Scopes: []string{"openid", "profile", "email"}, Refresh: "auto", EndSession: "auto",
 	}
 }
@@ -119,6 +119,7 @@ func providerSchema(p *Provider) mapping {
 		{"client_key_id", matching(&p.ClientKeyID, checkKeyID)},
 		{"client_assertion_alg", oneOf(&p.ClientAssertionAlg, algs()...)},
 		{"id_token_alg", matching(&p.IDTokenAlg, checkAlg)},
+		{"userinfo", oneOf(&p.Userinfo, "auto", "off", "required")},
 		{"logout_token_exp", oneOf(&p.LogoutTokenExp, "required", "iat")},
 		{"trusted_audiences", listOf(&p.TrustedAudiences, "[other-client]", func(a *string) node { return anyText(a) })},
 		{"response_mode", oneOf(&p.ResponseMode, "query", "form_post")},

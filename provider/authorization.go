@@ -33,6 +33,9 @@ type AuthorizationRequest struct {
 // keeps it out for providers that need none. Keycloak is asked for neither (see isKeycloak).
 func (p *Provider) AuthorizationURL(ctx context.Context, r AuthorizationRequest) (string, error) {
 	m, err := p.Metadata(ctx)
+	if err == nil {
+		err = p.CheckUserinfo(m) // before anybody logs in for nothing
+	}
 	if err != nil {
 		return "", err
 	}

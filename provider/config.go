@@ -32,6 +32,9 @@ func (c Config) complete() (Config, error) {
 	if c.EndSession == "" {
 		c.EndSession = endSessionAuto
 	}
+	if c.Userinfo == "" {
+		c.Userinfo = UserinfoAuto
+	}
 	fault := func(format string, args ...any) (Config, error) {
 		return c, fmt.Errorf("provider %q: %w: %s", c.ID, ErrMisconfigured, fmt.Sprintf(format, args...))
 	}
@@ -44,6 +47,8 @@ func (c Config) complete() (Config, error) {
 		return fault("id_token_alg %.50q is none of RS, PS, ES, HS 256–512 or EdDSA", c.IDTokenAlg)
 	case strings.HasPrefix(c.IDTokenAlg, "HS") && c.ClientSecret.IsZero():
 		return fault("id_token_alg %s needs a client_secret", c.IDTokenAlg)
+	case !slices.Contains([]string{UserinfoAuto, UserinfoOff, UserinfoRequired}, c.Userinfo):
+		return fault("userinfo %.50q is none of auto, off and required", c.Userinfo)
 	case c.ResponseMode != "query" && c.ResponseMode != "form_post":
 		return fault("response_mode %.50q is neither query nor form_post", c.ResponseMode)
 	case c.LogoutTokenExp != "required" && c.LogoutTokenExp != "iat":

@@ -104,6 +104,9 @@ func (e *InvalidResponseError) Error() string {
 	return fmt.Sprintf("token response breaks rule %q", e.Rule)
 }
 
+// RuleUserinfoSub is the rule that userinfo is about the subject of the ID token (OIDC Core §5.3.2).
+const RuleUserinfoSub = "userinfo_sub"
+
 // An InvalidTokenError is an ID token or userinfo answer that broke a rule. Nothing in it may be used.
 type InvalidTokenError struct {
 	Rule   string // a stable word: the claim or header ("nonce", "aud", "typ"), "signature", "format"

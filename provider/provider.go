@@ -59,6 +59,8 @@ type Config struct {
 	ResponseMode       string   // query or form_post; "" means query
 	Scopes             []string // "openid" is added when it is missing
 	RefreshOff         bool     // never ask for offline_access
+	// Userinfo says whether a login asks for the user's claims: UserinfoAuto (also ""), UserinfoOff or UserinfoRequired.
+	Userinfo string
 	// AuthParams go into every authorization request and win over what a caller asked for, except
 	// for prompt, which a caller may choose, and AuthorizationRequest.Outranking. An empty value keeps the parameter out.
 	AuthParams                         map[string]string

@@ -7,31 +7,46 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
+// The values of Config.Userinfo.
+const (
+	UserinfoAuto     = "auto"     // asked; a login goes on without an answer
+	UserinfoOff      = "off"      // never asked
+	UserinfoRequired = "required" // asked; without an answer the login fails
+)
+
+// userinfoTime is how long a login waits for userinfo, a free slot included: most of it is there already.
+const userinfoTime = 3 * time.Second
+
 // Userinfo asks for the claims about subject, the sub of the ID token (OIDC Core §5.3). It returns
-// one JSON object, or nil where the provider has no such endpoint. The error is an *InvalidTokenError
-// when the answer is about someone else or not signed as it should be, an *OAuthError when the access
-// token was refused, an *UnreachableError, or that of Metadata.
+// one JSON object, or nil where the provider has no such endpoint and none is required. It waits
+// for 3 s at most, and has slots of its own.
+//
+// The error is an *InvalidTokenError of the rule RuleUserinfoSub when the answer is about someone
+// else: no login may go on after that. Any other says that there are no claims to use: another
+// *InvalidTokenError (the answer is not signed as it should be), an *OAuthError (the access token was
+// refused), an *UnreachableError (no answer in time, or none that is userinfo), or that of Metadata.
 func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subject string) (json.RawMessage, error) {
 	m, err := p.Metadata(ctx)
+	if err == nil {
+		err = p.CheckUserinfo(m)
+	}
 	if err != nil || m.UserinfoEndpoint == "" {
 		return nil, err
 	}
-	r, err := http.NewRequest(http.MethodGet, m.UserinfoEndpoint, nil)
-	if err != nil {
-		return nil, fmt.Errorf("provider %q: userinfo endpoint: %w", p.config.ID, ErrMisconfigured)
+	ctx, cancel := context.WithTimeout(ctx, userinfoTime)
+	defer cancel()
+	if err := p.userinfo.Acquire(ctx, 1); err != nil {
+		return nil, p.client.unreachable(endpointUserinfo, "too many requests for it are under way", err)
 	}
-	r.Header.Set("Authorization", "Bearer "+accessToken.Reveal()) // RFC 6750 §2.1 and nowhere else (MD11)
-	r.Header.Set("Accept", "application/json, application/jwt")
-	a, err := p.client.send(ctx, endpointUserinfo, r, p.client.timeout)
+	defer p.userinfo.Release(1)
+	a, err := p.askUserinfo(ctx, m, accessToken)
 	if err != nil {
 		return nil, err
-	}
-	if a.status != http.StatusOK {
-		return nil, &OAuthError{Code: bearerError(a)}
 	}
 	c, err := p.readUserinfo(ctx, a)
 	if err != nil {
@@ -39,9 +54,34 @@ func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subje
 	}
 	// OIDC Core §5.3.2 (MD9): the answer may be about another user (token substitution).
 	if sub, err := c.text("sub"); err != nil || sub == "" || sub != subject {
-		return nil, &InvalidTokenError{Rule: "userinfo_sub", Detail: "userinfo is not about the ID token's subject"}
+		return nil, &InvalidTokenError{Rule: RuleUserinfoSub, Detail: "userinfo is not about the ID token's subject"}
 	}
 	return c.object(), nil
+}
+
+// CheckUserinfo reports an ErrMisconfigured where userinfo is required and m names no endpoint for it.
+func (p *Provider) CheckUserinfo(m *Metadata) error {
+	if p.config.Userinfo == UserinfoRequired && m.UserinfoEndpoint == "" {
+		return fmt.Errorf("provider %q: %w: its metadata has no userinfo_endpoint, and providers.userinfo is required", p.config.ID, ErrMisconfigured)
+	}
+	return nil
+}
+
+func (p *Provider) askUserinfo(ctx context.Context, m *Metadata, accessToken secret.Value) (*answer, error) {
+	r, err := http.NewRequest(http.MethodGet, m.UserinfoEndpoint, nil)
+	if err != nil {
+		return nil, fmt.Errorf("provider %q: userinfo endpoint: %w", p.config.ID, ErrMisconfigured)
+	}
+	r.Header.Set("Authorization", "Bearer "+accessToken.Reveal()) // RFC 6750 §2.1 and nowhere else (MD11)
+	r.Header.Set("Accept", "application/json, application/jwt")
+	a, err := p.client.send(ctx, endpointUserinfo, r, userinfoTime)
+	if err != nil {
+		return nil, err
+	}
+	if a.status != http.StatusOK {
+		return nil, &OAuthError{Code: bearerError(a)}
+	}
+	return a, nil
 }
 
 // bearerError is the code for a userinfo request that was refused (RFC 6750 §3.1).
@@ -69,9 +109,19 @@ func (p *Provider) readUserinfo(ctx context.Context, a *answer) (claims, error) 
 		}
 		return c, tokenError(err)
 	}
+	if !isJSON(media) {
+		return nil, p.client.unreachable(endpointUserinfo, "the answer's content type is neither JSON nor a JWT", nil)
+	}
 	c, err := parseObject([]byte(body))
 	if err != nil {
-		return nil, p.client.unreachable(endpointUserinfo, "the answer is not JSON", nil)
+		return nil, p.client.unreachable(endpointUserinfo, "the answer is not a JSON object", nil)
 	}
 	return c, nil
+}
+
+// isJSON reports whether a media type is JSON's (RFC 6839 §3.1), as OIDC Core §5.3.2 wants it. An answer that names none
+// is let pass.
+func isJSON(media string) bool {
+	return media == "" || media == "application/json" || media == "text/json" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }

@@ -146,7 +146,7 @@ func (s *Server) buildProviders() error {
 func ProviderConfig(cfg *config.Config, p config.Provider) (provider.Config, error) {
 	c := provider.Config{
 		ID: p.ID, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientAuth: p.ClientAuth,
-		IDTokenAlg: p.IDTokenAlg, LogoutTokenExp: p.LogoutTokenExp, TrustedAudiences: p.TrustedAudiences, ResponseMode: p.ResponseMode, Scopes: p.Scopes,
+		IDTokenAlg: p.IDTokenAlg, Userinfo: p.Userinfo, LogoutTokenExp: p.LogoutTokenExp, TrustedAudiences: p.TrustedAudiences, ResponseMode: p.ResponseMode, Scopes: p.Scopes,
 		RefreshOff: p.Refresh == "off", EndSession: p.EndSession,
 		ClientKeyID: p.ClientKeyID, ClientAssertionAlg: p.ClientAssertionAlg, RevocationEndpoint: p.RevocationEndpoint, AuthParams: p.AuthParams,
 		RedirectURI: cfg.RedirectURI(p), PostLogoutRedirectURI: cfg.PostLogoutRedirectURI(p),

@@ -83,9 +83,16 @@ func call(fn func()) {
 // not wait for it and readiness can tell.
 func (s *Server) learn(ctx context.Context, p *provider.Provider) {
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 30*time.Second) {
-		if _, err := p.Metadata(ctx); err == nil || ctx.Err() != nil {
+		m, err := p.Metadata(ctx)
+		switch {
+		case ctx.Err() != nil:
 			return
-		} else {
+		case err == nil:
+			if err := p.CheckUserinfo(m); err != nil {
+				s.log.ErrorContext(ctx, "no login at this provider can succeed", "provider", p.ID(), "error", err, "remedy", "write providers.userinfo: auto")
+			}
+			return
+		default:
 			s.log.WarnContext(ctx, "provider can't be used yet", "provider", p.ID(), "error", err, "next_try_in", wait.String())
 		}
 		select {

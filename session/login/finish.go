@@ -125,7 +125,7 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 
 // start verifies the tokens and begins the session they are for.
 func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, resp response, tokens *provider.TokenResponse) (*session.Session, *Failure) {
-	user, failure := identify(ctx, p, a, tokens)
+	user, failure := l.identify(ctx, p, a, tokens)
 	if failure != nil {
 		return nil, failure
 	}

@@ -61,8 +61,8 @@ func TestLoginStartsASession(t *testing.T) {
 	if rec.Access != grant.AccessToken || rec.Refresh != grant.Issued {
 		t.Error("the tokens of the session are not the provider's")
 	}
-	if n := w.op.Count(odd.Userinfo); n != 0 {
-		t.Errorf("userinfo was asked %d times, though the ID token had everything", n)
+	if n := w.op.Count(odd.Userinfo); n != 1 {
+		t.Errorf("userinfo was asked %d times, want once", n)
 	}
 	if len(b.attempts()) != 0 || w.logins("success") != 1 {
 		t.Errorf("%d attempts left, %v logins counted", len(b.attempts()), w.logins("success"))
@@ -132,6 +132,7 @@ func TestStoreOutageAtLogin(t *testing.T) {
 	w.store.down.Store(true)
 	before := w.stands()
 	before.tokenRequests++
+	before.userinfo++
 	got := b.back(callback)
 	w.settle()
 	w.store.down.Store(false)

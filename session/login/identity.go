@@ -19,9 +19,9 @@ type identity struct {
 	scope  string          // granted
 }
 
-// identify verifies the ID token, and asks userinfo where the ID token lacks what the scopes promise.
-// Nothing of the token response is used before the ID token was verified (RFC 9700 §4.5.3.2).
-func identify(ctx context.Context, p *provider.Provider, a *attempt, tokens *provider.TokenResponse) (*identity, *Failure) {
+// identify verifies the ID token, and then asks userinfo for what else is known of the user. Nothing of
+// the token response is used before the ID token was verified (RFC 9700 §4.5.3.2).
+func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, tokens *provider.TokenResponse) (*identity, *Failure) {
 	if tokens.IDToken.IsZero() {
 		return nil, broken(IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
 	}
@@ -43,31 +43,14 @@ func identify(ctx context.Context, p *provider.Provider, a *attempt, tokens *pro
 	if err != nil {
 		return nil, because(err)
 	}
-	if claims.lacks(strings.Fields(scope)) {
-		if err := askUserinfo(ctx, p, tokens, token.Subject, claims); err != nil {
-			return nil, because(err)
-		}
+	if err := l.askUserinfo(ctx, p, tokens, token.Subject, claims); err != nil {
+		return nil, because(err)
 	}
 	object, err := json.Marshal(claims)
 	if err != nil {
 		return nil, because(fmt.Errorf("write claims: %w", err))
 	}
 	return &identity{token: token, claims: object, scope: scope}, nil
-}
-
-// askUserinfo completes claims; a provider without the endpoint leaves them as they are. An answer
-// about another subject fails the login (OIDC Core §5.3.2); the provider package checks that.
-func askUserinfo(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, subject string, claims claimSet) error {
-	answer, err := p.Userinfo(ctx, tokens.AccessToken, subject)
-	if err != nil || answer == nil {
-		return err
-	}
-	userinfo, err := readClaims(answer)
-	if err != nil {
-		return err
-	}
-	claims.complete(userinfo)
-	return nil
 }
 
 // holdsToken reports whether a text of the provider's holds one of the tokens that came with it.

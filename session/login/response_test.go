@@ -84,24 +84,27 @@ func TestUserinfoOnlyAdds(t *testing.T) {
 	}
 }
 
-func TestUserinfoIsAskedForWhatScopesPromise(t *testing.T) {
-	for _, c := range []struct {
-		claims, scopes string
-		want           bool
-	}{
-		{`{"sub":"a"}`, "openid", false},
-		{`{"sub":"a"}`, "openid offline_access custom", false},
-		{`{"sub":"a"}`, "openid profile", true},
-		{`{"preferred_username":"a"}`, "openid profile", false},
-		{`{"name":"a"}`, "openid profile email", true},
-		{`{"name":"a","email":"b"}`, "openid profile email", false},
+// MD12: an address, and that it was verified, are one statement.
+func TestUserinfoVerifiesNoOtherAddress(t *testing.T) {
+	for _, c := range []struct{ idToken, userinfo, want string }{
+		{`{"email":"a@x"}`, `{"email":"b@x","email_verified":true}`, `{"email":"a@x"}`},
+		{`{"email":"a@x"}`, `{"email":"a@x","email_verified":true}`, `{"email":"a@x","email_verified":true}`},
+		{`{"email":"a@x"}`, `{"email_verified":true}`, `{"email":"a@x"}`},
+		{`{}`, `{"email":"b@x","email_verified":true}`, `{"email":"b@x","email_verified":true}`},
+		{`{"phone_number":"1"}`, `{"phone_number":"2","phone_number_verified":true}`, `{"phone_number":"1"}`},
+		{`{}`, `{"ACR":"high","Nonce":"x","_claim_names":{},"x":1}`, `{"x":1}`},
 	} {
-		set, err := readClaims(json.RawMessage(c.claims))
+		set, err := readClaims(json.RawMessage(c.idToken))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := set.lacks(strings.Fields(c.scopes)); got != c.want {
-			t.Errorf("%s lacks something of %q = %v, want %v", c.claims, c.scopes, got, c.want)
+		more, err := readClaims(json.RawMessage(c.userinfo))
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.complete(more)
+		if got, err := json.Marshal(set); err != nil || string(got) != c.want {
+			t.Errorf("%s and %s = %s, want %s", c.idToken, c.userinfo, got, c.want)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package login_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,17 +153,101 @@ func TestProviderWithoutUserinfoIsTakenAsItIs(t *testing.T) {
 	}
 }
 
-func TestUserinfoOutageFailsTheLogin(t *testing.T) {
+// noUserinfo are the ways in which userinfo can give no claims.
+func noUserinfo() map[string]odd.Interceptor {
+	return map[string]odd.Interceptor{
+		"401": odd.Answer(http.StatusUnauthorized, "application/json", "{}", "WWW-Authenticate", `Bearer error="invalid_token"`),
+		"403": odd.Answer(http.StatusForbidden, "text/plain", ""), "404": odd.Answer(http.StatusNotFound, "text/plain", ""),
+		"429": odd.Answer(http.StatusTooManyRequests, "text/plain", "", "Retry-After", "60"), "503": odd.Answer(http.StatusServiceUnavailable, "text/plain", ""),
+		"a page": odd.HTML(), "a redirect": odd.Redirect(http.StatusFound, "/login"), "nothing": odd.Drop(),
+		"JSON as text": odd.Answer(http.StatusOK, "text/plain", `{"sub":"alice","groups":["admins"]}`),
+		"no object":    odd.Answer(http.StatusOK, "application/json", `["sub","alice"]`), "no JSON": odd.Answer(http.StatusOK, "application/json", `{"sub":"alice"`),
+		"a member twice": odd.Answer(http.StatusOK, "application/json", `{"sub":"alice","sub":"alice"}`), "unsigned": odd.Answer(http.StatusOK, "application/jwt", "e30.e30."),
+		"too late": odd.Hang(nil),
+	}
+}
+
+// TestLoginGoesOnWithoutUserinfo: by default what userinfo would say is worth a warning, and no login.
+func TestLoginGoesOnWithoutUserinfo(t *testing.T) {
 	w := newWorld(t)
-	b := w.browser()
 	w.op.OnClaims(func(_ string, c odd.Claims) { delete(c, "email") })
-	undo := w.op.Intercept(odd.Userinfo, odd.Answer(503, "text/plain", ""))
-	callback := b.away("")
-	before := w.stands()
-	before.userinfo++
-	got := b.back(callback)
-	undo()
-	w.refusesTokens(b, before, got, login.ProviderUnreachable, "")
+	for name, answer := range noUserinfo() {
+		undo := w.op.Intercept(odd.Userinfo, answer)
+		began := time.Now()
+		rec := w.browser().login()
+		undo()
+		if took := time.Since(began); name == "too late" && took < 2*time.Second {
+			t.Errorf("a provider that hangs was waited for %v", took)
+		}
+		var claims map[string]any
+		if err := json.Unmarshal(rec.Claims, &claims); err != nil || claims["sub"] != "alice" || claims["email"] != nil || claims["groups"] != nil {
+			t.Errorf("%s: claims = %v, %v", name, claims, err)
+		}
+	}
+	if got, want := strings.Count(w.logs.String(), "providers.userinfo: off"), len(noUserinfo()); got != want || !strings.Contains(w.logs.String(), "level=WARN") {
+		t.Errorf("%d warnings with the remedy, want %d", got, want)
+	}
+}
+
+// TestLoginFailsWithoutRequiredUserinfo is the other way round.
+func TestLoginFailsWithoutRequiredUserinfo(t *testing.T) {
+	w := newWorld(t, func(c *provider.Config) { c.Userinfo = provider.UserinfoRequired })
+	for name, want := range map[string]login.Kind{
+		"401": login.ProviderRefused, "503": login.ProviderUnreachable, "a page": login.ProviderUnreachable, "unsigned": login.IDTokenInvalid,
+	} {
+		b := w.browser()
+		undo := w.op.Intercept(odd.Userinfo, noUserinfo()[name])
+		got := b.back(b.away(""))
+		undo()
+		if got.Kind != want {
+			t.Errorf("%s: the login came to %+v, want %s", name, got, want)
+		}
+	}
+	if rec := w.browser().login(); rec.Subject != "alice" {
+		t.Errorf("record = %+v", rec)
+	}
+	if w.logins("success") != 1 {
+		t.Error("another login succeeded")
+	}
+}
+
+// TestRequiredUserinfoNeedsAnEndpoint: nobody is sent away to log in for nothing.
+func TestRequiredUserinfoNeedsAnEndpoint(t *testing.T) {
+	w := newWorld(t, func(c *provider.Config) { c.Userinfo = provider.UserinfoRequired })
+	w.op.OnDiscovery(func(doc odd.Claims) { delete(doc, "userinfo_endpoint") })
+	got := w.browser().ask(w.browser().get(w.app + "/bff/login?provider=main&returnUrl=/"))
+	if got.Kind != login.ProviderMisconfigured || !strings.Contains(got.Err, "userinfo_endpoint") {
+		t.Errorf("begin = %+v", got)
+	}
+}
+
+// TestUserinfoIsNotAskedWhereItIsOff: even about what only it would say.
+func TestUserinfoIsNotAskedWhereItIsOff(t *testing.T) {
+	w := newWorld(t, func(c *provider.Config) { c.Userinfo = provider.UserinfoOff })
+	w.op.OnClaims(func(_ string, c odd.Claims) { delete(c, "email") })
+	w.op.OnUserinfo(func(c odd.Claims) { c["sub"] = "mallory" })
+	w.browser().login()
+	if n := w.op.Count(odd.Userinfo); n != 0 {
+		t.Errorf("userinfo was asked %d times", n)
+	}
+}
+
+// TestUserinfoOfAnotherFailsEveryLogin (MD9): silent logins, step-ups, and where it is required.
+func TestUserinfoOfAnotherFailsEveryLogin(t *testing.T) {
+	for _, mode := range []string{provider.UserinfoAuto, provider.UserinfoRequired} {
+		w := newWorld(t, func(c *provider.Config) { c.Userinfo = mode })
+		b := w.browser()
+		b.login()
+		w.op.OnUserinfo(func(c odd.Claims) { c["sub"] = "mallory" })
+		for _, query := range []string{"", "prompt=none", "step_up=1&max_age=600"} {
+			if got := b.back(b.away(query)); got.Kind != login.IDTokenInvalid || got.Code != "userinfo_sub" {
+				t.Errorf("%s, %q: the login came to %+v", mode, query, got)
+			}
+		}
+		if rec := b.record(); rec == nil || rec.Subject != "alice" {
+			t.Errorf("%s: the session is %+v", mode, rec)
+		}
+	}
 }
 
 // RV1: refresh: off. The token that came all the same waits to be revoked, and is not kept.

@@ -1,0 +1,50 @@
+package login
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cloakroom/cloakroom/provider"
+)
+
+// askUserinfo completes claims, as the provider's setting wants it. An answer about another subject fails
+// the login whatever the setting (OIDC Core §5.3.2): the tokens may be another user's. Any other failure costs the
+// claims alone, and a warning, unless they are required.
+func (l *Login) askUserinfo(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, subject string, claims claimSet) error {
+	mode := p.Config().Userinfo
+	if mode == provider.UserinfoOff {
+		return nil
+	}
+	answer, err := p.Userinfo(ctx, tokens.AccessToken, subject)
+	if err == nil && answer != nil {
+		var userinfo claimSet
+		if userinfo, err = readClaims(answer); err == nil {
+			claims.complete(userinfo)
+		}
+	}
+	if err == nil || mode == provider.UserinfoRequired || isOfAnother(err) {
+		return err
+	}
+	l.logger.WarnContext(ctx, "userinfo was not to be had; the login goes on with the ID token's claims alone",
+		"provider", p.ID(), "error", err, "remedy", remedy(err))
+	return nil
+}
+
+// isOfAnother reports whether userinfo was about somebody else, or about nobody.
+func isOfAnother(err error) bool {
+	invalid := new(provider.InvalidTokenError)
+	return errors.As(err, &invalid) && invalid.Rule == provider.RuleUserinfoSub
+}
+
+// remedy is what an operator can do about userinfo that gives no claims.
+func remedy(err error) string {
+	refused := new(provider.OAuthError)
+	switch {
+	case errors.As(err, &refused) && (refused.Code == "invalid_token" || refused.Code == "insufficient_scope"):
+		return "the access token is not for userinfo, as with Entra ID where scopes name an API of yours: " +
+			"write providers.userinfo: off, or drop that API's scope from providers.scopes"
+	case errors.Is(err, provider.ErrUnreachable):
+		return "look at the provider's userinfo_endpoint, which must answer with JSON within 3 s; write providers.userinfo: off where it is not needed"
+	}
+	return "have the provider's registration of this client corrected (userinfo_signed_response_alg), or write providers.userinfo: off"
+}
