@@ -38,6 +38,7 @@ type Options struct {
 
 	AccessTokenLifetime time.Duration
 	RenewalLease        time.Duration
+	IdleTimeout         time.Duration // 0: 20 minutes
 	Pace, Stay          time.Duration // between a user's calls; between their login and logout; on average
 }
 
@@ -53,11 +54,17 @@ type Cluster struct {
 	closers  []func()
 }
 
-const secretSize = 32
+const (
+	secretSize  = 32
+	defaultIdle = 20 * time.Minute
+)
 
 // Start starts everything but the users. Close must be called, after an error too.
 func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	c = &Cluster{}
+	if o.IdleTimeout == 0 {
+		o.IdleTimeout = defaultIdle
+	}
 	if o.Port == 0 {
 		if o.Port, err = servers.FreePort(); err != nil {
 			return c, err
@@ -65,7 +72,7 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	}
 	c.App = "http://localhost:" + strconv.Itoa(o.Port)
 	spec := replicaSpec{
-		binary: o.Binary, dir: o.Folder, publicURL: c.App, lease: o.RenewalLease,
+		binary: o.Binary, dir: o.Folder, publicURL: c.App, lease: o.RenewalLease, idle: o.IdleTimeout,
 		key: random(), clientSecret: random(),
 	}
 	if err := c.startProvider(ctx, &spec, o.AccessTokenLifetime); err != nil {

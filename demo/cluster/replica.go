@@ -30,7 +30,7 @@ type replicaSpec struct {
 	store             string // URL, through the link
 	key, clientSecret string
 	issuer, upstream  string
-	lease             time.Duration
+	lease, idle       time.Duration
 }
 
 func newReplica(spec replicaSpec, link *Link) (*Replica, error) {
@@ -85,7 +85,7 @@ session:
   store: ${STORE_URL}
   keys: ["${CLOAKROOM_KEY}"]
   lifetime: 1h
-  idle_timeout: 20m
+  idle_timeout: %s
   max_staleness: %s
   renewal_lease: %s
 providers:
@@ -98,5 +98,5 @@ providers:
 routes:
   - path: /api/
     upstream: %q
-`, s.publicURL, r.Listen, r.Admin, maxStaleness, s.lease, s.issuer, s.upstream)
+`, s.publicURL, r.Listen, r.Admin, s.idle, maxStaleness, s.lease, s.issuer, s.upstream)
 }

@@ -22,6 +22,9 @@ import (
 var binary, nextBinary string
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asReplica) != "" {
+		os.Exit(serveByAWrongClock(os.Args[len(os.Args)-1]))
+	}
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "cr-faults-")
 		if err != nil {
@@ -87,16 +90,20 @@ func newWorld(t *testing.T, users int, store sharedStore, address string, url fu
 	return newWorldOf(t, 3, users, store, address, url)
 }
 
-func newWorldOf(t *testing.T, replicas, users int, store sharedStore, address string, url func(string) string) *world {
+func newWorldOf(t *testing.T, replicas, users int, store sharedStore, address string, url func(string) string, change ...func(*cluster.Options)) *world {
 	t.Helper()
 	w := &world{t: t, store: store, over: make(chan struct{})}
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(context.Background())
 	var err error
-	w.Cluster, err = cluster.Start(ctx, cluster.Options{
+	o := cluster.Options{
 		Binary: binary, Folder: servers.Folder(t), Replicas: replicas, Store: address, StoreURL: url,
 		AccessTokenLifetime: tokenLife, RenewalLease: lease, Pace: 800 * time.Millisecond, Stay: 40 * time.Second,
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	w.Cluster, err = cluster.Start(ctx, o)
 	t.Cleanup(func() { w.Close() })
 	if err != nil {
 		t.Fatalf("start the cluster: %v", err)
