@@ -43,7 +43,7 @@ func (h *Handlers) finishLogin(c echo.Context) error {
 	}
 	h.Outbox.Wake() // a session that this login replaced has tokens to revoke
 	if outcome.Silent {
-		return h.silentResult(c, true)
+		return h.silentSucceeded(c, outcome)
 	}
 	h.sealed.Load().loops.note(c, h.Now())
 	return redirect(c, seeOther(r), outcome.ReturnURL)
@@ -87,16 +87,17 @@ func form(c echo.Context, limit int64) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-// callbackFailed answers a refused response. A stale one (back button, second tab) in a browser
+// callbackFailed answers a refused response. In a frame only a silent login can have begun: without its cookie, which
+// tracking prevention keeps from a frame that another site has led here, that is the answer to it. A stale one (back button, second tab) in a browser
 // that has a live session is no failure to that person: they go on to the app.
 func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 	failure, ok := asFailure(err)
 	if !ok {
 		return err
 	}
-	if failure.Silent {
+	if failure.Silent || failure.Kind.Stale() && problem.IsFrame(c.Request()) {
 		problem.Annotate(c.Request().Context(), err)
-		return h.silentResult(c, false)
+		return h.silentFailed(c)
 	}
 	if failure.Kind.Stale() {
 		if _, sessionErr := h.Sessions.FromRequest(c.Request()); sessionErr == nil {

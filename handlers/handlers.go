@@ -92,13 +92,14 @@ func New(o Options) *Handlers {
 
 // SetKeys puts other keys in the place of those there are. It may be called at any time.
 func (h *Handlers) SetKeys(keys [][]byte) {
-	h.sealed.Store(&sealed{newLogoutState(keys), newLoops(h.CookieName, h.Secure, keys)})
+	h.sealed.Store(&sealed{newLogoutState(keys), newLoops(h.CookieName, h.Secure, keys), newSilentSeal(keys)})
 }
 
 // sealed is what travels through browsers and providers, sealed under session.keys.
 type sealed struct {
 	logoutState *logoutState
 	loops       *loops
+	silent      *silentSeal
 }
 
 // Register mounts every endpoint on g, the group of the base path.
@@ -106,7 +107,7 @@ func (h *Handlers) Register(g *echo.Group) {
 	type methods = map[string]echo.HandlerFunc
 	for path, m := range map[string]methods{
 		"/login":                     {http.MethodGet: h.startLogin, http.MethodPost: h.startLogin},
-		"/silent-login":              {http.MethodGet: h.startSilentLogin},
+		"/silent-login":              {http.MethodGet: h.startSilentLogin, http.MethodPost: h.confirmSilentLogin},
 		"/callback/:provider":        {http.MethodGet: h.callback, http.MethodPost: h.callback},
 		"/logout":                    {http.MethodGet: h.logoutByNavigation, http.MethodPost: h.logoutByFetch},
 		"/logout/callback/:provider": {http.MethodGet: h.afterLogout},

@@ -150,42 +150,6 @@ func (h *Handlers) returnURL(query url.Values) (string, error) {
 	return checked, nil
 }
 
-// startSilentLogin answers GET /bff/silent-login, in a frame of our own origin: prompt=none, so the
-// provider answers at once whether the person is logged in there (OIDC Core §3.1.2.1).
-func (h *Handlers) startSilentLogin(c echo.Context) error {
-	r := c.Request()
-	if problem.IsPrefetch(r) || r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
-		return problem.New(problem.NavigationRequired)
-	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
-		return problem.New(problem.CSRF)
-	}
-	query := r.URL.Query()
-	id, err := h.chosenProvider(query)
-	if err != nil {
-		return err
-	}
-	if id == "" {
-		s, err := h.Sessions.FromRequest(r)
-		if err != nil {
-			return h.silentResult(c, false)
-		}
-		id = s.Record.Provider
-	}
-	query.Set("prompt", "none")
-	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true})
-	if err != nil {
-		problem.Annotate(r.Context(), err)
-		return h.silentResult(c, false)
-	}
-	return redirect(c, http.StatusFound, to)
-}
-
-// silentResult is the page that tells the parent window of our own origin.
-func (h *Handlers) silentResult(c echo.Context, loggedIn bool) error {
-	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Origin, LoggedIn: loggedIn})
-}
-
 // asFailure returns the login failure inside err.
 func asFailure(err error) (*login.Failure, bool) {
 	var f *login.Failure

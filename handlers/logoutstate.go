@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"encoding/base64"
 	"encoding/binary"
 	"time"
 
@@ -40,7 +39,7 @@ func (l *logoutState) seal(returnURL string, now time.Time) (string, error) {
 
 // open returns the return URL, false for a state that is not ours, altered or too old.
 func (l *logoutState) open(state string, now time.Time) (string, bool) {
-	if _, err := base64.URLEncoding.Strict().DecodeString(state); err != nil {
+	if !isCanonical(state) {
 		return "", false
 	}
 	var plain []byte

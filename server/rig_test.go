@@ -214,7 +214,7 @@ func (g *rig) browser() *browser {
 		g.t.Fatal(err)
 	}
 	return &browser{g.t, g, &http.Client{
-		Jar: jar, Timeout: 10 * time.Second,
+		Jar: jar, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

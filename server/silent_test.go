@@ -1,7 +1,10 @@
 package server_test
 
 import (
+	"html"
 	"net/http"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,12 +22,27 @@ func (b *browser) silentLogin() (isLoggedIn bool) {
 	if begin.StatusCode != http.StatusFound {
 		b.t.Fatalf("silent login = %d %s", begin.StatusCode, begin.body)
 	}
-	back := frame(b.g.op.Login(begin.Header.Get("Location")).RequestURI(), "cross-site")
-	told, known := strings.Contains(back.body, `data-logged-in="true"`), strings.Contains(back.body, `data-logged-in="`)
-	if back.StatusCode != http.StatusOK || !known {
-		b.t.Fatalf("callback of a silent login = %d %s", back.StatusCode, back.body)
+	return b.silentResult(frame(b.g.op.Login(begin.Header.Get("Location")).RequestURI(), "cross-site"))
+}
+
+var confirmation = regexp.MustCompile(`data-confirm-url="([^"]*)" data-confirm="([^"]*)"`)
+
+// silentResult does what the script of a silent login's last page does, and returns what it tells the parent window.
+func (b *browser) silentResult(page *reply) (isLoggedIn bool) {
+	b.t.Helper()
+	found := confirmation.FindStringSubmatch(page.body)
+	if page.StatusCode != http.StatusOK || found == nil {
+		b.t.Fatalf("callback of a silent login = %d %s", page.StatusCode, page.body)
 	}
-	return told
+	if found[1] == "" {
+		return false
+	}
+	answer := b.do(http.MethodPost, found[1], strings.NewReader(url.Values{"confirm": {html.UnescapeString(found[2])}}.Encode()),
+		"Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")
+	if answer.StatusCode != http.StatusOK {
+		b.t.Fatalf("confirmation of a silent login = %d %s", answer.StatusCode, answer.body)
+	}
+	return answer.body == `{"isLoggedIn":true}`+"\n"
 }
 
 // A silent login of who is logged in already is no logout: the same session goes on, for as long as before.
@@ -86,8 +104,8 @@ func TestSilentLoginUndoesNoLogout(t *testing.T) {
 	begin := b.get("/bff/silent-login", append(frame, "Sec-Fetch-Site", "same-origin")...)
 	b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusOK, "")
 	back := b.get(g.op.Login(begin.Header.Get("Location")).RequestURI(), append(frame, "Sec-Fetch-Site", "cross-site")...)
-	if !strings.Contains(back.body, `data-logged-in="false"`) {
-		t.Errorf("callback = %d %s, want that nobody is logged in", back.StatusCode, back.body)
+	if b.silentResult(back) {
+		t.Error("somebody is said to be logged in")
 	}
 	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
 	if !b.silentLogin() {
@@ -100,6 +118,91 @@ func TestSilentLoginOfNobodyStartsASession(t *testing.T) {
 	b := g.browser()
 	if !b.silentLogin() {
 		t.Error("nobody is said to be logged in")
+	}
+	b.get("/api/x").want(t, http.StatusOK, "")
+}
+
+// beginSilently begins a silent login and returns where the provider sends the frame.
+func (b *browser) beginSilently() (callback string) {
+	b.t.Helper()
+	begin := b.get("/bff/silent-login", "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-origin")
+	if begin.StatusCode != http.StatusFound {
+		b.t.Fatalf("silent login = %d %s", begin.StatusCode, begin.body)
+	}
+	return b.g.callback(begin)
+}
+
+// callback is where the provider sends a browser whose login began with this answer; parameters of a form_post are
+// in the query, too.
+func (g *rig) callback(begin *reply) string {
+	return g.op.Login(strings.Replace(begin.Header.Get("Location"), "response_mode=form_post", "response_mode=query", 1)).RequestURI()
+}
+
+// Tracking prevention keeps cookies from a frame that another site has led here: the answer is that nobody is logged
+// in, at once, and no code is sent anywhere. A window gets the page that says so.
+func TestSilentLoginWhoseCookieStaysAwayAnswersAtOnce(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	callback, stranger := b.beginSilently(), g.browser() // who has no cookies is as good as who does not send them
+	for _, dest := range []string{"iframe", "frame"} {
+		page := stranger.get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest, "Sec-Fetch-Site", "cross-site")
+		if b.silentResult(page) {
+			t.Errorf("in an %s somebody is said to be logged in", dest)
+		}
+	}
+	if n := len(g.op.Grants("authorization_code")); n != 0 {
+		t.Errorf("codes sent to the provider = %d, want 0", n)
+	}
+	window := stranger.get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
+	if confirmation.MatchString(window.body) {
+		t.Errorf("a window gets the page that speaks to its parent: %s", window.body)
+	}
+}
+
+// A browser that drops every cookie of the callback's answer has no session: it is told so, and the session that
+// nobody could use ends with its tokens.
+func TestSilentLoginIsConfirmedByTheBrowserThatHasTheSession(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	page := b.get(b.beginSilently(), "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site")
+	if g.browser().silentResult(page) {
+		t.Error("a browser without the cookie is said to be logged in")
+	}
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+	eventually(t, "its tokens to be revoked", func() bool { return len(g.op.LiveRefreshTokens()) == 0 })
+	sealed := html.UnescapeString(confirmation.FindStringSubmatch(page.body)[2])
+	for _, wrong := range []string{"", "N" + sealed[1:], sealed[:len(sealed)/2] + "\n" + sealed[len(sealed)/2:]} {
+		b.do(http.MethodPost, "/bff/silent-login", strings.NewReader(url.Values{"confirm": {wrong}}.Encode()),
+			"Content-Type", "application/x-www-form-urlencoded").want(t, http.StatusBadRequest, "bad_request")
+	}
+	b.do(http.MethodPost, "/bff/silent-login", strings.NewReader("confirm=x"), "X-CSRF", "",
+		"Content-Type", "application/x-www-form-urlencoded").want(t, http.StatusForbidden, "csrf")
+}
+
+// With form_post the attempt's cookie is SameSite=None, and comes where the session's may be dropped: the session that
+// the browser has stays as it is, and is not lost.
+func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg.Providers[0].ResponseMode = "form_post"
+	g.run(cfg)
+	b := g.browser()
+	post := func(callback, dest string) *reply {
+		path, parameters, _ := strings.Cut(callback, "?")
+		return b.do(http.MethodPost, path, strings.NewReader(parameters), "X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded",
+			"Origin", g.op.Issuer(), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest, "Sec-Fetch-Site", "cross-site")
+	}
+	post(g.callback(b.navigate("/bff/login")), "document").want(t, http.StatusSeeOther, "")
+	old := b.cookie()
+	page := post(b.beginSilently(), "iframe")
+	if g.browser().silentResult(page) {
+		t.Error("a browser without the cookie is said to be logged in")
+	}
+	if !b.silentResult(page) {
+		t.Error("the browser that has the session is said to be logged out")
+	}
+	if b.cookie() != old {
+		t.Error("the session goes on under a new ticket, which the browser may drop")
 	}
 	b.get("/api/x").want(t, http.StatusOK, "")
 }

@@ -47,10 +47,12 @@ type ErrorPage struct {
 // SameSite=Strict cookie along.
 type Continue struct{ URL string }
 
-// SilentLogin tells the window that framed it whether a person is logged in.
+// SilentLogin tells the window that framed it whether a person is logged in: nobody, or whom the answer to a POST
+// of Confirm to ConfirmURL says.
 type SilentLogin struct {
-	Origin   string // the one origin that is told
-	LoggedIn bool
+	Origin     string // the one origin that is told
+	ConfirmURL string // a path of this origin; "": nobody is logged in
+	Confirm    string
 }
 
 // Sessions are a person's own, with a form to end them.
@@ -90,5 +92,5 @@ var samples = [...]Page{
 	ErrorPage{Code: "not_found", Status: 404, LoginURL: "/bff/login", RequestID: "r"},
 	Continue{URL: "/bff/callback/main?stale=x"},
 	Sessions{Action: "/bff/sessions", Rows: []SessionRow{{ID: "1", Current: true}, {ID: "2"}}, Ending: &SessionRow{ID: "2"}},
-	SilentLogin{Origin: "https://app.example.com", LoggedIn: true},
+	SilentLogin{Origin: "https://app.example.com", ConfirmURL: "/bff/silent-login", Confirm: "x"},
 }

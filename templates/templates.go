@@ -113,7 +113,7 @@ func (s *Set) loadAssets(files fs.FS) error {
 	s.css, s.script = template.CSS(css), template.JS(script)
 	base := "default-src 'none'; base-uri 'none'; object-src 'none'; style-src " + source(css)
 	s.policy = base + "; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'"
-	s.framePage = base + "; script-src " + source(script) + "; form-action 'none'; frame-ancestors 'self'"
+	s.framePage = base + "; script-src " + source(script) + "; connect-src 'self'; form-action 'none'; frame-ancestors 'self'"
 	return nil
 }
 

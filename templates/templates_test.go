@@ -81,11 +81,11 @@ func TestPagesAreInertAndLoadNothing(t *testing.T) {
 func TestSilentLoginTellsItsOwnOriginAlone(t *testing.T) {
 	s := load(t, "")
 	w := httptest.NewRecorder()
-	if err := s.Write(w, 200, "en", SilentLogin{Origin: "https://app.example.com", LoggedIn: true}); err != nil {
+	if err := s.Write(w, 200, "en", SilentLogin{Origin: "https://app.example.com", ConfirmURL: "/bff/silent-login", Confirm: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	body, csp := w.Body.String(), w.Result().Header.Get("Content-Security-Policy")
-	if !strings.Contains(body, `data-origin="https://app.example.com" data-logged-in="true"`) || !strings.Contains(body, "r.origin)") || strings.Contains(body, `"*"`) {
+	if !strings.Contains(body, `data-origin="https://app.example.com" data-confirm-url="/bff/silent-login" data-confirm="x"`) || !strings.Contains(body, "r.origin)") || strings.Contains(body, `"*"`) {
 		t.Errorf("page:\n%s", body)
 	}
 	script := regexp.MustCompile(`(?s)<script>(.*)</script>`).FindStringSubmatch(body)

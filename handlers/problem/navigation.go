@@ -40,6 +40,12 @@ func IsWindow(r *http.Request) bool {
 	return dest == "" || dest == "document" || dest == "empty"
 }
 
+// IsFrame reports whether a browser says that it is loading a page into a frame.
+func IsFrame(r *http.Request) bool {
+	dest := r.Header.Get("Sec-Fetch-Dest")
+	return dest == "iframe" || dest == "frame"
+}
+
 // IsPrefetch reports whether the browser only wants to have the answer ready.
 func IsPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {

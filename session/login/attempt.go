@@ -19,6 +19,9 @@ import (
 const (
 	// attemptLife is how long a person may take at the provider (RFC 9700 §4.7.1).
 	attemptLife = 10 * time.Minute
+	// silentLife is how long a provider may take that asks nobody anything. Where tracking prevention keeps the cookie
+	// from the callback, no answer takes the cookie back, and it must not crowd out the attempts of people.
+	silentLife = time.Minute
 	// clockSkew is how far another replica's clock may be ahead of ours.
 	clockSkew = time.Minute
 	// maxCookie bounds name and value of one cookie; browsers drop larger ones (RFC 6265bis §5.6).
@@ -58,10 +61,18 @@ func newAttempt(provider, returnURL string, now time.Time) *attempt {
 
 func (a *attempt) started() time.Time { return time.UnixMilli(a.Started) }
 
+// life is how long an answer to the attempt is waited for.
+func (a *attempt) life() time.Duration {
+	if a.Silent {
+		return silentLife
+	}
+	return attemptLife
+}
+
 // expired judges by the time sealed inside: Max-Age only asks the browser.
 func (a *attempt) expired(now time.Time) bool {
 	age := now.Sub(a.started())
-	return age > attemptLife || age < -clockSkew
+	return age > a.life() || age < -clockSkew
 }
 
 func (a *attempt) verifier() secret.Value { return secret.New(a.Verifier) }

@@ -47,7 +47,7 @@ func (c cookies) set(w http.ResponseWriter, r *http.Request, a *attempt, formPos
 		c.clear(w, old)
 	}
 	cookie := c.cookie(name, value)
-	cookie.MaxAge = int(attemptLife / time.Second)
+	cookie.MaxAge = int(a.life() / time.Second)
 	if formPost && c.secure {
 		// A form_post response is a cross-site POST, with which only None comes along; browsers
 		// take None from https alone.

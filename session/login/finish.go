@@ -23,6 +23,7 @@ type Outcome struct {
 	ReturnURL string // where the browser goes now
 	Session   *session.Session
 	Silent    bool // the attempt was made in a hidden frame
+	Kept      bool // the browser's own session goes on, and no cookie was set
 }
 
 // Finish takes an authorization response that came to the redirect URI of providerID, and starts the
@@ -46,7 +47,8 @@ func (l *Login) Finish(w http.ResponseWriter, r *http.Request, providerID string
 	}
 	l.logins.WithLabelValues(p.ID(), "success").Inc()
 	l.logger.InfoContext(r.Context(), "login succeeded", "provider", p.ID(), "session", s.Record.ID, "silent", a.Silent)
-	return &Outcome{ReturnURL: a.Return, Session: s, Silent: a.Silent}, nil
+	kept := s.Name == a.Previous || s.Name == l.sessions.NameFromRequest(r)
+	return &Outcome{ReturnURL: a.Return, Session: s, Silent: a.Silent, Kept: kept}, nil
 }
 
 // use finds the attempt of a state and uses it up: whatever the response turns out to be, the next
@@ -151,6 +153,9 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	if failure != nil {
 		return nil, failure
 	}
+	if a.Silent && reason == session.ReasonContinued && p.Config().ResponseMode == "form_post" {
+		return l.keep(ctx, p, tokens, shown)
+	}
 	s, err := l.sessions.Start(ctx, w, rec, shown)
 	if err != nil {
 		return nil, because(err)
@@ -178,6 +183,18 @@ func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, 
 		return "", &Failure{Kind: AccessDenied, Code: "logged_out", Err: err}
 	}
 	return session.ReasonReplaced, nil
+}
+
+// keep leaves the browser the session that it has. The answer to a form_post in a frame comes with a SameSite=None
+// cookie, and Firefox may send that and drop every cookie that we set then: a session that went on under a new ticket
+// would be lost. The tokens that came are not needed.
+func (l *Login) keep(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, shown session.Name) (*session.Session, *Failure) {
+	l.orphans.revoke(p, tokens, shown)
+	s, err := l.sessions.Get(ctx, shown)
+	if err != nil {
+		return nil, because(err)
+	}
+	return s, nil
 }
 
 // endOther ends the session that the browser had when the attempt began, where that is not the one

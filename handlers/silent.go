@@ -1,0 +1,148 @@
+package handlers
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/securecookie"
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/templates"
+)
+
+// startSilentLogin answers GET /bff/silent-login, in a frame of our own origin: prompt=none, so the
+// provider answers at once whether the person is logged in there (OIDC Core §3.1.2.1).
+func (h *Handlers) startSilentLogin(c echo.Context) error {
+	r := c.Request()
+	if problem.IsPrefetch(r) || r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+		return problem.New(problem.NavigationRequired)
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return problem.New(problem.CSRF)
+	}
+	query := r.URL.Query()
+	id, err := h.chosenProvider(query)
+	if err != nil {
+		return err
+	}
+	if id == "" {
+		s, err := h.Sessions.FromRequest(r)
+		if err != nil {
+			return h.silentFailed(c)
+		}
+		id = s.Record.Provider
+	}
+	query.Set("prompt", "none")
+	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true})
+	if err != nil {
+		problem.Annotate(r.Context(), err)
+		return h.silentFailed(c)
+	}
+	return redirect(c, http.StatusFound, to)
+}
+
+// silentFailed is the page that tells the parent window, of our own origin, that nobody is logged in.
+func (h *Handlers) silentFailed(c echo.Context) error {
+	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Origin})
+}
+
+// silentSucceeded is the page that tells the parent window that somebody is logged in, once the browser has shown
+// that it has the session. A browser with tracking prevention may drop every cookie that an answer sets in a frame
+// which another site has led here.
+func (h *Handlers) silentSucceeded(c echo.Context, outcome *login.Outcome) error {
+	confirm, err := h.sealed.Load().silent.seal(silentLogin{outcome.Session.Name, outcome.Kept, h.Now().UnixMilli()})
+	if err != nil {
+		return err
+	}
+	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Origin, ConfirmURL: h.BasePath + "/silent-login", Confirm: confirm})
+}
+
+// maxConfirmBody is enough for what silentSucceeded seals.
+const maxConfirmBody = 4 << 10
+
+// confirmSilentLogin answers POST /bff/silent-login, which that page sends: it says whether the browser has the
+// session, and ends one that it does not have, since nobody could use or end it.
+func (h *Handlers) confirmSilentLogin(c echo.Context) error {
+	r := c.Request()
+	if err := h.requireCSRF(r); err != nil {
+		return err
+	}
+	sent, err := form(c, maxConfirmBody)
+	if err != nil {
+		return err
+	}
+	started, ok := h.sealed.Load().silent.open(sent.Get("confirm"), h.Now())
+	if !ok {
+		return problem.New(problem.BadRequest).Because("the silent login is not known, or took longer than a minute")
+	}
+	s, err := h.Sessions.FromRequest(r)
+	if errors.Is(err, session.ErrUnavailable) {
+		return err
+	}
+	has := err == nil && s.Name == started.Session
+	if !has && !started.Kept {
+		if err := h.Sessions.End(r.Context(), started.Session, session.ReasonRefused); err != nil {
+			return err
+		}
+		h.Outbox.Wake()
+	}
+	return c.JSON(http.StatusOK, map[string]bool{"isLoggedIn": has})
+}
+
+const (
+	silentName = "silent-login"
+	// silentTime is how long the page of a silent login may take to ask.
+	silentTime = time.Minute
+)
+
+// A silentLogin is what the page of a silent login that succeeded comes back with.
+type silentLogin struct {
+	Session session.Name `json:"s"`
+	Kept    bool         `json:"k,omitempty"` // the session that the browser had already
+	Started int64        `json:"t"`           // Unix milliseconds
+}
+
+// silentSeal seals silentLogins with gorilla/securecookie, bound to no cookie.
+type silentSeal struct{ codecs []securecookie.Codec }
+
+func newSilentSeal(keys [][]byte) *silentSeal {
+	s := new(silentSeal)
+	for _, k := range keys {
+		c := securecookie.New(session.DeriveKey(k, "silent login hash"), session.DeriveKey(k, "silent login block"))
+		s.codecs = append(s.codecs, c.MaxAge(0).SetSerializer(securecookie.NopEncoder{})) // age is judged by our own clock
+	}
+	return s
+}
+
+func (s *silentSeal) seal(l silentLogin) (string, error) {
+	plain, err := json.Marshal(l)
+	if err != nil {
+		return "", err
+	}
+	return securecookie.EncodeMulti(silentName, plain, s.codecs...)
+}
+
+// open returns false for what is not ours, altered or too old.
+func (s *silentSeal) open(value string, now time.Time) (l silentLogin, ok bool) {
+	if !isCanonical(value) {
+		return l, false
+	}
+	var plain []byte
+	if securecookie.DecodeMulti(silentName, value, &plain, s.codecs...) != nil || json.Unmarshal(plain, &l) != nil {
+		return l, false
+	}
+	return l, now.UnixMilli()-l.Started <= silentTime.Milliseconds()
+}
+
+// isCanonical reports whether value is the one form of base64 that securecookie writes: Go's decoder skips line
+// breaks, a lenient one ignores unused bits, and a value that can be altered unnoticed is no sealed value.
+func isCanonical(value string) bool {
+	raw, err := base64.URLEncoding.Strict().DecodeString(value)
+	return err == nil && base64.URLEncoding.EncodeToString(raw) == value
+}
