@@ -18,7 +18,7 @@ const haste = 1_000 // a stream that breaks twice within it is not left to the b
  * A Feed hears of the session over `/bff/events`, once for all tabs of this browser: the tab that holds a Web Lock
  * listens, and passes on what it hears by BroadcastChannel. When it closes, another one takes over; so it does when the
  * browser has put it to sleep, and a tab that somebody looks at gets no answer. Without those two, or where the browser
- * refuses locks since it blocks cookies, each tab listens for itself.
+ * refuses either since it blocks cookies, each tab listens for itself.
  */
 export class Feed {
   readonly #url: string
@@ -54,11 +54,11 @@ export class Feed {
     for (const [target, event] of [[globalThis.document, 'visibilitychange'], [globalThis.window, 'pageshow'], [globalThis.window, 'online']] as const) {
       target?.addEventListener(event, seen, { signal: this.#stop.signal })
     }
-    if (typeof BroadcastChannel === 'undefined' || !globalThis.navigator?.locks) {
+    this.#channel = openChannel(this.#name)
+    if (!this.#channel) {
       void this.#lead()
       return
     }
-    this.#channel = new BroadcastChannel(this.#name)
     this.#channel.onmessage = ({ data }: MessageEvent<Posted>) => this.#heard(data)
     if (isVisible()) this.wake()
     else this.#post({ type: 'hello' })
@@ -239,6 +239,15 @@ export class Feed {
     clearTimeout(this.#silence)
     this.#disconnect()
     this.#channel?.close()
+  }
+}
+
+/** The channel to the other tabs. There is none without locks, nor where the browser blocks cookies: Firefox throws then. */
+function openChannel(name: string): BroadcastChannel | undefined {
+  try {
+    return globalThis.navigator?.locks ? new BroadcastChannel(name) : undefined
+  } catch {
+    return undefined
   }
 }
 

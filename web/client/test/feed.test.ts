@@ -71,6 +71,26 @@ test('a page that is refused locks is not frozen by asking for them again and ag
   expect(await Promise.race([made, pause(5_000)])).toBe(2)
 })
 
+test('a browser that blocks cookies, and throws for a channel or for locks, leaves each tab to listen for itself', async () => {
+  const refuse = `() => { throw new DOMException('The operation is insecure.', 'SecurityError') }`
+  for (const before of [
+    `globalThis.BroadcastChannel = function () { (${refuse})() }`,
+    `globalThis.BroadcastChannel = undefined`,
+    `Object.defineProperty(navigator, 'locks', { get: ${refuse} })`,
+  ]) {
+    const page = await context.newPage()
+    await page.goto(`${stage.origin}/blank`)
+    await client(page, before)
+    await becomes(page, 'active')
+    stage.send('session', sessionOf('bob'))
+    await until(() => page.evaluate(() => {
+      const now = (window as unknown as Window).client.session.get()
+      return now.status === 'active' && now.session.subject === 'bob'
+    }), `a tab with ${before} to hear what is sent`)
+    await page.close()
+  }
+})
+
 test('locks that are refused leave each tab to listen for itself', async () => {
   const page = await context.newPage()
   await page.goto(`${stage.origin}/blank`)

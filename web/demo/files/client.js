@@ -43,11 +43,11 @@ var Feed = class {
     for (const [target, event] of [[globalThis.document, "visibilitychange"], [globalThis.window, "pageshow"], [globalThis.window, "online"]]) {
       target?.addEventListener(event, seen, { signal: this.#stop.signal });
     }
-    if (typeof BroadcastChannel === "undefined" || !globalThis.navigator?.locks) {
+    this.#channel = openChannel(this.#name);
+    if (!this.#channel) {
       void this.#lead();
       return;
     }
-    this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#heard(data);
     if (isVisible()) this.wake();
     else this.#post({ type: "hello" });
@@ -217,6 +217,13 @@ var Feed = class {
     this.#channel?.close();
   }
 };
+function openChannel(name) {
+  try {
+    return globalThis.navigator?.locks ? new BroadcastChannel(name) : void 0;
+  } catch {
+    return void 0;
+  }
+}
 function since(before, state) {
   return before.status === "active" && state.status === "anonymous" ? { status: "ended", reason: "unknown" } : state;
 }

@@ -14,7 +14,7 @@ export type Message = {
  * A Feed hears of the session over `/bff/events`, once for all tabs of this browser: the tab that holds a Web Lock
  * listens, and passes on what it hears by BroadcastChannel. When it closes, another one takes over; so it does when the
  * browser has put it to sleep, and a tab that somebody looks at gets no answer. Without those two, or where the browser
- * refuses locks since it blocks cookies, each tab listens for itself.
+ * refuses either since it blocks cookies, each tab listens for itself.
  */
 export declare class Feed {
     #private;
