@@ -50,7 +50,7 @@ test-providers: node-modules ## run the tests against real providers
 	$(GO) test -race ./test/providers/...
 
 .PHONY: test-browser
-test-browser: node-modules ## run the demo, and forward authentication behind nginx, in Chromium; screenshots go to test/out
+test-browser: node-modules ## run the demo, and forward authentication behind nginx, in Chromium, Firefox and WebKit; screenshots go to test/out
 	@tools/build-demo
 	cd test/browser && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
 
