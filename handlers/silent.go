@@ -137,7 +137,8 @@ func (s *silentSeal) open(value string, now time.Time) (l silentLogin, ok bool) 
 	if securecookie.DecodeMulti(silentName, value, &plain, s.codecs...) != nil || json.Unmarshal(plain, &l) != nil {
 		return l, false
 	}
-	return l, now.UnixMilli()-l.Started <= silentTime.Milliseconds()
+	age := now.UnixMilli() - l.Started
+	return l, age > -clockSkew.Milliseconds() && age <= silentTime.Milliseconds()
 }
 
 // isCanonical reports whether value is the one form of base64 that securecookie writes: Go's decoder skips line
