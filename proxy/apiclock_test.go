@@ -131,7 +131,7 @@ func TestTheRoutesTimeoutCountsTheAPIsTimeAlone(t *testing.T) {
 					r.Body = http.NoBody
 				}
 				sending := &retrying{next: &connections{pinged: transport}}
-				res, err := sending.once(r, sending.keep(r), timeout)
+				res, err := sending.once(r, sending.keep(r, nil), timeout)
 				if !errors.Is(err, tc.want) {
 					t.Errorf("err = %v, want %v", err, tc.want)
 				}

@@ -176,7 +176,9 @@ type call struct {
 	session     *session.Session // nil for a visitor
 	accessToken secret.Value     // zero: none
 	clientToken bool
-	failed      error // set by the ReverseProxy's error handler
+	trailer     http.Header // the caller's, whole once its body has been read
+	named       []string    // fields that the API's Connection names
+	failed      error       // set by the ReverseProxy's error handler
 }
 
 type callKey struct{}

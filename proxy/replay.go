@@ -21,14 +21,16 @@ var (
 // Each sending is an attempt; only the latest reads. An attempt may still wait for the caller when the
 // next one begins: what it gets then goes to that one.
 type kept struct {
-	source   io.Reader  // nil: there is no body
-	sourceMu sync.Mutex // held while source is read
+	source   io.Reader   // nil: there is no body
+	trailer  http.Header // whole once source has been read
+	sourceMu sync.Mutex  // held while source is read
 
 	mu      sync.Mutex // guards all below; never held while source is read
 	current *attempt
 	bytes   []byte
 	lost    bool // more was read than is kept
 	err     error
+	names   http.Header // the trailer of the request that is being sent: names before the body's end, then values
 }
 
 // whole reports whether the body can be sent again.
@@ -48,14 +50,34 @@ func (k *kept) again() (io.ReadCloser, error) {
 	case k.source == nil:
 		return http.NoBody, nil
 	}
-	k.current = &attempt{kept: k}
+	k.current = &attempt{kept: k, trailer: k.names}
 	return k.current, nil
+}
+
+// put gives a request the body from its beginning, and a trailer of its own: net/http may still be reading the one
+// of the attempt before.
+func (k *kept) put(r *http.Request) error {
+	k.mu.Lock()
+	if len(r.Trailer) > 0 {
+		k.names = make(http.Header, len(r.Trailer))
+		for name := range r.Trailer {
+			k.names[name] = nil
+		}
+		r.Trailer = k.names
+	}
+	k.mu.Unlock()
+	body, err := k.again()
+	if err == nil {
+		r.Body = body
+	}
+	return err
 }
 
 // An attempt reads a kept body from its beginning.
 type attempt struct {
-	kept *kept
-	read int // bytes
+	kept    *kept
+	read    int // bytes
+	trailer http.Header
 }
 
 // Close implements io.Closer. The body itself is the ReverseProxy's to close.
@@ -89,7 +111,18 @@ func (a *attempt) fromMemory(b []byte) (n int, done bool, err error) {
 		a.read += n
 		return n, true, nil
 	}
+	a.atEnd()
 	return 0, k.err != nil, k.err
+}
+
+// atEnd fills in the trailer once the body has been read; kept.mu is held.
+func (a *attempt) atEnd() {
+	if a.kept.err != io.EOF {
+		return
+	}
+	for name := range a.trailer {
+		a.trailer[name] = a.kept.trailer[name]
+	}
 }
 
 // took notes what the source gave: for this attempt, or for one that has begun meanwhile.
@@ -103,6 +136,7 @@ func (a *attempt) took(b []byte, err error) (int, error) {
 		return 0, errRetired
 	}
 	a.read += len(b)
+	a.atEnd()
 	if k.lost = k.lost || len(k.bytes)+len(b) > maxReplayed; k.lost {
 		k.bytes = nil
 	} else {
@@ -125,20 +159,20 @@ func (none) Read([]byte) (int, error) { return 0, io.EOF }
 // two, and whether it honours such a key is not ours to assume. So net/http gets no key that it would know,
 // and a GetBody over HTTP/1.1 alone, where it is for requests of which nothing was written. GET, HEAD and
 // OPTIONS without a body change nothing at the API (RFC 9110 §9.2.1): those are left to it.
-func (t *retrying) keep(r *http.Request) *kept {
+func (t *retrying) keep(r *http.Request, trailer http.Header) *kept {
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 	if !safe {
 		hideKeys(r.Header)
 	}
-	k := &kept{source: r.Body, lost: r.Header.Get("Upgrade") != ""}
+	k := &kept{source: r.Body, trailer: trailer, lost: r.Header.Get("Upgrade") != ""}
 	if r.Body == nil || r.Body == http.NoBody {
 		if k.source = nil; safe || !t.next.http2.Load() {
 			return k
 		}
 		k.source = none{} // a body of its own keeps net/http from sending the request again
 	}
-	if body, err := k.again(); err == nil {
-		r.Body = body
+	if err := k.put(r); err != nil {
+		return k // an upgrade: its body stays as it is
 	}
 	if r.URL.Scheme == "http" {
 		r.GetBody = k.again

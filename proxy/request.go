@@ -52,15 +52,13 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 			delete(h, name)
 		}
 	}
-	for name := range pr.Out.Trailer {
-		if asserted(name) || name == "Cookie" {
-			delete(pr.Out.Trailer, name) // PX13
-		}
-	}
 	p.StripCookies(h)
 	p.setForwarded(h, pr.In)
-	if c, ok := pr.In.Context().Value(callKey{}).(*call); ok && !c.accessToken.IsZero() {
-		h.Set("Authorization", "Bearer "+c.accessToken.Reveal())
+	if c, ok := pr.In.Context().Value(callKey{}).(*call); ok {
+		c.announceTrailers(pr)
+		if !c.accessToken.IsZero() {
+			h.Set("Authorization", "Bearer "+c.accessToken.Reveal())
+		}
 	}
 	if h.Get("User-Agent") == "" {
 		h.Set("User-Agent", "") // keeps net/http from making one up

@@ -24,12 +24,10 @@ func (t *retrying) send(r *http.Request, body *kept, clock *apiClock) (*http.Res
 		if sent > 0 && !wait(r.Context(), resendWait<<sent) {
 			return nil, err
 		}
-		again, gone := body.again()
-		if gone != nil {
+		r = r.WithContext(r.Context())
+		if gone := body.put(r); gone != nil {
 			return nil, fmt.Errorf("%w: %w", gone, err)
 		}
-		r = r.WithContext(r.Context())
-		r.Body = again
 	}
 }
 

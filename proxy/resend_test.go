@@ -177,7 +177,7 @@ func TestRequestOfWhichNothingWasWrittenGoesOutAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.ContentLength = 4
-		res, err := sending.once(r, sending.keep(r), 10*time.Second)
+		res, err := sending.once(r, sending.keep(r, nil), 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -52,10 +52,9 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 	}
 	switched(res)
 	p.cleanHeader(res.Header)
-	p.cleanTrailer(res.Trailer)
+	p.cleanTrailer(res.Trailer, c)
 	c.dropEchoes(res.Header)
-	c.dropEchoes(res.Trailer)
-	res.Body = cleanTrailers(p, res)
+	res.Body = cleanTrailers(p, res, c)
 	h := res.Header
 	h.Set("X-Content-Type-Options", "nosniff")
 	if !c.accessToken.IsZero() || c.session != nil {

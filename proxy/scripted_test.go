@@ -25,11 +25,12 @@ type scripted struct {
 	tries     map[string]int
 	processed map[string]int
 	bodies    map[string][]byte // as processed
+	trailers  map[string]string // X-Sum
 }
 
 func newScripted(t *testing.T) *scripted {
 	t.Helper()
-	s := &scripted{t: t, tries: map[string]int{}, processed: map[string]int{}, bodies: map[string][]byte{}}
+	s := &scripted{t: t, tries: map[string]int{}, processed: map[string]int{}, bodies: map[string][]byte{}, trailers: map[string]string{}}
 	certificates := httptest.NewTLSServer(nil) // for its certificate alone
 	t.Cleanup(certificates.Close)
 	s.Server = certificates
@@ -86,8 +87,10 @@ func (s *scripted) serve(c net.Conn) {
 				_ = f.WritePing(true, frame.Data)
 			}
 		case *http2.MetaHeadersFrame:
-			if frame.StreamEnded() || len(frame.PseudoFields()) > 0 {
+			if streams[id] == nil && len(frame.PseudoFields()) > 0 {
 				streams[id] = s.begin(f, id, frame.PseudoValue("path"))
+			} else if streams[id] != nil {
+				s.trailer(streams[id].path, frame)
 			}
 			if frame.StreamEnded() && !s.end(f, id, streams[id]) {
 				return
@@ -127,6 +130,16 @@ func (s *scripted) begin(f *http2.Framer, id uint32, path string) *stream {
 		return nil
 	}
 	return &stream{path: path, step: step}
+}
+
+func (s *scripted) trailer(path string, frame *http2.MetaHeadersFrame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range frame.RegularFields() {
+		if f.Name == "x-sum" {
+			s.trailers[path] = f.Value
+		}
+	}
 }
 
 // end does the rest once the body is there; false closes the connection.

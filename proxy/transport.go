@@ -57,11 +57,12 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, errors.New("request without a call")
 	}
-	body := t.keep(r)
+	body := t.keep(r, c.trailer)
 	res, err := t.once(r, body, c.route.Timeout)
 	if err != nil {
 		return nil, err
 	}
+	c.named = namedByConnection(res.Header)
 	if ask, wanted := wantsStepUp(res); wanted && c.session != nil {
 		drain(res)
 		return nil, stepUp(ask, c.session)
@@ -81,10 +82,11 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.accessToken = token.AccessToken
-	again := r.Clone(r.Context())
-	if again.Body, err = body.again(); err != nil {
+	again := r.WithContext(r.Context())
+	if err := body.put(again); err != nil {
 		return nil, err
 	}
+	again.Header = r.Header.Clone()
 	again.Header.Set("Authorization", "Bearer "+token.AccessToken.Reveal())
 	return t.once(again, body, c.route.Timeout)
 }
