@@ -42,6 +42,7 @@ func (p *pair) promote() {
 // What the primary took with it are leases and renewals that nobody was told of: whoever got a lease has it at the
 // replica as well, so no refresh token is sent twice.
 func TestPrimaryThatDiesWhileItsReplicaLagsLogsNobodyOut(t *testing.T) {
+	t.Parallel()
 	p := newPair(t)
 	w := newWorld(t, 40, p, p.address.Addr(), func(address string) string { return "redis://" + address + "?wait_replicas=1" })
 	p.replication.Delay(2 * time.Second)

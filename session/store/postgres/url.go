@@ -42,6 +42,7 @@ func parse(raw string) (*pgxpool.Config, string, error) {
 	if cfg.ConnConfig.ConnectTimeout == 0 || cfg.ConnConfig.ConnectTimeout > dialTime && !q.Has("connect_timeout") {
 		cfg.ConnConfig.ConnectTimeout = dialTime
 	}
+	cfg.ConnConfig.DialFunc = dial
 	params := cfg.ConnConfig.RuntimeParams
 	params["search_path"] = schema
 	if params["application_name"] == "" {

@@ -67,7 +67,7 @@ func open(ctx context.Context, url string, look bool) (*Store, error) {
 		return nil, fmt.Errorf("read the Redis URL: %w", err)
 	}
 	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), look: look, option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
-	s.option.Dialer.Timeout = dialTime
+	s.option.DialCtxFn = dial
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"
 	s.option.DisableCache = true // the cache of opened records is the session package's

@@ -1,0 +1,51 @@
+package postgres_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+// In use, and quiet: those are found by what is never acknowledged, these by probes.
+func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
+	if !servers.InNamespace(t) {
+		return
+	}
+	g := newGroup(t, "fsync=off")
+	storetest.DeadConnections(t, g.openNew(t), func() { servers.Vanish(t, g.Port) })
+}
+
+func TestQuietConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
+	if !servers.InNamespace(t) {
+		return
+	}
+	g := newGroup(t, "fsync=off")
+	s := g.openNew(t)
+	if _, err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	servers.Vanish(t, g.Port)
+	time.Sleep(10 * time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // none of which a dead connection should cost
+	defer cancel()
+	if _, err := s.Ping(ctx); err != nil {
+		t.Errorf("ping 10 s after the connections died: %v", err)
+	}
+}
+
+// The machine is gone, and whoever tries to connect to it hears nothing either.
+func TestServerThatVanishesIsLeftForTheOneThatTakesWrites(t *testing.T) {
+	if !servers.InNamespace(t) {
+		return
+	}
+	old, promoted := newGroup(t, "fsync=off"), newGroup(t, "fsync=off")
+	schema := newSchema()
+	promoted.openURL(t, withSchema(t, promoted.URL(), schema))
+	s := old.openURL(t, fmt.Sprintf("postgres://cloakroom@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write&schema=%s",
+		old.Port, promoted.Port, schema))
+	storetest.DeadConnections(t, s, func() { servers.Swallow(t, old.Port) })
+}
