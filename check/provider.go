@@ -33,13 +33,16 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, 
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	m, err := p.Metadata(ctx)
+	if other := new(provider.IssuerError); errors.As(err, &other) {
+		return []Finding{row(Wrong, err.Error(), issuerRemedy(other))}
+	}
 	if errors.Is(err, provider.ErrMisconfigured) {
-		return []Finding{row(Wrong, err.Error(), "compare `issuer` with the value in the provider's own metadata, byte for byte")}
+		return []Finding{row(Wrong, err.Error(), "have the provider's metadata mended; they are at "+p.MetadataURL())}
 	}
 	if err != nil {
-		return []Finding{row(Wrong, err.Error(), "open "+pc.Issuer+"/.well-known/openid-configuration from this host; check name, network and certificate (`ca_file` for a CA of your own)")}
+		return []Finding{row(Wrong, err.Error(), "open "+p.MetadataURL()+" from this host; check name, network and certificate (`ca_file` for a CA of your own), and name another address of the metadata in `metadata_url`")}
 	}
-	found := []Finding{row(OK, "metadata read from "+pc.Issuer, "")}
+	found := []Finding{row(OK, "metadata read from "+p.MetadataURL(), "")}
 	if err := p.CheckUserinfo(m); err != nil {
 		found = append(found, row(Wrong, err.Error(), "write `userinfo: auto`: no login can succeed otherwise"))
 	}
@@ -47,6 +50,18 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, 
 		found = append(found, row(Warning, f[0], f[1]))
 	}
 	return found
+}
+
+// issuerRemedy is what to write where the metadata are another issuer's. Following it ends the matter: it
+// names the address that the metadata came from, since they need not be below the issuer that they name.
+func issuerRemedy(e *provider.IssuerError) string {
+	switch {
+	case strings.ContainsAny(e.Announced, "{}"):
+		return fmt.Sprintf("the provider has many tenants: write issuer: %.200q, list the ids of those whose users may log in under `tenants`, and write metadata_url: %.200q", e.Announced, e.From)
+	case strings.TrimSuffix(e.Announced, "/")+"/.well-known/openid-configuration" == e.From:
+		return fmt.Sprintf("write issuer: %.200q, if that is your provider", e.Announced)
+	}
+	return fmt.Sprintf("if that is your provider, write issuer: %.200q and metadata_url: %.200q; otherwise correct `issuer` or `metadata_url`", e.Announced, e.From)
 }
 
 // metadataGaps are the features that this provider does not announce: each a pair of what is

@@ -73,3 +73,38 @@ func TestRequiredUserinfoWithoutAnEndpointIsWrong(t *testing.T) {
 		t.Errorf("findings = %s", got)
 	}
 }
+
+// Whoever does what check says about the issuer is done: no address is told twice, and none has an empty segment.
+func TestIssuerRemedyLeadsToAGreenCheck(t *testing.T) {
+	op := odd.New(t)
+	base := op.Issuer()
+	discovery := op.URL(odd.Discovery)
+	for _, test := range []struct {
+		name, announced   string
+		before, remedy    string
+		remedied          []string
+		alsoWant, notWant string
+	}{
+		{"a slash too many", base, base + "/", "write issuer: \"" + base + "\"", []string{"issuer: " + base}, "", "metadata_url"},
+		{"a slash too few", base + "/", base, "write issuer: \"" + base + "/\"", []string{"issuer: " + base + "/"}, "", "metadata_url"},
+		{"a tenant's id", base + "/id/v2.0/", base, "metadata_url: \"" + discovery + "\"", []string{"issuer: " + base + "/id/v2.0/", "metadata_url: " + discovery}, "issuer: \"" + base + "/id/v2.0/\"", ""},
+		{"many tenants", base + "/{tenantid}/v2.0", base, "`tenants`", []string{"issuer: " + base + "/{tenantid}/v2.0", "metadata_url: " + discovery, "tenants: [acme]"}, "metadata_url: \"" + discovery + "\"", ""},
+	} {
+		op.OnDiscovery(func(d odd.Claims) { d["issuer"] = test.announced })
+		got := rows(providerReport(t, "issuer: "+test.before))
+		if !strings.HasPrefix(got, "wrong ") || !strings.Contains(got, test.remedy) || !strings.Contains(got, test.alsoWant) || test.notWant != "" && strings.Contains(got, test.notWant) {
+			t.Errorf("%s: findings = %s", test.name, got)
+		}
+		if strings.Contains(strings.ReplaceAll(got, "://", ""), "//") {
+			t.Errorf("%s: an address has //: %s", test.name, got)
+		}
+		if got := rows(providerReport(t, test.remedied...)); !strings.HasPrefix(got, "ok ") {
+			t.Errorf("%s: after the remedy: %s", test.name, got)
+		}
+	}
+	down := op.SetDown()
+	defer down()
+	if got := rows(providerReport(t, "issuer: "+base+"/")); !strings.Contains(got, base+"/.well-known/openid-configuration") || !strings.Contains(got, "metadata_url") {
+		t.Errorf("a provider that is down: %s", got)
+	}
+}

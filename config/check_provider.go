@@ -61,6 +61,7 @@ func (r *reader) checkProvider(c *Config, i int) {
 			break
 		}
 	}
+	r.checkTenants(*p, key)
 	r.checkClientAuth(*p, key)
 	r.checkScopes(*p, key)
 	if p.ResponseMode == "form_post" && c.Server.PublicURL != nil && !c.Secure() {

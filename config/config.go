@@ -86,6 +86,8 @@ type Cookie struct {
 // Provider is one OpenID provider and this client's registration there.
 type Provider struct {
 	ID, Name, Issuer, ClientID string
+	Tenants                    []string // whose users may log in, where Issuer is a template; otherwise none
+	MetadataURL                string   // "": below the issuer
 	ClientSecret               secret.Value
 	ClientAuth                 string // a token_endpoint_auth_method of OIDC Core §9 or RFC 8705 §2.1
 	ClientKeyFile              string // PEM; "" unless ClientAuth is private_key_jwt or tls_client_auth

@@ -11,7 +11,7 @@ import (
 // machine (MD2). Some have a query.
 func checkProviderAddress(s string) *wrong {
 	address, query, _ := strings.Cut(s, "?")
-	u, w := parseURL(address, "https://id.example.com/revoke")
+	u, w := parseURL(address, "https://id.example.com/path")
 	switch {
 	case w != nil:
 		return w
@@ -76,4 +76,52 @@ func checkKeyID(s string) *wrong {
 		return &wrong{"is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, or take the line out for its thumbprint (RFC 7638)"}
 	}
 	return nil
+}
+
+// tenantPlaceholder stands for the tenant in an issuer template, spelled as in Microsoft's metadata.
+const tenantPlaceholder = "{tenantid}"
+
+func isTemplate(issuer string) bool { return strings.ContainsAny(issuer, "{}") }
+
+// checkIssuerTemplate takes one placeholder, as a whole segment of the path: no tenant may choose the host.
+func checkIssuerTemplate(s string, u *url.URL) *wrong {
+	if strings.Count(s, "{") != 1 || strings.Count(s, "}") != 1 || !slices.Contains(strings.Split(u.Path, "/"), tenantPlaceholder) {
+		return &wrong{"is no issuer, and no template either", "write " + tenantPlaceholder + " once, for a whole segment of the path: https://login.microsoftonline.com/" + tenantPlaceholder + "/v2.0; or write the issuer out"}
+	}
+	return nil
+}
+
+var (
+	tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
+	guid       = regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+)
+
+// checkTenant takes what stands in an issuer for the placeholder.
+func checkTenant(s string) *wrong {
+	switch {
+	case slices.Contains([]string{"common", "organizations", "consumers"}, s):
+		return &wrong{"is Microsoft's word for many tenants, and no tenant", "list the ids of the tenants whose users may log in; metadata_url may hold that word"}
+	case guid.MatchString(s) && s != strings.ToLower(s):
+		return &wrong{"has capital letters, which the id in a token has not", "write it in lower case"}
+	case !tenantName.MatchString(s):
+		return &wrong{"is no tenant's id or name", "write letters, digits, dots, _ and -, as the provider's tokens spell it in iss"}
+	}
+	return nil
+}
+
+// checkTenants compares the issuer with the tenants and the metadata's address.
+func (r *reader) checkTenants(p Provider, key func(string) string) {
+	if !r.sound(key("issuer")) {
+		return
+	}
+	if !isTemplate(p.Issuer) {
+		if len(p.Tenants) > 0 {
+			r.wrongAt(key("tenants"), &wrong{"is not used: the issuer has no " + tenantPlaceholder, "take it out, or write the issuer as a template: https://login.microsoftonline.com/" + tenantPlaceholder + "/v2.0"})
+		}
+		return
+	}
+	if len(p.Tenants) == 0 && r.well(key("tenants")) {
+		r.wrongAt(key("issuer"), &wrong{"is a template, and no tenants are listed", "add tenants: and the ids of those whose users may log in; anybody can have a tenant of their own"})
+	}
+	r.need(key("metadata_url"), "add metadata_url: and where the metadata of all these tenants is, such as https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration")
 }

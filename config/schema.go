@@ -111,6 +111,8 @@ func providerSchema(p *Provider) mapping {
 		{"id", matching(&p.ID, checkProviderID)},
 		{"name", anyText(&p.Name)},
 		{"issuer", issuer(&p.Issuer)},
+		{"tenants", listOf(&p.Tenants, "[11111111-2222-3333-4444-555555555555]", func(t *string) node { return matching(t, checkTenant) })},
+		{"metadata_url", matching(&p.MetadataURL, checkProviderAddress)},
 		{"client_id", anyText(&p.ClientID)},
 		{"client_secret", hidden(&p.ClientSecret, anything)},
 		{"client_auth", oneOf(&p.ClientAuth, clientAuths()...)},

@@ -100,7 +100,9 @@ func issuer(into *string) scalar {
 		case u.Scheme == "http" && !isLoopback(u.Hostname()):
 			return &wrong{"is http, and its host is not this machine", "write https (OIDC Core §2); only a provider on localhost, 127.0.0.0/8 or [::1] may be http"}
 		case strings.Contains(s, "/.well-known/"):
-			return &wrong{"is the address of the metadata, not the issuer", "take out /.well-known/ and what follows"}
+			return &wrong{"is the address of the metadata, not the issuer", "write what the metadata says under \"issuer\"; its address goes into metadata_url, if it is not the issuer and /.well-known/openid-configuration"}
+		case isTemplate(s):
+			return checkIssuerTemplate(s, u)
 		}
 		return nil
 	})

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -139,18 +140,17 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 }
 
 func jtiKey(p *provider.Provider, t *provider.LogoutToken) string {
-	return session.IndexKey("jti", p.ID(), t.JTI)
+	if t.Issuer == p.Issuer() {
+		return session.IndexKey("jti", p.ID(), t.JTI)
+	}
+	return session.IndexKey("jti", p.ID(), t.JTI, t.Issuer) // a jti is unique for its issuer (RFC 7519 §4.1.7)
 }
 
 // endNamedBy ends what the token names (§2.7): with `sid` that provider session's records, and
 // nothing if a `sub` beside it contradicts; with `sub` alone all of that user's. A session that
 // began after the token was issued is a later login and stays (BC8).
 func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *provider.LogoutToken) error {
-	key := session.SubjectKey(p.ID(), t.Subject)
-	if t.SID != "" {
-		key = session.SIDKey(p.ID(), t.SID)
-	}
-	sessions, err := h.Sessions.Find(ctx, key)
+	sessions, err := h.namedBy(ctx, p, t)
 	if err != nil {
 		return err
 	}
@@ -168,6 +168,13 @@ func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *prov
 	return nil
 }
 
+func (h *Handlers) namedBy(ctx context.Context, p *provider.Provider, t *provider.LogoutToken) ([]*session.Session, error) {
+	if t.SID != "" {
+		return h.Sessions.OfSID(ctx, p.ID(), t.Issuer, t.SID)
+	}
+	return h.Sessions.OfUser(ctx, p.ID(), t.Issuer, t.Subject)
+}
+
 // frontchannelLogout answers GET /bff/frontchannel/{provider} (OIDC Front-Channel Logout §2). It
 // works without the cookie, which a frame on the provider's page does not bring. `iss` and `sid`
 // must both be there: without them any page could log its visitors out by a frame. The answer is
@@ -179,11 +186,11 @@ func (h *Handlers) frontchannelLogout(c echo.Context) error {
 	}
 	query := c.Request().URL.Query()
 	iss, sid := query["iss"], query["sid"]
-	if len(iss) == 1 && len(sid) == 1 && sid[0] != "" && iss[0] == p.Issuer() {
+	if len(iss) == 1 && len(sid) == 1 && sid[0] != "" && p.IssuedBy(iss[0]) {
 		if !h.backchannel.allows(h.ClientAddr(c.Request())) {
 			return problem.New(problem.RateLimited)
 		}
-		sessions, err := h.Sessions.Find(c.Request().Context(), session.SIDKey(p.ID(), sid[0]))
+		sessions, err := h.Sessions.OfSID(c.Request().Context(), p.ID(), iss[0], sid[0])
 		if err != nil {
 			return err
 		}
@@ -194,7 +201,7 @@ func (h *Handlers) frontchannelLogout(c echo.Context) error {
 		}
 		h.Outbox.Wake()
 	}
-	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+originOf(p.Issuer()))
+	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+strings.Join(p.Origins(), " "))
 	c.Response().Header().Del("X-Frame-Options")
 	return c.HTML(http.StatusOK, "<!doctype html><title>cloakroom</title>")
 }

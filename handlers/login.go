@@ -78,7 +78,7 @@ func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 	}
 	ours := url.Values{}
 	for _, p := range h.Providers {
-		if p.Issuer() == given.Get("iss") && !ours.Has("provider") {
+		if p.IssuedBy(given.Get("iss")) && !ours.Has("provider") {
 			ours.Set("provider", p.ID())
 		}
 	}

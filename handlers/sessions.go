@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -90,13 +89,4 @@ func (h *Handlers) ownSessions(c echo.Context) (*session.Session, []*session.Ses
 		return nil, nil, err
 	}
 	return h.sessionsOfUser(c)
-}
-
-// originOf is the scheme and host of an issuer that was checked when the configuration was read.
-func originOf(issuer string) string {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return "'none'"
-	}
-	return u.Scheme + "://" + u.Host
 }

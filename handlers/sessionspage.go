@@ -121,6 +121,6 @@ func (h *Handlers) sessionsOfUser(c echo.Context) (*session.Session, []*session.
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := h.Sessions.Find(r.Context(), session.SubjectKey(current.Record.Provider, current.Record.Subject))
+	all, err := h.Sessions.OfUser(r.Context(), current.Record.Provider, current.Record.Issuer, current.Record.Subject)
 	return current, all, err
 }

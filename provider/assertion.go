@@ -184,6 +184,15 @@ func (p *Provider) PublicKeys() jose.JSONWebKeySet {
 	return set
 }
 
+// assertionAudience is the issuer alone. A template is no issuer; there it is the token endpoint (RFC
+// 7523 §3, OIDC Core §9), which the provider of many tenants has one of.
+func (p *Provider) assertionAudience(m *Metadata) string {
+	if p.issuers.tenants != nil {
+		return m.TokenEndpoint
+	}
+	return p.config.Issuer
+}
+
 // authenticate adds a fresh assertion (OIDC Core §9, TE6). Its audience is the issuer alone, as one
 // string: several audiences, or the endpoint's URL, could be replayed elsewhere (FAPI 2.0 §5.3.3.1).
 func (a *assertionKey) authenticate(ctx context.Context, p *Provider, form url.Values, _ http.Header) error {
@@ -199,7 +208,7 @@ func (a *assertionKey) authenticate(ctx context.Context, p *Provider, form url.V
 	assertion, err := jwt.Signed(signer).Claims(map[string]any{
 		"iss": p.config.ClientID,
 		"sub": p.config.ClientID,
-		"aud": p.config.Issuer,
+		"aud": p.assertionAudience(m),
 		"jti": rand.Text(),
 		"iat": now.Unix(),
 		"exp": now.Add(assertionLifetime).Unix(),

@@ -41,8 +41,8 @@ func (c Config) complete() (Config, error) {
 	switch {
 	case c.ClientID == "":
 		return fault("client_id is missing")
-	case !secureURL(c.Issuer, true):
-		return fault("issuer %.200q must be an https URL", c.Issuer)
+	case c.checkIssuer() != nil:
+		return fault("%v", c.checkIssuer())
 	case hashOf(c.IDTokenAlg) == 0:
 		return fault("id_token_alg %.50q is none of RS, PS, ES, HS 256–512 or EdDSA", c.IDTokenAlg)
 	case strings.HasPrefix(c.IDTokenAlg, "HS") && c.ClientSecret.IsZero():

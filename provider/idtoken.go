@@ -19,6 +19,7 @@ import (
 // An Expectation is what the login attempt asked for.
 type Expectation struct {
 	Nonce          string         // as sent; required
+	Issuer         string         // iss of the authorization response (RFC 9207); "": it had none
 	AccessToken    secret.Value   // that came with the ID token, for at_hash; zero: not checked
 	MaxAge         *time.Duration // max_age as sent; nil: not asked. A smaller one of Config.AuthParams wins
 	AttemptStarted time.Time      // for PromptLogin and max_age=0; zero: not compared
@@ -97,7 +98,7 @@ func (p *Provider) readIDToken(ctx context.Context, raw secret.Value) (*IDToken,
 	if typ, err := c.text("typ"); c.has("events") || err == nil && slices.Contains(notIDTokens, typ) {
 		return nil, nil, broken("typ", "it is another kind of token")
 	}
-	t := &IDToken{Issuer: p.config.Issuer, Claims: c.object()}
+	t := &IDToken{Issuer: c.issuer(), Claims: c.object()}
 	if t.IssuedAt, t.Expiry, err = p.checkTimes(c); err != nil {
 		return nil, nil, err
 	}
@@ -143,6 +144,10 @@ func (p *Provider) checkLogin(t *IDToken, c claims, want Expectation) error {
 	// Step 11 (ID9). An empty expectation never matches: a logout token has no nonce either.
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(want.Nonce)) != 1 {
 		return broken("nonce", "it is not the one of this attempt")
+	}
+	// RFC 9207 §2.4 with an issuer template: who answered is who issued.
+	if want.Issuer != "" && t.Issuer != want.Issuer {
+		return broken("iss", "it is not the issuer of the authorization response")
 	}
 	if err := p.checkAtHash(c, want.AccessToken); err != nil {
 		return err

@@ -20,6 +20,7 @@ const (
 // A publicKey is one usable entry of a provider's key set.
 type publicKey struct {
 	id, alg string // either may be empty: the provider did not say
+	issuer  string // whom it signs for, at a provider of many tenants (not of RFC 7517; Microsoft's); may be empty
 	key     crypto.PublicKey
 }
 
@@ -36,6 +37,7 @@ type jwk struct {
 	N      string   `json:"n,omitempty"`
 	E      string   `json:"e,omitempty"`
 	KeyOps []string `json:"key_ops,omitempty"`
+	Issuer string   `json:"issuer,omitempty"`
 }
 
 // parseKeys reads a JWK Set entry by entry (RFC 7517 §5: what is not understood is to be ignored).
@@ -72,7 +74,7 @@ func parseKey(entry json.RawMessage) (publicKey, bool) {
 	if k.UnmarshalJSON(plain) != nil || !k.Valid() || !k.IsPublic() {
 		return publicKey{}, false
 	}
-	return publicKey{id: e.Kid, alg: e.Alg, key: k.Key}, true
+	return publicKey{id: e.Kid, alg: e.Alg, issuer: e.Issuer, key: k.Key}, true
 }
 
 // candidates are the keys of the right type and curve, at most maxTries, in the order in which they are

@@ -74,7 +74,7 @@ func (p *Provider) readLogoutToken(ctx context.Context, raw string) (*LogoutToke
 	if err := checkEvents(c["events"]); err != nil {
 		return nil, err
 	}
-	t := &LogoutToken{Issuer: p.config.Issuer}
+	t := &LogoutToken{Issuer: c.issuer()}
 	if t.IssuedAt, t.Expiry, err = p.checkLogoutTimes(c); err != nil {
 		return nil, err
 	}

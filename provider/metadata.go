@@ -53,9 +53,9 @@ func (p *Provider) Ready() bool {
 	return known
 }
 
-// fetchMetadata reads /.well-known/openid-configuration (OIDC Discovery §4).
+// fetchMetadata reads and checks the metadata.
 func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
-	body, err := p.client.get(ctx, endpointMetadata, strings.TrimSuffix(p.config.Issuer, "/")+"/.well-known/openid-configuration")
+	body, err := p.client.get(ctx, endpointMetadata, p.config.metadataURL())
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	if err := json.Unmarshal(body, &m); err != nil {
 		return nil, p.client.unreachable(endpointMetadata, "the answer is no metadata document", nil)
 	}
-	if err := m.check(p.config); err != nil {
+	if err := m.check(p.config, p.issuers); err != nil {
 		return nil, fmt.Errorf("metadata of provider %q: %w: %w", p.config.ID, ErrMisconfigured, err)
 	}
 	if p.config.ClientAuth == authTLS {
@@ -77,12 +77,12 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 
 // check refuses the whole document over one fault: an endpoint that is not what it should be says
 // that someone else may have written it.
-func (m *Metadata) check(c Config) error {
+func (m *Metadata) check(c Config, i issuers) error {
 	// OIDC Discovery §4.3 (MD1): a simple string comparison.
-	if m.Issuer != c.Issuer {
-		return fmt.Errorf("issuer is %.200q, the configuration says %.200q", m.Issuer, c.Issuer)
+	if !i.announced(m.Issuer) {
+		return &IssuerError{Announced: m.Issuer, Configured: c.Issuer, From: c.metadataURL()}
 	}
-	loopback := strings.HasPrefix(c.Issuer, "http:")
+	loopback := c.onLoopback()
 	for _, e := range []struct {
 		name, value string
 		required    bool

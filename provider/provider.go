@@ -32,8 +32,12 @@ const (
 
 // Config says which provider this is and how this service is registered there.
 type Config struct {
-	ID, Name     string // the operator's id (in redirect URIs, metrics) and the name that people see
-	Issuer       string // compared byte for byte, everywhere
+	ID, Name string // the operator's id (in redirect URIs, metrics) and the name that people see
+	// Issuer is compared byte for byte, everywhere. It may be a template, whose path holds {tenantid}:
+	// then Tenants lists whose users may log in, and each tenant is an issuer of its own.
+	Issuer       string
+	Tenants      []string
+	MetadataURL  string // where the metadata is; "": below the issuer (OIDC Discovery §4). Needed with a template
 	ClientID     string
 	ClientSecret secret.Value
 	// ClientAuth is client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt,
@@ -86,6 +90,7 @@ type Provider struct {
 	now      func() time.Time // Options.Shared
 	client   *caller          // of all requests but renewals
 	auth     clientAuthentication
+	issuers  issuers
 	metadata *document[*Metadata]
 	keys     *keySet
 	renewals *lane
@@ -118,6 +123,7 @@ func New(c Config, o Options) (*Provider, error) {
 	}
 	p := &Provider{
 		config:    c,
+		issuers:   newIssuers(c),
 		now:       o.Shared,
 		client:    newCaller(c.ID, o),
 		auth:      auth,
@@ -152,7 +158,7 @@ func (p *Provider) ID() string { return p.config.ID }
 // Name is what people call the provider.
 func (p *Provider) Name() string { return p.config.Name }
 
-// Issuer is the configured issuer.
+// Issuer is the configured issuer, which may be a template: see IssuedBy.
 func (p *Provider) Issuer() string { return p.config.Issuer }
 
 // ClientID is who this service is at the provider.

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ import (
 // login or renewal has shown which key signs now.
 type keySet struct {
 	alg       string
+	issuers   issuers
 	secret    secret.Value // the client secret, where alg is HS*
 	doc       *document[[]publicKey]
 	own       source                    // of answers to our own requests
@@ -51,6 +53,7 @@ var errSignature = errors.New("no key of the provider has made this signature")
 func newKeySet(c Config, o Options, fetch func(context.Context) ([]publicKey, error)) *keySet {
 	s := &keySet{
 		alg:       c.IDTokenAlg,
+		issuers:   newIssuers(c),
 		doc:       newDocument(o, c.ID, endpointKeys, fetch),
 		own:       source{fetches: rate.NewLimiter(rate.Every(time.Second), 5)},
 		strangers: source{fetches: rate.NewLimiter(rate.Every(2*time.Second), 3), tries: rate.NewLimiter(triesPerSecond, triesAtOnce)},
@@ -82,6 +85,7 @@ func (p *Provider) fetchKeys(ctx context.Context) ([]publicKey, error) {
 type verification struct {
 	keys *keySet
 	from *source
+	iss  string // the token's, which was checked
 	err  error
 }
 
@@ -126,6 +130,9 @@ func (v *verification) verify(ctx context.Context, jwt string) ([]byte, error) {
 
 // withAny tries the keys of one set, those that the budget does not cover excepted.
 func (v *verification) withAny(jws *jose.JSONWebSignature, keys []publicKey) ([]byte, bool) {
+	if v.keys.issuers.tenants != nil {
+		keys = slices.DeleteFunc(slices.Clone(keys), func(k publicKey) bool { return !v.keys.issuers.signs(k.issuer, v.iss) })
+	}
 	sure, rest := candidates(keys, jws.Signatures[0].Header.KeyID, v.keys.alg, v.keys.proven.Load())
 	if payload, ok := v.try(jws, sure); ok {
 		return payload, true

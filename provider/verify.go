@@ -46,10 +46,11 @@ func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind)
 	if err := p.checkHeader(head, kind); err != nil {
 		return nil, err
 	}
-	if err := p.checkParties(body); err != nil {
+	iss, err := p.checkParties(body)
+	if err != nil {
 		return nil, err
 	}
-	v := &verification{keys: p.keys, from: kind.from}
+	v := &verification{keys: p.keys, from: kind.from, iss: iss}
 	if err := p.verifySignature(ctx, raw, v); err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind)
 // verifySignature has go-oidc verify the signature with our keys and algorithm, and check issuer and
 // audience as it does. Times are ours: go-oidc knows no skew on exp and takes iat as it comes.
 func (p *Provider) verifySignature(ctx context.Context, raw string, v *verification) error {
-	verifier := oidc.NewVerifier(p.config.Issuer, v, &oidc.Config{
+	verifier := oidc.NewVerifier(v.iss, v, &oidc.Config{
 		ClientID:             p.config.ClientID,
 		SupportedSigningAlgs: []string{p.config.IDTokenAlg},
 		SkipExpiryCheck:      true,
@@ -97,24 +98,45 @@ func (p *Provider) checkHeader(head claims, kind tokenKind) error {
 }
 
 // checkParties checks iss (exactly: go-oidc lets Google leave out the scheme) and aud (OIDC Core
-// §3.1.3.7 steps 2 and 3).
-func (p *Provider) checkParties(c claims) error {
-	if iss, err := c.text("iss"); err != nil || iss != p.config.Issuer {
-		return broken("iss", "it is not the configured issuer")
+// §3.1.3.7 steps 2 and 3), and returns iss.
+func (p *Provider) checkParties(c claims) (string, error) {
+	iss, err := c.text("iss")
+	if err != nil || !p.issuers.has(iss) {
+		return "", broken("iss", "it is not the configured issuer")
+	}
+	if err := p.checkTenant(c, iss); err != nil {
+		return "", err
 	}
 	aud, err := c.audience()
 	if err != nil {
-		return broken("aud", "%v", err)
+		return "", broken("aud", "%v", err)
 	}
 	if !slices.Contains(aud, p.config.ClientID) {
-		return broken("aud", "this client is not in it")
+		return "", broken("aud", "this client is not in it")
 	}
 	for _, a := range aud {
 		if a != p.config.ClientID && !slices.Contains(p.config.TrustedAudiences, a) {
-			return broken("aud", "it names another audience that is not trusted")
+			return "", broken("aud", "it names another audience that is not trusted")
 		}
 	}
+	return iss, nil
+}
+
+// checkTenant wants tid, where a token of an issuer template has one, to be the tenant of its iss.
+func (p *Provider) checkTenant(c claims, iss string) error {
+	if p.issuers.tenants == nil || !c.has("tid") {
+		return nil
+	}
+	if tid, err := c.text("tid"); err != nil || tid != p.issuers.tenants[iss] {
+		return broken("tid", "it is not the tenant of the issuer")
+	}
 	return nil
+}
+
+// issuer is the iss that verifySigned has checked.
+func (c claims) issuer() string {
+	iss, _ := c.text("iss")
+	return iss
 }
 
 // checkTimes checks exp, nbf and iat (steps 9 and 10).

@@ -76,7 +76,7 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 	}
 	s.sessions, err = session.NewManager(session.Options{
 		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
-		MaxPerUser: c.MaxPerUser, CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
+		MaxPerUser: c.MaxPerUser, Issuers: configuredIssuers(s.cfg), CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
 		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
 		Clock: s.clock, Logger: s.log, Metrics: s.registry,
 	})
@@ -91,6 +91,15 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 
 // firstPing bounds how long the start waits for the store's time.
 const firstPing = 2 * time.Second
+
+// configuredIssuers are the issuers by provider.
+func configuredIssuers(cfg *config.Config) map[string]string {
+	issuers := make(map[string]string, len(cfg.Providers))
+	for _, p := range cfg.Providers {
+		issuers[p.ID] = p.Issuer
+	}
+	return issuers
+}
 
 // checkKeys stops the start with keys that open nothing of what is stored.
 func (s *Server) checkKeys(ctx context.Context) error {
@@ -145,8 +154,10 @@ func (s *Server) buildProviders() error {
 // ProviderConfig is what package provider needs of a configured provider, the files it names read.
 func ProviderConfig(cfg *config.Config, p config.Provider) (provider.Config, error) {
 	c := provider.Config{
-		ID: p.ID, Name: p.Name, Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientAuth: p.ClientAuth,
-		IDTokenAlg: p.IDTokenAlg, Userinfo: p.Userinfo, LogoutTokenExp: p.LogoutTokenExp, TrustedAudiences: p.TrustedAudiences, ResponseMode: p.ResponseMode, Scopes: p.Scopes,
+		ID: p.ID, Name: p.Name, Issuer: p.Issuer, Tenants: p.Tenants, MetadataURL: p.MetadataURL,
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientAuth: p.ClientAuth,
+		IDTokenAlg: p.IDTokenAlg, Userinfo: p.Userinfo, LogoutTokenExp: p.LogoutTokenExp,
+		TrustedAudiences: p.TrustedAudiences, ResponseMode: p.ResponseMode, Scopes: p.Scopes,
 		RefreshOff: p.Refresh == "off", EndSession: p.EndSession,
 		ClientKeyID: p.ClientKeyID, ClientAssertionAlg: p.ClientAssertionAlg, RevocationEndpoint: p.RevocationEndpoint, AuthParams: p.AuthParams,
 		RedirectURI: cfg.RedirectURI(p), PostLogoutRedirectURI: cfg.PostLogoutRedirectURI(p),

@@ -155,14 +155,15 @@ func (m *Manager) open(e Entry) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err := decode(plain)
+	rec, err := m.decode(plain)
 	if err != nil {
 		return nil, err
 	}
 	return &Session{Name: e.Name, Version: e.Version, Record: rec, IdleExpires: e.IdleExpires, LastActive: e.LastActive}, nil
 }
 
-// Find returns the live sessions with an index key; see SubjectKey, SIDKey and IDKey.
+// Find returns the live sessions with an index key; see IDKey. For a user's or a sid's use OfUser and OfSID:
+// their keys are of a provider, which can have several issuers.
 func (m *Manager) Find(ctx context.Context, key string) ([]*Session, error) {
 	names, err := m.store.Find(ctx, key)
 	if err != nil {

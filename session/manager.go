@@ -29,12 +29,13 @@ import (
 // Options are what a Manager needs.
 type Options struct {
 	Store        Store
-	Keys         [][]byte      // 32 bytes each; the first seals and signs, all open and verify
-	Lifetime     time.Duration // absolute
-	IdleTimeout  time.Duration // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
-	MaxStaleness time.Duration // how long an opened session is served without hearing from the store; 0: never
-	MaxPerUser   int           // sessions that one user of one provider can have; 0: any number
-	CacheMemory  int           // bytes that opened sessions may take; 0: 64 MiB
+	Keys         [][]byte          // 32 bytes each; the first seals and signs, all open and verify
+	Lifetime     time.Duration     // absolute
+	IdleTimeout  time.Duration     // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
+	MaxStaleness time.Duration     // how long an opened session is served without hearing from the store; 0: never
+	Issuers      map[string]string // configured issuer by provider: what a stored record without one counts as
+	MaxPerUser   int               // sessions that one user of one provider can have; 0: any number
+	CacheMemory  int               // bytes that opened sessions may take; 0: 64 MiB
 	// ServeCached is how long after it was last read a session is served while the store can't be asked;
 	// 0: not at all.
 	ServeCached time.Duration
@@ -58,7 +59,8 @@ type Manager struct {
 	lifetime    time.Duration
 	idleTimeout time.Duration
 	maxPerUser  int
-	clock       *Clock // nil: only now
+	clock       *Clock            // nil: only now
+	issuers     map[string]string // by provider; not changed
 	now         func() time.Time
 	log         *slog.Logger
 
@@ -79,7 +81,8 @@ func NewManager(o Options) (*Manager, error) {
 	m := &Manager{
 		store: o.Store, cookie: o.CookieName,
 		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
-		cache: newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
+		issuers: o.Issuers,
+		cache:   newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
 		idle: newIdleClock(o),
 	}
 	m.cache.grace = o.ServeCached

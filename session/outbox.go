@@ -44,7 +44,7 @@ func (m *Manager) OpenRevocation(r Revocation) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open revocation %q: %w", r.ID, err)
 	}
-	rec, err := decode(plain)
+	rec, err := m.decode(plain)
 	if err != nil {
 		return nil, fmt.Errorf("open revocation %q: %w", r.ID, err)
 	}

@@ -23,18 +23,19 @@ func (m *Manager) endSurplus(ctx context.Context, started *Session) {
 	key := SubjectKey(started.Record.Provider, started.Record.Subject)
 	names, err := m.store.Find(ctx, key)
 	if err == nil && len(names) > m.maxPerUser {
-		err = m.endLongestIdle(ctx, key, started)
+		err = m.endLongestIdle(ctx, started)
 	}
 	if err != nil {
 		m.log.WarnContext(ctx, "whether a user has too many sessions is not known", "session", started.Record.ID, "error", err)
 	}
 }
 
-// endLongestIdle ends sessions with an index key, the longest idle first, until few enough are left. It spares those
+// endLongestIdle ends sessions of a user, the longest idle first, until few enough are left. It spares those
 // that started after the given one, which goes last: so two logins at once end the earlier one, as if they had come one
 // after the other, and never each other.
-func (m *Manager) endLongestIdle(ctx context.Context, key string, started *Session) error {
-	all, err := m.Find(ctx, key)
+func (m *Manager) endLongestIdle(ctx context.Context, started *Session) error {
+	r := started.Record
+	all, err := m.OfUser(ctx, r.Provider, r.Issuer, r.Subject)
 	if err != nil || len(all) <= m.maxPerUser {
 		return err // what the index still named was over already
 	}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type row struct {
 	ID                 string     `json:"id"`
 	Provider           string     `json:"provider"`
+	Issuer             string     `json:"issuer"` // with Subject, the user
 	Subject            string     `json:"subject"`
 	Scope              string     `json:"scope,omitempty"`
 	UserAgent          string     `json:"user_agent,omitempty"`
@@ -29,9 +31,9 @@ type row struct {
 // maxRows bounds a listing; `after` pages on.
 const maxRows = 500
 
-// listSessions answers GET /admin/sessions?subject=&provider=&after=&limit=. With a subject the
-// listing is that user's; a subject is unique within a provider alone, so it needs one when several
-// are configured.
+// listSessions answers GET /admin/sessions?subject=&provider=&issuer=&after=&limit=. With a subject the
+// listing is that user's; a subject is unique within an issuer alone (OIDC Core §2), so each row has its
+// provider and issuer, and the query can name them.
 func (h *Handlers) listSessions(c echo.Context) error {
 	found, next, err := h.selected(c)
 	if err != nil {
@@ -47,7 +49,7 @@ func (h *Handlers) listSessions(c echo.Context) error {
 func rowOf(s *session.Session) row {
 	r := s.Record
 	out := row{
-		ID: r.ID, Provider: r.Provider, Subject: r.Subject, Scope: r.Scope, UserAgent: r.UserAgent, Address: r.RemoteAddr,
+		ID: r.ID, Provider: r.Provider, Issuer: r.Issuer, Subject: r.Subject, Scope: r.Scope, UserAgent: r.UserAgent, Address: r.RemoteAddr,
 		Renewals: r.Renewals, CreatedAt: r.CreatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), AccessTokenExpires: r.AccessTokenExpires.UTC(),
 	}
 	if !s.IdleExpires.IsZero() {
@@ -59,10 +61,13 @@ func rowOf(s *session.Session) row {
 
 // selected finds the sessions that the query means, and the cursor of the next page.
 func (h *Handlers) selected(c echo.Context) (found []*session.Session, next string, err error) {
-	subject, provider := c.QueryParam("subject"), c.QueryParam("provider")
+	subject, provider, issuer := c.QueryParam("subject"), c.QueryParam("provider"), c.QueryParam("issuer")
+	others := func(s *session.Session) bool {
+		return provider != "" && s.Record.Provider != provider || issuer != "" && s.Record.Issuer != issuer
+	}
 	if subject != "" {
-		found, err = h.ofSubject(c, subject, provider)
-		return found, "", err
+		found, err = h.ofSubject(c, subject)
+		return slices.DeleteFunc(found, others), "", err
 	}
 	limit := maxRows
 	if n, err := strconv.Atoi(c.QueryParam("limit")); err == nil && n > 0 && n < maxRows {
@@ -72,21 +77,13 @@ func (h *Handlers) selected(c echo.Context) (found []*session.Session, next stri
 	if err != nil {
 		return nil, "", err
 	}
-	for _, s := range page {
-		if provider == "" || s.Record.Provider == provider {
-			found = append(found, s)
-		}
-	}
-	return found, string(more), nil
+	return slices.DeleteFunc(page, others), string(more), nil
 }
 
-// ofSubject finds the sessions of a user, at the one provider that is named or at every one.
-func (h *Handlers) ofSubject(c echo.Context, subject, provider string) ([]*session.Session, error) {
+// ofSubject finds the sessions of everybody who is called subject, at any provider.
+func (h *Handlers) ofSubject(c echo.Context, subject string) ([]*session.Session, error) {
 	var found []*session.Session
 	for _, p := range h.Providers {
-		if provider != "" && p.ID() != provider {
-			continue
-		}
 		at, err := h.Sessions.Find(c.Request().Context(), session.SubjectKey(p.ID(), subject))
 		if err != nil {
 			return nil, err
@@ -111,9 +108,10 @@ func (h *Handlers) endSession(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// endSessions answers DELETE /admin/sessions?subject=&provider=: all of a user's, or all of a
-// provider's. Without either it refuses: ending everybody's session takes more than a forgotten
-// parameter.
+// endSessions answers DELETE /admin/sessions?subject=&provider=&issuer=: all of a user's, or all of a
+// provider's. Without subject and provider it refuses: ending everybody's session takes more than a
+// forgotten parameter. It also refuses where a provider of several issuers has several users of that
+// subject and no issuer is named.
 func (h *Handlers) endSessions(c echo.Context) error {
 	if c.QueryParam("subject") == "" && c.QueryParam("provider") == "" {
 		return problem.New(problem.BadRequest).Because("name a subject, a provider, or both")
@@ -124,6 +122,9 @@ func (h *Handlers) endSessions(c echo.Context) error {
 		if err != nil {
 			return err
 		}
+		if c.QueryParam("subject") != "" && severalUsers(found) {
+			return problem.New(problem.BadRequest).Because("several users of one provider have this subject; name the issuer, too")
+		}
 		if err := h.end(c, found); err != nil {
 			return err
 		}
@@ -133,6 +134,18 @@ func (h *Handlers) endSessions(c echo.Context) error {
 		}
 		c.QueryParams().Set("after", next)
 	}
+}
+
+// severalUsers reports whether sessions of one subject are of several issuers at one provider.
+func severalUsers(found []*session.Session) bool {
+	issuers := map[string]string{} // by provider
+	for _, s := range found {
+		if known, ok := issuers[s.Record.Provider]; ok && known != s.Record.Issuer {
+			return true
+		}
+		issuers[s.Record.Provider] = s.Record.Issuer
+	}
+	return false
 }
 
 // end ends them one by one; what was ended before a failure stays ended.

@@ -127,7 +127,7 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 
 // start verifies the tokens and begins the session they are for.
 func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, resp response, tokens *provider.TokenResponse) (*session.Session, *Failure) {
-	user, failure := l.identify(ctx, p, a, tokens)
+	user, failure := l.identify(ctx, p, a, resp.iss, tokens)
 	if failure != nil {
 		return nil, failure
 	}
@@ -138,7 +138,7 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.clientAddr(r))
 	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
-		unwanted := &session.Record{Provider: p.ID(), Issuer: p.Issuer(), RefreshToken: rec.RefreshToken}
+		unwanted := &session.Record{Provider: p.ID(), Issuer: rec.Issuer, RefreshToken: rec.RefreshToken}
 		if err := l.sessions.Enqueue(ctx, unwanted, session.ReasonRefused); err != nil {
 			return nil, because(err)
 		}

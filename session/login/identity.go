@@ -20,13 +20,14 @@ type identity struct {
 }
 
 // identify verifies the ID token, and then asks userinfo for what else is known of the user. Nothing of
-// the token response is used before the ID token was verified (RFC 9700 §4.5.3.2).
-func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, tokens *provider.TokenResponse) (*identity, *Failure) {
+// the token response is used before the ID token was verified (RFC 9700 §4.5.3.2). iss is
+// that of the authorization response, "" where it had none.
+func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, iss string, tokens *provider.TokenResponse) (*identity, *Failure) {
 	if tokens.IDToken.IsZero() {
 		return nil, broken(IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
 	}
 	token, err := p.VerifyIDToken(ctx, tokens.IDToken, provider.Expectation{
-		Nonce: a.Nonce, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), AttemptStarted: a.started(),
+		Nonce: a.Nonce, Issuer: iss, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), AttemptStarted: a.started(),
 		PromptLogin: a.PromptLogin, EssentialACR: a.ACR,
 	})
 	if err != nil {

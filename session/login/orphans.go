@@ -52,7 +52,7 @@ func (o *orphans) revoke(p *provider.Provider, tokens *provider.TokenResponse, h
 			AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
 		}
 		if s, err := o.sessions.Get(ctx, had); err == nil && s.Record.Provider == p.ID() {
-			rec.SID = s.Record.SID
+			rec.Issuer, rec.SID = s.Record.Issuer, s.Record.SID
 		}
 		err := o.sessions.Enqueue(ctx, rec, session.ReasonRefused)
 		if err == nil {

@@ -59,10 +59,10 @@ func readResponse(params url.Values) (response, *Failure) {
 }
 
 // checkIssuer is RFC 9207 §2.4: the issuer in the response must be the one that the request went to,
-// by simple string comparison, and must be there when the provider announces it. It comes before the
+// by simple string comparison (of an issuer template, one of its tenants', which the ID token must then name, too), and must be there when the provider announces it. It comes before the
 // code leaves for anywhere, and before an error is believed.
 func (r response) checkIssuer(p *provider.Provider, m *provider.Metadata) *Failure {
-	if r.hasIss && r.iss != p.Issuer() {
+	if r.hasIss && !p.IssuedBy(r.iss) {
 		return broken(InvalidResponse, "iss")
 	}
 	if !r.hasIss && m.IssParameterSupported {

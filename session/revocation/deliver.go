@@ -96,7 +96,7 @@ func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, r
 	if !slices.Contains(made, item.Reason) || rec.SID == "" {
 		return false
 	}
-	living, err := w.Sessions.Find(ctx, session.SIDKey(rec.Provider, rec.SID))
+	living, err := w.Sessions.OfSID(ctx, rec.Provider, rec.Issuer, rec.SID)
 	return err != nil || len(living) > 0
 }
 
