@@ -4,6 +4,8 @@ package deploy
 
 import (
 	"encoding/json"
+	"io/fs"
+	"net/textproto"
 	"os"
 	"regexp"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/identity"
 )
 
 type compose struct {
@@ -109,5 +112,72 @@ func TestKeycloakIsToldWhatCloakroomAsksFor(t *testing.T) {
 	}
 	if api := realm.Clients[1]; api.Secret != services["sample-api"].Environment["CLIENT_SECRET"] {
 		t.Error("the sample API's secret in the realm is not the one in docker-compose.yml")
+	}
+}
+
+// yamlBlocks are the examples of a page of the docs that are YAML.
+var yamlBlocks = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+
+// No Traefik and no Envoy is at hand, so their examples are held against the list of fields alone.
+func TestDocumentedProxiesKeepEveryIdentityFromTheApplication(t *testing.T) {
+	page, err := os.ReadFile("../docs/endpoints.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	traefik, envoy := map[string]bool{}, map[string]bool{}
+	families := ""
+	for _, block := range yamlBlocks.FindAllStringSubmatch(string(page), -1) {
+		var example struct {
+			HTTP struct {
+				Middlewares map[string]struct {
+					Headers struct {
+						CustomRequestHeaders map[string]string `yaml:"customRequestHeaders"`
+					}
+					ForwardAuth struct {
+						Regex string `yaml:"authResponseHeadersRegex"`
+					} `yaml:"forwardAuth"`
+				}
+			}
+			Removed []string `yaml:"request_headers_to_remove"`
+		}
+		if err := yaml.Unmarshal([]byte(block[1]), &example); err != nil {
+			t.Fatalf("%v in %s", err, block[1])
+		}
+		for _, m := range example.HTTP.Middlewares {
+			for field, value := range m.Headers.CustomRequestHeaders {
+				traefik[field] = traefik[field] || value == "" // which removes it
+			}
+			families += strings.TrimPrefix(m.ForwardAuth.Regex, "^")
+		}
+		for _, field := range example.Removed {
+			envoy[textproto.CanonicalMIMEHeaderKey(field)] = true
+		}
+	}
+	answered := []string{identity.User, identity.Email, identity.PreferredUsername, identity.Issuer, identity.Provider, identity.AccessToken}
+	for _, field := range append(identity.Fields(), "Cookie", "Authorization") {
+		if !traefik[field] && !(families != "" && strings.HasPrefix(field, families)) {
+			t.Errorf("docs/endpoints.md: Traefik's example lets a browser's %s through", field)
+		}
+		if !envoy[field] && !slices.Contains(answered, field) {
+			t.Errorf("docs/endpoints.md: Envoy's example lets a browser's %s through", field)
+		}
+	}
+}
+
+// An example that asks /bff/auth guards an application: it belongs into the tests of package server that run it.
+func TestEveryExampleOfAProxyIsTried(t *testing.T) {
+	tried := []string{"nginx/forward-auth.conf", "caddy/Caddyfile"}
+	err := fs.WalkDir(os.DirFS("."), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasSuffix(path, ".go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), "/bff/auth") && !slices.Contains(tried, path) {
+			t.Errorf("%s asks /bff/auth, and no test runs it", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

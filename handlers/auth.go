@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/identity"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
@@ -18,15 +19,12 @@ import (
 
 // ForwardAuthSecretHeader is what a reverse proxy proves itself by, so that it may get access tokens. A browser that
 // asks for itself can't.
-const ForwardAuthSecretHeader = "X-Forward-Auth-Secret"
-
-// accessTokenHeader is where it comes.
-const accessTokenHeader = "X-Auth-Request-Access-Token"
+const ForwardAuthSecretHeader = identity.ProxySecret
 
 // identityHeaders are the fields of GET /bff/auth's answer, by the claim that each holds; the names are those that
 // reverse proxies are usually set up for.
 var identityHeaders = map[string]string{
-	"sub": "X-Auth-Request-User", "email": "X-Auth-Request-Email", "preferred_username": "X-Auth-Request-Preferred-Username", "iss": "X-Auth-Request-Issuer",
+	"sub": identity.User, "email": identity.Email, "preferred_username": identity.PreferredUsername, "iss": identity.Issuer,
 }
 
 // maxIdentity bounds one of them.
@@ -106,8 +104,8 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 		}
 		answer.Set(name, value)
 	}
-	answer.Set("X-Auth-Request-Provider", s.Record.Provider)
-	answer.Set(accessTokenHeader, accessToken) // last: an answer that is a refusal after all may go to the browser with all its fields
+	answer.Set(identity.Provider, s.Record.Provider)
+	answer.Set(identity.AccessToken, accessToken) // last: an answer that is a refusal after all may go to the browser with all its fields
 	return c.NoContent(status)
 }
 

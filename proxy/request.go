@@ -6,17 +6,17 @@ import (
 	"net/textproto"
 	"strings"
 
+	"github.com/cloakroom/cloakroom/identity"
 	"github.com/cloakroom/cloakroom/session"
 )
 
 // neverForwarded are the fields that a caller can't send on, in canonical form, however they spell
-// them: credentials, what this service asserts, and what frameworks take as orders from a proxy.
+// them: credentials, and what frameworks take as orders from a proxy. Identities are package identity's.
 var neverForwarded = set(
 	"Authorization", "Proxy-Authorization", "Proxy-Authenticate", "Dpop", "X-Csrf",
 	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Host",
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
-	"X-User", "X-User-Id", "X-Remote-User", "Remote-User", "X-Access-Token", "X-Id-Token", "X-Forward-Auth-Secret",
 	"X-Request-Id", "Proxy", "X-Accel-Redirect", "X-Sendfile",
 )
 
@@ -34,7 +34,7 @@ func asserted(name string) bool {
 	if strings.IndexByte(name, '_') >= 0 {
 		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
 	}
-	if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Auth-Request-") {
+	if strings.HasPrefix(name, "X-Forwarded-") || identity.Is(name) {
 		return true
 	}
 	_, ours := neverForwarded[name]

@@ -11,7 +11,7 @@ import (
 // free to import anything.
 var rows = map[string]int{
 	"secret": 0, "outbound": 0, "fairqueue": 0,
-	"config": 1, "site": 1, "templates": 1, "provider": 1, "session": 1,
+	"config": 1, "identity": 1, "site": 1, "templates": 1, "provider": 1, "session": 1,
 	"session/login": 2, "session/renewal": 2, "session/revocation": 2,
 	"session/store": 2, "session/store/memory": 2, "session/store/sqlite": 2, "session/store/redis": 2,
 	"session/store/postgres": 2, "session/store/storetest": 2, "session/store/layout": 1,

@@ -1,0 +1,67 @@
+// Package identity names the header fields by which an application is told whom a request is for.
+//
+// An application believes them, so no caller may set one: package proxy removes them before it sets
+// any, and each example in deploy does. All of them are named here and nowhere else. It knows names
+// alone. Its weak point is a field that some application believes and that is missing here.
+package identity
+
+import (
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// The fields of GET /bff/auth, and the one by which a reverse proxy proves itself there.
+const (
+	User              = "X-Auth-Request-User"
+	Email             = "X-Auth-Request-Email"
+	PreferredUsername = "X-Auth-Request-Preferred-Username"
+	Issuer            = "X-Auth-Request-Issuer"
+	Provider          = "X-Auth-Request-Provider"
+	AccessToken       = "X-Auth-Request-Access-Token"
+	ProxySecret       = "X-Forward-Auth-Secret"
+)
+
+// Fields are the names that are known, in canonical form and in order. A reverse proxy that can't
+// remove a family must remove each of these.
+func Fields() []string {
+	fields := []string{
+		User, Email, PreferredUsername, Issuer, Provider, AccessToken, ProxySecret,
+		// oauth2-proxy and its like
+		"X-Auth-Request-Groups", "X-Auth-Request-Roles", "X-Auth-Request-Name", "X-Auth-Request-Id-Token", "X-Auth-Request-Redirect",
+		"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token", "X-Forwarded-Id-Token",
+		"X-User", "X-User-Id", "X-Access-Token", "X-Id-Token",
+		// Authelia, CGI, Kubernetes
+		"Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email", "X-Remote-User", "X-Remote-Group",
+		// Grafana and others
+		"X-Webauth-User", "X-Webauth-Email", "X-Webauth-Name", "X-Webauth-Groups", "X-Webauth-Role",
+		// Azure
+		"X-Ms-Client-Principal", "X-Ms-Client-Principal-Id", "X-Ms-Client-Principal-Name", "X-Ms-Client-Principal-Idp",
+	}
+	slices.Sort(fields)
+	return fields
+}
+
+// Families are what the names of whole families begin with, in canonical form: whatever else begins so
+// is taken for an identity, too.
+func Families() []string {
+	return []string{"Remote-", "X-Auth-Request-", "X-Ms-Client-Principal", "X-Remote-", "X-Webauth-"}
+}
+
+var (
+	known    = Fields()
+	families = Families()
+)
+
+// Is reports whether a field says whom a request is for. Case does not count, and underscores are
+// hyphens: CGI, WSGI and their like fold them together (PX8).
+func Is(name string) bool {
+	name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	for _, family := range families {
+		if strings.HasPrefix(name, family) {
+			return true
+		}
+	}
+	_, found := slices.BinarySearch(known, name)
+	return found
+}

@@ -1,0 +1,38 @@
+package identity
+
+import (
+	"net/textproto"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEverySpellingOfAFieldIsKnown(t *testing.T) {
+	fields := Fields()
+	if !slices.IsSorted(fields) || len(slices.Compact(slices.Clone(fields))) != len(fields) {
+		t.Errorf("fields = %q, want each once, in order", fields)
+	}
+	for _, name := range fields {
+		if name != textproto.CanonicalMIMEHeaderKey(name) {
+			t.Errorf("%s is not in canonical form", name)
+		}
+		for _, spelled := range []string{name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.Replace(name, "-", "_", 1)} {
+			if !Is(spelled) {
+				t.Errorf("%s is taken for no identity", spelled)
+			}
+		}
+	}
+	for _, family := range Families() {
+		if !Is(family+"Anything") || !Is(strings.ReplaceAll(strings.ToLower(family), "-", "_")+"anything") {
+			t.Errorf("%s… is taken for no identity", family)
+		}
+		if !slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, family) }) {
+			t.Errorf("no field of the family %s is named, so that a proxy which can't remove families keeps none", family)
+		}
+	}
+	for _, name := range []string{"", "Accept", "X-Users", "Authorization", "X-Forwarded-For", "Remote", "Cookie"} {
+		if Is(name) {
+			t.Errorf("%q is taken for an identity", name)
+		}
+	}
+}

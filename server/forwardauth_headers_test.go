@@ -1,0 +1,81 @@
+package server_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cloakroom/cloakroom/identity"
+)
+
+// spellings are how an application may find a field that was sent otherwise: CGI and its like read an underscore as a
+// hyphen, and none of them minds case.
+func spellings(field string) []string {
+	return []string{field, strings.ToLower(field), strings.ReplaceAll(field, "-", "_"), strings.Replace(field, "-", "_", 1), strings.ToLower(strings.ReplaceAll(field, "-", "_"))}
+}
+
+// What a browser says of whom it is for never reaches the application behind an example of deploy, under any name that
+// is known here and in any spelling; nor does the secret that the proxy shares with this service, or the session cookie.
+// A field that is new in package identity fails this until each example has it.
+func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
+	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+		t.Run(name, func(t *testing.T) {
+			g := behind(t)
+			b := g.browser()
+			b.login()
+			fields := identity.Fields()
+			if name == "Caddy" { // which can remove families
+				for _, family := range identity.Families() {
+					fields = append(fields, family+"Anything")
+				}
+			}
+			for spelling := range spellings("X-Y") {
+				req := mustRequest(t, g.origin+"/orders", "X-CSRF", "1")
+				for _, field := range fields {
+					req.Header[spellings(field)[spelling]] = []string{"evil"}
+				}
+				req.Header["Authorization"], req.Header["Cookie"] = []string{"Bearer evil"}, []string{"own=evil"}
+				req.Header["X-Plain"] = []string{"stays"}
+				b.send(req).want(t, http.StatusOK, "")
+				seen := g.api.requests()[len(g.api.requests())-1].Header
+				for field, values := range seen {
+					if slices.Contains(values, "evil") || slices.Contains(values, "Bearer evil") {
+						t.Errorf("the application saw %s of a browser", field)
+					}
+					if said := strings.Join(values, " "); strings.Contains(said, proxySecret) || strings.Contains(said, "cloakroom=") {
+						t.Errorf("the application saw a secret in %s", field)
+					}
+					if identity.Is(field) && field != identity.User && field != identity.Email {
+						t.Errorf("the application saw %s: %q", field, values)
+					}
+				}
+				if seen.Get(identity.User) != "alice" || seen.Get(identity.Email) != "alice@example.com" || seen.Get("X-Plain") != "stays" || len(seen[identity.User]) != 1 {
+					t.Errorf("the application saw %v", seen)
+				}
+			}
+		})
+	}
+}
+
+// The proxy itself keeps the same fields from an API.
+func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	for spelling := range spellings("X-Y") {
+		req := mustRequest(t, g.origin+"/api/x", "X-CSRF", "1")
+		for _, field := range identity.Fields() {
+			req.Header[spellings(field)[spelling]] = []string{"evil"}
+		}
+		for _, family := range identity.Families() {
+			req.Header[spellings(family + "Anything")[spelling]] = []string{"evil"}
+		}
+		b.send(req).want(t, http.StatusOK, "")
+		for field, values := range g.api.requests()[len(g.api.requests())-1].Header {
+			if identity.Is(field) || slices.Contains(values, "evil") {
+				t.Errorf("the API saw %s: %q", field, values)
+			}
+		}
+	}
+}
