@@ -50,6 +50,12 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"constants with a comment behind them", "proxy/x.go", comment + "package x\nconst (\n\tC = 1 // seconds\n)", ""},
 		{"a directive is no comment", "proxy/x.go", comment + "package x\n//go:noinline\nfunc F() {}", "F has no comment"},
 
+		{"an age by securecookie's clock", "handlers/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil).MaxAge(60)", "securecookie judges age by this machine's clock"},
+		{"securecookie's age by default", "handlers/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil)", "securecookie judges age"},
+		{"no age", "handlers/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil).MaxAge(0)", ""},
+		{"a part that is given time.Now", "server/x.go", comment + "package x\nvar o = struct{ Now any }{Now: time.Now}", "a part is given time.Now"},
+		{"a default of time.Now", "proxy/x.go", comment + "package x\nfunc f() { now := time.Now; _ = now() }", ""},
+
 		{"a vague package", "proxy/x.go", "// Package util is.\npackage util", "package util says nothing"},
 		{"a vague folder", "test/helpers/x.go", comment + "package x", "package helpers says nothing"},
 		{"a vague package of tests", "proxy/x_test.go", "// Package common is.\npackage common_test", "package common says nothing"},

@@ -1,5 +1,5 @@
 // Package layout holds the source to its own rules: what may import what, what must have a comment,
-// how packages are called, how long a file may be, and that no development provider gets into the
+// how packages are called, how long a file may be, whose clock is gone by, and that no development provider gets into the
 // running service. It reads every Go file of the module, whatever its build tags.
 package layout
 
@@ -85,6 +85,7 @@ func faults(sources []source) []string {
 		found = append(found, packageName(s)...)
 		found = append(found, undocumented(s)...)
 		found = append(found, tooLong(s)...)
+		found = append(found, clocks(s)...)
 	}
 	return append(found, withoutPackageComment(sources)...)
 }
