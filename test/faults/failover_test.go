@@ -2,6 +2,8 @@ package faults
 
 import (
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,5 +53,40 @@ func TestPrimaryThatDiesWhileItsReplicaLagsLogsNobodyOut(t *testing.T) {
 	p.promote()
 	servers.Redis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", p.replica.Port)) // the one to spare
 	w.until("all to be well again after the fail-over", 45*time.Second, w.isWell)
+	w.judge()
+}
+
+// Callers see nothing of an orderly fail-over, whatever becomes of the connections to the old primary: they stay.
+func TestDemotedPrimaryIsNotNoticed(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	w := newWorld(t, 40, p, p.address.Addr(), func(address string) string { return "redis://" + address })
+	before := w.Crowd.Tally()
+	p.address.Lead(p.replica.Addr())
+	p.CLI("failover", "to", "127.0.0.1", fmt.Sprint(p.replica.Port))
+	w.until("the primary to be demoted", 20*time.Second, func() bool { return strings.HasPrefix(p.CLI("role"), "slave") })
+	time.Sleep(5 * time.Second)
+	w.until("all to be well again after the fail-over", 45*time.Second, w.isWell)
+	if n := w.Crowd.Tally().Unavailable - before.Unavailable; n > 40 {
+		t.Errorf("%d calls were answered 503, want one for each user at most", n)
+	}
+	w.judge()
+}
+
+// A firewall forgets the connections of one replica to the store.
+func TestConnectionsToTheStoreThatDieAreReplaced(t *testing.T) {
+	if !servers.InNamespace(t) {
+		return
+	}
+	w := overRedis(t, 40)
+	_, port, _ := net.SplitHostPort(w.Replicas[2].Link.Addr())
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	servers.Vanish(t, n)
+	w.until("all to be well again", 45*time.Second, w.isWell)
+	t.Logf("well again %s after", time.Since(began).Round(time.Second/10))
 	w.judge()
 }
