@@ -46,6 +46,9 @@ type Server struct {
 	ShutdownTimeout time.Duration
 	DrainDelay      time.Duration // between failing readiness and taking no more connections
 	MaxRequestBody  int64         // bytes; 0 means unlimited
+	// How long a caller may go on without a byte while its request's body is waited for, and while an answer waits
+	// for it.
+	RequestStallTimeout, ResponseStallTimeout time.Duration
 }
 
 // Admin is how the admin API is guarded.

@@ -16,6 +16,7 @@ func defaults() *Config {
 		Server: Server{
 			Listen: ":8080", AdminListen: "127.0.0.1:9090", BasePath: "/bff",
 			ShutdownTimeout: 20 * time.Second, DrainDelay: time.Second, MaxRequestBody: 10 << 20,
+			RequestStallTimeout: time.Minute, ResponseStallTimeout: time.Minute,
 		},
 		Log: Log{Level: slog.LevelInfo, Format: "json"},
 		Session: Session{
@@ -56,6 +57,8 @@ func schema(c *Config) mapping {
 			{"shutdown_timeout", positive(&c.Server.ShutdownTimeout)},
 			{"drain_delay", orZero(&c.Server.DrainDelay)},
 			{"max_request_body", size(&c.Server.MaxRequestBody)},
+			{"request_stall_timeout", positive(&c.Server.RequestStallTimeout)},
+			{"response_stall_timeout", positive(&c.Server.ResponseStallTimeout)},
 		}},
 		{"admin", mapping{
 			{"token", hidden(&c.Admin.Token, anything)},

@@ -76,13 +76,13 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 	if h.namesAnotherOrigin(r) {
 		return problem.New(problem.CSRF)
 	}
+	current, all, err := h.sessionsOfUser(c)
+	if err != nil {
+		return h.thenBackToSessions(err) // who is nobody is not waited for
+	}
 	fields, err := form(c, maxLoginBody)
 	if err != nil {
 		return err
-	}
-	current, all, err := h.sessionsOfUser(c)
-	if err != nil {
-		return h.thenBackToSessions(err)
 	}
 	if !secret.New(current.Record.LogoutID).Equal(fields.Get("token")) {
 		return problem.New(problem.CSRF)

@@ -95,7 +95,7 @@ type Options struct {
 	CookieName     string // the session cookie's; attempt cookies are named after it
 	MaxBody        int64  // bytes; 0: unlimited
 	Fail           func(http.ResponseWriter, *http.Request, error)
-	Stopping       context.Context // ended when WebSockets should be, because the service stops; nil: never
+	Stopping       context.Context // ended when WebSockets and event streams should be, because the service stops; nil: never
 	Now            func() time.Time
 	Logger         *slog.Logger
 	Metrics        prometheus.Registerer

@@ -54,6 +54,7 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 	p.cleanHeader(res.Header)
 	p.cleanTrailer(res.Trailer, c)
 	c.dropEchoes(res.Header)
+	p.endWithService(res)
 	res.Body = cleanTrailers(p, res, c)
 	h := res.Header
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -343,7 +343,7 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 		t.Fatal(err)
 	}
 	b = g.browser() // net/http sends cookies by the Host field
-	for host, want := range map[string]int{u.Host: http.StatusUnauthorized, "evil.example": http.StatusMisdirectedRequest, "": http.StatusMisdirectedRequest, u.Host + ", evil.example": http.StatusMisdirectedRequest} {
+	for host, want := range map[string]int{u.Host: http.StatusUnauthorized, "evil.example": http.StatusMisdirectedRequest, "": http.StatusMisdirectedRequest, "evil.example, " + u.Host: http.StatusMisdirectedRequest} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+"/bff/auth", nil)
 		if err != nil {
 			t.Fatal(err)

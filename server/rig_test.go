@@ -148,6 +148,19 @@ func (g *rig) start(port int, store, sessionYAML string) *server.Server {
 // run is start with a configuration that a test may have changed.
 func (g *rig) run(cfg *config.Config) *server.Server {
 	g.t.Helper()
+	s, stop := g.launch(cfg)
+	g.t.Cleanup(func() {
+		if err := stop(); err != nil {
+			g.t.Errorf("the server did not stop cleanly: %v", err)
+		}
+		g.wantNoSecretInLog()
+	})
+	return s
+}
+
+// launch is run for a test that stops the server itself.
+func (g *rig) launch(cfg *config.Config) (s *server.Server, stop func() error) {
+	g.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.New(ctx, cfg, server.Options{
 		Logger: slog.New(slog.NewJSONHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -160,14 +173,10 @@ func (g *rig) run(cfg *config.Config) *server.Server {
 	g.admin = "http://" + s.AdminAddr().String()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	g.t.Cleanup(func() {
+	return s, func() error {
 		cancel()
-		if err := <-ended; err != nil {
-			g.t.Errorf("the server did not stop cleanly: %v", err)
-		}
-		g.wantNoSecretInLog()
-	})
-	return s
+		return <-ended
+	}
 }
 
 // wantNoSecretInLog is LG1: whatever a test did, no token of the provider is in the log, which is at

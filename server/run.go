@@ -37,9 +37,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 	public, admin := s.httpServer(s.publicHandler), s.httpServer(s.adminHandler)
 	serving, failed := errgroup.WithContext(ctx)
-	serving.Go(func() error { return serve(public, s.public) })
+	serving.Go(func() error { return s.serve(public, s.public) })
 	if s.admin != nil {
-		serving.Go(func() error { return serve(admin, s.admin) })
+		serving.Go(func() error { return s.serve(admin, s.admin) })
 	}
 	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.cfg.Server.PublicURL.String(),
 		"listen", s.public.Addr().String(), "admin_listen", s.cfg.Server.AdminListen)
@@ -104,10 +104,10 @@ func (s *Server) learn(ctx context.Context, p *provider.Provider) {
 }
 
 // httpServer has limits on everything that a stranger can make it wait for. There is no write
-// time-out: streams run on. HTTP/2 without TLS is for the load balancer in front.
+// time-out: streams run on, as long as somebody reads them. HTTP/2 without TLS is for the load balancer in front.
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	srv := &http.Server{
-		Handler: h, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: s.patience.waitForCallers(h), ConnContext: withConn, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true)
@@ -115,8 +115,8 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	return srv
 }
 
-func serve(srv *http.Server, l net.Listener) error {
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+func (s *Server) serve(srv *http.Server, l net.Listener) error {
+	if err := srv.Serve(patientListener{l, s.patience}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

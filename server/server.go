@@ -68,6 +68,7 @@ type Server struct {
 	draining  atomic.Bool     // about to stop: not ready, and connections are not kept
 	stopping  context.Context // ended when requests that never end by themselves should
 	stop      context.CancelFunc
+	patience  *patience // with callers
 	notify    Notify
 	reloading sync.Mutex // one at a time
 
@@ -84,6 +85,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	s.buildClock(o.Now)
 	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
 	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.patience = newPatience(cfg.Server.RequestStallTimeout, cfg.Server.ResponseStallTimeout, s.stopping, s.registry)
 	for _, w := range Warnings(cfg) {
 		s.log.WarnContext(ctx, w)
 	}

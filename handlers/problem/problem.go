@@ -47,6 +47,8 @@ const (
 	BadRequest         Code = "bad_request"
 	InternalError      Code = "internal_error"
 	MisdirectedRequest Code = "misdirected_request"
+	// RequestTimeout: the rest of the request did not come.
+	RequestTimeout Code = "request_timeout"
 	// The others are ends of a login; see package session/login's kinds of the same words.
 	CookiesBlocked  Code = "cookies_blocked"
 	AttemptNotFound Code = "attempt_not_found"
@@ -102,6 +104,7 @@ var table = map[Code]words{
 	MethodNotAllowed:   {http.StatusMethodNotAllowed, "Method not allowed", "This address does not take this method."},
 	BadRequest:         {http.StatusBadRequest, "Bad request", "The request can't be understood."},
 	InternalError:      {http.StatusInternalServerError, "Internal error", "Something went wrong here. The request id leads the operator to it."},
+	RequestTimeout:     {http.StatusRequestTimeout, "Request not finished", "The rest of the request did not come in time."},
 	MisdirectedRequest: {http.StatusMisdirectedRequest, "Misdirected request", "This host name is not served here."},
 	NotRenewable:       {http.StatusConflict, "Not renewable", "This session has no refresh token, so its access token can't be renewed. The session goes on."},
 
@@ -185,8 +188,11 @@ func (p *Problem) AsPage() *Problem {
 // Unwrap gives the cause.
 func (p *Problem) Unwrap() error { return p.Err }
 
-// FormError is the problem of a form that could not be read: too large, or not a form.
+// FormError is the problem of a form that could not be read: too large, not whole in time, or not a form.
 func FormError(err error) error {
+	if own := new(Problem); errors.As(err, &own) {
+		return own
+	}
 	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
 		return New(RequestTooLarge).CausedBy(err)
 	}

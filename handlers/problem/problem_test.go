@@ -24,7 +24,7 @@ func TestCodesHaveTheStatusOfTheContract(t *testing.T) {
 		InvalidReturnURL: 400, InvalidLogout: 400, InvalidLogoutToken: 400, UnknownProvider: 404, RequestTooLarge: 413,
 		RateLimited: 429, UpstreamUnreachable: 502, ProviderUnreachable: 503, StoreUnavailable: 503, UpstreamTimeout: 504,
 		NavigationRequired: 400, ProviderMisconfigured: 503,
-		MethodNotAllowed: 405, BadRequest: 400, InternalError: 500, MisdirectedRequest: 421,
+		MethodNotAllowed: 405, BadRequest: 400, InternalError: 500, MisdirectedRequest: 421, RequestTimeout: 408,
 		CookiesBlocked: 400, AttemptNotFound: 400, AttemptExpired: 400, AttemptSpent: 400, InvalidResponse: 400,
 		AccessDenied: 403, ProviderRefused: 403, IDTokenInvalid: 400, StepUpRequired: 401, StepUpNotMet: 403, NotRenewable: 409, clientGone: 499,
 	}

@@ -1,0 +1,270 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+// bigSize is more than the kernel buffers between two ends of a connection.
+const bigSize = 32 << 20
+
+// bigFile puts one into the app.
+func (g *rig) bigFile() {
+	g.t.Helper()
+	if err := os.WriteFile(filepath.Join(g.dir, "big.js"), bytes.Repeat([]byte("//"), bigSize/2), 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// flood is an API that never stops.
+func flood(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	for r.Context().Err() == nil {
+		if _, err := io.WriteString(w, "data: "+strings.Repeat("x", 8<<10)+"\n\n"); err != nil {
+			return
+		}
+	}
+}
+
+// stalled is how many exchanges were ended for their callers.
+func (g *rig) stalled(waitedFor string) string {
+	g.t.Helper()
+	res, err := http.Get(g.admin + "/metrics")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	_, rest, _ := strings.Cut(string(body), fmt.Sprintf("cloakroom_stalled_callers_total{waited_for=%q} ", waitedFor))
+	n, _, _ := strings.Cut(rest, "\n")
+	return n
+}
+
+// S5: an answer that nobody reads is not kept, an event stream neither.
+func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
+	g := newImpatientRig(t)
+	g.bigFile()
+	g.api.respond(flood)
+	conns := map[string]net.Conn{}
+	for _, path := range []string{"/big.js", "/open", "/open/stream"} {
+		conns[path] = g.dial()
+		fmt.Fprintf(conns[path], "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+	}
+	began := time.Now()
+	eventually(t, "three answers to be cut", func() bool { return g.stalled("response") == "3" })
+	if took := time.Since(began); took < stallTime {
+		t.Errorf("they were cut after %v", took)
+	}
+	for path, conn := range conns {
+		if n, _ := io.Copy(io.Discard, conn); n >= bigSize {
+			t.Errorf("%s came whole: %d bytes", path, n)
+		}
+	}
+}
+
+// S5: who reads slowly, or pauses for less than the limit, gets all.
+func TestAPausedDownloadResumes(t *testing.T) {
+	g := newImpatientRig(t)
+	g.bigFile()
+	var all sync.WaitGroup
+	for name, client := range clients(t) {
+		all.Go(func() {
+			res, err := client.Get(g.origin + "/big.js")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer res.Body.Close()
+			total := int64(0)
+			for i := range 30 { // longer than the limit in all
+				pause := stallTime / 16
+				if i%10 == 9 {
+					pause = stallTime / 2
+				}
+				time.Sleep(pause)
+				n, err := io.CopyN(io.Discard, res.Body, 512<<10)
+				if total += n; err != nil {
+					t.Errorf("%s: %v after %d bytes", name, err, total)
+					return
+				}
+			}
+			n, err := io.Copy(io.Discard, res.Body)
+			if total += n; err != nil || total != bigSize {
+				t.Errorf("%s: %d bytes, %v; want %d", name, total, err, bigSize)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A rawConn speaks HTTP/2 by frames, with no window for any answer.
+type rawConn struct {
+	t      *testing.T
+	conn   net.Conn
+	framer *http2.Framer
+	next   uint32
+	head   bytes.Buffer
+	encode *hpack.Encoder
+}
+
+func (g *rig) dialHTTP2() *rawConn {
+	g.t.Helper()
+	c := &rawConn{t: g.t, conn: g.dial(), next: 1}
+	c.encode = hpack.NewEncoder(&c.head)
+	if _, err := io.WriteString(c.conn, http2.ClientPreface); err != nil {
+		g.t.Fatal(err)
+	}
+	c.framer = http2.NewFramer(c.conn, bufio.NewReader(c.conn))
+	c.want(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
+	return c
+}
+
+func (c *rawConn) want(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// open sends a request; without a body it is whole.
+func (c *rawConn) open(method, path, body string) uint32 {
+	c.t.Helper()
+	c.head.Reset()
+	for _, f := range [][2]string{{":method", method}, {":scheme", "http"}, {":authority", "localhost"}, {":path", path}} {
+		c.want(c.encode.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+	}
+	id := c.next
+	c.next += 2
+	c.want(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head.Bytes(), EndHeaders: true, EndStream: body == ""}))
+	if body != "" {
+		c.want(c.framer.WriteData(id, false, []byte(body)))
+	}
+	return id
+}
+
+// ended waits until so many streams were reset.
+func (c *rawConn) ended(n int) {
+	c.t.Helper()
+	for over := 0; over < n; {
+		frame, err := c.framer.ReadFrame()
+		c.want(err)
+		switch f := frame.(type) {
+		case *http2.SettingsFrame:
+			if !f.IsAck() {
+				c.want(c.framer.WriteSettingsAck())
+			}
+		case *http2.RSTStreamFrame:
+			over++
+		case *http2.GoAwayFrame:
+			c.t.Fatalf("the connection is given up: %v", f)
+		}
+	}
+}
+
+// S5: a thousand streams whose callers neither send nor read leave nothing behind, and their connections live.
+func TestStalledStreamsLeaveNothing(t *testing.T) {
+	g := newImpatientRig(t)
+	g.bigFile()
+	g.api.respond(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	conns := make([]*rawConn, 5)
+	for i := range conns {
+		conns[i] = g.dialHTTP2()
+		conns[i].open("POST", "/open", "abc") // warms up
+		conns[i].ended(1)
+	}
+	before := runtime.NumGoroutine()
+	for _, c := range conns {
+		for range 50 {
+			c.open("POST", "/open", "abc")
+			c.open("GET", "/big.js", "")
+			c.open("GET", "/bff/user", "") // a small answer, which waits in a buffer
+			c.open("POST", "/bff/login", "abc")
+		}
+	}
+	for _, c := range conns {
+		c.ended(200)
+	}
+	eventually(t, "a thousand streams to be gone", func() bool { return runtime.NumGoroutine() <= before+10 })
+	for _, c := range conns { // which serve on
+		c.want(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
+		id := c.open("GET", "/bff/session", "")
+		for {
+			frame, err := c.framer.ReadFrame()
+			c.want(err)
+			if f, ok := frame.(*http2.DataFrame); ok && f.StreamID == id {
+				break
+			}
+		}
+	}
+}
+
+// S5: over HTTP/2 a refusal does not wait for the body either.
+func TestRefusalsOverHTTP2DoNotWaitForTheBody(t *testing.T) {
+	g := newRig(t, "")
+	c := g.dialHTTP2()
+	c.want(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
+	for range 200 {
+		c.open("POST", "/bff/user", "abc")
+	}
+	c.ended(200) // without an error, once the answer is there (RFC 9113 §8.1)
+}
+
+// S5: SIGTERM waits for nobody who keeps us waiting, and for no event stream: its browser connects elsewhere.
+func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
+	g := newStage(t)
+	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg.Server.ShutdownTimeout = time.Minute
+	_, stop := g.launch(cfg)
+	g.bigFile()
+	streaming := make(chan struct{}, 1)
+	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			_, _ = io.Copy(io.Discard, r.Body)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
+		_, _ = io.WriteString(w, "data: x\n\n")
+		_ = http.NewResponseController(w).Flush()
+		streaming <- struct{}{}
+		<-r.Context().Done()
+	})
+	fmt.Fprint(g.dial(), "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
+	fmt.Fprint(g.dial(), "POST /bff/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nabc")
+	fmt.Fprint(g.dial(), "GET /big.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	c := g.dialHTTP2()
+	c.open("POST", "/open", "abc")
+	c.open("GET", "/big.js", "")
+	c.open("GET", "/bff/user", "")
+	events := g.dial()
+	fmt.Fprint(events, "GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	<-streaming
+	eventually(t, "the requests to be under way", func() bool { return len(g.api.requests()) == 3 })
+	began := time.Now()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("the shutdown took %v", took)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(events), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "data: x\n\n" {
+		t.Errorf("the event stream = %q, %v; want it to end well", body, err)
+	}
+}
