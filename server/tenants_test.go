@@ -190,3 +190,19 @@ func TestRenewalByAnotherTenantEndsTheSession(t *testing.T) {
 	b.wantLoggedIn(false)
 	eventually(t, "what was issued to be revoked", func() bool { return len(g.op.LiveRefreshTokens()) == 0 })
 }
+
+// OIDC Core §5.3.2, MD9: signed userinfo of another tenant's alice is about somebody else.
+func TestUserinfoOfAnotherTenantStartsNoSession(t *testing.T) {
+	for tenant, want := range map[string]bool{"red": true, "blue": false} {
+		g := newTenancy(t)
+		g.from("red")
+		g.op.Intercept(odd.Userinfo, odd.Answer(http.StatusOK, "application/jwt", g.op.Sign(g.op.Header(), odd.Claims{
+			"iss": g.issuer(tenant), "aud": g.op.Client.ID, "sub": "alice", "name": "Alice of " + tenant,
+		})))
+		b := g.browser()
+		back := g.op.Login(b.navigate("/bff/login").Header.Get("Location"))
+		if r := b.navigate(back.RequestURI()); (r.StatusCode == http.StatusFound) != want {
+			t.Errorf("userinfo of %s: callback = %d", tenant, r.StatusCode)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, 
 	if err != nil {
 		return nil, because(err)
 	}
-	if err := l.askUserinfo(ctx, p, tokens, token.Subject, claims); err != nil {
+	if err := l.askUserinfo(ctx, p, tokens, token, claims); err != nil {
 		return nil, because(err)
 	}
 	object, err := json.Marshal(claims)

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/cloakroom/cloakroom/provider"
@@ -10,15 +11,18 @@ import (
 // askUserinfo completes claims, as the provider's setting wants it. An answer about another subject fails
 // the login whatever the setting (OIDC Core §5.3.2): the tokens may be another user's. Any other failure costs the
 // claims alone, and a warning, unless they are required.
-func (l *Login) askUserinfo(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, subject string, claims claimSet) error {
+func (l *Login) askUserinfo(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, token *provider.IDToken, claims claimSet) error {
 	mode := p.Config().Userinfo
 	if mode == provider.UserinfoOff {
 		return nil
 	}
-	answer, err := p.Userinfo(ctx, tokens.AccessToken, subject)
+	answer, err := p.Userinfo(ctx, tokens.AccessToken, token.Subject)
 	if err == nil && answer != nil {
 		var userinfo claimSet
 		if userinfo, err = readClaims(answer); err == nil {
+			err = userinfo.complementOf(p, token)
+		}
+		if err == nil {
 			claims.complete(userinfo)
 		}
 	}
@@ -27,6 +31,16 @@ func (l *Login) askUserinfo(ctx context.Context, p *provider.Provider, tokens *p
 	}
 	l.logger.WarnContext(ctx, "userinfo was not to be had; the login goes on with the ID token's claims alone",
 		"provider", p.ID(), "error", err, "remedy", remedy(err))
+	return nil
+}
+
+// complementOf refuses userinfo of another tenant's user with the same subject, at a provider with an issuer
+// template: iss is there where userinfo is signed (OIDC Core §5.3.2).
+func (c claimSet) complementOf(p *provider.Provider, token *provider.IDToken) error {
+	var iss string
+	if json.Unmarshal(c["iss"], &iss) == nil && iss != token.Issuer && p.IssuedBy(iss) {
+		return &provider.InvalidTokenError{Rule: provider.RuleUserinfoSub, Detail: "userinfo is of another issuer than the ID token"}
+	}
 	return nil
 }
 
