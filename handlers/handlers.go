@@ -92,12 +92,13 @@ func New(o Options) *Handlers {
 
 // SetKeys puts other keys in the place of those there are. It may be called at any time.
 func (h *Handlers) SetKeys(keys [][]byte) {
-	h.sealed.Store(&sealed{newLogoutState(keys), newLoops(h.CookieName, h.Secure, keys), newSilentSeal(keys)})
+	h.sealed.Store(&sealed{newLogoutState(keys), newOnwardSealer(keys), newLoops(h.CookieName, h.Secure, keys), newSilentSeal(keys)})
 }
 
 // sealed is what travels through browsers and providers, sealed under session.keys.
 type sealed struct {
 	logoutState *logoutState
+	onward      *onwardSealer
 	loops       *loops
 	silent      *silentSeal
 }
@@ -110,6 +111,7 @@ func (h *Handlers) Register(g *echo.Group) {
 		"/silent-login":              {http.MethodGet: h.startSilentLogin, http.MethodPost: h.confirmSilentLogin},
 		"/callback/:provider":        {http.MethodGet: h.callback, http.MethodPost: h.callback},
 		"/logout":                    {http.MethodGet: h.logoutByNavigation, http.MethodPost: h.logoutByFetch},
+		"/logout/continue":           {http.MethodGet: h.continueLogout},
 		"/logout/callback/:provider": {http.MethodGet: h.afterLogout},
 		"/backchannel/:provider":     {http.MethodPost: h.backchannelLogout},
 		"/frontchannel/:provider":    {http.MethodGet: h.frontchannelLogout},

@@ -38,10 +38,10 @@ func (h *Handlers) logoutByNavigation(c echo.Context) error {
 	if sids := query["sid"]; len(sids) != 1 || !secret.New(s.Record.LogoutID).Equal(sids[0]) {
 		return problem.New(problem.InvalidLogout)
 	}
-	next, err := h.logout(c, s, returnURL)
-	if err != nil {
+	if _, err := h.logout(c, s); err != nil {
 		return err
 	}
+	next := h.endSessionURL(r, s.Record.Provider, s.Record, returnURL)
 	if next == "" {
 		return h.afterLocalLogout(c, returnURL)
 	}
@@ -66,10 +66,11 @@ func (h *Handlers) logoutByFetch(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	next, err := h.logout(c, s, returnURL)
+	first, err := h.logout(c, s)
 	if err != nil {
 		return err
 	}
+	next := h.continueURL(r, s, returnURL, first)
 	if next == "" {
 		return c.NoContent(http.StatusNoContent)
 	}
@@ -77,15 +78,15 @@ func (h *Handlers) logoutByFetch(c echo.Context) error {
 }
 
 // logout ends the session here, first and whatever the provider does: its tokens are in the outbox
-// with the same step (LO6). It returns where the provider wants the browser to go, "" for nowhere.
-// When the store can't be reached nothing happened, and nothing pretends that it did (ST2).
-func (h *Handlers) logout(c echo.Context, s *session.Session, returnURL string) (string, error) {
-	if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
-		return "", err
+// with the same step (LO6). It reports whether it was this call that ended it. When the store can't be
+// reached nothing happened, and nothing pretends that it did (ST2).
+func (h *Handlers) logout(c echo.Context, s *session.Session) (first bool, err error) {
+	if first, err = h.Sessions.EndFirst(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+		return false, err
 	}
 	h.Outbox.Wake()
 	h.forget(c)
-	return h.endSessionURL(c.Request(), s, returnURL), nil
+	return first, nil
 }
 
 // forget takes the cookie back, and what the browser's cache keeps of the session's answers.
@@ -97,10 +98,10 @@ func (h *Handlers) forget(c echo.Context) {
 }
 
 // endSessionURL is the provider's end-session endpoint with what it needs to know the session by
-// (OIDC RP-Initiated Logout §2); "" when it has none or can't be asked. The person is logged out
-// here in any case, so a provider that is down costs them no more than a moment.
-func (h *Handlers) endSessionURL(r *http.Request, s *session.Session, returnURL string) string {
-	p, err := h.provider(s.Record.Provider)
+// (OIDC RP-Initiated Logout §2), nothing where rec is nil; "" when it has none or can't be asked. The
+// person is logged out here in any case, so a provider that is down costs them no more than a moment.
+func (h *Handlers) endSessionURL(r *http.Request, providerID string, rec *session.Record, returnURL string) string {
+	p, err := h.provider(providerID)
 	if err != nil {
 		return "" // configured away since the login; the outbox still knows the tokens
 	}
@@ -111,9 +112,11 @@ func (h *Handlers) endSessionURL(r *http.Request, s *session.Session, returnURL 
 		h.Logger.ErrorContext(ctx, "seal the state of a logout", "error", err)
 		return ""
 	}
-	next, err := p.EndSessionURL(ctx, provider.EndSessionRequest{
-		IDTokenHint: s.Record.IDToken, LogoutHint: s.Record.SID, State: state,
-	})
+	request := provider.EndSessionRequest{State: state}
+	if rec != nil {
+		request.IDTokenHint, request.LogoutHint = rec.IDToken, rec.SID
+	}
+	next, err := p.EndSessionURL(ctx, request)
 	if err != nil {
 		h.Logger.WarnContext(ctx, "logged out here only: the provider's end-session endpoint is not known", "provider", p.ID(), "error", err)
 		return ""
@@ -141,8 +144,13 @@ func (h *Handlers) afterLocalLogout(c echo.Context, returnURL string) error {
 	if returnURL != "" {
 		return redirect(c, http.StatusFound, returnURL)
 	}
+	return h.loggedOutPage(c, "")
+}
+
+// loggedOutPage says that it is done, and leads on to returnUrl.
+func (h *Handlers) loggedOutPage(c echo.Context, returnURL string) error {
 	return h.page(c, http.StatusOK, templates.LoggedOut{
-		LoginURL: h.BasePath + "/login", RequestID: problem.RequestID(c.Request().Context()),
+		BackURL: orHome(returnURL), LoginURL: h.BasePath + "/login", RequestID: problem.RequestID(c.Request().Context()),
 	})
 }
 

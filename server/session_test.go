@@ -293,7 +293,7 @@ func TestLogoutTwice(t *testing.T) {
 	b := g.browser()
 	b.login()
 	r := b.do(http.MethodPost, "/bff/logout", nil)
-	if r.StatusCode != http.StatusOK || !strings.Contains(r.body, `"redirect":"`+g.op.Issuer()) {
+	if r.StatusCode != http.StatusOK || !strings.Contains(r.body, `"redirect":"`+g.origin+`/bff/logout/continue?handle=`) {
 		t.Errorf("logout by fetch = %d %s", r.StatusCode, r.body)
 	}
 	b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusNoContent, "")

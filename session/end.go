@@ -16,28 +16,34 @@ const endTime = 5 * time.Second
 // not do it, or may lose it in a fail-over; then nobody may be told that it has ended for good (ST2). It goes on when ctx is cancelled, but keeps
 // ctx's deadline.
 func (m *Manager) End(ctx context.Context, name Name, reason Reason) error {
+	_, err := m.EndFirst(ctx, name, reason)
+	return err
+}
+
+// EndFirst is End that also reports whether it was this call that ended the session: of several, one alone.
+func (m *Manager) EndFirst(ctx context.Context, name Name, reason Reason) (first bool, err error) {
 	if name == "" {
-		return nil
+		return false, nil
 	}
 	ctx, cancel := detached(ctx, endTime)
 	defer cancel()
 	if reason == ReasonRefused {
 		m.markRefused(ctx, name)
 	}
-	err := m.store.End(ctx, name, reason, m.now())
+	err = m.store.End(ctx, name, reason, m.now())
 	switch {
 	case err == nil:
 		m.announce(ctx, name, reason)
-		return nil
+		return true, nil
 	case errors.Is(err, ErrNotFound):
 		m.cache.drop(name)
-		return nil
+		return false, nil
 	case errors.Is(err, ErrUnconfirmed):
 		m.announce(ctx, name, reason)
-		return Unavailable(err)
+		return true, Unavailable(err)
 	}
 	m.cache.drop(name) // it may have been done all the same
-	return Unavailable(err)
+	return false, Unavailable(err)
 }
 
 // EndExpired ends at most limit sessions that ran out and returns how many it ended. When it is limit,

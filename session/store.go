@@ -118,6 +118,12 @@ type Store interface {
 	// Marked reports whether key is remembered, without marking it.
 	Marked(ctx context.Context, key string) (bool, error)
 
+	// Keep keeps something sealed under a key that nothing is kept under, until ttl has passed, by the store's clock.
+	Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error
+	// Take removes what is kept under key and returns it. ErrNotFound when there is nothing, or its time is over: so
+	// exactly one of several callers gets it.
+	Take(ctx context.Context, key string) ([]byte, error)
+
 	// Acquire gives holder the lease on key, unless another has it, until it is released or ttl has
 	// passed, and reports whether it did. A lease outlives a crash of the store: whoever got it goes on believing
 	// in it. Where the store is a Line, a lease also outlasts its ttl, up to FrozenFactor times, while the process that

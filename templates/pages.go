@@ -33,7 +33,11 @@ type LoginLoop struct {
 }
 
 // LoggedOut says that the person is logged out.
-type LoggedOut struct{ LoginURL, RequestID string }
+type LoggedOut struct {
+	BackURL   string // of the app
+	LoginURL  string
+	RequestID string
+}
 
 // ErrorPage says what went wrong with any other navigation.
 type ErrorPage struct {
@@ -88,7 +92,7 @@ var samples = [...]Page{
 	ChooseProvider{Providers: []ProviderChoice{{"main", "Example", "/bff/login?provider=main"}}, RequestID: "r"},
 	LoginFailed{Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down", Host: "https://app.example.com", RetryURL: "/bff/login", RequestID: "r"},
 	LoginLoop{Cause: "cookie_lost", Host: "https://app.example.com", RetryURL: "/bff/login", RequestID: "r"},
-	LoggedOut{LoginURL: "/bff/login", RequestID: "r"},
+	LoggedOut{BackURL: "/", LoginURL: "/bff/login", RequestID: "r"},
 	ErrorPage{Code: "not_found", Status: 404, LoginURL: "/bff/login", RequestID: "r"},
 	Continue{URL: "/bff/callback/main?stale=x"},
 	Sessions{Action: "/bff/sessions", Rows: []SessionRow{{ID: "1", Current: true}, {ID: "2"}}, Ending: &SessionRow{ID: "2"}},

@@ -198,6 +198,16 @@ func (g *guard) Marked(ctx context.Context, key string) (bool, error) {
 	return asked(ctx, g, "marked", func(ctx context.Context) (bool, error) { return g.store.Marked(ctx, key) })
 }
 
+// Keep implements session.Store.
+func (g *guard) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
+	return g.call(ctx, "keep", func(ctx context.Context) error { return g.store.Keep(ctx, key, sealed, ttl) })
+}
+
+// Take implements session.Store.
+func (g *guard) Take(ctx context.Context, key string) ([]byte, error) {
+	return asked(ctx, g, "take", func(ctx context.Context) ([]byte, error) { return g.store.Take(ctx, key) })
+}
+
 // Acquire implements session.Store.
 func (g *guard) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
 	return asked(ctx, g, "acquire", func(ctx context.Context) (bool, error) { return g.store.Acquire(ctx, key, holder, ttl) })

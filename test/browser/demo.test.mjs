@@ -117,6 +117,37 @@ test('a logout in one tab is seen in the other', async () => {
   assert.deepEqual(await bob.done(), []);
 });
 
+test('a logout by fetch goes on to the provider by navigation alone, and back', async () => {
+  const alice = await person();
+  const page = await alice.page();
+  await logIn(page);
+  let hinted = 0;
+  page.on('request', (r) => { if (r.url().startsWith(demo.provider) && r.url().includes('id_token_hint=')) hinted += 1; });
+  const [redirect, fetched] = await page.evaluate(async () => {
+    const answer = await fetch('/bff/logout?returnUrl=/?bye', { method: 'POST', headers: { 'X-CSRF': '1' } });
+    const { redirect: to } = await answer.json();
+    const seen = await fetch(to, { redirect: 'manual' });
+    const frame = document.createElement('iframe');
+    const loaded = new Promise((done) => { frame.onload = done; });
+    frame.src = to;
+    document.body.append(frame);
+    await loaded;
+    frame.remove();
+    return [to, seen.status];
+  });
+  assert.equal(new URL(redirect).origin, demo.app);
+  assert.equal(fetched, 400, 'a script follows the address');
+  assert.equal(hinted, 0, 'a frame goes on to the provider');
+  await page.goto(redirect);
+  await page.waitForURL(`${demo.app}/?bye`);
+  assert.equal(hinted, 1, 'the provider is shown the ID token');
+  await page.goto(redirect);
+  assert.match(await page.locator('h1').innerText(), /logged out/i);
+  await page.locator('a.button').click();
+  await page.waitForURL(`${demo.app}/?bye`);
+  assert.deepEqual(await alice.done(), []);
+});
+
 test('a logout at the provider ends the session here', async () => {
   const bob = await person();
   const [app, provider] = [await bob.page(), await bob.page()];

@@ -24,6 +24,7 @@ type Store struct {
 	due     queue[string] // every item of the outbox is in it, at its NotBefore
 	marks   map[string]time.Time
 	leases  map[string]lease
+	kept    map[string]kept
 }
 
 // New returns an empty store.
@@ -31,7 +32,7 @@ func New() *Store {
 	return &Store{
 		entries: map[session.Name]session.Entry{}, index: map[string]map[session.Name]struct{}{},
 		outbox: map[string]session.Revocation{}, marks: map[string]time.Time{},
-		leases: map[string]lease{},
+		leases: map[string]lease{}, kept: map[string]kept{},
 	}
 }
 
@@ -158,6 +159,7 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 	}
 	maps.DeleteFunc(s.marks, func(_ string, until time.Time) bool { return !until.After(now) })
 	maps.DeleteFunc(s.leases, func(_ string, l lease) bool { return !l.until.After(time.Now()) })
+	maps.DeleteFunc(s.kept, func(_ string, k kept) bool { return !k.until.After(time.Now()) })
 	return ended, nil
 }
 

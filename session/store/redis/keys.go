@@ -64,6 +64,7 @@ func (k keys) indicesWritten(e session.Entry) (all []string) {
 
 func (k keys) index(key string) string { return k.prefix + ":i:" + key }
 func (k keys) mark(key string) string  { return k.prefix + ":m:" + key }
+func (k keys) kept(key string) string  { return k.prefix + ":k:" + key }
 
 // layout holds the version of all this. In a Cluster it lies where its name puts it, as the others without a tag do.
 func (k keys) layout() string { return k.prefix + ":layout" }

@@ -10,7 +10,7 @@ import (
 type statements struct {
 	ping, load, find, list, count, revocations, pending, marked                                                          *sql.Stmt
 	create, update, exists, unindex, index, touch, expired, move, remove, enqueue, due, lease, retry, done, mark, unmark *sql.Stmt
-	acquire, release, unlease                                                                                            *sql.Stmt
+	acquire, release, unlease, keep, take                                                                                *sql.Stmt
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -70,6 +70,8 @@ func (s *Store) prepare(ctx context.Context) error {
 			INSERT INTO leases (key, holder, until) VALUES (?1, ?2, ?3)
 			ON CONFLICT (key) DO UPDATE SET holder = ?2, until = ?3 WHERE until <= ?4`},
 		{&s.release, s.write, `DELETE FROM leases WHERE key = ? AND holder = ?`},
+		{&s.keep, s.write, `INSERT INTO leases (key, holder, until) VALUES (?1, ?2, ?3)`},
+		{&s.take, s.write, `DELETE FROM leases WHERE key = ? RETURNING holder, until`},
 		{&s.unlease, s.write, `DELETE FROM leases WHERE until <= ?`},
 	} {
 		var err error

@@ -54,7 +54,7 @@ func Run(t *testing.T, open Open, options ...Option) {
 	for _, o := range options {
 		o(s)
 	}
-	parts := [][]test{recordTests, clockTests, expiryTests, indexTests, outboxTests, markTests, leaseTests, contentionTests, orderTests}
+	parts := [][]test{recordTests, clockTests, expiryTests, indexTests, outboxTests, markTests, keptTests, leaseTests, contentionTests, orderTests}
 	if s.reopen != nil {
 		parts = append(parts, durabilityTests(s.reopen))
 	}

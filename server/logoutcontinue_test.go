@@ -1,0 +1,202 @@
+package server_test
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cloakroom/cloakroom/test/servers"
+)
+
+// farewell logs out by fetch and returns the address to go on to.
+func (b *browser) farewell(query string) string {
+	b.t.Helper()
+	r := b.do(http.MethodPost, "/bff/logout"+query, nil)
+	var body struct{ Redirect string }
+	if err := json.Unmarshal([]byte(r.body), &body); err != nil || r.StatusCode != http.StatusOK || !strings.HasPrefix(body.Redirect, b.g.origin+"/bff/") {
+		b.t.Fatalf("logout = %d %s, want an address of this service", r.StatusCode, r.body)
+	}
+	return body.Redirect
+}
+
+// idToken is the last that the provider issued.
+func (g *rig) idToken(t *testing.T, endSession string) string {
+	t.Helper()
+	u, err := url.Parse(endSession)
+	if err != nil || !strings.HasPrefix(endSession, g.op.Issuer()) {
+		t.Fatalf("it leads to %s, want the provider", endSession)
+	}
+	return u.Query().Get("id_token_hint")
+}
+
+// LO3: no script sees the ID token that the provider is shown. It waits sealed in the store, whichever that is, for one
+// navigation, at whichever replica. A script, a frame and a prefetch don't get it, and don't use it up.
+func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
+	for name, store := range map[string]string{
+		"SQLite": "", "memory": "memory:", "Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newStage(t)
+			there := g.origin
+			switch name {
+			case "SQLite":
+				store = "sqlite:" + g.db
+				fallthrough
+			case "memory":
+				g.start(g.port, store, "")
+			default:
+				key := "  keys: [" + newKey() + "]"
+				g.start(g.port, store, key)
+				port := freePort(t)
+				g.start(port, store, key)
+				there = local(port)
+			}
+			b := g.browser()
+			b.login()
+			next := b.farewell("?returnUrl=/bye?a=b")
+			b.get("/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
+			path := strings.TrimPrefix(next, g.origin)
+			for _, header := range [][]string{
+				{"X-CSRF", "", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"},
+				{"X-CSRF", "", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image", "Sec-Fetch-Site", "same-origin"},
+				{"X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-origin"},
+				{"X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Purpose", "prefetch;prerender"},
+				{"X-CSRF", "1"},
+				{"X-CSRF", "", "X-Requested-With", "XMLHttpRequest"},
+			} {
+				r := b.get(there+path, header...)
+				r.want(t, http.StatusBadRequest, "")
+				if !strings.Contains(r.body, "navigation_required") || r.Header.Get("Location") != "" {
+					t.Errorf("with %v: %s", header, r.body)
+				}
+			}
+			b.do(http.MethodHead, there+path, nil).want(t, http.StatusMethodNotAllowed, "")
+			r := b.navigate(there + path)
+			if r.StatusCode != http.StatusFound || r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("the navigation = %d %v", r.StatusCode, r.Header)
+			}
+			hint := g.idToken(t, r.Header.Get("Location"))
+			if hint == "" || strings.Contains(next, hint) {
+				t.Errorf("the provider is shown %q, want the ID token", hint)
+			}
+			if name == "SQLite" {
+				g.wantNotStored(hint)
+			}
+			back, _ := url.Parse(r.Header.Get("Location"))
+			if done := b.navigate("/bff/logout/callback/main?state=" + url.QueryEscape(back.Query().Get("state"))); done.Header.Get("Location") != "/bye?a=b" {
+				t.Errorf("the logout ends at %q", done.Header.Get("Location"))
+			}
+			again := b.navigate(g.origin + path)
+			if again.StatusCode != http.StatusOK || !strings.Contains(again.body, "You are logged out") || !strings.Contains(again.body, `href="/bye?a=b"`) {
+				t.Errorf("the second time = %d %s", again.StatusCode, again.body)
+			}
+			b.login()
+			if again = b.navigate(path); again.StatusCode != http.StatusFound || again.Header.Get("Location") != "/bye?a=b" {
+				t.Errorf("the second time, logged in = %d to %q, want the app", again.StatusCode, again.Header.Get("Location"))
+			}
+		})
+	}
+}
+
+// wantNotStored wants no file of the store to hold a text.
+func (g *rig) wantNotStored(text string) {
+	g.t.Helper()
+	for _, suffix := range []string{"", "-wal"} {
+		if b, err := os.ReadFile(g.db + suffix); err == nil && strings.Contains(string(b), text) {
+			g.t.Errorf("%s shows it", suffix)
+		}
+	}
+}
+
+// An address that was made up, altered or repeated says that one is logged out here, and leads nowhere else.
+func TestLogoutThatIsNotKnownEndsOnOurPage(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	next := strings.TrimPrefix(b.farewell(""), g.origin)
+	for _, query := range []string{"", "?handle=", "?handle=" + strings.Repeat("A", 43), "?handle=x&handle=y", next[strings.Index(next, "?"):] + "A"} {
+		r := b.navigate("/bff/logout/continue" + query)
+		if r.StatusCode != http.StatusOK || !strings.Contains(r.body, "You are logged out") || !strings.Contains(r.body, `href="/"`) {
+			t.Errorf("%q = %d %s", query, r.StatusCode, r.body)
+		}
+	}
+	if r := b.navigate(next); r.StatusCode != http.StatusFound {
+		t.Errorf("the right one after them = %d", r.StatusCode)
+	}
+}
+
+// Of two navigations at once, at two replicas, one gets the hint.
+func TestLogoutGoesOnOnce(t *testing.T) {
+	p := newDuo(t, servers.Redis(t).URL(), "")
+	for range 5 {
+		b := p.browser()
+		b.login()
+		path := strings.TrimPrefix(b.farewell(""), p.origin)
+		var all sync.WaitGroup
+		var on atomic.Int32
+		for i := range 8 {
+			all.Go(func() {
+				if r := p.browser().navigate([]string{p.origin, p.other}[i%2] + path); r.StatusCode == http.StatusFound {
+					on.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if on.Load() != 1 {
+			t.Errorf("%d of 8 navigations went on to the provider, want 1", on.Load())
+		}
+	}
+}
+
+// Whoever sends many logouts of one session at once leaves one thing in the store. All are sent on to the provider.
+func TestOnlyTheLogoutThatEndedTheSessionFillsTheStore(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			r := b.do(http.MethodPost, "/bff/logout", nil)
+			if r.StatusCode != http.StatusOK && r.StatusCode != http.StatusNoContent {
+				t.Errorf("logout = %d %s", r.StatusCode, r.body)
+			}
+		})
+	}
+	all.Wait()
+	var kept int
+	if err := g.sqlite().QueryRow("SELECT count(*) FROM leases WHERE key LIKE 'kept %'").Scan(&kept); err != nil || kept != 1 {
+		t.Errorf("kept in the store = %d %v, want 1", kept, err)
+	}
+}
+
+// The store fails at that moment: the person is logged out, and the provider is visited without the hint.
+func TestLogoutWithoutTheStoreGoesOnWithoutAHint(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	if _, err := g.sqlite().Exec("ALTER TABLE leases RENAME TO gone"); err != nil {
+		t.Fatal(err)
+	}
+	next := b.farewell("?returnUrl=/bye")
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
+	r := b.navigate(next)
+	if hint := g.idToken(t, r.Header.Get("Location")); r.StatusCode != http.StatusFound || hint != "" {
+		t.Errorf("navigation = %d with hint %q, want the provider without one", r.StatusCode, hint)
+	}
+}
+
+// sqlite is the store's file, as another program sees it.
+func (g *rig) sqlite() *sql.DB {
+	db, err := sql.Open("sqlite", g.db)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { _ = db.Close() })
+	return db
+}

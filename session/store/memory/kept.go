@@ -1,0 +1,41 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cloakroom/cloakroom/session"
+)
+
+// A kept is what Take returns, and how long it does.
+type kept struct {
+	sealed []byte
+	until  time.Time
+}
+
+// Keep implements session.Store.
+func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	s.kept[key] = kept{slices.Clone(sealed), time.Now().Add(ttl)}
+	return nil
+}
+
+// Take implements session.Store.
+func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
+	leave, err := s.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	k, ok := s.kept[key]
+	delete(s.kept, key)
+	if !ok || !k.until.After(time.Now()) {
+		return nil, session.ErrNotFound
+	}
+	return k.sealed, nil
+}
