@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,11 +14,19 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// movable makes a rig's clock one that a test can move forward.
-func (g *rig) movable() (forward func(time.Duration)) {
-	var moved atomic.Int64
-	g.now = func() time.Time { return time.Now().Add(time.Duration(moved.Load())) }
-	return func(d time.Duration) { moved.Add(int64(d)) }
+// shortLife is a token's in these tests: renewed behind requests from about 2.2 s on, and in front of them from 2.7 s.
+const shortLife = 3 * time.Second
+
+// untilRefused calls the API until it answers 401, and wants every answer before that to be good.
+func (b *browser) untilRefused() *reply {
+	b.t.Helper()
+	var answer *reply
+	eventually(b.t, "calls to be refused", func() bool {
+		answer = b.get("/api/x", "Referer", b.g.origin+"/page?a=b")
+		return answer.StatusCode != http.StatusOK
+	})
+	answer.want(b.t, http.StatusUnauthorized, "reauthentication_required")
+	return answer
 }
 
 // local is the address of a replica that nobody but tests would use.
@@ -31,7 +38,7 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 	for name, store := range map[string]string{"Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL()} {
 		t.Run(name, func(t *testing.T) {
 			g := newStage(t)
-			forward := g.movable()
+			g.op.SetTokenLife(shortLife)
 			key := "  keys: [" + newKey() + "]"
 			g.start(g.port, store, key)
 			other := freePort(t)
@@ -39,14 +46,8 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 			b := g.browser()
 			b.login()
 			ticket := b.cookie()
-			forward(4*time.Minute + 10*time.Second) // of the five that the token lives
 			undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
-			b.get("/api/x").want(t, http.StatusOK, "")
-			answer := b.get("/api/x")
-			eventually(t, "the session to end", func() bool {
-				answer = b.get("/api/x")
-				return answer.StatusCode != http.StatusOK
-			})
+			b.untilRefused()
 			third := freePort(t)
 			g.start(third, store, key)
 			for _, origin := range []string{g.origin, local(other), local(third)} {
@@ -58,12 +59,10 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 					t.Errorf("session = %d %s", r.StatusCode, r.body)
 				}
 			}
-			answer.want(t, http.StatusUnauthorized, "reauthentication_required")
 			if b.cookie() != ticket {
 				t.Error("the cookie was taken away, and with it the reason")
 			}
 			undo()
-			forward(-4*time.Minute - 10*time.Second) // the provider's clock has not moved
 			g.browser().get("/api/x").want(t, http.StatusUnauthorized, "not_authenticated")
 			b.login()
 			b.get("/api/x").want(t, http.StatusOK, "")
@@ -76,7 +75,7 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 // token that it had kept is revoked.
 func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 	g := newStage(t)
-	forward := g.movable()
+	g.op.SetTokenLife(shortLife)
 	store, key := servers.Redis(t).URL(), "  keys: ["+newKey()+"]"
 	g.start(g.port, store, key)
 	port := freePort(t)
@@ -95,9 +94,9 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 		events = append(events, lines)
 	}
 	undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "interaction_required"))
-	const most = 4*time.Minute + 10*time.Second // of the five that the token lives
-	forward(most)
-	b.get("/api/x").want(t, http.StatusOK, "")
+	if said := b.untilRefused().body; !strings.Contains(said, `"login_url":"/bff/login?returnUrl=%2Fpage%3Fa%3Db"`) {
+		t.Errorf("the answer does not say where to log in: %s", said)
+	}
 	for i, lines := range events {
 		for {
 			if line, _ := next(t, lines, 10*time.Second); strings.Contains(line, `"reauthentication_required":true`) {
@@ -107,21 +106,16 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 			}
 		}
 	}
-	b.get("/api/x").want(t, http.StatusOK, "")
-	forward(time.Minute) // the token has run out, and it is time to ask again
 	for _, origin := range []string{g.origin, local(port)} {
-		b.get(origin+"/api/x", "Referer", g.origin+"/page?a=b").want(t, http.StatusUnauthorized, "reauthentication_required")
-		if said := b.get(origin+"/api/x", "Referer", g.origin+"/page?a=b").body; !strings.Contains(said, `"login_url":"/bff/login?returnUrl=%2Fpage%3Fa%3Db"`) {
-			t.Errorf("the answer does not say where to log in: %s", said)
-		}
+		b.get(origin+"/api/x").want(t, http.StatusUnauthorized, "reauthentication_required")
 		b.do(http.MethodPost, origin+"/bff/session/refresh", nil).want(t, http.StatusUnauthorized, "reauthentication_required")
 		b.get(origin+"/bff/user").want(t, http.StatusOK, "")
 		if said := b.get(origin + "/bff/session").body; !strings.Contains(said, `"authenticated":true`) || !strings.Contains(said, `"reauthentication_required":true`) {
 			t.Errorf("session = %s", said)
 		}
 	}
-	if n := g.op.Count(odd.Token); n != 3 { // the login's, and two that were refused
-		t.Errorf("token requests = %d, want 3", n)
+	if n := g.op.Count(odd.Token); n != 2 { // the login's, and one that was refused
+		t.Errorf("token requests = %d, want 2: the provider is asked once a minute", n)
 	}
 	wantEcho(t, socket)
 	if live := g.op.LiveRefreshTokens(); !slices.Equal(live, old) {
@@ -129,7 +123,7 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 	}
 
 	undo()
-	forward(-most - time.Minute) // the provider's clock has not moved
+	g.op.SetTokenLife(time.Minute)
 	b.login()
 	b.get("/api/x").want(t, http.StatusOK, "")
 	if said := b.get("/bff/session").body; strings.Contains(said, "reauthentication_required") {
@@ -143,15 +137,13 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 // A stronger login is a new login: it clears the state as well.
 func TestStepUpEndsTheNeedForALogin(t *testing.T) {
 	g := newStage(t)
-	forward := g.movable()
+	g.op.SetTokenLife(shortLife)
 	g.start(g.port, "sqlite:"+g.db, "")
 	b := g.browser()
 	b.login()
 	undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "consent_required"))
-	forward(6 * time.Minute)
-	b.get("/api/x").want(t, http.StatusUnauthorized, "reauthentication_required")
+	b.untilRefused()
 	undo()
-	forward(-6 * time.Minute)
 	b.stepUp("/bff/login?step_up=1").want(t, http.StatusFound, "")
 	if said := b.get("/bff/session").body; !strings.Contains(said, `"authenticated":true`) || strings.Contains(said, "reauthentication_required") {
 		t.Errorf("session after the step-up = %s", said)
