@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,15 +56,12 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 	p.endWithService(res)
 	res.Body = cleanTrailers(p, res, c)
 	h := res.Header
-	h.Set("X-Content-Type-Options", "nosniff")
+	disarm(res)
 	if !c.accessToken.IsZero() || c.session != nil {
 		privateOnly(h, c.route.SharedCache)
 	}
 	if c.route.Token != TokenNone && c.route.Token != TokenClient {
 		h.Add("Vary", "Cookie")
-	}
-	if isActive(h.Get("Content-Type")) {
-		h.Set("Content-Security-Policy", "sandbox; default-src 'none'; frame-ancestors 'none'") // PR5: an API's page must not run as the app
 	}
 	c.route.hideUpstream(res)
 	return nil
@@ -96,15 +92,6 @@ func privateOnly(h http.Header, shared bool) {
 	h.Set("Cache-Control", strings.Join(kept, ", "))
 	h.Del("Surrogate-Control")
 	h.Del("Cdn-Cache-Control")
-}
-
-// isActive reports whether a browser that navigates there would run what it finds.
-func isActive(contentType string) bool {
-	kind, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		kind = strings.ToLower(contentType)
-	}
-	return strings.HasPrefix(kind, "text/html") || strings.HasSuffix(kind, "xml")
 }
 
 // hideUpstream turns a redirect within the upstream into one within the route. It is never followed
