@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ type client struct {
 	store *Store
 	made  time.Time
 	left  chan struct{} // closed when it was left; calls that are under way go on
+	why   error         // it was; to be read after that
 	close func()
 }
 
@@ -73,7 +75,7 @@ func (c *client) refused(err error) bool {
 	if !ok || c.Mode() == rueidis.ClientModeCluster {
 		return false
 	}
-	return c.store.leave(c, r.after) && r.undone
+	return c.store.leave(c, r.after, fmt.Errorf("the server is not the primary any more: %w", err)) && r.undone
 }
 
 // next is the client that takes this one's place, for a call that was refused.
@@ -134,7 +136,7 @@ func (c *client) Dedicated(fn func(rueidis.DedicatedClient) error) error {
 
 // leave gives up a client if it is old enough, and reports whether it is given up, now or before. It is closed once the
 // calls that are under way had their time.
-func (s *Store) leave(c *client, after time.Duration) bool {
+func (s *Store) leave(c *client, after time.Duration, why error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client != c {
@@ -143,7 +145,7 @@ func (s *Store) leave(c *client, after time.Duration) bool {
 	if s.closed || time.Since(c.made) < after {
 		return false
 	}
-	s.client = nil
+	s.client, c.why = nil, why
 	close(c.left)
 	s.retired[c] = time.AfterFunc(answerTime, func() {
 		c.close()

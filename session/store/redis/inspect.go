@@ -15,7 +15,7 @@ import (
 // Inspect connects, writes a key that lasts a second, and looks at settings that decide whether sessions are
 // safe. What this user may not ask is passed over. The store's layout is left as it is.
 func Inspect(ctx context.Context, url string) (seen session.Inspection, err error) {
-	s, err := open(ctx, url, true)
+	s, err := open(ctx, url, version, true)
 	if err != nil {
 		return seen, err
 	}
@@ -46,13 +46,13 @@ func Inspect(ctx context.Context, url string) (seen session.Inspection, err erro
 func (s *Store) state(ctx context.Context, c *client) (string, error) {
 	has, err := s.version(ctx, c)
 	if err != nil || has > 0 {
-		return layout.Describe(has, version), err
+		return layout.Describe(has, s.build), err
 	}
 	used, err := s.unversioned(ctx, c)
 	if used {
-		return fmt.Sprintf("an older build's layout, without a version, which counts as %d; the next start brings it to %d", firstVersion, version), err
+		return fmt.Sprintf("layout without a version, which counts as %d; the next start writes down %d", firstVersion, s.build), err
 	}
-	return fmt.Sprintf("the store is empty; layout version %d is made at the first start", version), err
+	return fmt.Sprintf("the store is empty; layout version %d is made at the first start", s.build), err
 }
 
 func inspect(ctx context.Context, address string, node rueidis.Client) (warnings []string) {

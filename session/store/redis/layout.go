@@ -30,7 +30,7 @@ func (s *Store) settle(ctx context.Context, c rueidis.Client) error {
 	if err != nil {
 		return err
 	}
-	if has == version {
+	if has == s.build {
 		return nil
 	}
 	if has == 0 {
@@ -38,19 +38,19 @@ func (s *Store) settle(ctx context.Context, c rueidis.Client) error {
 		if err != nil {
 			return fmt.Errorf("look for a layout without a version: %w", err)
 		}
-		has = version
+		has = s.build
 		if used {
 			has = firstVersion
 		}
 	}
-	if err := layout.Check(has, version, func() (bool, error) { return s.inUse(ctx, c) }); err != nil || has > version || s.look {
+	if err := layout.Check(has, s.build, func() (bool, error) { return s.inUse(ctx, c) }); err != nil || has > s.build || s.look {
 		return err
 	}
-	raised, err := scriptRaise.Exec(ctx, c, []string{s.keys.layout()}, []string{strconv.Itoa(version)}).AsInt64()
+	raised, err := scriptRaise.Exec(ctx, c, []string{s.keys.layout()}, []string{strconv.Itoa(s.build)}).AsInt64()
 	if err != nil {
 		return fmt.Errorf("write the layout's version: %w", err)
 	}
-	return layout.Check(int(raised), version, func() (bool, error) { return false, nil })
+	return layout.Check(int(raised), s.build, func() (bool, error) { return false, nil })
 }
 
 // version is the store's, 0 if it has none.

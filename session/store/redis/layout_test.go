@@ -1,10 +1,12 @@
 package redis_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/redis"
@@ -77,24 +79,64 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 	}
 }
 
+// Of two builds that are one version apart, on a store without any.
 func TestBuildsThatStartTogetherAgreeOnALayout(t *testing.T) {
 	for name, url := range map[string]string{"one server": servers.Redis(t).URL(), "cluster": servers.RedisCluster(t).URL()} {
-		g := newGroup(url)
 		var all sync.WaitGroup
-		for range 8 {
+		for i := range 8 {
 			all.Go(func() {
-				s, err := redis.Open(t.Context(), g.url)
+				s, err := redis.OpenAs(t.Context(), url, 1+i%2)
 				if err != nil {
 					t.Errorf("%s: open: %v", name, err)
 					return
 				}
 				defer s.Close()
-				if err := errors.Join(ping(t, s), s.Create(t.Context(), entry())); err != nil {
+				_, err = s.Ping(t.Context())
+				if err := errors.Join(err, s.Create(t.Context(), entry())); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
 			})
 		}
 		all.Wait()
+		if seen, err := redis.Inspect(t.Context(), url); err != nil || !strings.Contains(seen.Layout, "layout version 2") {
+			t.Errorf("%s: state = %+v %v, want that the newer build's version stays", name, seen, err)
+		}
+	}
+}
+
+// A build that is two versions newer would leave the replicas that run without a store.
+func TestMuchOlderStoreIsLeftAloneWhileInUse(t *testing.T) {
+	server := servers.Redis(t)
+	g := newGroup(server.URL())
+	ctx, stop := context.WithCancel(t.Context())
+	stands, over := make(chan struct{}, 1000), make(chan struct{})
+	s := g.openURL(t, g.url)
+	go func() {
+		defer close(over)
+		_ = s.Listen(ctx, 50*time.Millisecond, func(session.Change) {}, func(time.Time) { stands <- struct{}{} })
+	}()
+	<-stands
+	if newer, err := redis.OpenAs(t.Context(), g.url, 3); err == nil {
+		_ = newer.Close()
+		t.Error("a build two versions newer is let in")
+	} else if !strings.Contains(err.Error(), "makes version 2 first") {
+		t.Errorf("open: %v, want what to do", err)
+	}
+	stop()
+	<-over
+	_ = s.Close()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		newer, err := redis.OpenAs(t.Context(), g.url, 3)
+		if err == nil {
+			_ = newer.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("open when nobody uses it: %v", err)
+		}
+	}
+	if version := strings.TrimSpace(server.CLI("get", layoutKey)); version != "3" {
+		t.Errorf("version = %q, want 3", version)
 	}
 }
 
@@ -102,10 +144,10 @@ func TestBuildsThatStartTogetherAgreeOnALayout(t *testing.T) {
 func TestLookingAtAStoreGivesItNoLayout(t *testing.T) {
 	server := servers.Redis(t)
 	for want, prepare := range map[string]func(){
-		"empty":             func() {},
-		"without a version": func() { server.CLI("zadd", "cloakroom:{0ax}:names", "0", "name") },
-		"layout version 1":  func() { server.CLI("set", layoutKey, "1") },
-		"of a newer build":  func() { server.CLI("set", layoutKey, "2") },
+		"empty":            func() {},
+		"counts as 1":      func() { server.CLI("zadd", "cloakroom:{0ax}:names", "0", "name") },
+		"layout version 1": func() { server.CLI("set", layoutKey, "1") },
+		"of a newer build": func() { server.CLI("set", layoutKey, "2") },
 	} {
 		server.CLI("flushall")
 		prepare()

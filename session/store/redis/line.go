@@ -13,7 +13,6 @@ import (
 
 var (
 	errHungUp        = errors.New("the subscription ended")
-	errLeft          = errors.New("the server is not the primary any more")
 	errNotSubscribed = errors.New("the server does not confirm the subscription")
 )
 
@@ -50,7 +49,7 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 	beating.Go(func() {
 		select {
 		case <-c.left: // others look for this process where the leases are
-			cancel(errLeft)
+			cancel(c.why)
 		case <-ctx.Done():
 		}
 	})

@@ -42,6 +42,7 @@ const (
 type Store struct {
 	keys    keys
 	process string // names this Store among all that use the server
+	build   int    // the version of the layout that it makes
 	look    bool   // write nothing that lasts, not the layout's version either
 	option  rueidis.ClientOption
 	// waitReplicas is how many replicas must have a write before it counts as done.
@@ -59,14 +60,15 @@ type Store struct {
 
 // Open reads the URL and connects if it can: a server that is down now may be up when it is asked. An
 // error never holds the URL, which may hold a password. See parse for what a URL may say.
-func Open(ctx context.Context, url string) (*Store, error) { return open(ctx, url, false) }
+func Open(ctx context.Context, url string) (*Store, error) { return open(ctx, url, version, false) }
 
-func open(ctx context.Context, url string, look bool) (*Store, error) {
+// open opens the store as a build does that makes a version of the layout.
+func open(ctx context.Context, url string, build int, look bool) (*Store, error) {
 	t, err := parse(url)
 	if err != nil {
 		return nil, fmt.Errorf("read the Redis URL: %w", err)
 	}
-	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), look: look, option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
+	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), build: build, look: look, option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
 	s.option.DialCtxFn = dial
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"
@@ -165,7 +167,7 @@ func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	}
 	err = s.settle(ctx, c)
 	if _, apart := errors.AsType[*layout.MismatchError](err); apart {
-		s.leave(c, 0) // no client of this build is let in any more
+		s.leave(c, 0, err) // no client of this build is let in any more
 	}
 	if len(parts) != 2 {
 		return time.Time{}, err
