@@ -2,11 +2,11 @@ package handlers
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -37,30 +37,18 @@ func (h *Handlers) requireCSRF(r *http.Request) error {
 }
 
 // requireOwnOrigin refuses what the browser marks as coming from another origin, a sibling
-// subdomain included (CS2), and no-cors requests, which a script of another origin may send (CS9).
+// subdomain included (CS2), and no-cors requests, be it those of our own pages: nothing here is an image or a script (CS9).
 //
 // A page of an allowed origin is let in, if it says who it is: its requests are CORS requests, which bear an
 // Origin that no script can forge, and which it may send no more of than the preflight has permitted.
 func (h *Handlers) requireOwnOrigin(r *http.Request) error {
-	if origins := r.Header.Values("Origin"); len(origins) == 1 && slices.Contains(h.AllowedOrigins, origins[0]) {
-		return nil
-	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "cross-site", "same-site":
-		return problem.New(problem.CSRF)
-	}
-	if r.Header.Get("Sec-Fetch-Mode") == "no-cors" {
-		return problem.New(problem.CSRF)
-	}
-	if h.namesAnotherOrigin(r) {
+	if h.judge(r) == site.Foreign || r.Header.Get("Sec-Fetch-Mode") == "no-cors" {
 		return problem.New(problem.CSRF)
 	}
 	return nil
 }
 
-// namesAnotherOrigin reports whether Origin says that the request is not of the public origin. A browser leaves it out
-// of most requests that only read.
-func (h *Handlers) namesAnotherOrigin(r *http.Request) bool {
-	origins := r.Header.Values("Origin")
-	return len(origins) > 1 || len(origins) == 1 && origins[0] != h.Origin
+// judge is the one judge of what a browser marks.
+func (h *Handlers) judge(r *http.Request) site.Verdict {
+	return site.Origins{Public: h.Origin, Allowed: h.AllowedOrigins}.Judge(r)
 }

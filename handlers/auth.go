@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/identity"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -127,13 +128,10 @@ func (h *Handlers) requireOwnRequest(r *http.Request) error {
 	if isHandshake(r) && r.Header.Get("Origin") != h.Origin {
 		return problem.New(problem.CSRF)
 	}
-	if r.Header.Get("Sec-Fetch-Mode") == "navigate" && len(r.Header["Origin"]) == 0 {
+	if len(r.Header["Origin"]) == 0 && problem.IsNavigation(r) || h.judge(r) != site.Foreign {
 		return nil
 	}
-	if r.Header.Get("Sec-Fetch-Site") == "same-origin" && !h.namesAnotherOrigin(r) {
-		return nil
-	}
-	return h.requireOwnOrigin(r)
+	return problem.New(problem.CSRF)
 }
 
 // isHandshake reports whether the request opens a WebSocket. Proxies keep Upgrade, a hop-by-hop field, to themselves, and

@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -70,10 +71,7 @@ func device(userAgent string) string {
 // page was made for this session, and the browser must not say that another origin sent it.
 func (h *Handlers) endFromPage(c echo.Context) error {
 	r := c.Request()
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
-		return problem.New(problem.CSRF)
-	}
-	if h.namesAnotherOrigin(r) {
+	if verdict := (site.Origins{Public: h.Origin}).Judge(r); verdict != site.Own && verdict != site.Unmarked {
 		return problem.New(problem.CSRF)
 	}
 	current, all, err := h.sessionsOfUser(c)

@@ -2,8 +2,9 @@ package proxy
 
 import (
 	"net/http"
-	"slices"
 	"strings"
+
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // preflight answers a CORS preflight here, with no permission, and never passes it on (CS5).
@@ -46,54 +47,12 @@ func (p *Proxy) checkForgery(rt *route, r *http.Request) error {
 	if rt.CSRF == CSRFNone {
 		return nil
 	}
-	if p.fromElsewhere(r) {
+	verdict, marked := p.origins.Judge(r), r.Header.Get("X-Csrf") == "1"
+	switch {
+	case verdict == site.Foreign, rt.CSRF == CSRFHeader && !marked:
 		return forged()
+	case marked, verdict == site.Own, site.Reads(r): // what a person typed, or nobody marked, is let in only to read
+		return nil
 	}
-	marked := r.Header.Get("X-Csrf") == "1"
-	if rt.CSRF == CSRFHeader && !marked {
-		return forged()
-	}
-	if rt.CSRF == CSRFFetchMetadata && !marked && !p.provenOwn(r) {
-		return forged()
-	}
-	return nil
-}
-
-// fromElsewhere reports whether the browser says that another origin is behind the request.
-func (p *Proxy) fromElsewhere(r *http.Request) bool {
-	if p.fromAllowed(r) {
-		return false
-	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
-	default:
-		return true
-	}
-	if r.Header.Get("Sec-Fetch-Mode") == "no-cors" && r.Header.Get("Sec-Fetch-Site") != "same-origin" {
-		return true
-	}
-	origins := r.Header["Origin"]
-	return len(origins) > 1 || len(origins) == 1 && origins[0] != p.Origin
-}
-
-// fromAllowed reports whether the browser says that a page of an allowed origin is behind the request. Its requests
-// are CORS requests; their Origin can't be forged by a script.
-func (p *Proxy) fromAllowed(r *http.Request) bool {
-	origins := r.Header["Origin"]
-	return len(origins) == 1 && slices.Contains(p.AllowedOrigins, origins[0])
-}
-
-// provenOwn reports whether the browser says that our own origin is behind the request. What a
-// person typed ("none") is theirs, but only for reading.
-func (p *Proxy) provenOwn(r *http.Request) bool {
-	if p.fromAllowed(r) {
-		return true
-	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "same-origin":
-		return true
-	case "none":
-		return r.Method == http.MethodGet || r.Method == http.MethodHead
-	}
-	return r.Header.Get("Origin") == p.Origin
+	return forged()
 }

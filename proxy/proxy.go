@@ -23,6 +23,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // The kinds of token that a route's requests go out with.
@@ -104,6 +105,7 @@ type Options struct {
 // A Proxy passes requests on. It is safe for concurrent use.
 type Proxy struct {
 	Options
+	origins site.Origins
 	routes  []*route // longest path first
 	atlas   atlas
 	metrics *metrics
@@ -120,7 +122,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Fail == nil || o.Sessions == nil {
 		return nil, errors.New("set up proxy: Fail and Sessions are required")
 	}
-	p := &Proxy{Options: o, metrics: newMetrics(o.Metrics)}
+	p := &Proxy{Options: o, origins: site.Origins{Public: o.Origin, Allowed: o.AllowedOrigins}, metrics: newMetrics(o.Metrics)}
 	p.routes = p.newRoutes()
 	p.atlas = survey(p.routes)
 	return p, nil

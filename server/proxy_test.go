@@ -402,11 +402,51 @@ func TestRefusedRequestsCostNothing(t *testing.T) {
 		t.Errorf("renewals = %d, calls = %d; want none", n, len(g.api.requests()))
 	}
 	b.login()
-	for _, header := range [][]string{{"X-CSRF", ""}, {"X-CSRF", "", "Sec-Fetch-Site", "cross-site"}, {"X-CSRF", "", "Origin", "https://evil.example"}} {
+	for _, header := range [][]string{{"X-CSRF", "", "Sec-Fetch-Site", "cross-site"}, {"X-CSRF", "", "Origin", "https://evil.example"}} {
 		b.get("/meta/x", header...).want(t, http.StatusForbidden, "csrf")
 	}
 	b.get("/meta/x", "X-CSRF", "", "Sec-Fetch-Site", "same-origin").want(t, http.StatusOK, "")
 	b.get("/meta/x", "X-CSRF", "", "Origin", g.origin, "X-HTTP-Method-Override", "DELETE").want(t, http.StatusOK, "")
+}
+
+// CS2, CS3: a route with csrf: fetch-metadata, and our own endpoints, go by one judge. WebKit marks a download that a
+// link asks for by a Referer alone, or not at all.
+func TestMarksCountAlikeAtRoutesAndAtOurEndpoints(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	for name, tc := range map[string]struct {
+		marks     []string
+		get, post int // at the route, without X-CSRF
+		auth      int
+		user      int // with X-CSRF
+	}{
+		"no mark":             {nil, 200, 403, 202, 200},
+		"the app's page":      {[]string{"Referer", g.origin + "/reports"}, 200, 403, 202, 200},
+		"a sibling's page":    {[]string{"Referer", "http://sibling.localhost/"}, 403, 403, 403, 403},
+		"a look-alike's page": {[]string{"Referer", g.origin + ".evil.example/"}, 403, 403, 403, 403},
+		"an image of our own": {[]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "no-cors"}, 200, 200, 202, 403}, // CS9
+		"a word nobody knows": {[]string{"Sec-Fetch-Site", "bogus"}, 403, 403, 403, 403},
+		"typed":               {[]string{"Sec-Fetch-Site", "none"}, 200, 403, 202, 200},
+		"our origin":          {[]string{"Origin", g.origin}, 200, 200, 202, 200},
+	} {
+		bare := append([]string{"X-CSRF", ""}, tc.marks...)
+		for what, got := range map[string][2]int{
+			"GET at the route":     {b.get("/meta/x", bare...).StatusCode, tc.get},
+			"HEAD at the route":    {b.do(http.MethodHead, "/meta/x", nil, bare...).StatusCode, tc.get},
+			"POST at the route":    {b.do(http.MethodPost, "/meta/x", nil, bare...).StatusCode, tc.post},
+			"GET /bff/auth":        {b.get("/bff/auth", bare...).StatusCode, tc.auth},
+			"GET /bff/user":        {b.get("/bff/user", tc.marks...).StatusCode, tc.user},
+			"GET, csrf: header":    {b.get("/api/x", bare...).StatusCode, 403},
+			"GET, with the header": {b.get("/api/x", tc.marks...).StatusCode, map[bool]int{true: 200, false: 403}[tc.get == 200]},
+		} {
+			if got[0] != got[1] {
+				t.Errorf("%s, %s = %d, want %d", name, what, got[0], got[1])
+			}
+		}
+	}
+	link := []string{"X-CSRF", "", "Accept", "text/html", "Referer", "https://search.example/"} // of a browser without Fetch Metadata
+	b.get("/bff/auth", link...).want(t, http.StatusAccepted, "")
 }
 
 // PR9: an upstream that breaks off or answers nonsense is 502, and nothing of it is used again.
