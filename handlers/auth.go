@@ -73,6 +73,11 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 	if err := h.requireOwnRequest(r); err != nil {
 		return err
 	}
+	for name := range r.Header {
+		if identity.Stray(name) {
+			return problem.New(problem.Forbidden).Because("the request has a field X-Auth-Request-… of its own that the proxy may not know how to take away; such fields are the proxy's to set")
+		}
+	}
 	s, err := h.Sessions.FromRequest(r)
 	if loggedOut(err) && page != "" && problem.IsNavigation(r) {
 		problem.Annotate(r.Context(), err)

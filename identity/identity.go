@@ -48,6 +48,17 @@ func Families() []string {
 	return []string{"Remote-", "X-Auth-Request-", "X-Ms-Client-Principal", "X-Remote-", "X-Webauth-"}
 }
 
+// Stray reports whether a field is called as those of GET /bff/auth are and is none that is known. A
+// reverse proxy that can't remove the family, nginx above all, would pass it on.
+func Stray(name string) bool {
+	return strings.HasPrefix(textproto.CanonicalMIMEHeaderKey(name), "X-Auth-Request-") && !isKnown(name)
+}
+
+func isKnown(name string) bool {
+	_, found := slices.BinarySearch(known, textproto.CanonicalMIMEHeaderKey(name))
+	return found
+}
+
 var (
 	known    = Fields()
 	families = Families()
@@ -62,6 +73,5 @@ func Is(name string) bool {
 			return true
 		}
 	}
-	_, found := slices.BinarySearch(known, name)
-	return found
+	return isKnown(name)
 }

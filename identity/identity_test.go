@@ -35,4 +35,9 @@ func TestEverySpellingOfAFieldIsKnown(t *testing.T) {
 			t.Errorf("%q is taken for an identity", name)
 		}
 	}
+	for name, want := range map[string]bool{"X-Auth-Request-Anything": true, "x-auth-request-x": true, User: false, "X-Auth-Request-Groups": false, "Remote-Addr": false, "Accept": false} {
+		if got := Stray(name); got != want {
+			t.Errorf("%s is stray = %v, want %v", name, got, want)
+		}
+	}
 }

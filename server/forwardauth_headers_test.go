@@ -54,6 +54,12 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 					t.Errorf("the application saw %v", seen)
 				}
 			}
+			// nginx can't remove a family: what is not named in the example is refused with the request.
+			asked := len(g.api.requests())
+			r := b.get("/orders", "X-Auth-Request-Anything", "evil")
+			if name == "nginx" && (r.StatusCode != http.StatusForbidden || len(g.api.requests()) != asked) {
+				t.Errorf("a field of the family that the example does not name = %d, %d requests", r.StatusCode, len(g.api.requests())-asked)
+			}
 		})
 	}
 }
