@@ -90,3 +90,21 @@ func TestConnectionsToTheStoreThatDieAreReplaced(t *testing.T) {
 	t.Logf("well again %s after", time.Since(began).Round(time.Second/10))
 	w.judge()
 }
+
+// With a synchronous standby a commit counts once both have it.
+func TestPostgreSQLPrimaryThatDiesLogsNobodyOut(t *testing.T) {
+	t.Parallel()
+	primary := servers.Postgres(t, "wal_sender_timeout=5s")
+	standby := primary.Standby()
+	primary.SQL("ALTER SYSTEM SET synchronous_standby_names = '*'")
+	primary.SQL("SELECT pg_reload_conf()")
+	w := newWorld(t, 30, primary, fmt.Sprintf("127.0.0.1:%d", primary.Port), func(string) string {
+		return fmt.Sprintf("postgres://cloakroom@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write", primary.Port, standby.Port)
+	})
+	primary.Kill()
+	standby.Promote()
+	began := time.Now()
+	w.until("all to be well again after the fail-over", 45*time.Second, w.isWell)
+	t.Logf("well again %s after the standby took over", time.Since(began).Round(time.Second/10))
+	w.judge()
+}

@@ -27,13 +27,45 @@ const postgresBinaries = "/usr/lib/postgresql/*/bin"
 // as, it runs as the user postgres.
 func Postgres(t testing.TB, options ...string) *PostgresServer {
 	t.Helper()
+	return postgres(t, options, "initdb", "-U", "cloakroom", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
+}
+
+// Standby starts a standby of the server, and returns once it follows.
+func (s *PostgresServer) Standby(options ...string) *PostgresServer {
+	s.t.Helper()
+	standby := postgres(s.t, options, "pg_basebackup", "-h", "127.0.0.1", "-p", strconv.Itoa(s.Port), "-U", "cloakroom", "-R", "-c", "fast", "--no-sync")
+	until(s.t, "the standby to follow", func() bool { return s.SQL("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1" })
+	return standby
+}
+
+// Promote makes a standby the primary, and returns once it takes writes.
+func (s *PostgresServer) Promote() {
+	s.t.Helper()
+	if took := s.SQL("SELECT pg_promote()"); took != "t" {
+		s.t.Fatalf("the standby does not take over: %s", took)
+	}
+}
+
+// SQL runs a statement by psql and returns what it prints.
+func (s *PostgresServer) SQL(statement string) string {
+	s.t.Helper()
+	out, err := exec.Command(program(s.t, "psql", postgresBinaries), "-XAtq", "-d", s.URL(), "-c", statement).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("%s: %v: %s", statement, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// postgres starts a server whose data a program makes first.
+func postgres(t testing.TB, options []string, maker string, makerArgs ...string) *PostgresServer {
+	t.Helper()
 	dir := Folder(t)
 	s := &PostgresServer{Port: FreePort(t), data: filepath.Join(dir, "data")}
 	as := unprivileged(t, dir)
-	initdb := exec.Command(program(t, "initdb", postgresBinaries), "-D", s.data, "-U", "cloakroom", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: as}, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v: %s", err, out)
+	data := exec.Command(program(t, maker, postgresBinaries), append(makerArgs, "-D", s.data)...)
+	data.SysProcAttr, data.Dir = &syscall.SysProcAttr{Credential: as}, dir
+	if out, err := data.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", maker, err, out)
 	}
 	args := []string{"-D", s.data, "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + dir}
 	for _, o := range options {
