@@ -1,20 +1,18 @@
 // Package check tries what a configuration names, and says what is wrong with a remedy.
 //
-// It finds what the file alone can't show: a provider whose metadata contradicts the configuration,
-// a store that does not open, an upstream that nobody listens on. It changes nothing anywhere, and
-// asks each provider for public documents alone: whether a client secret is right shows at the first
-// login.
+// It finds what the file alone can't show: what serve would refuse, a provider whose metadata
+// contradicts the configuration or that refuses this client, a store that does not open, an API that
+// nobody listens on. It changes nothing that lasts. A provider is asked for its public documents, and
+// sent a code that was made up and an authorization request that may ask nobody anything: what it
+// answers tells whether client and redirect URI are registered. Its weak point: some providers show the
+// same page whatever is wrong.
 package check
 
 import (
 	"context"
-	"fmt"
-	"net"
-	"net/url"
 	"time"
 
 	"github.com/cloakroom/cloakroom/config"
-	"github.com/cloakroom/cloakroom/outbound"
 	"github.com/cloakroom/cloakroom/server"
 )
 
@@ -83,19 +81,21 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	for _, p := range cfg.Providers {
 		r.Register = append(r.Register, urisOf(cfg, p))
 	}
+	r.add(checkStart(ctx, cfg)...)
 	if o.Offline {
 		r.add(Finding{Area: "configuration", Name: "network", Status: Skipped, Detail: "--offline: no store, provider or upstream was tried"})
 		return r
 	}
+	r.add(checkListeners(ctx, cfg)...)
 	r.add(checkStore(ctx, cfg)...)
 	for _, p := range cfg.Providers {
 		r.add(checkProvider(ctx, cfg, p, o.Version)...)
 	}
 	for _, route := range cfg.Routes {
-		r.add(checkUpstream(ctx, route.Path, route.Upstream))
+		r.add(checkUpstream(ctx, route.Path, route.Upstream, guarded[route.Token]))
 	}
 	if cfg.SPA.DevServer != nil {
-		r.add(checkUpstream(ctx, "spa.dev_server", cfg.SPA.DevServer))
+		r.add(checkUpstream(ctx, "spa.dev_server", cfg.SPA.DevServer, false))
 	} else {
 		r.add(checkApp(cfg.SPA.Dir))
 	}
@@ -114,22 +114,3 @@ func urisOf(cfg *config.Config, p config.Provider) URIs {
 }
 
 func (r *Report) add(f ...Finding) { r.Findings = append(r.Findings, f...) }
-
-// checkUpstream only connects: what a request would do there is not ours to try.
-func checkUpstream(ctx context.Context, name string, u *url.URL) Finding {
-	f := Finding{Area: "upstream", Name: name + " → " + u.Redacted(), Status: OK, Detail: "accepts connections"}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	}
-	conn, err := outbound.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
-	if err != nil {
-		f.Status, f.Detail = Wrong, fmt.Sprintf("does not accept connections: %v", err)
-		f.Remedy = "start it, or correct the address in the route; until then this route answers 502 upstream_unreachable"
-		return f
-	}
-	_ = conn.Close() // nothing was sent; closing can't lose anything
-	return f
-}

@@ -5,16 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/server"
-	"github.com/cloakroom/cloakroom/session/store"
-	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // checkProvider reads the provider's metadata and compares it with what the configuration relies on.
@@ -24,13 +19,13 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, 
 	}
 	rp, err := server.ProviderConfig(cfg, pc)
 	if err != nil {
-		return []Finding{row(Wrong, err.Error(), "correct the file that the provider's settings name")}
+		return nil // said by what serve would refuse
 	}
 	p, err := provider.New(rp, provider.Options{Logger: slog.New(slog.DiscardHandler), Version: version})
 	if err != nil {
-		return []Finding{row(Wrong, err.Error(), "correct the provider's settings")}
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, 3*timeout) // metadata and two trials
 	defer cancel()
 	m, err := p.Metadata(ctx)
 	if other := new(provider.IssuerError); errors.As(err, &other) {
@@ -45,6 +40,21 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, 
 	found := []Finding{row(OK, "metadata read from "+p.MetadataURL(), "")}
 	if err := p.CheckUserinfo(m); err != nil {
 		found = append(found, row(Wrong, err.Error(), "write `userinfo: auto`: no login can succeed otherwise"))
+	}
+	for _, f := range contradictions(pc, m) {
+		found = append(found, row(Wrong, f[0], f[1]))
+	}
+	client := tryClient(ctx, p, row)
+	doubtful := Warning // that the client was refused is then why
+	if client.Status == Wrong {
+		doubtful = Wrong
+	}
+	for _, f := range doubts(pc, m) {
+		found = append(found, row(doubtful, f[0], f[1]))
+	}
+	found = append(found, client)
+	if !m.PARRequired {
+		found = append(found, tryRedirectURI(ctx, p, row))
 	}
 	for _, f := range metadataGaps(pc, m) {
 		found = append(found, row(Warning, f[0], f[1]))
@@ -64,78 +74,37 @@ func issuerRemedy(e *provider.IssuerError) string {
 	return fmt.Sprintf("if that is your provider, write issuer: %.200q and metadata_url: %.200q; otherwise correct `issuer` or `metadata_url`", e.Announced, e.From)
 }
 
-// metadataGaps are the features that this provider does not announce: each a pair of what is
-// missing and what follows from it.
-func metadataGaps(pc config.Provider, m *provider.Metadata) [][2]string {
-	var gaps [][2]string
-	if m.RevocationEndpoint == "" {
-		gaps = append(gaps, [2]string{"no revocation_endpoint", "tokens of ended sessions live on there until they run out; name the endpoint in `revocation_endpoint` if there is one, or keep their lifetimes short at the provider"})
+// A rowMaker makes a finding about one provider.
+type rowMaker func(s Status, detail, remedy string) Finding
+
+// tryClient finds out whether the provider knows this client and its secret.
+func tryClient(ctx context.Context, p *provider.Provider, row rowMaker) Finding {
+	const remedy = "compare `client_id`, `client_secret` (or the key) and `client_auth` with this client's registration there"
+	trial, err := p.TryClient(ctx)
+	switch {
+	case err != nil:
+		return row(Warning, fmt.Sprintf("whether the provider takes this client is not known: %v", err), "run `cloakroom check` again")
+	case trial.Verdict == provider.Accepted:
+		return row(OK, "takes this client: a code that was made up was refused as a code, not the client", "")
+	case trial.Verdict == provider.Refused:
+		return row(Wrong, fmt.Sprintf("refuses this client: %s", trial.Code), remedy)
 	}
-	if m.EndSessionEndpoint == "" && pc.EndSession == "auto" {
-		gaps = append(gaps, [2]string{"no end_session_endpoint", "logout ends the session here; the provider's own session goes on. Name the provider's logout address in `end_session`, or write off"})
-	}
-	if !m.RefreshTokens() && pc.Refresh == "auto" {
-		gaps = append(gaps, [2]string{"grant_types_supported lacks refresh_token", "sessions are not renewed: an API needs a new login when the access token has run out; write `refresh: off`, or have refresh tokens switched on at the provider"})
-	}
-	if len(m.ScopesSupported) > 0 {
-		for _, s := range pc.Scopes {
-			if !slices.Contains(m.ScopesSupported, s) {
-				gaps = append(gaps, [2]string{fmt.Sprintf("scope %q is not in scopes_supported", s), "drop it from `scopes`, or have it added at the provider"})
-			}
-		}
-	}
-	return gaps
+	return row(Warning, fmt.Sprintf("whether the provider takes this client can't be told: it answered %q to a code that was made up", trial.Code), remedy)
 }
 
-// checkStore opens the store as the service would.
-func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
-	kind, _, _ := strings.Cut(cfg.Session.Store.Reveal(), ":")
-	f := Finding{Area: "store", Name: kind, Status: OK, Detail: "opens and answers"}
-	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			return []Finding{checkFolder(f, filepath.Dir(path))}
-		}
+// tryRedirectURI finds out whether the redirect URI is registered, and whether the provider takes what a login asks for.
+func tryRedirectURI(ctx context.Context, p *provider.Provider, row rowMaker) Finding {
+	uri := p.Config().RedirectURI
+	trial, err := p.TryRedirectURI(ctx)
+	switch {
+	case err != nil:
+		return row(Warning, fmt.Sprintf("whether the redirect URI is registered is not known: %v", err), "run `cloakroom check` again")
+	case trial.Verdict == provider.Accepted:
+		return row(OK, "takes the redirect URI: an authorization request came back to it", "")
+	case trial.Code == "invalid_scope":
+		return row(Wrong, "refuses the scopes of a login: invalid_scope", "have the `scopes` allowed for this client, or ask for fewer")
+	case trial.Verdict == provider.Refused:
+		return row(Wrong, fmt.Sprintf("refuses an authorization request: %s", trial.Code), "register the redirect URI "+uri+" for this client, byte for byte, and compare `client_id`")
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	seen, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
-	if err != nil {
-		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), "correct `session.store`, or start what it names"
-		if _, ok := errors.AsType[*layout.MismatchError](err); ok {
-			f.Remedy = "upgrade or roll back one layout version at a time; see docs/scaling.md"
-		}
-	} else if seen.Layout != "" {
-		f.Detail += "; " + seen.Layout
-	}
-	found = append(found, f)
-	if err == nil && store.Shared(cfg.Session.Store.Reveal()) {
-		found = append(found, checkClock(kind, seen.Ahead))
-	}
-	for _, w := range seen.Warnings {
-		found = append(found, Finding{Area: "store", Name: kind, Status: Warning, Detail: w})
-	}
-	return found
-}
-
-// checkFolder looks whether the database could be made, without making it.
-func checkFolder(f Finding, dir string) Finding {
-	f.Detail = "the database does not exist yet; it is made at the first start"
-	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
-		f.Status, f.Detail, f.Remedy = Wrong, "its folder "+dir+" does not exist", "make the folder, writable by the service alone"
-	}
-	return f
-}
-
-// checkApp looks for the app's start page.
-func checkApp(dir string) Finding {
-	f := Finding{Area: "app", Name: dir, Status: OK, Detail: "index.html is there"}
-	if dir == "" {
-		f.Name, f.Status, f.Detail = "spa", Skipped, "no app is served (neither spa.dir nor spa.dev_server)"
-		return f
-	}
-	if _, err := os.Stat(filepath.Join(dir, "index.html")); err != nil {
-		f.Status, f.Detail = Wrong, err.Error()
-		f.Remedy = "build the app, or point spa.dir at the folder that holds its index.html"
-	}
-	return f
+	return row(OK, "whether the redirect URI is registered can't be told here: the provider shows a page of its own first", "if a login ends on an error page of the provider, register "+uri+", byte for byte")
 }

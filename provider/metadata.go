@@ -21,6 +21,7 @@ type Metadata struct {
 
 	ScopesSupported               []string `json:"scopes_supported"`
 	GrantTypesSupported           []string `json:"grant_types_supported"`
+	ResponseTypesSupported        []string `json:"response_types_supported"`
 	ResponseModesSupported        []string `json:"response_modes_supported"`
 	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
 	IDTokenAlgsSupported          []string `json:"id_token_signing_alg_values_supported"`
@@ -28,6 +29,7 @@ type Metadata struct {
 	TokenAuthAlgsSupported        []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 
 	IssParameterSupported             bool `json:"authorization_response_iss_parameter_supported"`
+	PARRequired                       bool `json:"require_pushed_authorization_requests"` // RFC 9126 §5
 	BackchannelLogoutSupported        bool `json:"backchannel_logout_supported"`
 	BackchannelLogoutSessionSupported bool `json:"backchannel_logout_session_supported"`
 	FrontchannelLogoutSupported       bool `json:"frontchannel_logout_supported"`

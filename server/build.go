@@ -47,7 +47,10 @@ func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
 	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
 		key, err := sqlite.LoadOrCreateKey(path + ".key")
 		if err != nil {
-			return nil, fmt.Errorf("read the key file beside session.store: %w", err)
+			return nil, &StartError{
+				fmt.Errorf("read the key file beside session.store: %w", err),
+				"the folder must be there and be writable, and the file the service's own (mode 0600); or name a key in `session.keys`",
+			}
 		}
 		return [][]byte{key}, nil
 	}
@@ -69,7 +72,7 @@ func (s *Server) buildClock(machine func() time.Time) {
 func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 	c := s.cfg.Session
 	if s.store, err = store.Open(ctx, c.Store.Reveal()); err != nil {
-		return fmt.Errorf("open session.store: %w", err)
+		return StoreError(c.Store, err)
 	}
 	if store.Shared(c.Store.Reveal()) {
 		s.store = store.Guard(s.store, s.log, s.registry)
@@ -143,7 +146,7 @@ func (s *Server) buildProviders() error {
 		}
 		p, err := provider.New(c, provider.Options{Shared: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
 		if err != nil {
-			return fmt.Errorf("set up provider %q: %w", pc.ID, err)
+			return &StartError{fmt.Errorf("set up provider %q: %w", pc.ID, err), "correct the provider's keys, or the files that they name"}
 		}
 		s.providers = append(s.providers, p)
 		s.byID[pc.ID] = p
@@ -175,7 +178,10 @@ func ProviderConfig(cfg *config.Config, p config.Provider) (provider.Config, err
 		}
 		b, err := os.ReadFile(f.path)
 		if err != nil {
-			return c, fmt.Errorf("read %s of provider %q: %w", f.key, p.ID, err)
+			return c, &StartError{
+				fmt.Errorf("read %s of provider %q: %w", f.key, p.ID, err),
+				"the file that `" + f.key + "` names must be there, and the user that runs cloakroom must be able to read it",
+			}
 		}
 		f.into(b)
 	}
@@ -198,7 +204,7 @@ func (s *Server) buildWorkers() {
 func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	pages, err := templates.Load(s.cfg.Pages.Templates)
 	if err != nil {
-		return fmt.Errorf("load pages.templates: %w", err)
+		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
 	}
 	problems := problem.NewWriter(problem.Options{
 		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), ReturnOrigins: s.cfg.CORS.AllowedOrigins, Logger: s.log,
@@ -278,7 +284,7 @@ func (s *Server) buildSPA(app fs.FS, api *proxy.Proxy, problems *problem.Writer)
 		FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Strip: api.StripCookies, Fail: problems.Write,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("serve the app: %w", err)
+		return nil, &StartError{fmt.Errorf("serve the app: %w", err), "build the app, or point `spa.dir` at the folder that holds its index.html"}
 	}
 	return spa, nil
 }

@@ -8,7 +8,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -122,14 +121,14 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	if s.public == nil {
 		if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Server.Listen); err != nil {
-			return fmt.Errorf("listen on server.listen %q: %w", s.cfg.Server.Listen, err)
+			return ListenError("server.listen", s.cfg.Server.Listen, err)
 		}
 	}
 	if s.admin != nil || s.cfg.Server.AdminListen == "" {
 		return nil
 	}
 	if s.admin, err = lc.Listen(ctx, "tcp", s.cfg.Server.AdminListen); err != nil {
-		return fmt.Errorf("listen on server.admin_listen %q: %w", s.cfg.Server.AdminListen, err)
+		return ListenError("server.admin_listen", s.cfg.Server.AdminListen, err)
 	}
 	return nil
 }

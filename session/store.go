@@ -67,6 +67,7 @@ type Revocation struct {
 // An Inspection is what an operator should know of a store.
 type Inspection struct {
 	Layout   string        // how its layout stands to this build; "": not said
+	Current  bool          // a start changes nothing about the layout
 	Warnings []string      // of settings that endanger sessions
 	Ahead    time.Duration // of this machine's clock, of the server's
 }

@@ -19,8 +19,7 @@ func Inspect(ctx context.Context, url string) (session.Inspection, error) {
 	case "postgres", "postgresql":
 		return postgres.Inspect(ctx, url)
 	case "sqlite":
-		state, err := sqlite.Inspect(ctx, rest)
-		return session.Inspection{Layout: state}, err
+		return sqlite.Inspect(ctx, rest)
 	}
 	s, err := Open(ctx, url)
 	if err != nil {

@@ -41,7 +41,7 @@ func Inspect(ctx context.Context, url string) (seen session.Inspection, err erro
 		seen.Warnings = append(seen.Warnings, fmt.Sprintf("synchronous_commit is %s and fsync is %s: a crash of the server forgets renewals, and users are logged out by a refresh token that was spent; set both on", sync, fsync))
 	}
 	state, note, err := schemaState(ctx, conn, schema)
-	seen.Layout = state
+	seen.Layout, seen.Current = state, state != "" && note == ""
 	if note != "" {
 		seen.Warnings = append(seen.Warnings, note)
 	}

@@ -34,7 +34,7 @@ func Inspect(ctx context.Context, url string) (seen session.Inspection, err erro
 	if err != nil {
 		return seen, err
 	}
-	if seen.Layout, err = s.state(ctx, c); err != nil {
+	if seen.Layout, seen.Current, err = s.state(ctx, c); err != nil {
 		return seen, err
 	}
 	for address, node := range c.Nodes() {
@@ -43,16 +43,16 @@ func Inspect(ctx context.Context, url string) (seen session.Inspection, err erro
 	return seen, nil
 }
 
-func (s *Store) state(ctx context.Context, c *client) (string, error) {
+func (s *Store) state(ctx context.Context, c *client) (state string, current bool, err error) {
 	has, err := s.version(ctx, c)
 	if err != nil || has > 0 {
-		return layout.Describe(has, s.build), err
+		return layout.Describe(has, s.build), has >= s.build, err
 	}
 	used, err := s.unversioned(ctx, c)
 	if used {
-		return fmt.Sprintf("layout without a version, which counts as %d; the next start writes down %d", firstVersion, s.build), err
+		return fmt.Sprintf("layout without a version, which counts as %d; the next start writes down %d", firstVersion, s.build), false, err
 	}
-	return fmt.Sprintf("the store is empty; layout version %d is made at the first start", s.build), err
+	return fmt.Sprintf("the store is empty; layout version %d is made at the first start", s.build), false, err
 }
 
 func inspect(ctx context.Context, address string, node rueidis.Client) (warnings []string) {

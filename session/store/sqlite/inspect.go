@@ -6,36 +6,39 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
-// Inspect looks at the file at path and leaves its layout as it is; state says how that stands to this build. A file that
-// can't be opened as it is, or written to, is an error.
-func Inspect(ctx context.Context, path string) (state string, err error) {
+// Inspect looks at the file at path and leaves its layout as it is. A file that can't be opened as it is, or written to,
+// is an error.
+func Inspect(ctx context.Context, path string) (seen session.Inspection, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("open SQLite store: %w", err)
+		return seen, fmt.Errorf("open SQLite store: %w", err)
 	}
 	s := &Store{}
 	if s.write, err = connect(path, 1, false); err != nil {
-		return "", err
+		return seen, err
 	}
 	if s.read, err = connect(path, 1, true); err != nil {
-		return "", errors.Join(err, s.Close())
+		return seen, errors.Join(err, s.Close())
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	var version int
 	if err := s.read.QueryRowContext(ctx, versionQuery).Scan(&version); err != nil {
-		return "", err
+		return seen, err
 	}
 	known := len(migrations())
 	if err := layout.Check(version, known, nobody); err != nil {
-		return "", err
+		return seen, err
 	}
 	if err := s.transact(ctx, touchNothing); err != nil {
-		return "", fmt.Errorf("write to the file: %w", err)
+		return seen, fmt.Errorf("write to the file: %w", err)
 	}
 	if version == 0 {
-		return fmt.Sprintf("the file is empty; layout version %d is made at the first start", known), nil
+		seen.Layout = fmt.Sprintf("the file is empty; layout version %d is made at the first start", known)
+		return seen, nil
 	}
-	return layout.Describe(version, known), nil
+	seen.Layout, seen.Current = layout.Describe(version, known), version >= known
+	return seen, nil
 }

@@ -41,8 +41,8 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 			t.Errorf("beside the next build: %v", err)
 		}
 	}
-	if state, err := sqlite.Inspect(t.Context(), path); err != nil || !strings.Contains(state, "of a newer build") {
-		t.Errorf("state = %q %v, want that it is a newer build's", state, err)
+	if seen, err := sqlite.Inspect(t.Context(), path); err != nil || !strings.Contains(seen.Layout, "of a newer build") {
+		t.Errorf("state = %q %v, want that it is a newer build's", seen.Layout, err)
 	}
 	set(ours + 2)
 	for range 2 {
@@ -72,8 +72,8 @@ func TestLookingAtAFileLeavesItsLayout(t *testing.T) {
 	if _, err := db.Exec("PRAGMA user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
-	if state, err := sqlite.Inspect(t.Context(), path); err != nil || !strings.Contains(state, "version 1; the next start brings it to") {
-		t.Errorf("state = %q %v, want what the next start does", state, err)
+	if seen, err := sqlite.Inspect(t.Context(), path); err != nil || !strings.Contains(seen.Layout, "version 1; the next start brings it to") {
+		t.Errorf("state = %q %v, want what the next start does", seen.Layout, err)
 	}
 	var version int
 	if err := db.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != 1 {

@@ -1,0 +1,86 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/session/store"
+)
+
+// checkStore opens the store as the service would.
+func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
+	kind, _, _ := strings.Cut(cfg.Session.Store.Reveal(), ":")
+	f := Finding{Area: "store", Name: kind, Status: OK, Detail: "opens and answers"}
+	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return []Finding{checkFolder(f, filepath.Dir(path))}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	seen, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
+	if err != nil {
+		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), server.StoreError(cfg.Session.Store, err).Remedy
+	} else if seen.Layout != "" {
+		f.Detail += "; " + seen.Layout
+	}
+	found = append(found, f)
+	if err == nil && store.Shared(cfg.Session.Store.Reveal()) {
+		found = append(found, checkClock(kind, seen.Ahead))
+	}
+	for _, w := range seen.Warnings {
+		found = append(found, Finding{Area: "store", Name: kind, Status: Warning, Detail: w})
+	}
+	if err == nil && seen.Current {
+		found = append(found, checkKeys(ctx, cfg)...)
+	}
+	return found
+}
+
+// checkKeys opens the store to see whether session.keys open what is in it. Its layout is that of this build, so that
+// nothing of it is changed.
+func checkKeys(ctx context.Context, cfg *config.Config) []Finding {
+	f := Finding{Area: "store", Name: "session.keys", Status: OK, Detail: "open what is stored"}
+	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok && len(cfg.Session.Keys) == 0 {
+		if _, err := os.Stat(path + ".key"); errors.Is(err, os.ErrNotExist) {
+			f.Status, f.Detail = Wrong, "the database is there, and the key file "+path+".key is not"
+			f.Remedy = "put the key file back; if it is lost, so are the sessions: move the database away, and tell the provider to end its sessions of this client"
+			return []Finding{f}
+		}
+	}
+	sessions, closeAll, err := server.OpenSessions(ctx, cfg, slog.New(slog.DiscardHandler))
+	if err == nil {
+		err = errors.Join(sessions.CheckKeys(ctx), closeAll())
+	}
+	if err != nil {
+		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), "name the key that sealed the stored sessions in `session.keys`, after the new one; if it is lost, empty the store: its sessions can't be opened by anybody"
+		if start, ok := errors.AsType[*server.StartError](err); ok {
+			f.Detail, f.Remedy = start.Err.Error(), start.Remedy
+		}
+	}
+	return []Finding{f}
+}
+
+// checkFolder looks whether the database could be made, without making it.
+func checkFolder(f Finding, dir string) Finding {
+	f.Detail = "the database does not exist yet; it is made at the first start"
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		f.Status, f.Detail, f.Remedy = Wrong, "its folder "+dir+" does not exist", "make the folder, writable by the service alone"
+		return f
+	}
+	probe, err := os.CreateTemp(dir, ".cloakroom-check-*")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err != nil {
+		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), server.StoreError(secret.New("sqlite:"), err).Remedy
+	}
+	return f
+}
