@@ -5,15 +5,13 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
+	"github.com/cloakroom/cloakroom/fairqueue"
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
@@ -21,60 +19,48 @@ import (
 
 const (
 	maxLogoutBody = 64 << 10
+	maxSID        = 255 // bytes; an ID token with a longer sid is refused
 	// clockSkew is how far a provider's clock may be behind ours.
 	clockSkew = 5 * time.Second
 	// replayWindow is the least time for which a jti is remembered; longer when exp is further off.
 	replayWindow = 10 * time.Minute
 )
 
-// The bounds on what strangers can have looked up and verified: logouts from one address. One bound for all
-// addresses would let anybody use up what the provider needs, and a logout that is refused is rarely sent again.
 const (
-	logoutRate       = 200 // a second
-	logoutBurst      = 400
-	limitedAddresses = 4096 // that are remembered; who falls out begins anew
+	// frontchannelLookups is how many of them are under way at once; more wait, and clients take turns.
+	frontchannelLookups = 8
+	// frontchannelPatience is how long one waits.
+	frontchannelPatience = 5 * time.Second
+	// busyAgain is when who found no turn should come again.
+	busyAgain = 2 * time.Second
 )
 
-// backchannel is what the endpoints that a provider calls keep beyond a request: how much each address has
-// asked for, and a counter.
+// backchannel is what the endpoints that a provider calls keep beyond a request. None of them refuses a request because
+// there are many from one address: behind a proxy that is not trusted all come from one, strangers' junk and
+// the provider's own, and a logout that is refused is rarely sent again. What costs something is done a few at a
+// time instead, and clients take turns (see also provider.VerifyLogoutTokenOf).
 type backchannel struct {
-	limits   *lru.Cache[netip.Prefix, *rate.Limiter]
+	lookups  *fairqueue.Queue
 	total    *prometheus.CounterVec
 	refusals *refusals
 }
 
 func newBackchannel(reg prometheus.Registerer, log *slog.Logger) *backchannel {
-	limits, err := lru.New[netip.Prefix, *rate.Limiter](limitedAddresses)
-	if err != nil {
-		panic("handlers: " + err.Error()) // the size is positive
-	}
 	b := &backchannel{
-		limits: limits, refusals: newRefusals(log),
+		lookups: fairqueue.New(frontchannelLookups), refusals: newRefusals(log),
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cloakroom_backchannel_logouts_total", Help: "Back-channel logout requests by outcome.",
+			Name: "cloakroom_backchannel_logouts_total", Help: "Back-channel logout requests by outcome (ok, invalid, replayed, busy, unavailable).",
 		}, []string{"provider", "outcome"}),
 	}
 	reg.MustRegister(b.total)
 	return b
 }
 
-// allows counts a request of an address; of IPv6 the network that one household or machine has counts.
-func (b *backchannel) allows(addr string) bool {
-	ip, err := netip.ParseAddr(addr)
-	if err != nil {
-		ip = netip.IPv6Unspecified()
-	}
-	bits := 64
-	if ip = ip.Unmap(); ip.Is4() {
-		bits = 32
-	}
-	from, _ := ip.WithZone("").Prefix(bits) // the bits fit
-	fresh := rate.NewLimiter(logoutRate, logoutBurst)
-	if limit, known, _ := b.limits.PeekOrAdd(from, fresh); known {
-		b.limits.Get(from) // in use: others fall out first
-		return limit.Allow()
-	}
-	return fresh.Allow()
+// busy is the answer to a logout that could not be looked at: its sender should try again.
+func busy(err error) error {
+	return problem.New(problem.ProviderUnreachable).
+		Because("Too many logout requests are being checked. Nobody was logged out by this one; send it again in a moment.").
+		After(busyAgain).CausedBy(err)
 }
 
 // backchannelLogout answers POST /bff/backchannel/{provider} (OIDC Back-Channel Logout §2.5–2.8):
@@ -84,9 +70,6 @@ func (h *Handlers) backchannelLogout(c echo.Context) error {
 	p, err := h.provider(c.Param("provider"))
 	if err != nil {
 		return err
-	}
-	if !h.backchannel.allows(h.ClientAddr(c.Request())) {
-		return problem.New(problem.RateLimited)
 	}
 	outcome, err := h.endByLogoutToken(c, p)
 	h.backchannel.total.WithLabelValues(p.ID(), outcome).Inc()
@@ -99,6 +82,7 @@ func (h *Handlers) backchannelLogout(c echo.Context) error {
 // endByLogoutToken does it, and says for the counter what came of it.
 func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (string, error) {
 	ctx := c.Request().Context()
+	client := h.Client(c.Request())
 	params, err := form(c, maxLogoutBody)
 	if err != nil {
 		return "invalid", problem.New(problem.InvalidLogoutToken).CausedBy(err)
@@ -106,10 +90,13 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	if len(params["logout_token"]) != 1 {
 		return "invalid", problem.New(problem.InvalidLogoutToken).Because("the body must have one logout_token")
 	}
-	token, err := p.VerifyLogoutToken(ctx, params.Get("logout_token"))
+	token, err := p.VerifyLogoutTokenOf(ctx, client, params.Get("logout_token"))
 	if bad := new(provider.InvalidLogoutTokenError); errors.As(err, &bad) {
 		h.backchannel.refusals.warn(ctx, p.ID(), bad)
 		return "invalid", problem.New(problem.InvalidLogoutToken).CausedBy(err)
+	}
+	if errors.Is(err, provider.ErrBusy) {
+		return "busy", busy(err)
 	}
 	if err != nil {
 		return "unavailable", err
@@ -186,22 +173,36 @@ func (h *Handlers) frontchannelLogout(c echo.Context) error {
 	}
 	query := c.Request().URL.Query()
 	iss, sid := query["iss"], query["sid"]
-	if len(iss) == 1 && len(sid) == 1 && sid[0] != "" && p.IssuedBy(iss[0]) {
-		if !h.backchannel.allows(h.ClientAddr(c.Request())) {
-			return problem.New(problem.RateLimited)
-		}
-		sessions, err := h.Sessions.OfSID(c.Request().Context(), p.ID(), iss[0], sid[0])
-		if err != nil {
+	if len(iss) == 1 && len(sid) == 1 && sid[0] != "" && len(sid[0]) <= maxSID && p.IssuedBy(iss[0]) {
+		if err := h.endByFrontchannel(c.Request(), p, iss[0], sid[0]); err != nil {
 			return err
 		}
-		for _, s := range sessions {
-			if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonProviderLogout); err != nil {
-				return err
-			}
-		}
-		h.Outbox.Wake()
 	}
 	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+strings.Join(p.Origins(), " "))
 	c.Response().Header().Del("X-Frame-Options")
 	return c.HTML(http.StatusOK, "<!doctype html><title>cloakroom</title>")
+}
+
+// endByFrontchannel ends the sessions that belong to one of the provider's.
+func (h *Handlers) endByFrontchannel(r *http.Request, p *provider.Provider, iss, sid string) error {
+	ctx, cancel := context.WithTimeout(r.Context(), frontchannelPatience)
+	defer cancel()
+	leave, err := h.backchannel.lookups.Enter(ctx, h.Client(r))
+	if err != nil {
+		return busy(err)
+	}
+	defer leave()
+	sessions, err := h.Sessions.OfSID(r.Context(), p.ID(), iss, sid)
+	if err != nil {
+		return err
+	}
+	for _, s := range sessions {
+		if err := h.Sessions.End(r.Context(), s.Name, session.ReasonProviderLogout); err != nil {
+			return err
+		}
+	}
+	if len(sessions) > 0 {
+		h.Outbox.Wake()
+	}
+	return nil
 }

@@ -47,8 +47,8 @@ type Options struct {
 	ForwardAuthSecret secret.Value
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
-	// ClientAddr is the address of the browser, or of whoever asks, behind trusted proxies.
-	ClientAddr func(*http.Request) string
+	// Client tells those apart who ask, so that they take turns; "" for who can't be told from others.
+	Client func(*http.Request) string
 	// ByHTTP reports whether a trusted proxy says that the browser asked it by http.
 	ByHTTP func(*http.Request) bool
 	// MaxEventStreams is how many one session can have open at this replica; 0: any number. Each is a connection, or a

@@ -20,6 +20,10 @@ var (
 	// it is: an operator's fault, for which no user may be logged out.
 	ErrMisconfigured = errors.New("provider is misconfigured")
 
+	// ErrBusy means that strangers have so many tokens checked at this moment that there was no turn for this one. Its
+	// sender should try again.
+	ErrBusy = errors.New("too many tokens are being checked")
+
 	// ErrNotRevocable means the provider will never revoke this token at our word.
 	ErrNotRevocable = errors.New("token can't be revoked")
 

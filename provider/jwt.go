@@ -119,6 +119,9 @@ func (c claims) text(name string) (string, error) {
 	return s, nil
 }
 
+// noNumber is what is wrong with a time that is none.
+const noNumber = "it is not a number of seconds"
+
 // time is a NumericDate (RFC 7519 §2), fraction allowed; ok is false where the claim is not there.
 func (c claims) time(name string) (at time.Time, ok bool, err error) {
 	raw := c[name]
@@ -127,7 +130,7 @@ func (c claims) time(name string) (at time.Time, ok bool, err error) {
 	}
 	var seconds float64 // the year 9999 fits without loss of whole seconds
 	if json.Unmarshal(raw, &seconds) != nil || math.IsNaN(seconds) {
-		return time.Time{}, true, errors.New("it is not a number of seconds")
+		return time.Time{}, true, errors.New(noNumber)
 	}
 	const year10000 = 253402300800
 	if seconds < 0 || seconds >= year10000 {

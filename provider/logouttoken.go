@@ -23,10 +23,19 @@ type LogoutToken struct {
 }
 
 // VerifyLogoutToken makes the checks of OIDC Back-Channel Logout §2.6, replay excepted. The error is an
-// *InvalidLogoutTokenError, or that of fetching keys (ErrUnreachable, ErrMisconfigured). Anyone may
-// call with anything: what is wrong in shape, algorithm, issuer or audience costs no fetch (BC13).
+// *InvalidLogoutTokenError, ErrBusy, or that of fetching keys (ErrUnreachable, ErrMisconfigured).
+//
+// Anyone may call with anything: all that can be told without a key is checked before a signature is, and costs no
+// fetch (BC13).
 func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
-	t, err := p.readLogoutToken(ctx, raw)
+	return p.VerifyLogoutTokenOf(ctx, "", raw)
+}
+
+// VerifyLogoutTokenOf is VerifyLogoutToken for a client that is told from others; "" for one that is not. Signatures are
+// checked a few at a time, and clients take turns. None is refused because there are many from one address:
+// the provider's own may be among them, and waits a little instead.
+func (p *Provider) VerifyLogoutTokenOf(ctx context.Context, client, raw string) (*LogoutToken, error) {
+	t, err := p.readLogoutToken(ctx, client, raw)
 	var b *breach
 	if errors.As(err, &b) {
 		return nil, &InvalidLogoutTokenError{Rule: b.rule, Detail: b.detail, Remedy: remedyFor(b)}
@@ -38,6 +47,9 @@ func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 func remedyFor(b *breach) string {
 	if b.rule == "exp" && b.detail == missing {
 		return "set logout_token_exp: iat for this provider, if it never sends exp (Ory Hydra does not)"
+	}
+	if b.detail == noNumber {
+		b = &breach{} // a token that nobody's clock makes good
 	}
 	switch b.rule {
 	case "iss":
@@ -58,15 +70,29 @@ func remedyFor(b *breach) string {
 	return "nothing, if somebody else sent it; a provider that sends such tokens must be mended"
 }
 
-func (p *Provider) readLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
-	c, err := p.verifySigned(ctx, raw, tokenKind{
-		types: []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
-		limit: maxLogoutToken,
-		from:  &p.keys.strangers,
-	})
+func (p *Provider) readLogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
+	kind := tokenKind{
+		types:  []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
+		limit:  maxLogoutToken,
+		from:   &p.keys.strangers,
+		client: client,
+	}
+	c, err := p.inspect(raw, kind)
 	if err != nil {
 		return nil, err
 	}
+	t, err := p.logoutClaims(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.verifySignature(ctx, raw, t.Issuer, kind); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// logoutClaims checks the claims that a logout token has beside those of every JWT.
+func (p *Provider) logoutClaims(c claims) (*LogoutToken, error) {
 	// BC6: a nonce of any value marks an ID token (§2.4).
 	if c.has("nonce") {
 		return nil, broken("nonce", "a logout token has none")
@@ -75,6 +101,7 @@ func (p *Provider) readLogoutToken(ctx context.Context, raw string) (*LogoutToke
 		return nil, err
 	}
 	t := &LogoutToken{Issuer: c.issuer()}
+	var err error
 	if t.IssuedAt, t.Expiry, err = p.checkLogoutTimes(c); err != nil {
 		return nil, err
 	}

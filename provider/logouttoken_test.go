@@ -49,7 +49,7 @@ func TestLogoutTokenIsChecked(t *testing.T) {
 		{"BC3 iat old", "iat", set("iat", now()-3600)},
 		{"BC3 no exp", "exp", drop("exp")},
 		{"BC3 exp past", "exp", set("exp", now()-120)},
-		{"BC3 exp a string", "format", set("exp", "tomorrow")},
+		{"BC3 exp a string", "exp", set("exp", "tomorrow")},
 		{"BC4 neither sub nor sid", "sub", drop("sub")},
 		{"BC4 both empty", "sub", func(_, c odd.Claims) { c["sub"], c["sid"] = "", "" }},
 		{"BC4 both null", "sub", func(_, c odd.Claims) { c["sub"], c["sid"] = nil, nil }},
@@ -111,7 +111,7 @@ func TestLogoutTokenWithoutExpIsBoundedByItsIat(t *testing.T) {
 		{"nbf ahead", "nbf", func(c odd.Claims) { c["nbf"] = started.Unix() + 3600 }},
 		{"exp past", "exp", func(c odd.Claims) { c["exp"] = started.Unix() - 120 }},
 		{"exp later", "", func(c odd.Claims) { c["exp"], c["iat"] = started.Unix()+60, started.Unix()-300 }},
-		{"exp a string", "format", func(c odd.Claims) { c["exp"] = "tomorrow" }},
+		{"exp a string", "exp", func(c odd.Claims) { c["exp"] = "tomorrow" }},
 		{"no jti", "jti", func(c odd.Claims) { delete(c, "jti") }},
 	} {
 		raw := op.LogoutToken(func(_, c odd.Claims) { c["sub"], c["iat"] = "alice", started.Unix(); delete(c, "exp"); test.alter(c) })

@@ -3,14 +3,18 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
+	"github.com/cloakroom/cloakroom/fairqueue"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -37,9 +41,29 @@ type keySet struct {
 
 // A source is where tokens come from, with what they may cost together.
 type source struct {
-	fetches *rate.Limiter // of the key set
-	tries   *rate.Limiter // verifications with keys that the token does not name; nil: unlimited
+	fetches *rate.Limiter       // of the key set
+	tries   *rate.Limiter       // verifications with keys that the token does not name; nil: unlimited
+	turns   *fairqueue.Queue    // to verify; nil: at once
+	waiting *semaphore.Weighted // for a fetch; nil: any number
 }
+
+// newStrangers is the source of tokens that come from anyone.
+func newStrangers() source {
+	return source{
+		fetches: rate.NewLimiter(rate.Every(2*time.Second), 3),
+		tries:   rate.NewLimiter(triesPerSecond, triesAtOnce),
+		turns:   fairqueue.New(runtime.GOMAXPROCS(0) / 2),
+		waiting: semaphore.NewWeighted(maxFetchWaiters),
+	}
+}
+
+const (
+	// turnPatience is how long a stranger's token waits for its signature to be checked. There are thousands of turns
+	// in that time.
+	turnPatience = 5 * time.Second
+	// maxFetchWaiters bounds those who wait for keys to be fetched, which can take ten seconds.
+	maxFetchWaiters = 64
+)
 
 // The budget of strangers: 200 verifications with RSA keys take some 10 ms of processor time.
 const (
@@ -56,7 +80,7 @@ func newKeySet(c Config, o Options, fetch func(context.Context) ([]publicKey, er
 		issuers:   newIssuers(c),
 		doc:       newDocument(o, c.ID, endpointKeys, fetch),
 		own:       source{fetches: rate.NewLimiter(rate.Every(time.Second), 5)},
-		strangers: source{fetches: rate.NewLimiter(rate.Every(2*time.Second), 3), tries: rate.NewLimiter(triesPerSecond, triesAtOnce)},
+		strangers: newStrangers(),
 	}
 	if strings.HasPrefix(c.IDTokenAlg, "HS") {
 		s.secret = c.ClientSecret
@@ -83,10 +107,11 @@ func (p *Provider) fetchKeys(ctx context.Context) ([]publicKey, error) {
 // A verification checks one signature; it is the oidc.KeySet of one call. go-oidc prints errors of a
 // KeySet instead of wrapping them, so the caller finds it in err.
 type verification struct {
-	keys *keySet
-	from *source
-	iss  string // the token's, which was checked
-	err  error
+	keys   *keySet
+	from   *source
+	client string // whose turn it is
+	iss    string // the token's, which was checked
+	err    error
 }
 
 // VerifySignature implements oidc.KeySet. Keys named or contained in the token's header (jwk, jku,
@@ -103,29 +128,79 @@ func (v *verification) verify(ctx context.Context, jwt string) ([]byte, error) {
 		return nil, errSignature
 	}
 	if !v.keys.secret.IsZero() {
-		payload, err := jws.Verify([]byte(v.keys.secret.Reveal()))
+		return v.inTurn(ctx, func() ([]byte, bool) {
+			payload, err := jws.Verify([]byte(v.keys.secret.Reveal()))
+			return payload, err == nil
+		})
+	}
+	known, generation, err := v.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := v.inTurn(ctx, func() ([]byte, bool) { return v.withAny(jws, known) })
+	if !errors.Is(err, errSignature) {
+		return payload, err
+	}
+	fresh, ok, err := v.newer(ctx, generation)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errSignature
+	}
+	return v.inTurn(ctx, func() ([]byte, bool) { return v.withAny(jws, fresh) })
+}
+
+// inTurn checks a signature, errSignature if it is not good. It waits for the processor, as far as the source has to,
+// and never for the network: a token of a key that has to be fetched holds up no other.
+func (v *verification) inTurn(ctx context.Context, check func() ([]byte, bool)) ([]byte, error) {
+	if v.from.turns != nil {
+		ctx, cancel := context.WithTimeout(ctx, turnPatience)
+		defer cancel()
+		leave, err := v.from.turns.Enter(ctx, v.client)
 		if err != nil {
-			return nil, errSignature
+			return nil, fmt.Errorf("wait for the signature to be checked: %w: %w", ErrBusy, err)
 		}
-		return payload, nil
+		defer leave()
 	}
-	known, generation, err := v.keys.doc.get(ctx)
-	if err != nil {
-		return nil, err
+	payload, ok := check()
+	if !ok {
+		return nil, errSignature
 	}
-	if payload, ok := v.withAny(jws, known); ok {
-		return payload, nil
+	return payload, nil
+}
+
+// known is the key set and its generation, fetched only where there is none yet.
+func (v *verification) known(ctx context.Context) (keys []publicKey, generation int, err error) {
+	if _, there := v.keys.doc.peek(); there {
+		return v.keys.doc.get(ctx)
 	}
-	fresh, ok, err := v.keys.doc.newer(ctx, generation, func(now time.Time) bool { return v.from.fetches.AllowN(now, 1) })
-	if err != nil {
-		return nil, err
+	err = v.waiting(func() (err error) {
+		keys, generation, err = v.keys.doc.get(ctx)
+		return err
+	})
+	return keys, generation, err
+}
+
+// newer is a key set of a later generation, as far as the source may have one fetched.
+func (v *verification) newer(ctx context.Context, than int) (keys []publicKey, ok bool, err error) {
+	err = v.waiting(func() (err error) {
+		keys, ok, err = v.keys.doc.newer(ctx, than, func(now time.Time) bool { return v.from.fetches.AllowN(now, 1) })
+		return err
+	})
+	return keys, ok, err
+}
+
+// waiting bounds how many of a source wait for a fetch: strangers could have any number of requests wait for it.
+func (v *verification) waiting(fetch func() error) error {
+	if v.from.waiting == nil {
+		return fetch()
 	}
-	if ok {
-		if payload, ok := v.withAny(jws, fresh); ok {
-			return payload, nil
-		}
+	if !v.from.waiting.TryAcquire(1) {
+		return fmt.Errorf("wait for the provider's keys: %w", ErrBusy)
 	}
-	return nil, errSignature
+	defer v.from.waiting.Release(1)
+	return fetch()
 }
 
 // withAny tries the keys of one set, those that the budget does not cover excepted.

@@ -33,12 +33,26 @@ type tokenKind struct {
 	types []string // header typ, lower case, without "application/"; "" when it may be absent
 	limit int      // bytes
 	from  *source
+
+	client string // who sent it, where that counts; "": not told from others
 }
 
 // verifySigned checks what every JWT of the provider has in common: one signature of the registered
 // algorithm by a key of its own, typ, issuer, audience. The error is a *breach or an ErrUnreachable
 // (or ErrMisconfigured) of fetching keys. Nothing is fetched for a token that could not pass anyway.
 func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind) (claims, error) {
+	c, err := p.inspect(raw, kind)
+	if err == nil {
+		err = p.verifySignature(ctx, raw, c.issuer(), kind)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// inspect makes those checks of verifySigned that need no key: a *breach, or claims that anybody may have written.
+func (p *Provider) inspect(raw string, kind tokenKind) (claims, error) {
 	head, body, err := decodeJWT(raw, kind.limit)
 	if err != nil {
 		return nil, broken("format", "%v", err)
@@ -46,12 +60,7 @@ func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind)
 	if err := p.checkHeader(head, kind); err != nil {
 		return nil, err
 	}
-	iss, err := p.checkParties(body)
-	if err != nil {
-		return nil, err
-	}
-	v := &verification{keys: p.keys, from: kind.from, iss: iss}
-	if err := p.verifySignature(ctx, raw, v); err != nil {
+	if err := p.checkParties(body); err != nil {
 		return nil, err
 	}
 	return body, nil
@@ -59,8 +68,9 @@ func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind)
 
 // verifySignature has go-oidc verify the signature with our keys and algorithm, and check issuer and
 // audience as it does. Times are ours: go-oidc knows no skew on exp and takes iat as it comes.
-func (p *Provider) verifySignature(ctx context.Context, raw string, v *verification) error {
-	verifier := oidc.NewVerifier(v.iss, v, &oidc.Config{
+func (p *Provider) verifySignature(ctx context.Context, raw, iss string, kind tokenKind) error {
+	v := &verification{keys: p.keys, from: kind.from, client: kind.client, iss: iss}
+	verifier := oidc.NewVerifier(iss, v, &oidc.Config{
 		ClientID:             p.config.ClientID,
 		SupportedSigningAlgs: []string{p.config.IDTokenAlg},
 		SkipExpiryCheck:      true,
@@ -98,28 +108,28 @@ func (p *Provider) checkHeader(head claims, kind tokenKind) error {
 }
 
 // checkParties checks iss (exactly: go-oidc lets Google leave out the scheme) and aud (OIDC Core
-// §3.1.3.7 steps 2 and 3), and returns iss.
-func (p *Provider) checkParties(c claims) (string, error) {
+// §3.1.3.7 steps 2 and 3).
+func (p *Provider) checkParties(c claims) error {
 	iss, err := c.text("iss")
 	if err != nil || !p.issuers.has(iss) {
-		return "", broken("iss", "it is not the configured issuer")
+		return broken("iss", "it is not the configured issuer")
 	}
 	if err := p.checkTenant(c, iss); err != nil {
-		return "", err
+		return err
 	}
 	aud, err := c.audience()
 	if err != nil {
-		return "", broken("aud", "%v", err)
+		return broken("aud", "%v", err)
 	}
 	if !slices.Contains(aud, p.config.ClientID) {
-		return "", broken("aud", "this client is not in it")
+		return broken("aud", "this client is not in it")
 	}
 	for _, a := range aud {
 		if a != p.config.ClientID && !slices.Contains(p.config.TrustedAudiences, a) {
-			return "", broken("aud", "it names another audience that is not trusted")
+			return broken("aud", "it names another audience that is not trusted")
 		}
 	}
-	return iss, nil
+	return nil
 }
 
 // checkTenant wants tid, where a token of an issuer template has one, to be the tenant of its iss.

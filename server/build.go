@@ -230,7 +230,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 		Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: keys,
 		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins, Strict: s.cfg.StrictCookie(), Secure: s.cfg.Secure(), CookieName: s.cfg.SessionCookieName(),
 		ForwardAuthSecret: s.cfg.ForwardAuth.Secret, Stopping: s.stopping, ExpiringNotice: s.cfg.Session.ExpiringNotice, MaxEventStreams: s.cfg.Session.MaxEventStreams,
-		ClientAddr: s.clientAddr, ByHTTP: s.byHTTP,
+		Client: who.key, ByHTTP: s.byHTTP,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	s.publicHandler = s.publicRoutes(s.bff, api, spa, problems)

@@ -95,6 +95,9 @@ func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	claims := Claims{}
 	if live {
 		claims = maps.Clone(f.user)
+		if f.subject != nil {
+			claims["sub"] = f.subject
+		}
 	}
 	p.mu.Unlock()
 	if !live {

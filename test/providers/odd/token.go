@@ -15,6 +15,7 @@ import (
 // A grantFamily is everything that one login has brought.
 type grantFamily struct {
 	user     Claims
+	subject  any // of the last ID token, where a hook may have altered it; userinfo says the same
 	sid      string
 	nonce    string
 	scope    string
@@ -160,6 +161,9 @@ func (p *Provider) idToken(kind string, f *grantFamily, access string) string {
 	h := p.script()
 	if h.claims != nil {
 		h.claims(kind, claims)
+		p.mu.Lock()
+		f.subject = claims["sub"]
+		p.mu.Unlock()
 	}
 	if h.header != nil {
 		h.header(header)

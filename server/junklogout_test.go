@@ -1,0 +1,160 @@
+package server_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cloakroom/cloakroom/test/providers/odd"
+)
+
+// unsigned makes a logout token whose signature is no signature.
+func unsigned(header, claims odd.Claims) string {
+	part := func(v any) string {
+		b, _ := json.Marshal(v) // strings and numbers
+		return base64.RawURLEncoding.EncodeToString(b)
+	}
+	return part(header) + "." + part(claims) + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 256))
+}
+
+// junk are the shapes of logout tokens that strangers can make up, up to those that lack nothing but a signature.
+func junk(g *rig) []func(i int) string {
+	shape := func(change func(i int, h, c odd.Claims)) func(int) string {
+		return func(i int) string {
+			h, c := odd.Claims{}, odd.Claims{}
+			g.op.LogoutToken(func(header, claims odd.Claims) {
+				claims["sub"] = "alice"
+				h, c = header, claims
+			})
+			change(i, h, c)
+			return unsigned(h, c)
+		}
+	}
+	return []func(int) string{
+		func(int) string { return "x.y.z" },
+		func(int) string { return "" },
+		shape(func(_ int, h, _ odd.Claims) { h["alg"] = "none" }),
+		shape(func(_ int, h, _ odd.Claims) { h["alg"] = "ES256" }),
+		shape(func(_ int, _, c odd.Claims) { c["aud"] = "somebody" }),
+		shape(func(_ int, _, c odd.Claims) { c["exp"] = 1 }),
+		shape(func(_ int, _, c odd.Claims) { delete(c, "events") }),
+		shape(func(int, odd.Claims, odd.Claims) {}),
+		shape(func(i int, h, _ odd.Claims) { h["kid"] = fmt.Sprint("made-up-", i) }),
+		shape(func(_ int, h, _ odd.Claims) { delete(h, "kid") }),
+	}
+}
+
+// TestJunkKeepsOutNoLogout: strangers post logout tokens of every shape as fast as it goes, from the very address that
+// the provider's come from, which is so behind every proxy that is not trusted. Each of the provider's is answered
+// 200 and ends its session.
+func TestJunkKeepsOutNoLogout(t *testing.T) {
+	g := newRig(t, "")
+	shapes := junk(g)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var posted atomic.Int64
+	var crowd sync.WaitGroup
+	s := g.stranger("198.51.100.7")
+	for range 40 {
+		crowd.Go(func() {
+			for ctx.Err() == nil {
+				i := int(posted.Add(1))
+				r := s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {shapes[i%len(shapes)](i)}}.Encode()),
+					"Content-Type", "application/x-www-form-urlencoded")
+				if r != nil && r.StatusCode != http.StatusBadRequest && (r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "") {
+					t.Errorf("junk of shape %d = %d %s", i%len(shapes), r.StatusCode, r.body)
+				}
+			}
+		})
+	}
+	op := g.browser()
+	op.client.Timeout = time.Minute
+	for n := 0; n < 8 || posted.Load() < 1000; n++ {
+		if ctx.Err() != nil {
+			t.Fatalf("after a minute %d logout tokens beside %d pieces of junk", n, posted.Load())
+		}
+		sub := fmt.Sprint("user-", n)
+		g.op.SetUser(odd.Claims{"sub": sub})
+		b := g.browser()
+		b.client.Timeout = time.Minute
+		b.login()
+		r := op.do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {g.op.LogoutToken(bySub(sub))}}.Encode()),
+			"Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-For", "192.0.2.1")
+		if r.StatusCode != http.StatusOK {
+			t.Errorf("logout token %d, beside %d pieces of junk = %d %s", n, posted.Load(), r.StatusCode, r.body)
+		}
+		b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+	}
+	cancel()
+	crowd.Wait()
+	if n := strings.Count(g.log.String(), "server.trusted_proxies"); n != 1 {
+		t.Errorf("the log names server.trusted_proxies %d times, want once", n)
+	}
+	if n := g.op.Count(odd.JWKS); n > 40 { // three at once, then one in two seconds
+		t.Errorf("the keys were fetched %d times", n)
+	}
+}
+
+// TestJunkInTheFrontChannelKeepsOutNoLogout is the same for GET /bff/frontchannel.
+func TestJunkInTheFrontChannelKeepsOutNoLogout(t *testing.T) {
+	g := newRig(t, "")
+	g.op.OnClaims(func(_ string, c odd.Claims) { c["sid"] = "the-sid" })
+	b := g.browser()
+	b.login()
+	path := "/bff/frontchannel/main?iss=" + url.QueryEscape(g.op.Issuer()) + "&sid="
+	s := g.stranger("")
+	var crowd sync.WaitGroup
+	for i := range 20 {
+		crowd.Go(func() {
+			for n := range 60 {
+				s.do(t.Context(), http.MethodGet, fmt.Sprintf("%smade-up-%d-%d", path, i, n), nil)
+			}
+		})
+	}
+	crowd.Wait()
+	if r := g.browser().navigate(path + "the-sid"); r.StatusCode != http.StatusOK {
+		t.Errorf("the provider's = %d %s", r.StatusCode, r.body)
+	}
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+}
+
+// TestKeysThatHangHoldUpNoLogout: tokens of a key that nobody knows wait for the provider's keys, those of a known one
+// for nobody.
+func TestKeysThatHangHoldUpNoLogout(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	undo := g.op.Intercept(odd.JWKS, odd.Hang(nil))
+	defer undo()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var crowd sync.WaitGroup
+	s := g.stranger("")
+	var busy atomic.Int64
+	for range 150 {
+		crowd.Go(func() {
+			token := unsigned(odd.Claims{"alg": "RS256", "kid": "made-up"}, odd.Claims{
+				"iss": g.op.Issuer(), "aud": g.op.Client.ID, "iat": time.Now().Unix(), "exp": time.Now().Unix() + 100, "jti": "1", "sub": "alice",
+				"events": odd.Claims{"http://schemas.openid.net/event/backchannel-logout": odd.Claims{}},
+			})
+			r := s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
+				"Content-Type", "application/x-www-form-urlencoded")
+			if r != nil && r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") != "" {
+				busy.Add(1)
+			}
+		})
+	}
+	eventually(t, "the crowd to wait for keys", func() bool { return busy.Load() > 0 })
+	b.backchannel(g.op.LogoutToken(bySub("alice"))).want(t, http.StatusOK, "")
+	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+	cancel()
+	crowd.Wait()
+}
