@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -74,6 +75,9 @@ func decodeKey(text string) ([]byte, error) {
 	}
 	if len(key) != keyBytes {
 		return nil, fmt.Errorf("it holds %d bytes, not %d", len(key), keyBytes)
+	}
+	if slices.Max(key) == slices.Min(key) {
+		return nil, errors.New("all its bytes are the same, and anybody can guess it")
 	}
 	return key, nil
 }
