@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -50,11 +51,13 @@ func newOnwardSealer(keys [][]byte) *onwardSealer {
 }
 
 func (s *onwardSealer) seal(o onward) (string, error) {
-	plain, err := json.Marshal(o)
-	if err != nil {
+	var plain bytes.Buffer
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false) // a query has many ampersands, and this has to stay within securecookie's 4 KiB
+	if err := e.Encode(o); err != nil {
 		return "", err
 	}
-	return securecookie.EncodeMulti(onwardName, plain, s.codecs...)
+	return securecookie.EncodeMulti(onwardName, plain.Bytes(), s.codecs...)
 }
 
 // open is false for what is not ours, altered or too old.

@@ -3,6 +3,7 @@ package server_test
 import (
 	"database/sql"
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/url"
 	"os"
@@ -128,6 +129,22 @@ func TestLogoutThatIsNotKnownEndsOnOurPage(t *testing.T) {
 	}
 	if r := b.navigate(next); r.StatusCode != http.StatusFound {
 		t.Errorf("the right one after them = %d", r.StatusCode)
+	}
+}
+
+// The longest return path there may be fits into the address, ampersands and all.
+func TestLogoutRemembersTheLongestReturnPath(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	back := "/bye?" + strings.Repeat("a&", 895)
+	next := b.farewell("?returnUrl=" + url.QueryEscape(back))
+	r := b.navigate(next)
+	if g.idToken(t, r.Header.Get("Location")) == "" {
+		t.Errorf("navigation = %d, want the provider", r.StatusCode)
+	}
+	if again := b.navigate(next); !strings.Contains(html.UnescapeString(again.body), `href="`+back+`"`) {
+		t.Errorf("the second time it does not lead back: %d", again.StatusCode)
 	}
 }
 

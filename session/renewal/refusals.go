@@ -17,7 +17,7 @@ const (
 	maxNeighbours = 4096
 )
 
-// Refusals remembers which sessions a provider has refused to renew in words that say nothing of the
+// A refusals remembers which sessions a provider has refused to renew in words that say nothing of the
 // user, and how other users fared meanwhile. A provider that renews the others and not this one, again
 // and again, has something against this session that only a login can clear up. One that fails many
 // users has troubles of its own, and nobody is sent to log in for them.

@@ -19,11 +19,11 @@ func (w *world) loginAs(subject string) *session.Session {
 }
 
 // neededAfter asks for tokens of all sessions every ten seconds and returns after how long the first is said to need a
-// login; 0 for never in half an hour. An error of the others is none of this test's.
+// login; 0 for never in twelve minutes. An error of the others is none of this test's.
 func (w *world) neededAfter(s *session.Session, others ...*session.Session) time.Duration {
 	w.t.Helper()
 	began := time.Now()
-	for time.Since(began) < 30*time.Minute {
+	for time.Since(began) < 12*time.Minute {
 		for _, other := range others {
 			_, _ = w.token(other)
 		}
