@@ -95,7 +95,7 @@ type Provider struct {
 	ClientAuth                 string // a token_endpoint_auth_method of OIDC Core §9 or RFC 8705 §2.1
 	ClientKeyFile              string // PEM; "" unless ClientAuth is private_key_jwt or tls_client_auth
 	ClientCertificateFile      string // PEM; "" unless ClientAuth is tls_client_auth
-	ClientKeyID                string // "" unless ClientAuth is private_key_jwt; then "" means the key's thumbprint
+	ClientKeyID                string // thumbprint, none, or the kid itself; with private_key_jwt alone
 	ClientAssertionAlg         string // "" unless ClientAuth is private_key_jwt or client_secret_jwt; then "" means as the provider lists
 	IDTokenAlg                 string
 	LogoutTokenExp             string // required or iat

@@ -73,7 +73,7 @@ func checkEndSession(s string) *wrong {
 // checkKeyID takes the kid of client assertions.
 func checkKeyID(s string) *wrong {
 	if s == "" || len(s) > 255 {
-		return &wrong{"is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, or take the line out for its thumbprint (RFC 7638)"}
+		return &wrong{"is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, thumbprint, or none"}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ const defaultIdleTimeout = 30 * time.Minute
 func defaultProvider() Provider {
 	return Provider{
 		ClientAuth: "client_secret_basic", IDTokenAlg: "RS256", ResponseMode: "query", LogoutTokenExp: "required", Userinfo: "auto",
-		Scopes: []string{"openid", "profile", "email"}, Refresh: "auto", EndSession: "auto",
+		Scopes: []string{"openid", "profile", "email"}, Refresh: "auto", EndSession: "auto", ClientKeyID: "thumbprint",
 	}
 }
 

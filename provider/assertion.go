@@ -25,13 +25,19 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
+// The values of Config.ClientKeyID that are no kid.
+const (
+	keyIDThumbprint = "thumbprint"
+	keyIDNone       = "none" // a key that was registered without a kid is found by none at some providers
+)
+
 // assertionLifetime bounds how long a client assertion that leaked could be used.
 const assertionLifetime = time.Minute
 
 // An assertionKey signs client assertions (RFC 7523 §2.2): client_secret_jwt, private_key_jwt.
 type assertionKey struct {
 	key  any      // private key, or the secret's bytes
-	id   string   // kid; "" for a secret
+	id   string   // kid; "" for none
 	algs []string // that the key can sign with, in the order of our choice; one where the operator or the JWK says so
 }
 
@@ -70,10 +76,12 @@ func newAssertionKey(c Config, method string) (*assertionKey, error) {
 // keyID is the kid of a private key: the JWK's own, the configured one, or else the thumbprint
 // (RFC 7638). OIDC Core §10.1 wants one where several keys are published.
 func keyID(k jose.JSONWebKey, configured string) (string, error) {
-	if k.KeyID != "" {
+	switch {
+	case k.KeyID != "":
 		return k.KeyID, nil
-	}
-	if configured != "" {
+	case configured == keyIDNone:
+		return "", nil
+	case configured != "" && configured != keyIDThumbprint:
 		return configured, nil
 	}
 	print, err := k.Thumbprint(crypto.SHA256)
@@ -171,11 +179,14 @@ func secretAlgs(n int) []string {
 // signs with none.
 func (p *Provider) PublicKeys() jose.JSONWebKeySet {
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	if p.assertion == nil || p.assertion.id == "" {
+	if p.assertion == nil {
 		return set
 	}
 	private := jose.JSONWebKey{Key: p.assertion.key}
 	k := private.Public()
+	if k.Key == nil { // a secret has no public half
+		return set
+	}
 	k.KeyID, k.Use = p.assertion.id, "sig"
 	if len(p.assertion.algs) == 1 {
 		k.Algorithm = p.assertion.algs[0]

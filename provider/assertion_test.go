@@ -63,6 +63,8 @@ func TestAssertionsNameTheirKeyAndAlgorithm(t *testing.T) {
 		{"RSA at a provider of FAPI 2.0", pemOf(t, rsaKey), nil, []string{"PS256", "ES256", "EdDSA"}, rsaKey.Public(), thumbprint(t, rsaKey), "PS256", ""},
 		{"RSA, nothing that fits", pemOf(t, rsaKey), nil, []string{"none", "ES256"}, rsaKey.Public(), thumbprint(t, rsaKey), "RS256", ""},
 		{"RSA, fixed", pemOf(t, rsaKey), func(c *config) { c.ClientAssertionAlg, c.ClientKeyID = "PS512", "mine" }, []string{"RS256"}, rsaKey.Public(), "mine", "PS512", "PS512"},
+		{"RSA without a kid", pemOf(t, rsaKey), func(c *config) { c.ClientKeyID = "none" }, nil, rsaKey.Public(), "", "RS256", ""},
+		{"RSA by its thumbprint", pemOf(t, rsaKey), func(c *config) { c.ClientKeyID = "thumbprint" }, nil, rsaKey.Public(), thumbprint(t, rsaKey), "RS256", ""},
 		{"EC", pemOf(t, ecKey), nil, []string{"RS256", "ES256"}, ecKey.Public(), thumbprint(t, ecKey), "ES384", "ES384"},
 		{"Ed25519", pemOf(t, edKey), nil, nil, edKey.Public(), thumbprint(t, edKey), "EdDSA", "EdDSA"},
 		{

@@ -45,7 +45,7 @@ type Config struct {
 	ClientAuth    string
 	ClientKeyPEM  secret.Value // private key for private_key_jwt (PEM or one JWK) and tls_client_auth (PEM)
 	ClientCertPEM string       // certificate chain for tls_client_auth
-	// ClientKeyID is the kid of client assertions; "": the thumbprint. ClientAssertionAlg is their
+	// ClientKeyID is the kid of client assertions; "" or thumbprint: the thumbprint; none: they have none. ClientAssertionAlg is their
 	// algorithm; "": one that the key can sign with and the metadata lists. A JWK's own kid and alg win.
 	ClientKeyID, ClientAssertionAlg string
 	// IDTokenAlg is the one algorithm that ID tokens, logout tokens and signed userinfo may bear;

@@ -1,11 +1,13 @@
 package providers
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"maps"
@@ -78,12 +80,23 @@ func keyMethod(t *testing.T, alg string) authMethod {
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	jwk := jose.JSONWebKey{Key: public, Use: "sig", Algorithm: alg}
+	yaml := "    client_key_file: " + file
+	if alg == "RS256" { // registered under its kid, as …/jwks/main publishes it
+		thumbprint, err := jwk.Thumbprint(crypto.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jwk.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
+	} else { // registered without one
+		yaml += "\n    client_key_id: none"
+	}
 	return authMethod{
 		"private_key_jwt",
 		map[string]any{
 			"client_secret": nil, "token_endpoint_auth_signing_alg": alg,
-			"jwks": jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public, Use: "sig", Algorithm: alg}}},
+			"jwks": jose.JSONWebKeySet{Keys: []jose.JSONWebKey{jwk}},
 		},
-		"    client_key_file: " + file,
+		yaml,
 	}
 }
