@@ -85,9 +85,11 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	client := h.Client(c.Request())
 	params, err := form(c, maxLogoutBody)
 	if err != nil {
+		h.backchannel.refusals.warn(ctx, p.ID(), noLogoutToken)
 		return "invalid", problem.New(problem.InvalidLogoutToken).CausedBy(err)
 	}
 	if len(params["logout_token"]) != 1 {
+		h.backchannel.refusals.warn(ctx, p.ID(), noLogoutToken)
 		return "invalid", problem.New(problem.InvalidLogoutToken).Because("the body must have one logout_token")
 	}
 	token, err := p.VerifyLogoutTokenOf(ctx, client, params.Get("logout_token"))

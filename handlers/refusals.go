@@ -31,6 +31,13 @@ func newRefusals(log *slog.Logger) *refusals {
 	return &refusals{log: log, seen: make(map[[2]string]*rate.Sometimes)}
 }
 
+// noLogoutToken is the refusal of a request that brings none (OIDC Back-Channel Logout §2.5). It is never
+// written to.
+var noLogoutToken = &provider.InvalidLogoutTokenError{
+	Rule: "request", Detail: "the body is no form with one logout_token",
+	Remedy: "nothing, if somebody else sent it; a provider must send a form (application/x-www-form-urlencoded)",
+}
+
 // warn logs a refusal with its remedy, and nothing of the token.
 func (r *refusals) warn(ctx context.Context, providerID string, why *provider.InvalidLogoutTokenError) {
 	r.mu.Lock()

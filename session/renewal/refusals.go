@@ -65,10 +65,13 @@ func (r *refusals) note(s *session.Session, change func(*fortune)) {
 		}
 		r.neighbours[s.Record.Provider] = users // there are as many as there are configured
 	}
-	f, _ := users.Get(s.Record.Subject)
+	f, _ := users.Get(userOf(s))
 	change(&f)
-	users.Add(s.Record.Subject, f)
+	users.Add(userOf(s), f)
 }
+
+// userOf names a user of a provider: the issuer and its subject (OIDC Core §2). No issuer holds a blank.
+func userOf(s *session.Session) string { return s.Record.Issuer + " " + s.Record.Subject }
 
 // amountToOne notes an error that a session's renewal was answered with, and reports whether it is the
 // last of so many that only a login will help.
@@ -104,12 +107,12 @@ func (r *refusals) othersFareBetter(s *session.Session, this run) bool {
 		return false
 	}
 	well, broken := 0, 1
-	for _, subject := range users.Keys() {
-		f, _ := users.Peek(subject)
+	for _, user := range users.Keys() {
+		f, _ := users.Peek(user)
 		if !f.renewed.Before(this.first) {
 			well++
 		}
-		if subject != s.Record.Subject && !f.brokeDown.Before(this.first) && f.brokeDown.After(f.renewed) {
+		if user != userOf(s) && !f.brokeDown.Before(this.first) && f.brokeDown.After(f.renewed) {
 			broken++
 		}
 	}
