@@ -2,6 +2,7 @@ package secret_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +54,7 @@ func ask(t *testing.T, answer string) error {
 	}()
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
-		Dial:              func(string, string) (net.Conn, error) { return ours, nil },
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return ours, nil },
 	}}
 	res, err := client.Get("http://peer.example/")
 	if err == nil {

@@ -87,7 +87,7 @@ func (s *stranger) junkLogout(ctx context.Context) {
 // keys that nobody knows, all at once and as fast as it goes, at a provider that limits them, fails, hangs or is
 // slow; a user's access token runs out all the while. Whoever has a session notices nothing.
 func TestStrangersFailNoCallOfAUser(t *testing.T) {
-	const atLeast, atMost = 2 * time.Second, time.Minute // with each answer of the provider
+	const atLeast, atMost = 1500 * time.Millisecond, 5 * time.Minute // with each answer of the provider
 	notRenewals := func(i odd.Interceptor) odd.Interceptor {
 		return func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 			if r.PostForm.Get("grant_type") == "refresh_token" {
@@ -130,7 +130,7 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 		began := time.Now()
 		var crowd sync.WaitGroup
 		s := g.stranger("198.51.100.7") // of a proxy that nobody trusts: no limit per address helps
-		for i := range 120 {
+		for i := range 80 {
 			crowd.Go(func() {
 				for ctx.Err() == nil {
 					switch {

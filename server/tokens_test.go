@@ -71,7 +71,7 @@ func plants(h *haul, access string) odd.Claims {
 		"idp_access_token": stowaway, "identities": []any{odd.Claims{"provider": "g", "accessToken": stowaway}},
 		"profile": "https://x.example/?t=" + access, "nickname": access, "locale": "Bearer " + access, access: true,
 		"vc": jwt, "website": base64.StdEncoding.EncodeToString([]byte(access)), "picture": []string{"a.png", access},
-		"blob": `{"access_token":"` + stowaway + `"}`, "session_state": "x." + access, "preferred_username": access,
+		"blob": `{"access_token":"` + stowaway + `"}`, "session_state": "x." + access, "sid": access, "preferred_username": access,
 	}
 }
 

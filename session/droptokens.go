@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// DropTokens takes out of rec what would bring a token to the browser: of the claims, the scope and
-// the session state, all that holds one of the record's own tokens or one of more, and of the claims
+// DropTokens takes out of rec what would bring a token to the browser: of the claims, the scope, the
+// sid and the session state, all that holds one of the record's own tokens or one of more, and of the claims
 // also every JWT, every member that is named after a token, and distributed and aggregated claims
 // (OIDC Core §5.6.2), which bring access tokens and JWTs along. It returns the names of claims that
 // are gone, or have lost something, and that are themselves fit to be logged.
@@ -21,6 +21,9 @@ func (rec *Record) DropTokens(more ...secret.Value) (dropped []string) {
 	j := tokenJudge{secret.NewFinder(append(more, rec.AccessToken, rec.RefreshToken, rec.IDToken)...)}
 	if j.bad(rec.State) {
 		rec.State = ""
+	}
+	if j.bad(rec.SID) { // it would go into the address that a logout sends the browser to
+		rec.SID = ""
 	}
 	if words := strings.Fields(rec.Scope); slices.ContainsFunc(words, j.bad) {
 		rec.Scope = strings.Join(slices.DeleteFunc(words, j.bad), " ")

@@ -42,11 +42,11 @@ func TestNoClaimCarriesAToken(t *testing.T) {
 	}
 }
 
-func TestTokensLeaveScopeAndSessionState(t *testing.T) {
-	rec := &Record{Scope: "openid  another-access-token email", State: "x.another-access-token", AccessToken: secret.New("new-access-token")}
+func TestTokensLeaveScopeSidAndSessionState(t *testing.T) {
+	rec := &Record{Scope: "openid  another-access-token email", State: "x.another-access-token", SID: "another-access-token", AccessToken: secret.New("new-access-token")}
 	rec.DropTokens(secret.New("another-access-token"))
-	if rec.Scope != "openid email" || rec.State != "" {
-		t.Errorf("scope = %q, session state = %q", rec.Scope, rec.State)
+	if rec.Scope != "openid email" || rec.State != "" || rec.SID != "" {
+		t.Errorf("scope = %q, session state = %q, sid = %q", rec.Scope, rec.State, rec.SID)
 	}
 	rec = &Record{Scope: "openid  email", State: "hash.salt"}
 	rec.DropTokens()
