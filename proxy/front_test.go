@@ -29,16 +29,30 @@ func (nobody) Touch(context.Context, *session.Session)          {}
 // HTTP/1.1 and HTTP/2 without TLS.
 func newFront(t *testing.T, api string, certificate *x509.Certificate) *httptest.Server {
 	t.Helper()
+	return newFrontFor(t, api, certificate, "/api/", nil)
+}
+
+// newFrontFor is newFront with another path, and a user who is logged in.
+func newFrontFor(t *testing.T, api string, certificate *x509.Certificate, path string, user *alice) *httptest.Server {
+	t.Helper()
 	target, err := url.Parse(api)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var (
+		sessions Sessions = nobody{}
+		tokens   Tokens
+		token    = TokenNone
+	)
+	if user != nil {
+		sessions, tokens, token = user, user, TokenUser
+	}
 	p, err := New(Options{
 		Routes: []Route{{
-			Path: "/api/", Upstream: target, Token: TokenNone, CSRF: CSRFNone, Timeout: 20 * time.Second,
+			Path: path, Upstream: target, Token: token, CSRF: CSRFNone, Timeout: 20 * time.Second,
 			Methods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
 		}},
-		Sessions: nobody{}, CookieName: "cloakroom", Fail: problem.NewWriter(problem.Options{}).Write,
+		Sessions: sessions, Tokens: tokens, CookieName: "cloakroom", Fail: problem.NewWriter(problem.Options{}).Write,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +64,10 @@ func newFront(t *testing.T, api string, certificate *x509.Certificate) *httptest
 		c.pinged.TLSClientConfig = &tls.Config{RootCAs: roots}
 		c.quiet.TLSClientConfig = &tls.Config{RootCAs: roots}
 	}
-	front := httptest.NewUnstartedServer(p)
+	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex() // as the server has it
+		p.ServeHTTP(w, r)
+	}))
 	front.Config.Protocols = new(http.Protocols)
 	front.Config.Protocols.SetHTTP1(true)
 	front.Config.Protocols.SetUnencryptedHTTP2(true)

@@ -141,7 +141,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &statusRecorder{ResponseWriter: w}
 	defer func() { p.metrics.done(rt.Path, rec.status, time.Since(start)) }()
 	if err := p.serve(rec, r, rt); err != nil {
-		p.Fail(rec, r, err)
+		p.Fail(rec, rec.answering(r), err)
 	}
 }
 
@@ -239,6 +239,8 @@ func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) 
 		defer done()
 		if isWebSocket(r) {
 			defer w.cutAfter(streamCtx)()
+		} else if r.Body != nil && r.Body != http.NoBody {
+			defer w.stopReading(streamCtx)()
 		}
 		// The end may have come between the look-up and now; whoever comes later finds the stream.
 		if _, err := p.Sessions.Get(ctx, c.session.Name); errors.Is(err, session.ErrNoSession) {

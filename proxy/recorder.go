@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ const closingTime = 2 * time.Second
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
+	cut    atomic.Bool // reads of the caller's body fail
 
 	mu     sync.Mutex // guards tunnel
 	tunnel net.Conn

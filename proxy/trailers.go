@@ -80,6 +80,8 @@ func (t *trailerCleaner) Read(b []byte) (int, error) {
 	n, err := t.ReadCloser.Read(b)
 	if err == io.EOF {
 		t.proxy.cleanTrailer(t.res.Trailer, t.call)
+	} else if err != nil {
+		err = t.grpcOver(err)
 	}
 	return n, err
 }
