@@ -150,6 +150,41 @@ func TestStepUpEndsTheNeedForALogin(t *testing.T) {
 	}
 }
 
+// A call that is cut because its session ends is told why, as the next one is.
+func TestCallThatIsCutByTheEndIsToldWhy(t *testing.T) {
+	for name, end := range map[string]struct {
+		do   func(g *rig, b *browser)
+		code string
+	}{
+		"refused renewal": {func(g *rig, b *browser) {
+			g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
+			b.do(http.MethodPost, "/bff/session/refresh", nil).want(t, http.StatusUnauthorized, "reauthentication_required")
+		}, "reauthentication_required"},
+		"administrator": {func(g *rig, b *browser) {
+			b.do(http.MethodDelete, g.admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+adminToken)
+		}, "not_authenticated"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newStage(t)
+			cfg := g.config(g.port, "sqlite:"+g.db, "")
+			cfg.Routes[0].Timeout = time.Minute
+			g.run(cfg)
+			asked := make(chan struct{})
+			g.api.respond(func(_ http.ResponseWriter, r *http.Request) {
+				close(asked)
+				<-r.Context().Done()
+			})
+			b := g.browser()
+			b.login()
+			cut := make(chan *reply)
+			go func() { cut <- b.get("/api/slow") }()
+			<-asked
+			end.do(g, b)
+			(<-cut).want(t, http.StatusUnauthorized, end.code)
+		})
+	}
+}
+
 // wantEcho wants a WebSocket to work.
 func wantEcho(t *testing.T, c *websocket.Conn) {
 	t.Helper()
