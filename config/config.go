@@ -74,6 +74,7 @@ type Session struct {
 	CacheMemory         int64         // bytes; of opened records
 	RenewalLease        time.Duration // how long a replica that died while renewing keeps the others from it
 	MaxEventStreams     int           // of one session, at one replica; 0: any number
+	MaxWebSockets       int           // the same for WebSockets to routes
 	ExpiringNotice      time.Duration // how long before a session's end its apps are told; 0: not
 	OnOutage            string        // fail or serve_cached
 	OutageLimit         time.Duration // how long serve_cached goes on

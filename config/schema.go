@@ -21,7 +21,7 @@ func defaults() *Config {
 		Log: Log{Level: slog.LevelInfo, Format: "json"},
 		Session: Session{
 			Store: secret.New("sqlite:cloakroom.db"), Lifetime: 12 * time.Hour, IdleTimeout: defaultIdleTimeout,
-			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second, MaxPerUser: 10_000, MaxEventStreams: 5_000, CacheMemory: 64 << 20, RenewalLease: 30 * time.Second, ExpiringNotice: time.Minute, OnOutage: "fail", OutageLimit: time.Minute,
+			RevokeOnBackchannel: true, MaxStaleness: 2 * time.Second, MaxPerUser: 10_000, MaxEventStreams: 5_000, MaxWebSockets: 100, CacheMemory: 64 << 20, RenewalLease: 30 * time.Second, ExpiringNotice: time.Minute, OnOutage: "fail", OutageLimit: time.Minute,
 			Cookie: Cookie{Name: "cloakroom", SameSite: http.SameSiteStrictMode},
 		},
 	}
@@ -99,6 +99,7 @@ func sessionSchema(s *Session) mapping {
 		{"cache_memory", size(&s.CacheMemory)},
 		{"renewal_lease", positive(&s.RenewalLease)},
 		{"max_event_streams", count(&s.MaxEventStreams)},
+		{"max_websockets", count(&s.MaxWebSockets)},
 		{"expiring_notice", orZero(&s.ExpiringNotice)},
 		{"on_outage", oneOf(&s.OnOutage, "fail", "serve_cached")},
 		{"outage_limit", positive(&s.OutageLimit)},

@@ -95,6 +95,7 @@ type Options struct {
 	TrustedProxies []netip.Prefix
 	CookieName     string // the session cookie's; attempt cookies are named after it
 	MaxBody        int64  // bytes; 0: unlimited
+	MaxWebSockets  int    // of one session, at this replica; 0: any number
 	Fail           func(http.ResponseWriter, *http.Request, error)
 	Stopping       context.Context // ended when WebSockets and event streams should be, because the service stops; nil: never
 	Now            func() time.Time
@@ -106,6 +107,7 @@ type Options struct {
 type Proxy struct {
 	Options
 	origins site.Origins
+	sockets openWebSockets
 	routes  []*route // longest path first
 	atlas   atlas
 	metrics *metrics
@@ -122,7 +124,7 @@ func New(o Options) (*Proxy, error) {
 	if o.Fail == nil || o.Sessions == nil {
 		return nil, errors.New("set up proxy: Fail and Sessions are required")
 	}
-	p := &Proxy{Options: o, origins: site.Origins{Public: o.Origin, Allowed: o.AllowedOrigins}, metrics: newMetrics(o.Metrics)}
+	p := &Proxy{Options: o, origins: site.Origins{Public: o.Origin, Allowed: o.AllowedOrigins}, sockets: openWebSockets{most: o.MaxWebSockets}, metrics: newMetrics(o.Metrics)}
 	p.routes = p.newRoutes()
 	p.atlas = survey(p.routes)
 	return p, nil
@@ -238,6 +240,11 @@ func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) 
 		streamCtx, done := p.withSession(ctx, rt, r, c.session)
 		defer done()
 		if isWebSocket(r) {
+			closed, err := p.sockets.add(c.session.Name)
+			if err != nil {
+				return err
+			}
+			defer closed()
 			defer w.cutAfter(streamCtx)()
 		} else if r.Body != nil && r.Body != http.NoBody {
 			defer w.stopReading(streamCtx)()

@@ -262,7 +262,7 @@ func Warnings(cfg *config.Config) []string {
 func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
 	api, err := proxy.New(proxy.Options{
 		Routes: routesOf(s.cfg), Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
-		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, Fail: problems.Write, Stopping: s.stopping,
+		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, MaxWebSockets: s.cfg.Session.MaxWebSockets, Fail: problems.Write, Stopping: s.stopping,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {

@@ -350,3 +350,33 @@ func TestEventStreamsOfASessionAreBounded(t *testing.T) {
 	ctx = t.Context()
 	eventually(t, "room for another", func() bool { return listen() == http.StatusOK })
 }
+
+// One session can't fill a replica with WebSockets; a closed one makes room, and other sessions have room of their own.
+func TestWebSocketsOfASessionAreBounded(t *testing.T) {
+	g := newRig(t, "  max_websockets: 3")
+	g.serveStreams()
+	alice, again := g.browser(), g.browser()
+	alice.login()
+	again.login()
+	// An API refuses a version that it does not know, so that none of these is open afterwards.
+	handshake := func(b *browser, path string) int {
+		return b.get(path, "X-CSRF", "", "Origin", g.origin, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "12",
+			"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").StatusCode
+	}
+	var open []*websocket.Conn
+	for range 3 {
+		open = append(open, alice.webSocket(g.origin, "/api/ws"))
+	}
+	alice.get("/api/ws", "X-CSRF", "", "Origin", g.origin, "Connection", "Upgrade", "Upgrade", "websocket").want(t, http.StatusTooManyRequests, "rate_limited")
+	if got := handshake(alice, "/optional/ws"); got != http.StatusTooManyRequests {
+		t.Errorf("over another route: %d, want 429", got)
+	}
+	alice.get("/bff/user").want(t, http.StatusOK, "")
+	_ = again.webSocket(g.origin, "/api/ws")
+	_ = open[0].CloseNow()
+	eventually(t, "room for another", func() bool { return handshake(alice, "/api/ws") != http.StatusTooManyRequests })
+	for range 10 { // handshakes that came to nothing leave none
+		handshake(alice, "/api/ws")
+	}
+	_ = alice.webSocket(g.origin, "/api/ws")
+}
