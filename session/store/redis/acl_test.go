@@ -10,62 +10,21 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
 	server := servers.Redis(t, "user default off", "user cloakroom on >p%40ss/word "+documentedACL(t))
 	g := newGroup("redis://cloakroom:" + url.QueryEscape("p%40ss/word") + "@" + server.Addr() + "/3")
+	g.prefix = "cloakroom:test-"
+	storetest.Run(t, g.open, storetest.Shared(g.another))
 	s := g.openURL(t, g.url)
-	e := entry()
-	line := g.another(t, s)
-	heard := make(chan session.Change, 10)
-	stands := make(chan struct{}, 1)
-	go func() {
-		_ = line.Listen(t.Context(), 50*time.Millisecond, func(c session.Change) { heard <- c }, func(time.Time) {
-			select {
-			case stands <- struct{}{}:
-			default:
-			}
-		})
-	}()
-	select {
-	case <-stands:
-	case <-time.After(5 * time.Second):
-		t.Fatal("the line does not stand")
-	}
 	if at, err := s.Ping(t.Context()); err != nil || at.IsZero() {
 		t.Errorf("ping: %v, with the time %v", err, at)
 	}
-	if err := s.Create(t.Context(), e); err != nil {
-		t.Errorf("create: %v", err)
-	}
-	if err := s.Update(t.Context(), e); err != nil {
-		t.Errorf("update: %v", err)
-	}
-	if _, err := s.Acquire(t.Context(), "k", "h", time.Second); err != nil {
-		t.Errorf("acquire: %v", err)
-	}
-	if err := s.Release(t.Context(), "k", "h"); err != nil {
-		t.Errorf("release: %v", err)
-	}
-	if err := s.End(t.Context(), e.Name, session.ReasonLogout, time.Now()); err != nil {
-		t.Errorf("end: %v", err)
-	}
-	if _, err := s.Lease(t.Context(), time.Now(), time.Second, 3); err != nil {
-		t.Errorf("lease: %v", err)
-	}
-	if _, _, err := s.Revocations(t.Context(), 3); err != nil {
-		t.Errorf("revocations: %v", err)
-	}
-	if _, err := s.List(t.Context(), "", 3); err != nil {
-		t.Errorf("list: %v", err)
-	}
 	if err := g.openURL(t, g.url+"?wait_replicas=1").Create(t.Context(), entry()); err == nil || !strings.Contains(err.Error(), "0 replicas have it") {
 		t.Errorf("create with wait_replicas: %v, want that it is not replicated", err)
-	}
-	if c := <-heard; c.Kind != session.RecordUpdated {
-		t.Errorf("heard %+v, want the update", c)
 	}
 }
 

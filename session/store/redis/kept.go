@@ -18,13 +18,13 @@ func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Du
 	return c.Do(ctx, c.B().Set().Key(s.keys.kept(key)).Value(rueidis.BinaryString(sealed)).PxMilliseconds(ttl.Milliseconds()).Build()).Error()
 }
 
-// Take implements session.Store.
+// Take implements session.Store. A user made by the ACL rule of an older build may not do GETDEL.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := c.Do(ctx, c.B().Getdel().Key(s.keys.kept(key)).Build()).AsBytes()
+	sealed, err := scriptTake.Exec(ctx, c, []string{s.keys.kept(key)}, nil).AsBytes()
 	if rueidis.IsRedisNil(err) {
 		return nil, session.ErrNotFound
 	}

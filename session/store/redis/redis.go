@@ -137,19 +137,17 @@ func (s *Store) connect(over chan struct{}) {
 		cancel()
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	defer close(over)
+	kept := err == nil && !s.closed
 	s.dial = nil
-	switch {
-	case err != nil:
-		s.failed = err
-		if c != nil {
-			c.Close()
-		}
-	case s.closed:
-		c.Close()
-	default:
+	if kept {
 		s.client = newClient(s, c)
+	} else if err != nil {
+		s.failed = err
+	}
+	close(over)
+	s.mu.Unlock()
+	if !kept && c != nil {
+		c.Close() // which may wait for a server that says nothing
 	}
 }
 

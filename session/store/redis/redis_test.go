@@ -24,11 +24,14 @@ func TestMain(m *testing.M) { os.Exit(m.Run()) }
 
 // A group is the stores of one server, each with a prefix of its own, so that none sees another's.
 type group struct {
-	url  string
-	urls map[session.Store]string
+	url    string
+	prefix string // what all prefixes begin with
+	urls   map[session.Store]string
 }
 
-func newGroup(url string) *group { return &group{url: url, urls: map[session.Store]string{}} }
+func newGroup(url string) *group {
+	return &group{url: url, prefix: "test-", urls: map[session.Store]string{}}
+}
 
 func (g *group) open(t *testing.T) session.Store {
 	t.Helper()
@@ -37,7 +40,7 @@ func (g *group) open(t *testing.T) session.Store {
 		t.Fatal(err)
 	}
 	q := u.Query()
-	q.Set("prefix", "test-"+rand.Text()[:8])
+	q.Set("prefix", g.prefix+rand.Text()[:8])
 	u.RawQuery = q.Encode()
 	return g.openURL(t, u.String())
 }

@@ -146,6 +146,12 @@ local has = redis.call('GET', KEYS[1])
 if has and string.sub(has, -#ARGV[1] - 1) == ' ' .. ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`
 
+	// 1 what is kept
+	luaTake = `
+local kept = redis.call('GET', KEYS[1])
+if kept then redis.call('DEL', KEYS[1]) end
+return kept`
+
 	// 1 layout; version of a build that may use the store. Returns the version that the store has then: of builds that
 	// start together, the newest's.
 	luaRaise = `
@@ -177,6 +183,7 @@ var (
 	scriptAcquire  = rueidis.NewLuaScript(luaAcquire)
 	scriptTakeOver = rueidis.NewLuaScript(luaTakeOver)
 	scriptRelease  = rueidis.NewLuaScript(luaRelease)
+	scriptTake     = rueidis.NewLuaScript(luaTake)
 	scriptRaise    = rueidis.NewLuaScript(luaRaise)
 	scriptPing     = rueidis.NewLuaScript(luaPing)
 	scriptBeat     = rueidis.NewLuaScript(luaBeat)
