@@ -31,10 +31,11 @@ const (
 // It is for what is written down and read by others: expiries, due times, sealed times, and times in tokens. What this
 // process alone measures goes by time.Now.
 //
-// Its weak point: a store whose clock is wrong has all replicas follow it. A process that was frozen together with its
-// monotonic clock is behind until its next ping.
+// The monotonic clock stands still while the machine sleeps; where the system tells for how long it did (Linux), that is
+// added at once. Its weak point: a store whose clock is wrong has all replicas follow it.
 type Clock struct {
 	wall   func() time.Time
+	slept  func() time.Duration
 	shared bool
 	log    *slog.Logger
 	last   atomic.Pointer[sample] // never nil
@@ -51,11 +52,15 @@ type sample struct {
 	heard time.Time     // with the monotonic time of this process
 	wrong time.Duration // by how much it may be, at most: half of the round trip
 	known bool          // false: it is the machine's, since the store was not asked yet
+	own   bool          // it is the machine's, since the store has none
+	wall  time.Time     // the machine's, at heard
+	slept time.Duration // of the machine, until heard
 }
 
 // ClockOptions are what a Clock needs.
 type ClockOptions struct {
 	Wall    func() time.Time      // the machine's clock; nil: time.Now
+	Slept   func() time.Duration  // how long the machine has slept since it started; nil: as the system says
 	Shared  bool                  // whether the store is used from other machines, and so should have a clock of its own
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
@@ -69,8 +74,12 @@ func NewClock(o ClockOptions) *Clock {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	c := &Clock{wall: o.Wall, shared: o.Shared, log: o.Logger}
-	c.last.Store(&sample{at: c.wall().Round(0), heard: time.Now()})
+	if o.Slept == nil {
+		o.Slept = slept
+	}
+	c := &Clock{wall: o.Wall, slept: o.Slept, shared: o.Shared, log: o.Logger}
+	now := time.Now()
+	c.last.Store(c.sample(c.wall(), now, 0, true))
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cloakroom_clock_offset_seconds",
@@ -86,7 +95,32 @@ func NewClock(o ClockOptions) *Clock {
 }
 
 // Now is the shared time. It has no monotonic part: take the time between two moments of this process with time.Since.
-func (c *Clock) Now() time.Time { return c.last.Load().then(time.Now()) }
+func (c *Clock) Now() time.Time {
+	last := c.last.Load()
+	return last.then(time.Now()).Add(c.missed(last))
+}
+
+// missed is what the monotonic clock has not seen since a sample: the machine's sleep and, where the machine's clock is
+// gone by, that this was set. If it was set far, that must stand first.
+func (c *Clock) missed(last *sample) time.Duration {
+	set := c.wall().Round(0).Sub(last.wall) - time.Since(last.heard)
+	if set.Abs() <= smallOffset {
+		return 0
+	}
+	asleep := c.slept() - last.slept
+	if last.own && ((set-asleep).Abs() <= farJump || !sleepIsKnown && set > 0) {
+		return set
+	}
+	return asleep
+}
+
+// sample is what was heard at a moment that is about now.
+func (c *Clock) sample(at, heard time.Time, wrong time.Duration, own bool) *sample {
+	return &sample{
+		at: at.Round(0), heard: heard, wrong: wrong + resolution, own: own,
+		wall: c.wall().Round(0).Add(-time.Since(heard)), slept: c.slept(),
+	}
+}
 
 // Known reports whether the store has told its time yet.
 func (c *Clock) Known() bool { return c.last.Load().known }
@@ -94,8 +128,7 @@ func (c *Clock) Known() bool { return c.last.Load().known }
 // Ahead is how far this machine's clock is ahead of the shared time, negative if it is behind. It is not known until the
 // store has told its time.
 func (c *Clock) Ahead() (ahead time.Duration, known bool) {
-	last := c.last.Load()
-	return c.wall().Round(0).Sub(last.then(time.Now())), last.known
+	return c.wall().Round(0).Sub(c.Now()), c.Known()
 }
 
 // then is the time at a moment of this process.
@@ -113,13 +146,14 @@ func (c *Clock) ping(ctx context.Context, s Store) error {
 	if err != nil {
 		return err
 	}
-	back := time.Now()
-	if own := at.IsZero(); own {
-		c.take(&sample{at: c.wall().Round(0), heard: back, wrong: resolution, known: true}, own)
-		return nil
+	own := at.IsZero()
+	if own {
+		sent, at = time.Now(), c.wall()
 	}
-	half := back.Sub(sent) / 2
-	c.take(&sample{at: at.Round(0), heard: sent.Add(half), wrong: half + resolution, known: true}, false)
+	half := time.Since(sent) / 2
+	next := c.sample(at, sent.Add(half), half, own)
+	next.known = true
+	c.take(next, own)
 	return nil
 }
 
@@ -128,7 +162,7 @@ func (c *Clock) take(next *sample, own bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := c.last.Load()
-	jump := next.at.Sub(last.then(next.heard))
+	jump := next.at.Sub(last.then(next.heard).Add(c.missed(last)))
 	switch {
 	case !last.known:
 		c.last.Store(next)

@@ -25,6 +25,7 @@ type replica struct {
 	machine *hand
 	clock   *session.Clock
 	told    *logBuffer
+	slept   atomic.Int64
 }
 
 // clocked runs a test with replicas over a store whose clock can be set, too. Their machines' clocks are ahead by so much.
@@ -37,7 +38,7 @@ func clocked(t *testing.T, test func(t *testing.T, store *hand, replicas []*repl
 			r := &replica{machine: &hand{}, told: &logBuffer{}}
 			r.machine.set(d)
 			clock := func(o *session.Options) {
-				r.clock = session.NewClock(session.ClockOptions{Wall: r.machine.now, Shared: true, Logger: slog.New(slog.NewTextHandler(r.told, nil)), Metrics: o.Metrics})
+				r.clock = session.NewClock(session.ClockOptions{Wall: r.machine.now, Slept: func() time.Duration { return time.Duration(r.slept.Load()) }, Shared: true, Logger: slog.New(slog.NewTextHandler(r.told, nil)), Metrics: o.Metrics})
 				o.Clock = r.clock
 			}
 			if len(replicas) == 0 {

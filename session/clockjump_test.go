@@ -101,5 +101,35 @@ func TestMachinesClockThatJumpsForAMomentEndsNobodysSession(t *testing.T) {
 		}
 		sweep(t, idle-time.Minute, r)
 		r.wantCalls(c, nil)
+		sweep(t, idle-time.Minute, r)
+		r.machine.set(3 * time.Minute) // what is a little off is followed at once, and nobody lived through it
+		wantTime(t, r.clock, r.machine.now(), 10*time.Millisecond)
+		r.wantCalls(c, nil)
 	}, 0)
+}
+
+// The monotonic clock has not seen the machine's sleep, and no ping has come since.
+func TestMachineThatSleptKnowsTheTimeAtOnce(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		clocked(t, func(t *testing.T, store *hand, all []*replica) {
+			r := all[0]
+			if own {
+				r.store.clock = nil
+			}
+			for range 2 {
+				sweep(t, 10*time.Second, r)
+				sleep := 2*time.Hour + time.Duration(r.slept.Load())
+				r.slept.Store(int64(sleep))
+				store.set(sleep)
+				r.machine.set(sleep)
+				wantTime(t, r.clock, store.now(), 10*time.Millisecond)
+			}
+			r.machine.set(0) // and its clock is wrong besides
+			if !own {
+				wantTime(t, r.clock, store.now(), 10*time.Millisecond)
+			}
+			sweep(t, time.Second, r)
+			wantTime(t, r.clock, store.now(), 10*time.Millisecond)
+		}, 0)
+	}
 }

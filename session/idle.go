@@ -97,6 +97,11 @@ func (c *idleClock) stoodSince(moment time.Time) (stood time.Duration) {
 			stood += min(o.to.Sub(o.from), o.to.Sub(moment))
 		}
 	}
+	if c.clock != nil && !c.down { // a jump that no ping has noted yet
+		if o := c.since(c.now(), time.Now()); o.to.After(o.from) && o.to.After(moment) {
+			stood += min(o.to.Sub(o.from), o.to.Sub(moment))
+		}
+	}
 	return stood
 }
 
