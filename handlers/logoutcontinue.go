@@ -88,7 +88,8 @@ func (h *Handlers) continueURL(r *http.Request, s *session.Session, returnURL st
 		defer cancel()
 		var err error
 		if next.Handle, err = h.Sessions.Deposit(ctx, onwardPurpose, []byte(to), onwardLife); err != nil {
-			h.Logger.WarnContext(ctx, "the provider's logout is visited without id_token_hint: the store did not take it", "session", s.Record.ID, "error", err)
+			h.Logger.WarnContext(ctx, "the provider's logout is visited without id_token_hint: the store did not take it",
+				"session", s.Record.ID, "error", err)
 		}
 	}
 	sealed, err := h.sealed.Load().onward.seal(next)
@@ -124,7 +125,8 @@ func (h *Handlers) continueLogout(c echo.Context) error {
 		case errors.Is(err, session.ErrNotFound):
 			return h.logoutIsOver(c, next.Return)
 		}
-		h.Logger.WarnContext(r.Context(), "the provider's logout is visited without id_token_hint: the store did not give it", "provider", next.Provider, "error", err)
+		h.Logger.WarnContext(r.Context(), "the provider's logout is visited without id_token_hint: the store did not give it",
+			"provider", next.Provider, "error", err)
 	}
 	if to := h.endSessionURL(r, next.Provider, nil, next.Return); to != "" {
 		return redirect(c, http.StatusFound, to)

@@ -20,7 +20,8 @@ func (b *browser) farewell(query string) string {
 	b.t.Helper()
 	r := b.do(http.MethodPost, "/bff/logout"+query, nil)
 	var body struct{ Redirect string }
-	if err := json.Unmarshal([]byte(r.body), &body); err != nil || r.StatusCode != http.StatusOK || !strings.HasPrefix(body.Redirect, b.g.origin+"/bff/") {
+	err := json.Unmarshal([]byte(r.body), &body)
+	if err != nil || r.StatusCode != http.StatusOK || !strings.HasPrefix(body.Redirect, b.g.origin+"/bff/") {
 		b.t.Fatalf("logout = %d %s, want an address of this service", r.StatusCode, r.body)
 	}
 	return body.Redirect
@@ -90,11 +91,13 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 				g.wantNotStored(hint)
 			}
 			back, _ := url.Parse(r.Header.Get("Location"))
-			if done := b.navigate("/bff/logout/callback/main?state=" + url.QueryEscape(back.Query().Get("state"))); done.Header.Get("Location") != "/bye?a=b" {
+			done := b.navigate("/bff/logout/callback/main?state=" + url.QueryEscape(back.Query().Get("state")))
+			if done.Header.Get("Location") != "/bye?a=b" {
 				t.Errorf("the logout ends at %q", done.Header.Get("Location"))
 			}
 			again := b.navigate(g.origin + path)
-			if again.StatusCode != http.StatusOK || !strings.Contains(again.body, "You are logged out") || !strings.Contains(again.body, `href="/bye?a=b"`) {
+			if again.StatusCode != http.StatusOK || !strings.Contains(again.body, "You are logged out") ||
+				!strings.Contains(again.body, `href="/bye?a=b"`) {
 				t.Errorf("the second time = %d %s", again.StatusCode, again.body)
 			}
 			b.login()

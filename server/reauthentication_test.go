@@ -110,7 +110,8 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 		b.get(origin+"/api/x").want(t, http.StatusUnauthorized, "reauthentication_required")
 		b.do(http.MethodPost, origin+"/bff/session/refresh", nil).want(t, http.StatusUnauthorized, "reauthentication_required")
 		b.get(origin+"/bff/user").want(t, http.StatusOK, "")
-		if said := b.get(origin + "/bff/session").body; !strings.Contains(said, `"authenticated":true`) || !strings.Contains(said, `"reauthentication_required":true`) {
+		said := b.get(origin + "/bff/session").body
+		if !strings.Contains(said, `"authenticated":true`) || !strings.Contains(said, `"reauthentication_required":true`) {
 			t.Errorf("session = %s", said)
 		}
 	}

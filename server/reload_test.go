@@ -59,7 +59,8 @@ func TestReloadWhileTheStoreIsDownLosesNoKey(t *testing.T) {
 	b := g.browser()
 	b.login()
 	redis.Stop()
-	if err := s.Reload(g.config(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]", fresh))); err == nil || !strings.Contains(err.Error(), "try again") {
+	err := s.Reload(g.config(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]", fresh)))
+	if err == nil || !strings.Contains(err.Error(), "try again") {
 		t.Errorf("reload with a new key alone: %v, want to be told to try again", err)
 	}
 	if err := s.Reload(g.config(g.port, redis.URL(), fmt.Sprintf("  keys: [%q, %q]", fresh, old))); err != nil {

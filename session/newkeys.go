@@ -36,7 +36,8 @@ func (m *Manager) CheckNewKeys(ctx context.Context, keys [][]byte) (KeyFit, erro
 	}
 	if fit.Looked > 0 && fit.Foreign == fit.Looked {
 		return fit, fmt.Errorf(
-			"none of the %d stored sessions looked at opens with these keys: put the key that sealed them (key id %s) back into session.keys, after the new one",
+			"none of the %d stored sessions looked at opens with these keys: "+
+				"put the key that sealed them (key id %s) back into session.keys, after the new one",
 			fit.Looked, strings.Join(fit.ForeignKeys, ", "))
 	}
 	var waiting []Revocation
@@ -47,8 +48,8 @@ func (m *Manager) CheckNewKeys(ctx context.Context, keys [][]byte) (KeyFit, erro
 		fit.look(ring, r.Head)
 	}
 	if err != nil && !ring.holdsAll(m.keys.Load().sealer) {
-		return fit, fmt.Errorf("whether these keys open what is stored can't be seen while the store does not answer, and one that was there is missing: try again when it does: %w",
-			Unavailable(err))
+		return fit, fmt.Errorf("whether these keys open what is stored can't be seen while the store does not answer, "+
+			"and one that was there is missing: try again when it does: %w", Unavailable(err))
 	}
 	return fit, nil
 }

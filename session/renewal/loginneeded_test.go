@@ -61,7 +61,8 @@ func TestRefusalThatOnlyALoginHelpsKeepsTheSession(t *testing.T) {
 				for range 100 {
 					w.wantLoginNeeded(s)
 				}
-				if _, err := w.renewer.AfterRejection(context.Background(), w.get(s.Name), w.get(s.Name).Record.AccessToken); !errors.Is(err, renewal.ErrLoginNeeded) {
+				now := w.get(s.Name)
+				if _, err := w.renewer.AfterRejection(context.Background(), now, now.Record.AccessToken); !errors.Is(err, renewal.ErrLoginNeeded) {
 					t.Errorf("after a rejection: %v, want %v", err, renewal.ErrLoginNeeded)
 				}
 				if n := w.op.Count(odd.Token) - before; n != 1 {
