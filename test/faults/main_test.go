@@ -1,0 +1,46 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// binary is the service, built once. nextBinary is a build whose stores have the next layout.
+var binary, nextBinary string
+
+// builtEnv is where the programs are for a process that runs one test of this package alone (servers.InNamespace).
+const builtEnv = "CLOAKROOM_TEST_BUILT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asReplica) != "" {
+		os.Exit(serveByAWrongClock(os.Args[len(os.Args)-1]))
+	}
+	if dir := os.Getenv(builtEnv); dir != "" {
+		binary, nextBinary = filepath.Join(dir, "cloakroom"), filepath.Join(dir, "cloakroom-next")
+		os.Exit(m.Run())
+	}
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "cr-faults-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		binary, nextBinary = filepath.Join(dir, "cloakroom"), filepath.Join(dir, "cloakroom-next")
+		for path, tags := range map[string]string{binary: "nodemo", nextBinary: "nodemo,layoutnext"} {
+			build := exec.Command("go", "build", "-tags", tags, "-o", path, "github.com/cloakroom/cloakroom/cmd/cloakroom")
+			if out, err := build.CombinedOutput(); err != nil {
+				fmt.Fprintf(os.Stderr, "build the service: %v: %s\n", err, out)
+				return 1
+			}
+		}
+		if err := os.Setenv(builtEnv, dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
