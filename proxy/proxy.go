@@ -260,6 +260,10 @@ func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) 
 	return c.failed
 }
 
+// flushInterval is how long a part of an answer with a length may wait for more of it. A whole answer is flushed by
+// its end, before that. Answers without a length and event streams are flushed at once, by the ReverseProxy itself.
+const flushInterval = 20 * time.Millisecond
+
 // newReverse makes the ReverseProxy of a route. Rewrite, not Director: hop-by-hop fields that the
 // caller names in Connection go before ours are set, so they can't drop those (golang/go#50580).
 func (p *Proxy) newReverse(rt *route) *httputil.ReverseProxy {
@@ -268,7 +272,7 @@ func (p *Proxy) newReverse(rt *route) *httputil.ReverseProxy {
 		ModifyResponse: p.cleanResponse,
 		ErrorHandler:   p.upstreamFailed,
 		Transport:      &retrying{proxy: p, next: newConnections(rt.IdleConnectionTimeout)},
-		FlushInterval:  -1,
+		FlushInterval:  flushInterval,
 		BufferPool:     buffers,
 		ErrorLog:       slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
 	}
