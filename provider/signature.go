@@ -62,7 +62,7 @@ const (
 	// in that time.
 	turnPatience = 5 * time.Second
 	// maxFetchWaiters bounds those who wait for keys to be fetched, which can take ten seconds.
-	maxFetchWaiters = 128
+	maxFetchWaiters = 256
 )
 
 // The budget of strangers: 200 verifications with RSA keys take some 10 ms of processor time.

@@ -140,7 +140,7 @@ func TestKeysThatHangHoldUpNoLogout(t *testing.T) {
 	s := g.stranger("")
 	var busy atomic.Int64
 	shapes := junk(g)
-	for i := range 150 {
+	for i := range 300 {
 		crowd.Go(func() {
 			token := shapes[len(shapes)-2](i)
 			r := s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
