@@ -33,6 +33,9 @@ func (h *Handlers) requireCSRF(r *http.Request) error {
 	if r.Header.Get("X-CSRF") != "1" {
 		return problem.New(problem.CSRF)
 	}
+	if h.judge(r) == site.Referred { // no mark, and the header is proof
+		return nil
+	}
 	return h.requireOwnOrigin(r)
 }
 
@@ -42,7 +45,7 @@ func (h *Handlers) requireCSRF(r *http.Request) error {
 // A page of an allowed origin is let in, if it says who it is: its requests are CORS requests, which bear an
 // Origin that no script can forge, and which it may send no more of than the preflight has permitted.
 func (h *Handlers) requireOwnOrigin(r *http.Request) error {
-	if h.judge(r) == site.Foreign || r.Header.Get("Sec-Fetch-Mode") == "no-cors" {
+	if v := h.judge(r); v == site.Foreign || v == site.Referred || r.Header.Get("Sec-Fetch-Mode") == "no-cors" {
 		return problem.New(problem.CSRF)
 	}
 	return nil

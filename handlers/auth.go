@@ -133,7 +133,7 @@ func (h *Handlers) requireOwnRequest(r *http.Request) error {
 	if isHandshake(r) && r.Header.Get("Origin") != h.Origin {
 		return problem.New(problem.CSRF)
 	}
-	if len(r.Header["Origin"]) == 0 && problem.IsNavigation(r) || h.judge(r) != site.Foreign {
+	if v := h.judge(r); len(r.Header["Origin"]) == 0 && problem.IsNavigation(r) || v != site.Foreign && v != site.Referred {
 		return nil
 	}
 	return problem.New(problem.CSRF)

@@ -51,7 +51,7 @@ func (p *Proxy) checkForgery(rt *route, r *http.Request) error {
 	switch {
 	case verdict == site.Foreign, rt.CSRF == CSRFHeader && !marked:
 		return forged()
-	case marked, verdict == site.Own, site.Reads(r): // what a person typed, or nobody marked, is let in only to read
+	case marked, verdict == site.Own, verdict != site.Referred && site.Reads(r): // what a person typed, or nobody marked, is let in only to read
 		return nil
 	}
 	return forged()

@@ -12,6 +12,7 @@ type Verdict int
 // The verdicts. Foreign is the zero value: what is not judged is not let in.
 const (
 	Foreign  Verdict = iota // a page of another origin, a sibling subdomain's included; or marks that no browser makes
+	Referred                // Referer alone names a page of another origin: as good as Foreign where nothing else is proof
 	Unmarked                // nothing is said: an old browser, or none
 	Typed                   // the person: an address typed, a bookmark, a download of a known address
 	Own                     // a page of the public origin, or of an allowed one that says so
@@ -60,14 +61,17 @@ func Reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method
 
 // byReferer judges by the page that a request came from. A page can leave it out, and can't make one up.
 func (o Origins) byReferer(referer []string) Verdict {
-	if len(referer) == 0 || len(referer) == 1 && referer[0] == "" {
+	switch {
+	case len(referer) > 1:
+		return Foreign // no browser does that
+	case len(referer) == 0 || referer[0] == "":
 		return Unmarked
 	}
 	for _, origin := range append([]string{o.Public}, o.Allowed...) {
 		rest, ours := strings.CutPrefix(referer[0], origin)
-		if ours && (rest == "" || strings.IndexByte("/?#", rest[0]) >= 0) && len(referer) == 1 {
+		if ours && (rest == "" || strings.IndexByte("/?#", rest[0]) >= 0) {
 			return Own
 		}
 	}
-	return Foreign
+	return Referred
 }
