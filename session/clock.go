@@ -153,12 +153,12 @@ func (c *Clock) ping(ctx context.Context, s Store) error {
 	half := time.Since(sent) / 2
 	next := c.sample(at, sent.Add(half), half, own)
 	next.known = true
-	c.take(next, own)
+	c.take(next)
 	return nil
 }
 
 // take goes by a new sample from now on, unless the one there is tells more, or the new one is hard to believe.
-func (c *Clock) take(next *sample, own bool) {
+func (c *Clock) take(next *sample) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := c.last.Load()
@@ -171,28 +171,28 @@ func (c *Clock) take(next *sample, own bool) {
 		if next.wrong <= last.wrongAt(next.heard) {
 			c.last.Store(next)
 		}
-	case c.believes(next, jump, own):
+	case c.believes(next, jump):
 		c.doubt = sample{}
 		c.last.Store(next)
 		if jump.Abs() > smallOffset {
-			c.log.Warn("the time that sessions go by has jumped; idle time-outs stand still over it", "by", jump.String(), "clock", clockName(own))
+			c.log.Warn("the time that sessions go by has jumped; idle time-outs stand still over it", "by", jump.String(), "clock", clockName(next.own))
 		}
 	}
-	c.tell(next, own)
+	c.tell(next)
 }
 
 // believes reports whether a jump is taken over now.
-func (c *Clock) believes(next *sample, jump time.Duration, own bool) bool {
+func (c *Clock) believes(next *sample, jump time.Duration) bool {
 	if jump.Abs() <= farJump {
 		return true
 	}
-	if !own && c.wall().Round(0).Sub(next.then(time.Now())).Abs() < time.Minute {
+	if !next.own && c.wall().Round(0).Sub(next.then(time.Now())).Abs() < time.Minute {
 		return true // it was our own time that stood still
 	}
 	again := c.doubt.known && next.at.Sub(c.doubt.then(next.heard)).Abs() <= smallOffset+next.wrong+c.doubt.wrong
 	if !again {
 		c.doubt = *next
-		c.log.Warn("the time that sessions go by should jump far; it does when that has stood for a while", "by", jump.String(), "after", jumpPatience.String(), "clock", clockName(own))
+		c.log.Warn("the time that sessions go by should jump far; it does when that has stood for a while", "by", jump.String(), "after", jumpPatience.String(), "clock", clockName(next.own))
 	}
 	return next.heard.Sub(c.doubt.heard) >= jumpPatience
 }
@@ -205,8 +205,8 @@ func clockName(own bool) string {
 }
 
 // tell logs that this machine's clock is off, and when that has changed.
-func (c *Clock) tell(r *sample, own bool) {
-	if own {
+func (c *Clock) tell(r *sample) {
+	if r.own {
 		if c.shared && !c.mute {
 			c.mute = true
 			c.log.Warn("the session store does not tell its time, so that this replica goes by its own clock; allow its user the command TIME")
