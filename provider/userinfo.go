@@ -62,7 +62,8 @@ func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subje
 // CheckUserinfo reports an ErrMisconfigured where userinfo is required and m names no endpoint for it.
 func (p *Provider) CheckUserinfo(m *Metadata) error {
 	if p.config.Userinfo == UserinfoRequired && m.UserinfoEndpoint == "" {
-		return fmt.Errorf("provider %q: %w: its metadata has no userinfo_endpoint, and providers.userinfo is required", p.config.ID, ErrMisconfigured)
+		return fmt.Errorf("provider %q: %w: its metadata has no userinfo_endpoint, and providers.userinfo is required",
+			p.config.ID, ErrMisconfigured)
 	}
 	return nil
 }

@@ -21,8 +21,8 @@ func (c *clients) key(r *http.Request) string {
 	peerIsProxy := c.fromTrustedProxy(r)
 	if !peerIsProxy && isForwarded(r.Header) {
 		c.warned.Do(func() {
-			c.log.WarnContext(r.Context(), "requests are forwarded by a proxy that is not trusted, so clients can't be told apart: limits per client address "+
-				"are off, and lists of sessions show the proxy's address; add the proxy's network to server.trusted_proxies", "peer", r.RemoteAddr)
+			c.log.WarnContext(r.Context(), "requests are forwarded by a proxy that is not trusted, so clients can't be told apart: "+
+				"limits per client address are off, and lists of sessions show the proxy's address; add the proxy's network to server.trusted_proxies", "peer", r.RemoteAddr)
 		})
 		return ""
 	}

@@ -48,10 +48,14 @@ func newStrangers(providers map[string]*provider.Provider) (*strangers, error) {
 
 // enter waits until a code may be sent for a client, "" for one that can't be told from others. done must be called
 // with what became of the code.
-func (s *strangers) enter(ctx context.Context, providerID, client string, now func() time.Time) (done func(error), failure *Failure) {
+func (s *strangers) enter(
+	ctx context.Context, providerID, client string, now func() time.Time,
+) (done func(error), failure *Failure) {
 	leave, err := s.queues[providerID].Enter(ctx, client)
 	if err != nil {
-		return nil, because(&provider.UnreachableError{Provider: providerID, Endpoint: "token", Reason: "too many logins are under way", Err: err})
+		return nil, because(&provider.UnreachableError{
+			Provider: providerID, Endpoint: "token", Reason: "too many logins are under way", Err: err,
+		})
 	}
 	// Asked now, and not before the wait: those in front may have been refused meanwhile.
 	if wait := s.wait(client, now()); wait > 0 {

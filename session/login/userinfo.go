@@ -11,7 +11,9 @@ import (
 // askUserinfo completes claims, as the provider's setting wants it. An answer about another subject fails
 // the login whatever the setting (OIDC Core §5.3.2): the tokens may be another user's. Any other failure costs the
 // claims alone, and a warning, unless they are required.
-func (l *Login) askUserinfo(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, token *provider.IDToken, claims claimSet) error {
+func (l *Login) askUserinfo(
+	ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, token *provider.IDToken, claims claimSet,
+) error {
 	mode := p.Config().Userinfo
 	if mode == provider.UserinfoOff {
 		return nil
@@ -58,7 +60,8 @@ func remedy(err error) string {
 		return "the access token is not for userinfo, as with Entra ID where scopes name an API of yours: " +
 			"write providers.userinfo: off, or drop that API's scope from providers.scopes"
 	case errors.Is(err, provider.ErrUnreachable):
-		return "look at the provider's userinfo_endpoint, which must answer with JSON within 3 s; write providers.userinfo: off where it is not needed"
+		return "look at the provider's userinfo_endpoint, which must answer with JSON within 3 s; " +
+			"write providers.userinfo: off where it is not needed"
 	}
 	return "have the provider's registration of this client corrected (userinfo_signed_response_alg), or write providers.userinfo: off"
 }
