@@ -43,7 +43,7 @@ test-cluster: ## run the load and the fault suite: three replicas, nginx, real s
 
 .PHONY: test-go
 test-go: ## run the tests that need nothing but Go
-	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(providers|upstreams|load|faults)$$')
+	$(GO) test -race $$($(GO) list ./... | grep -vE '/test/(providers|upstreams|vanish|load|faults)$$')
 
 .PHONY: test-providers
 test-providers: node-modules ## run the tests against real providers

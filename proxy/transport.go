@@ -62,7 +62,6 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.named = namedByConnection(res.Header)
 	if ask, wanted := wantsStepUp(res); wanted && c.session != nil {
 		drain(res)
 		return nil, stepUp(ask, c.session)
@@ -119,6 +118,9 @@ func (t *retrying) once(r *http.Request, body *kept, timeout time.Duration) (*ht
 		return nil, errFirstByte
 	}
 	res.Request = r
+	if c, ok := r.Context().Value(callKey{}).(*call); ok {
+		c.named = namedByConnection(res.Header)
+	}
 	return res, nil
 }
 
