@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inside is set in the process that runs in a network namespace of its own.
+// inside is set in the process that runs in a network namespace of its own: files that were made before, since its root may
+// give no file away.
 const inside = "CLOAKROOM_VANISH_INSIDE"
 
 // enter runs the test once more in a namespace, as a process of its own, and reports whether this is that process.
-func enter(t *testing.T, binary string) bool {
+func enter(t *testing.T, files []string) bool {
 	t.Helper()
 	if os.Getenv(inside) != "" {
 		return true
@@ -25,10 +26,10 @@ func enter(t *testing.T, binary string) bool {
 	var out []byte
 	err := error(syscall.EPERM)
 	if os.Getuid() == 0 {
-		out, err = again(t, binary, syscall.CLONE_NEWNET)
+		out, err = again(t, files, syscall.CLONE_NEWNET)
 	}
 	if err != nil && strings.Contains(err.Error(), syscall.EPERM.Error()) { // as root of a user namespace
-		out, err = again(t, binary, syscall.CLONE_NEWNET|syscall.CLONE_NEWUSER)
+		out, err = again(t, files, syscall.CLONE_NEWNET|syscall.CLONE_NEWUSER)
 	}
 	if err != nil {
 		t.Errorf("run in a network namespace of its own (root, or the right to make user namespaces, is needed): %v", err)
@@ -37,10 +38,10 @@ func enter(t *testing.T, binary string) bool {
 	return false
 }
 
-func again(t *testing.T, binary string, flags uintptr) ([]byte, error) {
+func again(t *testing.T, files []string, flags uintptr) ([]byte, error) {
 	t.Helper()
 	c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=2m")
-	c.Env = append(os.Environ(), inside+"="+binary)
+	c.Env = append(os.Environ(), inside+"="+strings.Join(files, "\n"))
 	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags, Pdeathsig: syscall.SIGKILL}
 	if flags&syscall.CLONE_NEWUSER != 0 {
 		c.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}

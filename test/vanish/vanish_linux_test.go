@@ -27,30 +27,36 @@ const limit = outbound.DeadAfter + 5*time.Second
 // answer within seconds, and the next one works. An API that merely takes longer than that is not taken for dead.
 func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
 	t.Parallel()
-	binary := os.Getenv(inside)
-	if binary == "" {
-		binary = filepath.Join(t.TempDir(), "cloakroom")
+	files := strings.Split(os.Getenv(inside), "\n")
+	if len(files) == 1 {
+		binary := filepath.Join(t.TempDir(), "cloakroom")
 		if out, err := exec.Command("go", "build", "-tags", "nodemo", "-o", binary, "github.com/cloakroom/cloakroom/cmd/cloakroom").CombinedOutput(); err != nil {
 			t.Fatalf("build the service: %v: %s", err, out)
 		}
+		authority := servers.NewAuthority(t)
+		certificate, key := authority.Certificate(far)
+		files = []string{binary, authority.File, certificate, key}
 	}
-	if !enter(t, binary) {
+	if !enter(t, files) {
 		return
 	}
 	n := newNetwork(t)
-	authority := servers.NewAuthority(t)
-	pair := loadPair(t, authority)
+	binary, authorities := files[0], files[1]
+	pair, err := tls.LoadX509KeyPair(files[2], files[3])
+	if err != nil {
+		t.Fatal(err)
+	}
 	plain, secure, provider := n.listen(), n.listen(), n.listen()
 	serve(t, plain, http.HandlerFunc(api), nil)
 	serve(t, secure, http.HandlerFunc(api), &pair)
 	serve(t, provider, http.HandlerFunc(op), &pair)
-	front := start(t, binary, authority.File, fmt.Sprintf(`
+	front := start(t, binary, authorities, fmt.Sprintf(`
 providers: [{id: main, issuer: "https://%s", client_id: app, client_secret: not-a-secret, scopes: [openid], ca_file: %q}]
 routes:
   - {path: /h1/, upstream: "http://%s", token: none, csrf: none, timeout: 2m}
   - {path: /h2/, upstream: "https://%s", token: none, csrf: none, timeout: 2m}
   - {path: /client/, upstream: "http://%s", token: client, csrf: none, timeout: 2m, scopes: [x]}
-`, provider.Addr(), authority.File, plain.Addr(), secure.Addr(), plain.Addr()))
+`, provider.Addr(), authorities, plain.Addr(), secure.Addr(), plain.Addr()))
 
 	var calls sync.WaitGroup
 	for _, route := range []string{"/h1/", "/h2/"} {
@@ -130,16 +136,6 @@ func op(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)
-}
-
-func loadPair(t *testing.T, a *servers.Authority) tls.Certificate {
-	t.Helper()
-	certificate, key := a.Certificate(far)
-	pair, err := tls.LoadX509KeyPair(certificate, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair
 }
 
 func serve(t *testing.T, l net.Listener, h http.Handler, pair *tls.Certificate) {
