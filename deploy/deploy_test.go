@@ -125,7 +125,7 @@ func TestDocumentedProxiesKeepEveryIdentityFromTheApplication(t *testing.T) {
 		t.Fatal(err)
 	}
 	traefik, envoy := map[string]bool{}, map[string]bool{}
-	families := ""
+	var families strings.Builder
 	for _, block := range yamlBlocks.FindAllStringSubmatch(string(page), -1) {
 		var example struct {
 			HTTP struct {
@@ -147,7 +147,7 @@ func TestDocumentedProxiesKeepEveryIdentityFromTheApplication(t *testing.T) {
 			for field, value := range m.Headers.CustomRequestHeaders {
 				traefik[field] = traefik[field] || value == "" // which removes it
 			}
-			families += strings.TrimPrefix(m.ForwardAuth.Regex, "^")
+			families.WriteString(strings.TrimPrefix(m.ForwardAuth.Regex, "^"))
 		}
 		for _, field := range example.Removed {
 			envoy[textproto.CanonicalMIMEHeaderKey(field)] = true
@@ -155,7 +155,7 @@ func TestDocumentedProxiesKeepEveryIdentityFromTheApplication(t *testing.T) {
 	}
 	answered := []string{identity.User, identity.Email, identity.PreferredUsername, identity.Issuer, identity.Provider, identity.AccessToken}
 	for _, field := range append(identity.Fields(), "Cookie", "Authorization") {
-		if !traefik[field] && !(families != "" && strings.HasPrefix(field, families)) {
+		if !traefik[field] && !(families.String() != "" && strings.HasPrefix(field, families.String())) {
 			t.Errorf("docs/endpoints.md: Traefik's example lets a browser's %s through", field)
 		}
 		if !envoy[field] && !slices.Contains(answered, field) {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
@@ -16,11 +17,8 @@ func (c *call) dropEchoes(h http.Header) {
 			delete(h, name)
 			continue
 		}
-		for _, v := range values {
-			if f.In(v) {
-				delete(h, name)
-				break
-			}
+		if slices.ContainsFunc(values, f.In) {
+			delete(h, name)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -12,9 +13,7 @@ import (
 func hydraLogout(claims map[string]any) func(_, c odd.Claims) {
 	return func(_, c odd.Claims) {
 		delete(c, "exp")
-		for name, value := range claims {
-			c[name] = value
-		}
+		maps.Copy(c, claims)
 	}
 }
 

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -45,9 +46,7 @@ func (g *tenancy) login(tenant string) *browser {
 func (g *tenancy) logoutToken(tenant string, claims odd.Claims) string {
 	return g.op.LogoutToken(func(_, c odd.Claims) {
 		c["iss"] = g.issuer(tenant)
-		for name, value := range claims {
-			c[name] = value
-		}
+		maps.Copy(c, claims)
 	})
 }
 
@@ -69,8 +68,7 @@ func (b *browser) wantLoggedIn(is bool) {
 // ID1, ID14, BC9, FC1: two tenants with one sub and one sid are two users, whichever way a session is looked for.
 func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 	g := newTenancy(t)
-	red, blue := g.login("red"), g.login("blue")
-	op := g.browser()
+	blue, op := g.login("blue"), g.browser()
 
 	for name, end := range map[string]func(){
 		"logout token by sub": func() {
@@ -93,7 +91,7 @@ func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 			g.administer(http.MethodDelete, "/admin/sessions?subject=alice&provider=main&issuer="+url.QueryEscape(g.issuer("red"))).want(t, http.StatusOK, "")
 		},
 	} {
-		red = g.login("red")
+		red := g.login("red")
 		red.wantLoggedIn(true)
 		end()
 		red.wantLoggedIn(false)

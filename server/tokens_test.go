@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -113,9 +114,7 @@ func TestNoTokenReachesTheBrowser(t *testing.T) {
 		return h.token(grants[len(grants)-1].AccessToken)
 	}
 	plant := func(c odd.Claims) {
-		for name, value := range plants(h, newest()) {
-			c[name] = value
-		}
+		maps.Copy(c, plants(h, newest()))
 	}
 	g.op.OnClaims(func(_ string, c odd.Claims) { delete(c, "email"); plant(c) })
 	g.op.OnUserinfo(plant)

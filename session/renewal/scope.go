@@ -20,7 +20,7 @@ func applyScope(rec *session.Record, answered string) {
 	}
 	ceiling := strings.Fields(rec.Granted)
 	var scope []string
-	for _, s := range strings.Fields(answered) {
+	for s := range strings.FieldsSeq(answered) {
 		if slices.Contains(ceiling, s) && !slices.Contains(scope, s) {
 			scope = append(scope, s)
 		}
