@@ -86,10 +86,26 @@ func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*
 	case err != nil:
 		return nil, Unavailable(err)
 	}
-	if s = m.alive(s, now); s == nil {
+	if alive := m.alive(s, now); alive != nil {
+		return alive, nil
+	}
+	if s = m.aliveByTheStore(ctx, s); s == nil {
 		return nil, ErrSessionExpired // the sweeper ends it
 	}
 	return s, nil
+}
+
+// freshTime is how old the store's time may be for somebody to be told that their session has run out.
+const freshTime = time.Second
+
+// aliveByTheStore is alive for a session that seems to have run out, by the store's time as it is now. It may have been
+// set back, by a fail-over to a server with another clock, and another replica go by it already.
+func (m *Manager) aliveByTheStore(ctx context.Context, s *Session) *Session {
+	if m.clock == nil || m.idle.age() < freshTime {
+		return nil
+	}
+	_ = m.Ping(ctx) // what it finds out is noted; if it fails, idle time-outs stand still
+	return m.alive(s, m.now())
 }
 
 // alive returns s with its idle expiry as outages have moved it, or nil if it has run out by now.

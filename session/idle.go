@@ -45,6 +45,7 @@ func (c *idleClock) up() {
 	if o := c.since(now, moment); o.to.After(o.from) {
 		c.outages = append(c.outages, o)
 	}
+	c.forgetAfter(now)
 	c.down, c.answered, c.heard, c.sure = false, now, moment, c.clock == nil || c.clock.Known()
 	// Who was active last before an outage has run out once the time-out has passed since, without later outages.
 	awake, first := time.Duration(0), len(c.outages)
@@ -56,6 +57,24 @@ func (c *idleClock) up() {
 		at = o.from
 	}
 	c.outages = slices.Clone(c.outages[first:])
+}
+
+// forgetAfter cuts off what lies ahead of now: a clock that jumped ahead was set back, and idle time-outs don't stand still
+// until it is there again. mu is held.
+func (c *idleClock) forgetAfter(now time.Time) {
+	c.outages = slices.DeleteFunc(c.outages, func(o outage) bool { return !o.from.Before(now) })
+	for i := range c.outages {
+		if c.outages[i].to.After(now) {
+			c.outages[i].to = now
+		}
+	}
+}
+
+// age is how long ago the store last answered.
+func (c *idleClock) age() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.heard)
 }
 
 // since is the time since the last answer in which idle time-outs stood still; none when from and to are the same. It lies
