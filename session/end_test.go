@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -369,5 +370,46 @@ func TestOutboxOpensUnderItsOwnNameAndKeyAlone(t *testing.T) {
 	item.Origin = "another"
 	if _, err := w.OpenRevocation(item); !errors.Is(err, session.ErrUnreadable) {
 		t.Errorf("under another name: %v, want %v", err, session.ErrUnreadable)
+	}
+}
+
+// A silent or a stronger login has a session go on under a new ticket. A logout in the moment between its look at the
+// session and the new record wins; another tab that did the same as this one is no logout.
+func TestSessionThatIsEndedWhileItGoesOnStaysEnded(t *testing.T) {
+	for reason, want := range map[session.Reason]error{
+		session.ReasonLogout: session.ErrEnded, session.ReasonProviderLogout: session.ErrEnded, session.ReasonContinued: nil,
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			w := newWorld(t)
+			s, _ := w.start()
+			rec := record()
+			if err := w.Continue(t.Context(), rec, s.Name); err != nil {
+				t.Fatal(err)
+			}
+			w.store.before(func(ctx context.Context, operation string) error {
+				if operation == "create" {
+					w.store.before(nil)
+					if err := w.End(ctx, s.Name, reason); err != nil {
+						t.Error(err)
+					}
+				}
+				return nil
+			})
+			answer := httptest.NewRecorder()
+			answer.Header().Set("Set-Cookie", "another=1")
+			_, err := w.Start(t.Context(), answer, rec, s.Name)
+			if !errors.Is(err, want) {
+				t.Fatalf("start: %v, want %v", err, want)
+			}
+			if want == nil {
+				return
+			}
+			if got := answer.Header()["Set-Cookie"]; len(got) != 1 || got[0] != "another=1" {
+				t.Errorf("Set-Cookie = %q, want that of others alone", got)
+			}
+			if n, err := w.store.Count(t.Context()); err != nil || n != 0 {
+				t.Errorf("sessions = %d, %v, want none", n, err)
+			}
+		})
 	}
 }

@@ -11,7 +11,8 @@ import (
 // Start begins a session under a new ticket (SC5), sets its cookie on w, and then ends previous, if
 // there is one, with ReasonReplaced, and what else the user has too many of. It fills in rec's LogoutID, and its ID, CreatedAt and ExpiresAt where they are
 // not set: with an ID, it is the previous session that goes on (see Continue), and an ExpiresAt is the latest
-// that the session may live to. rec stays the caller's. An error that is ErrUnavailable leaves open whether the record was written; nobody has
+// that the session may live to. rec stays the caller's. It is ErrEnded, and no session, when the one that goes on has
+// been ended meanwhile. An error that is ErrUnavailable leaves open whether the record was written; nobody has
 // its ticket then, and the sweeper finds it.
 func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record, previous Name) (*Session, error) {
 	if err := m.know(ctx); err != nil {
@@ -30,6 +31,7 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record,
 	if err != nil {
 		return nil, fmt.Errorf("start session: %w", err)
 	}
+	cookies := w.Header()["Set-Cookie"]
 	name, err := m.create(ctx, w, kept)
 	if err != nil {
 		return nil, fmt.Errorf("start session: %w", err)
@@ -40,7 +42,13 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record,
 	m.past.met(s)
 	m.metrics.started.WithLabelValues(kept.Provider).Inc()
 	m.log.InfoContext(ctx, "session started", "session", kept.ID, "provider", kept.Provider)
-	m.replace(ctx, previous, reason)
+	if first := m.replace(ctx, previous, reason); !first && reason == ReasonContinued && m.endedByOthers(ctx, previous) {
+		w.Header()["Set-Cookie"] = cookies
+		if err := m.End(ctx, name, ReasonLogout); err != nil { // nobody has its ticket; the sweeper finds it
+			m.log.WarnContext(ctx, "session that was not to go on could not be ended", "session", kept.ID, "error", err)
+		}
+		return nil, fmt.Errorf("start session: %w", ErrEnded)
+	}
 	if reason != ReasonContinued {
 		m.endSurplus(ctx, s)
 	}
@@ -92,15 +100,32 @@ func (m *Manager) create(ctx context.Context, w http.ResponseWriter, rec *Record
 	return t.name(), nil
 }
 
-// replace ends the session that a new one takes the place of. The new one stands whether or not that
-// succeeds: the old one then ends when it runs out.
-func (m *Manager) replace(ctx context.Context, previous Name, reason Reason) {
+// replace ends the session that a new one takes the place of, and reports whether nobody else has. The new one stands
+// if that fails: the old one then ends when it runs out.
+func (m *Manager) replace(ctx context.Context, previous Name, reason Reason) (first bool) {
 	if previous == "" {
-		return
+		return true
 	}
-	if err := m.End(ctx, previous, reason); err != nil {
+	first, err := m.EndFirst(ctx, previous, reason)
+	if err != nil {
 		m.log.WarnContext(ctx, "session that a login replaced could not be ended", "error", err)
+		return true
 	}
+	return first
+}
+
+// endedByOthers reports whether a session that is gone was ended, by a logout or whatever else, and does not go on under
+// another ticket already. Another replica's news of that may be on its way.
+func (m *Manager) endedByOthers(ctx context.Context, name Name) bool {
+	reason, known := m.EndReason(name)
+	if !known {
+		select {
+		case <-time.After(newsTime):
+		case <-ctx.Done():
+		}
+		reason, _ = m.EndReason(name)
+	}
+	return reason != ReasonContinued && reason != ReasonExpired
 }
 
 // roundTrip is rec as it will be read again: a copy, its times in milliseconds.

@@ -157,6 +157,13 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return l.keep(ctx, p, tokens, shown)
 	}
 	s, err := l.sessions.Start(ctx, w, rec, shown)
+	if errors.Is(err, session.ErrEnded) { // since it was looked at; so the login is judged anew
+		rec.ID, rec.CreatedAt, rec.ExpiresAt = "", time.Time{}, user.token.SessionExpiry
+		if reason, failure = l.successor(ctx, a, rec, shown); failure != nil {
+			return nil, failure
+		}
+		s, err = l.sessions.Start(ctx, w, rec, shown)
+	}
 	if err != nil {
 		return nil, because(err)
 	}

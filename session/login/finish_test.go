@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -178,6 +180,32 @@ func TestSilentAttemptStaysSilent(t *testing.T) {
 	}
 	if a := b.back(start()); !a.Silent || a.Kind != "" {
 		t.Errorf("a silent login came to %+v", a)
+	}
+}
+
+// A logout in the very moment in which a silent login writes the record that its session goes on under.
+func TestSilentLoginUndoesNoLogoutInItsLastMoment(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	had := b.login()
+	r := b.get(w.app + "/bff/login?provider=main&prompt=none")
+	r.Header.Set("X-Silent", "1")
+	back := w.op.Login(b.ask(r).To)
+	logout := func() {
+		if err := w.sessions.End(context.Background(), had.Name, session.ReasonLogout); err != nil {
+			t.Error(err)
+		}
+	}
+	w.store.creating.Store(&logout)
+	if a := b.back(back); !a.Silent || a.Kind != login.AccessDenied || a.Code != "logged_out" {
+		t.Errorf("the silent login came to %+v", a)
+	}
+	w.settle()
+	if rec := b.record(); rec != nil {
+		t.Error("the browser has a session")
+	}
+	if n := w.stands().sessions; n != 0 {
+		t.Errorf("sessions = %d, want none", n)
 	}
 }
 

@@ -405,7 +405,8 @@ func (w *world) logins(outcome string) float64 {
 // A brittleStore can be made to fail at what a login writes.
 type brittleStore struct {
 	session.Store
-	down atomic.Bool
+	down     atomic.Bool
+	creating atomic.Pointer[func()] // called once, before a record is written; nil: not
 }
 
 var errDown = errors.New("store is down")
@@ -413,6 +414,9 @@ var errDown = errors.New("store is down")
 func (s *brittleStore) Create(ctx context.Context, e session.Entry) error {
 	if s.down.Load() {
 		return errDown
+	}
+	if fn := s.creating.Swap(nil); fn != nil {
+		(*fn)()
 	}
 	return s.Store.Create(ctx, e)
 }
