@@ -128,11 +128,23 @@ func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
 		"scope is refused": {func(_ *testing.T, s *setup) {
 			s.op.OnAuthorize(func(_, answer url.Values) { answer.Set("error", "invalid_scope") })
 		}, []string{"wrong provider main: refuses the scopes of a login", "`scopes`"}},
-		"PAR is required":       {discovery("require_pushed_authorization_requests", true), []string{"wrong provider main: the provider takes pushed"}},
-		"algorithm":             {discovery("id_token_signing_alg_values_supported", []string{"ES256", "PS256"}), []string{"wrong provider main: the provider signs no ID token with RS256", "ES256, PS256"}},
-		"client authentication": {discovery("token_endpoint_auth_methods_supported", []string{"private_key_jwt"}), []string{"provider main: token_endpoint_auth_methods_supported lacks client_secret_basic", "private_key_jwt"}},
-		"no code flow":          {discovery("response_types_supported", []string{"id_token"}), []string{"wrong provider main: response_types_supported lacks code"}},
-		"unwritable folder":     {func(_ *testing.T, s *setup) { s.yaml["session"] = `{store: "sqlite:/proc/s.db"}` }, []string{"wrong store sqlite", "write to it"}},
+		"PAR is required":           {discovery("require_pushed_authorization_requests", true), []string{"wrong provider main: the provider takes pushed"}},
+		"algorithm":                 {discovery("id_token_signing_alg_values_supported", []string{"ES256", "PS256"}), []string{"wrong provider main: the provider signs no ID token with RS256", "ES256, PS256"}},
+		"client authentication":     {discovery("token_endpoint_auth_methods_supported", []string{"private_key_jwt"}), []string{"provider main: token_endpoint_auth_methods_supported lacks client_secret_basic", "private_key_jwt"}},
+		"keys that nobody can read": {discovery("jwks_uri", "http://127.0.0.1:1/keys"), []string{"wrong provider main: no ID token can be verified: keys endpoint", "jwks_uri"}},
+		"no key set":                {func(_ *testing.T, s *setup) { s.op.Intercept(odd.JWKS, odd.HTML()) }, []string{"wrong provider main: no ID token can be verified"}},
+		"no key that fits": {func(_ *testing.T, s *setup) {
+			s.op.Intercept(odd.JWKS, odd.Answer(http.StatusOK, "application/json", `{"keys":[]}`))
+		}, []string{"wrong provider main: its key set has no key for RS256", "`id_token_alg`"}},
+		"token endpoint that is down": {discovery("token_endpoint", "http://127.0.0.1:1/token"), []string{"wrong provider main: no code can be redeemed: token endpoint", "token_endpoint"}},
+		"token endpoint that is none": {func(_ *testing.T, s *setup) {
+			s.op.Intercept(odd.Token, odd.Answer(http.StatusNotFound, "text/html", "?"))
+		}, []string{"wrong provider main: no code can be redeemed"}},
+		"token endpoint that is tired": {func(_ *testing.T, s *setup) {
+			s.op.Intercept(odd.Token, odd.Answer(http.StatusServiceUnavailable, "text/html", "?"))
+		}, []string{"warning provider main: whether the provider takes this client is not known"}},
+		"no code flow":      {discovery("response_types_supported", []string{"id_token"}), []string{"wrong provider main: response_types_supported lacks code"}},
+		"unwritable folder": {func(_ *testing.T, s *setup) { s.yaml["session"] = `{store: "sqlite:/proc/s.db"}` }, []string{"wrong store sqlite", "write to it"}},
 		"template": {func(t *testing.T, s *setup) {
 			writeFile(t, filepath.Join(s.dir, "error.html"), "{{define")
 			s.yaml["pages"] = fmt.Sprintf("{templates: %q}", s.dir)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strings"
 
 	"github.com/cloakroom/cloakroom/config"
@@ -44,6 +45,7 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, 
 	for _, f := range contradictions(pc, m) {
 		found = append(found, row(Wrong, f[0], f[1]))
 	}
+	found = append(found, tryKeys(ctx, p, row)...)
 	client := tryClient(ctx, p, row)
 	doubtful := Warning // that the client was refused is then why
 	if client.Status == Wrong {
@@ -77,11 +79,33 @@ func issuerRemedy(e *provider.IssuerError) string {
 // A rowMaker makes a finding about one provider.
 type rowMaker func(s Status, detail, remedy string) Finding
 
+// tryKeys finds out whether the provider publishes a key that its ID tokens can be verified with.
+func tryKeys(ctx context.Context, p *provider.Provider, row rowMaker) []Finding {
+	alg := p.Config().IDTokenAlg
+	fitting, needed, err := p.TryKeys(ctx)
+	switch {
+	case err != nil:
+		return []Finding{row(Wrong, fmt.Sprintf("no ID token can be verified: %v", err), "open the jwks_uri of "+p.MetadataURL()+" from this host; it must answer with the provider's key set")}
+	case needed && fitting == 0:
+		return []Finding{row(Wrong, "its key set has no key for "+alg+", so no ID token can be verified", "compare `id_token_alg` with this client's registration, or have the provider publish its key")}
+	}
+	return nil
+}
+
+// isGone reports whether an error says that nothing of use is at an endpoint: no connection, no answer, or one
+// that no login gets by. What a provider says will pass (429, 5xx) is none.
+func isGone(err error) bool {
+	e, ok := errors.AsType[*provider.UnreachableError](err)
+	return ok && (e.Err != nil || e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests)
+}
+
 // tryClient finds out whether the provider knows this client and its secret.
 func tryClient(ctx context.Context, p *provider.Provider, row rowMaker) Finding {
 	const remedy = "compare `client_id`, `client_secret` (or the key) and `client_auth` with this client's registration there"
 	trial, err := p.TryClient(ctx)
 	switch {
+	case isGone(err):
+		return row(Wrong, fmt.Sprintf("no code can be redeemed: %v", err), "open the token_endpoint of "+p.MetadataURL()+" from this host; check name, network and certificate")
 	case err != nil:
 		return row(Warning, fmt.Sprintf("whether the provider takes this client is not known: %v", err), "run `cloakroom check` again")
 	case trial.Verdict == provider.Accepted:

@@ -50,6 +50,21 @@ func (p *Provider) TryClient(ctx context.Context) (Trial, error) {
 	return Trial{Unclear, refusal.Code}, nil
 }
 
+// TryKeys reads the key set, and returns how many of its keys could have made a signature of the registered algorithm.
+// needed is false where that one takes none of them (HS256 and its like). Errors are Metadata's and those of the key set.
+func (p *Provider) TryKeys(ctx context.Context) (fitting int, needed bool, err error) {
+	if !p.keys.secret.IsZero() {
+		return 0, false, nil
+	}
+	keys, _, err := p.keys.doc.get(ctx)
+	for _, k := range keys {
+		if k.fits(p.config.IDTokenAlg) {
+			fitting++
+		}
+	}
+	return fitting, true, err
+}
+
 // needsUser are the answers to prompt=none of a provider that has nothing against the request (OIDC Core §3.1.2.6).
 var needsUser = []string{"login_required", "interaction_required", "consent_required", "account_selection_required"}
 
