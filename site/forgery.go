@@ -44,7 +44,7 @@ func (o Origins) Judge(r *http.Request) Verdict {
 	switch {
 	case said == "same-origin":
 		return Own
-	case said != "" && said != "none", mode == "no-cors": // which a page of any origin may send
+	case said != "" && said != "none", !isKnownMode(mode): // which a page of any origin may send
 		return Foreign
 	case said == "none":
 		return Typed
@@ -54,6 +54,15 @@ func (o Origins) Judge(r *http.Request) Verdict {
 		return o.byReferer(r.Header["Referer"])
 	}
 	return Unmarked
+}
+
+// isKnownMode reports whether a Sec-Fetch-Mode is absent, or one that says nothing against a request; no-cors does.
+func isKnownMode(mode string) bool {
+	switch mode {
+	case "", "navigate", "same-origin", "cors", "websocket":
+		return true
+	}
+	return false
 }
 
 // Reads reports whether a request's method is one that changes nothing and that a link or an image can have.
