@@ -85,14 +85,14 @@ func (h *Handlers) confirmSilentLogin(c echo.Context) error {
 	if errors.Is(err, session.ErrUnavailable) {
 		return err
 	}
-	has := err == nil && s.Name == started.Session
-	if !has && !started.Kept {
+	loggedIn := err == nil // with this session, or with the one that another silent login or a step-up made of it meanwhile
+	if !started.Kept && (!loggedIn || s.Name != started.Session) {
 		if err := h.Sessions.End(r.Context(), started.Session, session.ReasonRefused); err != nil {
 			return err
 		}
 		h.Outbox.Wake()
 	}
-	return c.JSON(http.StatusOK, map[string]bool{"isLoggedIn": has})
+	return c.JSON(http.StatusOK, map[string]bool{"isLoggedIn": loggedIn})
 }
 
 const (

@@ -179,6 +179,24 @@ func TestSilentLoginIsConfirmedByTheBrowserThatHasTheSession(t *testing.T) {
 		"Content-Type", "application/x-www-form-urlencoded").want(t, http.StatusForbidden, "csrf")
 }
 
+// Two silent logins at once, as of two tabs: the session goes on under the ticket of the later one, and to both tabs
+// somebody is logged in.
+func TestSilentLoginsAtOnceAreBothConfirmed(t *testing.T) {
+	g := newRig(t, "")
+	b := g.browser()
+	b.login()
+	var pages []*reply
+	for _, callback := range []string{b.beginSilently(), b.beginSilently()} {
+		pages = append(pages, b.get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site"))
+	}
+	for i, page := range pages {
+		if !b.silentResult(page) {
+			t.Errorf("tab %d is told that nobody is logged in", i+1)
+		}
+	}
+	b.get("/bff/user").want(t, http.StatusOK, "")
+}
+
 // With form_post the attempt's cookie is SameSite=None, and comes where the session's may be dropped: the session that
 // the browser has stays as it is, and is not lost.
 func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
