@@ -254,6 +254,11 @@ func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) 
 			return err
 		}
 		ctx = streamCtx
+	} else if isWebSocket(r) {
+		streamCtx, done := p.withService(ctx)
+		defer done()
+		defer w.cutAfter(streamCtx)()
+		ctx = streamCtx
 	}
 	w.Header().Del("X-Content-Type-Options") // cleanResponse sets it, and ReverseProxy would add that to this
 	rt.reverse.ServeHTTP(w, r.WithContext(ctx))

@@ -63,15 +63,33 @@ func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *
 		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.Now()), func() { cancel(&streamOver{code: closeSessionOver, reason: "token_expired"}) })
 		stops = append(stops, func() { limit.Stop() })
 	}
-	if isWebSocket(r) && p.Stopping != nil {
-		keep := context.AfterFunc(p.Stopping, func() { cancel(stopping) })
-		stops = append(stops, func() { keep() })
+	if isWebSocket(r) {
+		stops = append(stops, p.atStop(cancel))
 	}
 	return ctx, func() {
 		for _, stop := range stops {
 			stop()
 		}
 	}
+}
+
+// withService is ctx until the service stops, for a WebSocket of a visitor. The function returned must be called.
+func (p *Proxy) withService(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	forget := p.atStop(cancel)
+	return ctx, func() {
+		forget()
+		cancel(nil)
+	}
+}
+
+// atStop cancels when the service stops.
+func (p *Proxy) atStop(cancel context.CancelCauseFunc) (forget func()) {
+	if p.Stopping == nil {
+		return func() {}
+	}
+	stop := context.AfterFunc(p.Stopping, func() { cancel(stopping) })
+	return func() { stop() }
 }
 
 // recheck is how soon a session is looked at again that should have run out and has not, or can't be told.

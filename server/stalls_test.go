@@ -268,3 +268,15 @@ func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
 		t.Errorf("the event stream = %q, %v; want it to end well", body, err)
 	}
 }
+
+// WS5: a visitor's WebSocket is told when the service stops, like everybody's, and its tunnel does not outlive the service.
+func TestTheServicesEndEndsAVisitorsWebSocket(t *testing.T) {
+	g := newStage(t)
+	_, stop := g.launch(g.config(g.port, "sqlite:"+g.db, ""))
+	g.serveStreams()
+	socket := g.browser().webSocket(g.origin, "/open/echo")
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	wantClosed(t, socket, 1001, "service_restart", 10*time.Second)
+}
