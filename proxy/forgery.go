@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/site"
 )
 
@@ -32,6 +33,16 @@ func (p *Proxy) checkUpgrade(r *http.Request) error {
 
 func isWebSocket(r *http.Request) bool {
 	return len(r.Header["Upgrade"]) == 1 && strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+}
+
+// checkWorker refuses scripts of service workers (Service Workers §4.3). Such a script acts as the app for as long as
+// its registration lives, and no policy that comes with it takes its origin away, as the sandbox does with a page
+// (contract §4.11).
+func checkWorker(r *http.Request) error {
+	if len(r.Header["Service-Worker"]) > 0 || r.Header.Get("Sec-Fetch-Dest") == "serviceworker" {
+		return problem.New(problem.Forbidden).Because("an API's script can't be a service worker of the app; serve the worker's script with the app's own files")
+	}
+	return nil
 }
 
 // checkForgery is the route's CSRF check (contract §4.2). A script of another origin can't send our

@@ -158,6 +158,9 @@ func (p *Proxy) serve(w *statusRecorder, r *http.Request, rt *route) error {
 	if err := p.checkUpgrade(r); err != nil {
 		return err
 	}
+	if err := checkWorker(r); err != nil {
+		return err
+	}
 	if err := p.checkForgery(rt, r); err != nil {
 		return err
 	}

@@ -13,7 +13,9 @@ var neverReturned = set(
 	"Strict-Transport-Security", "Public-Key-Pins", "Public-Key-Pins-Report-Only", "Service-Worker-Allowed",
 	"Nel", "Report-To", "Reporting-Endpoints", "Expect-Ct", "Refresh", "X-Sendfile", "Www-Authenticate", "Proxy-Authenticate",
 	"Authorization", "Proxy-Authorization", "X-Auth-Request-Access-Token", "X-Forward-Auth-Secret", "Authentication-Info", "Proxy-Authentication-Info", "Proxy-Connection", "X-Request-Id", "Sourcemap", "X-Sourcemap", "Critical-Ch", "Accept-Ch", "Origin-Agent-Cluster",
-	"Speculation-Rules", "Observe-Browsing-Topics", "Supports-Loading-Mode", "Set-Login", "Activate-Storage-Access", "Attribution-Reporting-Register-Source",
+	"Speculation-Rules", "Observe-Browsing-Topics", "Supports-Loading-Mode", "Set-Login", "Activate-Storage-Access", "Attribution-Reporting-Register-Source", "Attribution-Reporting-Register-Trigger",
+	"Sec-Session-Registration", "Sec-Session-Challenge", "Secure-Session-Registration", "Secure-Session-Challenge",
+	"Use-As-Dictionary", "Origin-Trial", "Shared-Storage-Write", "Timing-Allow-Origin",
 )
 
 // cleanHeader removes what must not reach the browser, in headers, trailers and interim responses alike.

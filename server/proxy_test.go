@@ -157,6 +157,8 @@ func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
 		"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true", "Clear-Site-Data": `"*"`, "Alt-Svc": "h3", "Server": "x",
 		"X-Powered-By": "x", "Strict-Transport-Security": "max-age=0", "Service-Worker-Allowed": "/", "Nel": "x", "Report-To": "x",
 		"X-Accel-Redirect": "/x", "Refresh": "0;url=//e", "Www-Authenticate": "Basic realm=x",
+		"Use-As-Dictionary": `match="*"`, "Origin-Trial": "x", "Timing-Allow-Origin": "*", "Sec-Session-Registration": "x", "Secure-Session-Registration": "x",
+		"Sec-Session-Challenge": "x", "Secure-Session-Challenge": "x", "Shared-Storage-Write": "x", "Attribution-Reporting-Register-Trigger": "x",
 	}
 	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "cloakroom=stolen; Path=/")
