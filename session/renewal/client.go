@@ -20,7 +20,7 @@ import (
 type ClientOptions struct {
 	Providers map[string]*provider.Provider
 	Soft      float64
-	Now       func() time.Time
+	Now       func() time.Time // what tokens' lives go by
 	Logger    *slog.Logger
 	Metrics   prometheus.Registerer
 }
@@ -147,13 +147,13 @@ func (c *ClientTokens) permit(key clientKey, t clientToken, rejected secret.Valu
 				return err
 			}
 		}
-		if err := c.pauses.err(key, key.provider, c.now()); err != nil {
+		if err := c.pauses.err(key, key.provider, time.Now()); err != nil {
 			return err
 		}
 		if rejected.IsZero() {
 			return nil
 		}
-		return c.rejections.allow(key, c.now(), t.life.rejectionSpacing())
+		return c.rejections.allow(key, time.Now(), t.life.rejectionSpacing())
 	}
 }
 
@@ -172,7 +172,7 @@ func (c *ClientTokens) work(key clientKey) func(context.Context, *flight[clientT
 		t, outcome, err := c.grant(ctx, key)
 		c.grants.WithLabelValues(key.provider, outcome).Inc()
 		if err != nil {
-			c.pauses.failed(key, c.now(), err)
+			c.pauses.failed(key, time.Now(), err)
 			c.log.Warn("no client access token", "provider", key.provider, "scopes", key.scopes, "outcome", outcome, "error", err)
 			f.settle(clientToken{}, err)
 			return

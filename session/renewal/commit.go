@@ -34,7 +34,7 @@ func (w *work) commit(ctx context.Context, change func(*session.Record)) {
 	case err == nil:
 		w.done(outcomeOK)
 		w.pauses.over(w.from.Name)
-		w.refusals.renewed(w.from, w.now())
+		w.refusals.renewed(w.from, time.Now())
 		w.flight.settle(saved, nil)
 	case errors.Is(err, errTheirs):
 		// Ours are dropped, not revoked: they may be of the grant that the winner now lives on, and

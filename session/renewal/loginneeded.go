@@ -23,7 +23,7 @@ var errNothingNew = errors.New("the record says so already")
 func (w *work) needsLogin(ctx context.Context, err error) {
 	cause := fmt.Errorf("%w: %v", ErrLoginNeeded, err) // err may be an ErrUnreachable, which this is not
 	known := !w.from.Record.LoginNeeded.IsZero()
-	w.pauses.hold(w.from.Name, w.now().Add(askAgain), cause)
+	w.pauses.hold(w.from.Name, time.Now().Add(askAgain), cause)
 	_, err = retry(ctx, endTime, func(ctx context.Context) (*session.Session, error) {
 		return w.sessions.Commit(ctx, w.from, func(rec *session.Record) error {
 			switch {
@@ -65,7 +65,7 @@ func (w *work) takeTurn(ctx context.Context) error {
 	}
 	now := w.now()
 	if left := last.Add(askAgain).Sub(now); left > 0 && left <= askAgain {
-		w.pauses.hold(w.from.Name, last.Add(askAgain), ErrLoginNeeded)
+		w.pauses.hold(w.from.Name, time.Now().Add(left), ErrLoginNeeded)
 		return ErrLoginNeeded
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)

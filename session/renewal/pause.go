@@ -79,7 +79,7 @@ func (p *pauses[K]) err(key K, providerID string, now time.Time) error {
 	last, ok := p.m.Get(key)
 	p.mu.Unlock()
 	left := last.until.Sub(now)
-	if !ok || left <= 0 || left > 2*maxPause+maxRetryAfter { // the last: the clock was set back
+	if !ok || left <= 0 {
 		return nil
 	}
 	if errors.Is(last.err, provider.ErrMisconfigured) || errors.Is(last.err, ErrLoginNeeded) {
@@ -97,6 +97,3 @@ func resting(p *provider.Provider) error {
 	}
 	return p.Resting()
 }
-
-// maxRetryAfter is the most that an UnreachableError asks for, jitter included.
-const maxRetryAfter = 150 * time.Second

@@ -83,7 +83,7 @@ func (r *refusals) amountToOne(s *session.Session, err error, now time.Time) boo
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	this, known := r.runs.Get(s.Name)
-	if !known || this.renewals != s.Record.Renewals || now.Before(this.first) {
+	if !known || this.renewals != s.Record.Renewals {
 		this = run{renewals: s.Record.Renewals, first: now}
 	}
 	this.count++

@@ -3,7 +3,9 @@ package renewal_test
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
@@ -129,4 +131,38 @@ func TestRefusalsInARowEndWithARenewal(t *testing.T) {
 			t.Errorf("a login is needed %v after a renewal, want five minutes", took)
 		}
 	})
+}
+
+// The clock that replicas share is set, as it is by a fail-over to a server with another one. How long a provider is left
+// alone, and refuses, is this process's to measure.
+func TestJumpOfTheSharedClockChangesNoPause(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"back": -2 * time.Minute, "ahead": 6 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			var offset atomic.Int64
+			now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+			op := odd.New(t, odd.WithClock(now))
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, op, wire{op.Server.Config.Handler}, now)
+				defer w.close()
+				w.op.SetTokenLife(time.Minute)
+				s, other := w.loginAs("alice"), w.loginAs("bob")
+				w.op.Intercept(odd.Token, refusing(s, odd.OAuthError(400, "no_such_thing")))
+				time.Sleep(5 * time.Minute)
+				for began := time.Now(); time.Since(began) < 2*time.Minute; time.Sleep(10 * time.Second) {
+					_, _ = w.token(s)
+				}
+				offset.Store(int64(jump))
+				_, _ = w.token(other)
+				time.Sleep(16 * time.Second)
+				before := w.op.Count(odd.Token)
+				_, err := w.token(s)
+				if errors.Is(err, renewal.ErrLoginNeeded) {
+					t.Errorf("after two minutes of refusals: %v", err)
+				}
+				if n := w.op.Count(odd.Token) - before; n != 1 {
+					t.Errorf("the provider was asked %d times after the pause, want once", n)
+				}
+			})
+		})
+	}
 }

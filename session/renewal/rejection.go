@@ -33,7 +33,7 @@ func (r *rejections[K]) allow(key K, now time.Time, spacing time.Duration) error
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, ok := r.m.Get(key)
-	if since := now.Sub(last); ok && since >= 0 && since < spacing {
+	if since := now.Sub(last); ok && since < spacing {
 		return &TooSoonError{spacing - since}
 	}
 	r.m.Add(key, now)

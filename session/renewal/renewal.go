@@ -77,7 +77,7 @@ type Options struct {
 	// Lease is how long a replica that died while it renewed a session keeps the others from it; 0 means
 	// 30 s. It should be longer than a token request may take, twice, or than a replica may be frozen.
 	Lease   time.Duration
-	Now     func() time.Time      // nil: time.Now
+	Now     func() time.Time      // what tokens' lives go by; nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
 }

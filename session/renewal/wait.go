@@ -24,7 +24,7 @@ func (r *Renewer) permit(s *session.Session, rejected secret.Value) func() error
 		if err := resting(r.providers[s.Record.Provider]); err != nil {
 			return err
 		}
-		err := r.pauses.err(s.Name, s.Record.Provider, r.now())
+		err := r.pauses.err(s.Name, s.Record.Provider, time.Now())
 		renewedSince := errors.Is(err, ErrLoginNeeded) && s.Record.LoginNeeded.IsZero() // by another replica
 		if err != nil && !renewedSince {
 			return err
@@ -32,7 +32,7 @@ func (r *Renewer) permit(s *session.Session, rejected secret.Value) func() error
 		if rejected.IsZero() {
 			return nil
 		}
-		return r.rejections.allow(s.Name, r.now(), lifeOf(s.Record).rejectionSpacing())
+		return r.rejections.allow(s.Name, time.Now(), lifeOf(s.Record).rejectionSpacing())
 	}
 }
 

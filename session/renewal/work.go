@@ -29,7 +29,7 @@ type work struct {
 // work is what a flight for s does.
 func (r *Renewer) work(s *session.Session, rejected secret.Value) func(context.Context, *flight[*session.Session]) {
 	return func(ctx context.Context, f *flight[*session.Session]) {
-		w := &work{Renewer: r, flight: f, rejected: rejected, begun: r.now()}
+		w := &work{Renewer: r, flight: f, rejected: rejected, begun: time.Now()}
 		w.renew(ctx, s.Name)
 	}
 }
@@ -122,7 +122,7 @@ func (w *work) answeredWithError(ctx context.Context, err error) {
 		w.broken(ctx, invalid.Issued, err)
 	case isOperators(err):
 		w.failed(outcomeMisconfigured, fmt.Errorf("%w: %w", provider.ErrMisconfigured, err))
-	case wantsLogin(err) || w.refusals.amountToOne(w.from, err, w.now()):
+	case wantsLogin(err) || w.refusals.amountToOne(w.from, err, time.Now()):
 		w.needsLogin(ctx, err)
 	default:
 		w.failed(outcomeTransient, err)
@@ -136,7 +136,7 @@ func (w *work) failed(outcome string, err error) {
 		err = fmt.Errorf("%w: %w", provider.ErrUnreachable, err)
 	}
 	err = fmt.Errorf("renew access token at provider %q: %w", w.provider.ID(), err)
-	w.pauses.failed(w.from.Name, w.now(), err)
+	w.pauses.failed(w.from.Name, time.Now(), err)
 	attrs := []any{"session", w.from.Record.ID, "outcome", outcome, "error", err}
 	if what := remedy(err); what != "" {
 		attrs = append(attrs, "remedy", what)
@@ -192,5 +192,5 @@ func (w *work) superseded(newest *session.Session) {
 }
 
 func (w *work) done(outcome string) {
-	w.metrics.renewed(w.provider.ID(), outcome, w.now().Sub(w.begun))
+	w.metrics.renewed(w.provider.ID(), outcome, time.Since(w.begun))
 }
