@@ -38,6 +38,7 @@ type breaker struct {
 	sent     uint64     // requests so far, to number them
 	news     uint64     // the failure of a request up to this one tells nothing new
 	until    time.Time  // closed before it
+	asked    time.Time  // until when the provider has asked to be left alone
 	probing  bool       // the one request that looks whether the provider is back
 }
 
@@ -78,11 +79,15 @@ func (b *breaker) begin() (number uint64) {
 	return b.sent
 }
 
-// succeed notes an answer, whatever it said.
+// succeed notes an answer, whatever it said. One that was under way when another bore Retry-After takes nothing of that
+// back.
 func (b *breaker) succeed(number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failures, b.until, b.probing = 0, time.Time{}, false
+	b.failures, b.probing = 0, false
+	if !b.now().Before(b.asked) {
+		b.until = time.Time{}
+	}
 	b.news = max(b.news, number)
 }
 
@@ -111,10 +116,31 @@ func (b *breaker) fail(number uint64, asked time.Duration) {
 	b.news = b.sent
 	pause := min(firstPause<<min(max(b.failures-2, 0), 10), maxPause)
 	pause = pause/2 + rand.N(pause) // half to one and a half: replicas must not come back in step
-	if asked > 0 {
-		pause = max(pause, asked+rand.N(firstPause))
+	b.pause(now.Add(pause))
+	b.obey(now, asked)
+}
+
+// rest notes how long the provider asks to be left alone, 0 for not at all, and nothing else of a failure.
+func (b *breaker) rest(asked time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.obey(b.now(), asked)
+}
+
+// obey keeps requests back for as long as the provider asks. b.mu is held.
+func (b *breaker) obey(now time.Time, asked time.Duration) {
+	if asked <= 0 {
+		return
 	}
-	if until := now.Add(pause); until.After(b.until) {
+	if until := now.Add(asked); until.After(b.asked) {
+		b.asked = until
+	}
+	b.pause(b.asked.Add(rand.N(firstPause)))
+}
+
+// pause closes until a moment, or for longer if that was said already. b.mu is held.
+func (b *breaker) pause(until time.Time) {
+	if until.After(b.until) {
 		b.until = until
 	}
 }

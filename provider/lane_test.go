@@ -111,6 +111,59 @@ func TestRetryAfterHoldsBackCodes(t *testing.T) {
 	}
 }
 
+// TestRetryAfterOfManyCodesIsObeyedAndNoMore: strangers whose codes are limited again and again hold up honest logins for
+// as long as the provider asks, not longer each time.
+func TestRetryAfterOfManyCodesIsObeyedAndNoMore(t *testing.T) {
+	op := odd.New(t)
+	now := time.Now()
+	p := newProvider(t, op, func(s *setup) { s.Now = func() time.Time { return now } })
+	op.Intercept(odd.Token, odd.OAuthError(http.StatusTooManyRequests, "slow_down", "Retry-After", "1"))
+	for range 12 {
+		if _, err := p.Exchange(t.Context(), secret.New("made-up"), secret.New(verifier)); err == nil {
+			t.Fatal("a made-up code was redeemed")
+		}
+		now = now.Add(1501 * time.Millisecond)
+	}
+	if n := op.Count(odd.Token); n != 12 {
+		t.Errorf("codes sent = %d, want one in each second and a half", n)
+	}
+}
+
+// TestAnswerThatWasUnderWayTakesNoRetryAfterBack: of two renewals at once the provider refuses one until later, and then
+// answers the other.
+func TestAnswerThatWasUnderWayTakesNoRetryAfterBack(t *testing.T) {
+	op, c := odd.New(t), &clock{}
+	p := newProvider(t, op, func(s *setup) { s.Now = c.now })
+	login := tokens(t, p, op)
+	arrived, answer := make(chan struct{}), make(chan struct{})
+	op.Intercept(odd.Token, odd.Next(1, func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+		close(arrived)
+		<-answer
+		next(w, r)
+	}))
+	done := make(chan error)
+	go func() {
+		_, err := p.Refresh(t.Context(), login.RefreshToken, nil)
+		done <- err
+	}()
+	<-arrived
+	undo := op.Intercept(odd.Token, odd.OAuthError(http.StatusTooManyRequests, "slow_down", "Retry-After", "60"))
+	_, _ = p.Refresh(t.Context(), secret.New("another"), nil)
+	undo()
+	close(answer)
+	if err := <-done; err != nil {
+		t.Fatalf("the renewal that was under way: %v", err)
+	}
+	u := new(provider.UnreachableError)
+	if err := p.Resting(); !errors.As(err, &u) || u.RetryAfter < 59*time.Second {
+		t.Errorf("the provider is left alone: %v, want for a minute", err)
+	}
+	c.advance(61 * time.Second)
+	if err := p.Resting(); err != nil {
+		t.Errorf("after a minute: %v", err)
+	}
+}
+
 // TestRenewalsHaveConnectionsOfTheirOwn: over HTTP/2 the requests of one connection share its streams
 // (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §5.1.2) and die with it.
 func TestRenewalsHaveConnectionsOfTheirOwn(t *testing.T) {

@@ -129,10 +129,9 @@ func (p *Provider) sendGrant(ctx context.Context, l *lane, m *Metadata, form url
 
 // sendCode is sendGrant for a code, of which only Retry-After holds back others.
 func (p *Provider) sendCode(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
-	number := p.logins.breaker.begin()
 	t, err := p.postGrant(ctx, p.logins.client, m, form)
-	if u := new(UnreachableError); errors.As(err, &u) && u.RetryAfter > 0 {
-		p.logins.breaker.fail(number, u.RetryAfter)
+	if u := new(UnreachableError); errors.As(err, &u) {
+		p.logins.breaker.rest(u.RetryAfter)
 	}
 	return t, err
 }
