@@ -101,7 +101,7 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	if response.failed {
 		return nil, response.refusal()
 	}
-	done, failure := l.strangers.enter(ctx, p.ID(), l.client(r), l.now)
+	done, failure := l.strangers.enter(ctx, p.ID(), l.client(r))
 	if failure != nil {
 		return nil, failure
 	}

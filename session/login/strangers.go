@@ -49,7 +49,7 @@ func newStrangers(providers map[string]*provider.Provider) (*strangers, error) {
 // enter waits until a code may be sent for a client, "" for one that can't be told from others. done must be called
 // with what became of the code.
 func (s *strangers) enter(
-	ctx context.Context, providerID, client string, now func() time.Time,
+	ctx context.Context, providerID, client string,
 ) (done func(error), failure *Failure) {
 	leave, err := s.queues[providerID].Enter(ctx, client)
 	if err != nil {
@@ -58,14 +58,14 @@ func (s *strangers) enter(
 		})
 	}
 	// Asked now, and not before the wait: those in front may have been refused meanwhile.
-	if wait := s.wait(client, now()); wait > 0 {
+	if wait := s.wait(client, time.Now()); wait > 0 {
 		leave()
 		return nil, &Failure{Kind: RateLimited, RetryAfter: wait}
 	}
 	slow := time.AfterFunc(slowCode, leave)
 	return func(err error) {
 		if isRefused(err) {
-			s.count(client, now())
+			s.count(client, time.Now())
 		}
 		slow.Stop()
 		leave()
