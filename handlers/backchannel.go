@@ -92,6 +92,9 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 		h.backchannel.refusals.warn(ctx, p.ID(), noLogoutToken)
 		return "invalid", problem.New(problem.InvalidLogoutToken).Because("the body must have one logout_token")
 	}
+	if err := h.Sessions.Know(ctx); err != nil { // else a good one could be refused for its times
+		return "unavailable", err
+	}
 	token, err := p.VerifyLogoutTokenOf(ctx, client, params.Get("logout_token"))
 	if bad := new(provider.InvalidLogoutTokenError); errors.As(err, &bad) {
 		h.backchannel.refusals.warn(ctx, p.ID(), bad)

@@ -168,3 +168,16 @@ func logoutURL(t *testing.T, user string) string {
 	t.Fatalf("no logout URL in %s", user)
 	return ""
 }
+
+// A replica on a machine whose clock is wrong comes up while the store is down: it does not judge a logout token by its
+// own time, and the provider sends it again.
+func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
+	t.Parallel()
+	g := newStage(t)
+	g.now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
+	g.start(g.port, fmt.Sprintf("redis://localhost:%d", freePort(t)), fmt.Sprintf("  keys: [%q]", newKey()))
+	token := g.op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
+	answer := g.browser().do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
+		"X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded")
+	answer.want(t, http.StatusServiceUnavailable, "store_unavailable")
+}

@@ -46,7 +46,7 @@ func (m *Manager) Get(ctx context.Context, name Name) (*Session, error) {
 // Newest is Get from the store itself, never from memory: what a renewal must go by, which may not send a
 // refresh token that another process has spent.
 func (m *Manager) Newest(ctx context.Context, name Name) (*Session, error) {
-	if err := m.know(ctx); err != nil {
+	if err := m.Know(ctx); err != nil {
 		return nil, err
 	}
 	return m.read(ctx, name, time.Time{}, m.now())
@@ -55,7 +55,7 @@ func (m *Manager) Newest(ctx context.Context, name Name) (*Session, error) {
 // find returns a live session, from the cache or from the store. A time of issue other than zero helps
 // to tell a session that ran out from one that was ended, when the record is gone.
 func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Session, error) {
-	if err := m.know(ctx); err != nil {
+	if err := m.Know(ctx); err != nil {
 		return nil, err
 	}
 	now := m.now()

@@ -156,9 +156,9 @@ func (m *Manager) ask(ctx context.Context) error {
 	return err
 }
 
-// know has the store asked for its time if it has not told it yet: no session may be judged, or begin, by a clock that may
-// be wrong. Its error is Ping's.
-func (m *Manager) know(ctx context.Context) error {
+// Know has the store asked for its time if it has not told it yet: no session, token or revocation may be judged, or begin,
+// by a clock that may be wrong. Its error is Ping's.
+func (m *Manager) Know(ctx context.Context) error {
 	if m.clock == nil || m.clock.Known() {
 		return nil
 	}

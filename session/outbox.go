@@ -20,6 +20,9 @@ func (m *Manager) Enqueue(ctx context.Context, rec *Record, reason Reason) error
 	if err != nil {
 		return fmt.Errorf("seal revocation: %w", err)
 	}
+	if err := m.Know(ctx); err != nil {
+		return fmt.Errorf("date revocation: %w", err)
+	}
 	id := "tokens-" + m.tokensID(rec)
 	now := m.now()
 	return Unavailable(m.store.Enqueue(ctx, Revocation{

@@ -15,7 +15,7 @@ import (
 // been ended meanwhile. An error that is ErrUnavailable leaves open whether the record was written; nobody has
 // its ticket then, and the sweeper finds it.
 func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record, previous Name) (*Session, error) {
-	if err := m.know(ctx); err != nil {
+	if err := m.Know(ctx); err != nil {
 		return nil, fmt.Errorf("start session: %w", err)
 	}
 	now := m.now().UTC().Truncate(time.Millisecond)

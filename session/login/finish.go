@@ -101,6 +101,9 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	if response.failed {
 		return nil, response.refusal()
 	}
+	if err := l.sessions.Know(ctx); err != nil { // else the ID token would be judged by a guess
+		return nil, because(err)
+	}
 	done, failure := l.strangers.enter(ctx, p.ID(), l.client(r))
 	if failure != nil {
 		return nil, failure

@@ -124,6 +124,9 @@ func (w *Worker) Run(ctx context.Context) {
 // look leases what is due and starts its delivery, until nothing more is due.
 func (w *Worker) look(ctx context.Context) error {
 	defer w.countPending(ctx)
+	if err := w.knowTime(ctx); err != nil {
+		return err
+	}
 	for range maxLeases {
 		until := w.Now().Add(w.Lease)
 		items, err := w.lease(ctx)
@@ -139,6 +142,14 @@ func (w *Worker) look(ctx context.Context) error {
 	}
 	w.Wake()
 	return nil
+}
+
+// knowTime is nil once it is known what time it is: by a clock that is wrong an item may be too old, or be leased until
+// another day.
+func (w *Worker) knowTime(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return w.Sessions.Know(ctx)
 }
 
 func (w *Worker) lease(ctx context.Context) ([]session.Revocation, error) {

@@ -208,3 +208,24 @@ func TestStoppedWorkerLeavesItsItemsToTheNext(t *testing.T) {
 		w.wantLive(w.main, 0)
 	})
 }
+
+// TestRevocationIsJudgedByNoClockThatMayBeWrong: the machine's clock is two months ahead, and the store is slow to say what
+// time it is. The item is not given up as too old.
+func TestRevocationIsJudgedByNoClockThatMayBeWrong(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.end(w.login("main"), session.ReasonLogout)
+		w.store.setClock(func() (time.Time, error) { return time.Time{}, errDisk })
+		clock := session.NewClock(session.ClockOptions{Wall: func() time.Time { return time.Now().Add(60 * 24 * time.Hour) }, Logger: quiet})
+		w.options.Now = clock.Now
+		w.options.Sessions = newManager(t, w.store, func(o *session.Options) { o.Clock = clock })
+		defer w.options.Sessions.Close()
+		w.run()
+		defer w.stop()
+		time.Sleep(10 * time.Second)
+		w.wantPending(1)
+		w.store.setClock(func() (time.Time, error) { return time.Now().UTC(), nil })
+		time.Sleep(time.Minute)
+		w.wantPending(0)
+		w.wantLive(w.main, 0)
+	})
+}

@@ -62,11 +62,15 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-func newManager(t *testing.T, store session.Store) *session.Manager {
+func newManager(t *testing.T, store session.Store, change ...func(*session.Options)) *session.Manager {
 	t.Helper()
-	m, err := session.NewManager(session.Options{
+	o := session.Options{
 		Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, CookieName: "cloakroom", Logger: quiet,
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	m, err := session.NewManager(o)
 	if err != nil {
 		t.Fatalf("new manager: %v", err)
 	}
@@ -194,6 +198,24 @@ type faultyStore struct {
 	mu       sync.Mutex // guards what follows
 	down     bool
 	doneFail bool
+	clock    func() (time.Time, error) // what pings say; nil: what the store does
+}
+
+func (s *faultyStore) setClock(clock func() (time.Time, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.clock = clock
+}
+
+// Ping says what it is told to.
+func (s *faultyStore) Ping(ctx context.Context) (time.Time, error) {
+	s.mu.Lock()
+	clock := s.clock
+	s.mu.Unlock()
+	if clock == nil {
+		return s.Store.Ping(ctx)
+	}
+	return clock()
 }
 
 func (s *faultyStore) set(down, doneFail bool) {
