@@ -153,17 +153,21 @@ func (s *Store) connect(over chan struct{}) {
 
 // Ping implements session.Store: a primary answers, takes a write, and has a layout that this build may use: a newer
 // build may have changed it since. Of a Cluster all replicas ask the same primary for its time, the one that has this key. A
-// user who may not ask for it learns none.
+// user who may not ask for it learns none. Both are asked at once: no session is served before a ping has succeeded, and
+// over a slow line each round trip counts.
 func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
+	settled := make(chan error, 1)
+	go func() { settled <- s.settle(ctx, c) }()
 	parts, err := scriptPing.Exec(ctx, c, []string{s.keys.prefix + ":ping"}, nil).AsIntSlice()
+	unfit := <-settled
 	if err != nil {
 		return time.Time{}, err
 	}
-	err = s.settle(ctx, c)
+	err = unfit
 	if _, apart := errors.AsType[*layout.MismatchError](err); apart {
 		s.leave(c, 0, err) // no client of this build is let in any more
 	}

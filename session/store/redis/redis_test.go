@@ -364,3 +364,26 @@ func TestUserWhoMayNotAskForTheTimeIsServedAllTheSame(t *testing.T) {
 		t.Errorf("ping: %v, with the time %v", err, at)
 	}
 }
+
+// Without an answer to a ping nobody is served, and it has a second: over a slow line it must take no longer than any call.
+func TestPingTakesOneRoundTrip(t *testing.T) {
+	t.Parallel()
+	const roundTrip = 800 * time.Millisecond
+	tunnel := servers.NewTunnel(t, servers.Redis(t).Addr())
+	s := newGroup("redis://" + tunnel.Addr() + "/0").open(t)
+	if _, err := s.Ping(t.Context()); err != nil { // after which the server knows the script
+		t.Fatal(err)
+	}
+	tunnel.Delay(roundTrip / 2)
+	best := time.Hour
+	for range 3 { // the machine may be busy
+		began := time.Now()
+		if _, err := s.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		best = min(best, time.Since(began))
+	}
+	if best < roundTrip || best > roundTrip*3/2 {
+		t.Errorf("a ping took %v at best, where a round trip takes %v", best, roundTrip)
+	}
+}
