@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/outbound"
+	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session/renewal"
 )
 
@@ -64,6 +65,9 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if ask, wanted := wantsStepUp(res); wanted && c.session != nil {
 		drain(res)
+		if acr := ask.Get("acr_values"); c.tokens().In(acr) || secret.HoldsJWT(acr) {
+			ask.Del("acr_values") // it would go into login_url, and from there to the browser and the provider
+		}
 		return nil, stepUp(ask, c.session)
 	}
 	if c.accessToken.IsZero() || !blamesToken(res) || !body.whole() {

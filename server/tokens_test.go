@@ -81,6 +81,11 @@ func echoing(w http.ResponseWriter, r *http.Request) {
 	token := r.Header.Get("Authorization")
 	bare := strings.TrimPrefix(token, "Bearer ")
 	h := w.Header()
+	if r.URL.Path == "/challenge" {
+		h.Set("Www-Authenticate", `Bearer error="insufficient_user_authentication", acr_values="gold `+bare+`"`)
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	h.Set("Link", "</x?t="+bare+">; rel=preload")
 	w.WriteHeader(http.StatusEarlyHints)
 	for _, name := range []string{"Authorization", "Authentication-Info", "X-Request-Headers", "X-Auth-Request-Access-Token", "Etag", "X-Request-Id", "Content-Language"} {
@@ -128,7 +133,7 @@ func TestNoTokenReachesTheBrowser(t *testing.T) {
 	b := &hauler{h, g.browser()}
 	b.see(b.login())
 	ask := func(why string) {
-		for _, path := range []string{"/bff/user", "/bff/user?format=object", "/bff/session", "/bff/auth", "/bff/auth/x", "/bff/sessions", "/optional/x", "/open", "/nothing"} {
+		for _, path := range []string{"/bff/user", "/bff/user?format=object", "/bff/session", "/bff/auth", "/bff/auth/x", "/bff/sessions", "/optional/x", "/open", "/nothing", "/api/challenge"} {
 			b.see(b.get(path))
 		}
 		b.see(b.traced("/api/x"))
