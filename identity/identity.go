@@ -37,6 +37,21 @@ func Fields() []string {
 		"X-Webauth-User", "X-Webauth-Email", "X-Webauth-Name", "X-Webauth-Groups", "X-Webauth-Role",
 		// Azure
 		"X-Ms-Client-Principal", "X-Ms-Client-Principal-Id", "X-Ms-Client-Principal-Name", "X-Ms-Client-Principal-Idp",
+		// authentik, Pomerium, Vouch, Tailscale
+		"X-Authentik-Username", "X-Authentik-Email", "X-Authentik-Groups", "X-Authentik-Name",
+		"X-Authentik-Uid", "X-Pomerium-Claim-Email", "X-Pomerium-Claim-User", "X-Pomerium-Claim-Groups",
+		"X-Vouch-User", "Tailscale-User-Login", "Tailscale-User-Name",
+		// Google, AWS, Cloudflare; what is signed is for the application to verify
+		"X-Goog-Authenticated-User-Email", "X-Goog-Authenticated-User-Id", "X-Amzn-Oidc-Identity", "X-Amzn-Oidc-Accesstoken",
+		"Cf-Access-Authenticated-User-Email",
+		// Kong and other gateways
+		"X-Consumer-Id", "X-Consumer-Username", "X-Consumer-Custom-Id", "X-Consumer-Groups",
+		"X-Authenticated-User", "X-Authenticated-Userid", "X-Authenticated-Email", "X-Authenticated-Groups",
+		"X-Userinfo",
+		// who a TLS client certificate is of
+		"Client-Cert", "Client-Cert-Chain", "X-Client-Cert", "X-Ssl-Client-Cert",
+		"X-Ssl-Client-S-Dn", "X-Ssl-Client-Verify", "Ssl-Client-Cert", "Ssl-Client-S-Dn",
+		"Ssl-Client-Verify",
 	}
 	slices.Sort(fields)
 	return fields
@@ -45,7 +60,10 @@ func Fields() []string {
 // Families are what the names of whole families begin with, in canonical form: whatever else begins so
 // is taken for an identity, too.
 func Families() []string {
-	return []string{"Remote-", "X-Auth-Request-", "X-Ms-Client-Principal", "X-Remote-", "X-Webauth-"}
+	return []string{
+		"Remote-", "Ssl-Client-", "Tailscale-User-", "X-Auth-Request-", "X-Authenticated-", "X-Authentik-", "X-Consumer-",
+		"X-Goog-Authenticated-", "X-Ms-Client-Principal", "X-Pomerium-Claim-", "X-Remote-", "X-Ssl-Client-", "X-Webauth-",
+	}
 }
 
 // Stray reports whether a field is called as those of GET /bff/auth are and is none that is known. A
@@ -64,14 +82,26 @@ var (
 	families = Families()
 )
 
-// Is reports whether a field says whom a request is for. Case does not count, and underscores are
-// hyphens: CGI, WSGI and their like fold them together (PX8).
+// Canonical is a field's name as the most careless reader has it: case does not count, and underscores are
+// hyphens: CGI, WSGI and their like fold them together (PX8), and some do so with all that is no letter or digit.
+func Canonical(name string) string {
+	return textproto.CanonicalMIMEHeaderKey(strings.Map(folded, name))
+}
+
+// Is reports whether a field says whom a request is for, in any spelling that Canonical knows.
 func Is(name string) bool {
-	name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	name = Canonical(name)
 	for _, family := range families {
 		if strings.HasPrefix(name, family) {
 			return true
 		}
 	}
 	return isKnown(name)
+}
+
+func folded(r rune) rune {
+	if 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
+		return r
+	}
+	return '-'
 }

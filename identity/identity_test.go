@@ -16,7 +16,7 @@ func TestEverySpellingOfAFieldIsKnown(t *testing.T) {
 		if name != textproto.CanonicalMIMEHeaderKey(name) {
 			t.Errorf("%s is not in canonical form", name)
 		}
-		for _, spelled := range []string{name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.Replace(name, "-", "_", 1)} {
+		for _, spelled := range []string{name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.Replace(name, "-", "_", 1), strings.ReplaceAll(name, "-", ".")} {
 			if !Is(spelled) {
 				t.Errorf("%s is taken for no identity", spelled)
 			}

@@ -3,7 +3,6 @@ package proxy
 import (
 	"net/http"
 	"net/http/httputil"
-	"net/textproto"
 	"strings"
 
 	"github.com/cloakroom/cloakroom/identity"
@@ -28,12 +27,9 @@ func set(names ...string) map[string]struct{} {
 	return m
 }
 
-// asserted reports whether a field is ours to set. Underscores count as hyphens: some stacks fold
-// them together (PX8).
+// asserted reports whether a field is ours to set, in any spelling that some stack takes for it (PX8).
 func asserted(name string) bool {
-	if strings.IndexByte(name, '_') >= 0 {
-		name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
-	}
+	name = identity.Canonical(name)
 	if strings.HasPrefix(name, "X-Forwarded-") || identity.Is(name) {
 		return true
 	}

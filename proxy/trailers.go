@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/cloakroom/cloakroom/identity"
 )
 
 // neverTrailed are fields that httpguts would let pass in a trailer, and that mean something to somebody in a
@@ -20,7 +22,7 @@ var neverTrailed = set("Cookie", "Cookie2", "Set-Cookie", "Set-Cookie2", "Upgrad
 // routing, content or the connection, and nothing that this service asserts, whether it is spelled with hyphens
 // or underscores (PX13).
 func mayTrail(name string) bool {
-	name = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	name = identity.Canonical(name)
 	_, never := neverTrailed[name]
 	return !never && httpguts.ValidTrailerHeader(name) && !asserted(name)
 }

@@ -12,7 +12,7 @@ import (
 // spellings are how an application may find a field that was sent otherwise: CGI and its like read an underscore as a
 // hyphen, and none of them minds case.
 func spellings(field string) []string {
-	return []string{field, strings.ToLower(field), strings.ReplaceAll(field, "-", "_"), strings.Replace(field, "-", "_", 1), strings.ToLower(strings.ReplaceAll(field, "-", "_"))}
+	return []string{field, strings.ToLower(field), strings.ReplaceAll(field, "-", "_"), strings.Replace(field, "-", "_", 1), strings.ToLower(strings.ReplaceAll(field, "-", "_")), strings.ReplaceAll(field, "-", ".")}
 }
 
 // What a browser says of whom it is for never reaches the application behind an example of deploy, under any name that
