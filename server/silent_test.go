@@ -197,6 +197,14 @@ func TestSilentLoginsAtOnceAreBothConfirmed(t *testing.T) {
 	b.get("/bff/user").want(t, http.StatusOK, "")
 }
 
+// postBack brings a form_post from the provider's site.
+func (b *browser) postBack(callback, dest string) *reply {
+	b.t.Helper()
+	path, parameters, _ := strings.Cut(callback, "?")
+	return b.do(http.MethodPost, path, strings.NewReader(parameters), "X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded",
+		"Origin", b.g.op.Issuer(), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest, "Sec-Fetch-Site", "cross-site")
+}
+
 // With form_post the attempt's cookie is SameSite=None, and comes where the session's may be dropped: the session that
 // the browser has stays as it is, and is not lost.
 func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
@@ -205,14 +213,9 @@ func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
 	cfg.Providers[0].ResponseMode = "form_post"
 	g.run(cfg)
 	b := g.browser()
-	post := func(callback, dest string) *reply {
-		path, parameters, _ := strings.Cut(callback, "?")
-		return b.do(http.MethodPost, path, strings.NewReader(parameters), "X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded",
-			"Origin", g.op.Issuer(), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest, "Sec-Fetch-Site", "cross-site")
-	}
-	post(g.callback(b.navigate("/bff/login")), "document").want(t, http.StatusSeeOther, "")
+	b.postBack(g.callback(b.navigate("/bff/login")), "document").want(t, http.StatusSeeOther, "")
 	old := b.cookie()
-	page := post(b.beginSilently(), "iframe")
+	page := b.postBack(b.beginSilently(), "iframe")
 	if g.browser().silentResult(page) {
 		t.Error("a browser without the cookie is said to be logged in")
 	}
@@ -223,4 +226,28 @@ func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
 		t.Error("the session goes on under a new ticket, which the browser may drop")
 	}
 	b.get("/api/x").want(t, http.StatusOK, "")
+}
+
+// A session that waits for a login takes the tokens that a silent one brings, also where it would keep its own: the
+// provider wants to see the user, or there is no refresh token.
+func TestSilentLoginByFormPostIsTheLoginThatASessionWaitsFor(t *testing.T) {
+	for name, refresh := range map[string]string{"refused": "auto", "not renewable": "off"} {
+		t.Run(name, func(t *testing.T) {
+			g := newStage(t)
+			g.op.SetTokenLife(shortLife)
+			cfg := g.config(g.port, "sqlite:"+g.db, "")
+			cfg.Providers[0].ResponseMode, cfg.Providers[0].Refresh = "form_post", refresh
+			g.run(cfg)
+			b := g.browser()
+			b.postBack(g.callback(b.navigate("/bff/login")), "document").want(t, http.StatusSeeOther, "")
+			undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "interaction_required"))
+			b.untilRefused()
+			undo()
+			g.op.SetTokenLife(time.Hour)
+			if !b.silentResult(b.postBack(b.beginSilently(), "iframe")) {
+				t.Error("nobody is said to be logged in")
+			}
+			b.get("/api/x").want(t, http.StatusOK, "")
+		})
+	}
 }

@@ -157,7 +157,9 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return nil, failure
 	}
 	if a.Silent && reason == session.ReasonContinued && p.Config().ResponseMode == "form_post" {
-		return l.keep(ctx, p, tokens, shown)
+		if kept, failure := l.keep(ctx, p, tokens, shown); kept != nil || failure != nil {
+			return kept, failure
+		}
 	}
 	s, err := l.sessions.Start(ctx, w, rec, shown)
 	if errors.Is(err, session.ErrEnded) { // since it was looked at; so the login is judged anew
@@ -195,16 +197,28 @@ func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, 
 	return session.ReasonReplaced, nil
 }
 
-// keep leaves the browser the session that it has. The answer to a form_post in a frame comes with a SameSite=None
-// cookie, and Firefox may send that and drop every cookie that we set then: a session that went on under a new ticket
-// would be lost. The tokens that came are not needed.
-func (l *Login) keep(ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, shown session.Name) (*session.Session, *Failure) {
-	l.orphans.revoke(p, tokens, shown)
+// keep leaves the browser the session that it has, unless that waits for a login. The answer to a form_post in a frame
+// comes with a SameSite=None cookie, and Firefox may send that and drop every cookie that we set then: a session that went
+// on under a new ticket would be lost. The tokens that came are not needed.
+func (l *Login) keep(
+	ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, shown session.Name,
+) (*session.Session, *Failure) {
 	s, err := l.sessions.Get(ctx, shown)
-	if err != nil {
+	switch {
+	case errors.Is(err, session.ErrUnavailable):
 		return nil, because(err)
+	case err != nil: // it has ended since it was looked at
+		return nil, &Failure{Kind: AccessDenied, Code: "logged_out", Err: err}
+	case l.waitsForLogin(s.Record):
+		return nil, nil
 	}
+	l.orphans.revoke(p, tokens, shown)
 	return s, nil
+}
+
+// waitsForLogin reports whether only a login brings a session an access token again.
+func (l *Login) waitsForLogin(rec *session.Record) bool {
+	return !rec.LoginNeeded.IsZero() || rec.RefreshToken.IsZero() && !l.now().Before(rec.AccessTokenExpires)
 }
 
 // endOther ends the session that the browser had when the attempt began, where that is not the one
