@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/gorilla/securecookie"
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
@@ -35,19 +34,10 @@ type onward struct {
 }
 
 // An onwardSealer seals them. They are good for as long as the state of a logout is: a late one still leads to returnUrl.
-type onwardSealer struct{ codecs []securecookie.Codec }
+type onwardSealer struct{ sealer }
 
 func newOnwardSealer(keys [][]byte) *onwardSealer {
-	pairs := make([][]byte, 0, 2*len(keys))
-	for _, k := range keys {
-		pairs = append(pairs, session.DeriveKey(k, "logout continue hash"), session.DeriveKey(k, "logout continue block"))
-	}
-	codecs := securecookie.CodecsFromPairs(pairs...)
-	for _, c := range codecs {
-		// No age: securecookie would judge it by this machine's clock. The time is sealed inside.
-		c.(*securecookie.SecureCookie).MaxAge(0).SetSerializer(securecookie.NopEncoder{})
-	}
-	return &onwardSealer{codecs}
+	return &onwardSealer{newSealer(onwardName, "logout continue", keys)}
 }
 
 func (s *onwardSealer) seal(o onward) (string, error) {
@@ -57,16 +47,13 @@ func (s *onwardSealer) seal(o onward) (string, error) {
 	if err := e.Encode(o); err != nil {
 		return "", err
 	}
-	return securecookie.EncodeMulti(onwardName, plain.Bytes(), s.codecs...)
+	return s.sealer.seal(plain.Bytes())
 }
 
 // open is false for what is not ours, altered or too old.
 func (s *onwardSealer) open(sealed string, now time.Time) (o onward, ok bool) {
-	if !isCanonical(sealed) {
-		return o, false
-	}
-	var plain []byte
-	if err := securecookie.DecodeMulti(onwardName, sealed, &plain, s.codecs...); err != nil || json.Unmarshal(plain, &o) != nil {
+	plain, ok := s.sealer.open(sealed)
+	if !ok || json.Unmarshal(plain, &o) != nil {
 		return o, false
 	}
 	age := now.Sub(time.Unix(o.Sealed, 0))

@@ -3,10 +3,6 @@ package handlers
 import (
 	"encoding/binary"
 	"time"
-
-	"github.com/gorilla/securecookie"
-
-	"github.com/cloakroom/cloakroom/session"
 )
 
 const (
@@ -15,35 +11,22 @@ const (
 )
 
 // logoutState seals the return URL into the `state` of an end-session request, so that it is opaque
-// to the provider, believed by no one but us, and kept nowhere. gorilla/securecookie does the
-// sealing; nothing in it is bound to a cookie.
-type logoutState struct{ codecs []securecookie.Codec }
+// to the provider, believed by no one but us, and kept nowhere.
+type logoutState struct{ sealer }
 
 func newLogoutState(keys [][]byte) *logoutState {
-	pairs := make([][]byte, 0, 2*len(keys))
-	for _, k := range keys {
-		pairs = append(pairs, session.DeriveKey(k, "logout state hash"), session.DeriveKey(k, "logout state block"))
-	}
-	codecs := securecookie.CodecsFromPairs(pairs...)
-	for _, c := range codecs {
-		// No age: securecookie would judge it by this machine's clock. The time is sealed inside.
-		c.(*securecookie.SecureCookie).MaxAge(0).SetSerializer(securecookie.NopEncoder{})
-	}
-	return &logoutState{codecs}
+	return &logoutState{newSealer(logoutStateName, "logout state", keys)}
 }
 
 func (l *logoutState) seal(returnURL string, now time.Time) (string, error) {
 	plain := binary.BigEndian.AppendUint64(nil, uint64(now.Unix()))
-	return securecookie.EncodeMulti(logoutStateName, append(plain, returnURL...), l.codecs...)
+	return l.sealer.seal(append(plain, returnURL...))
 }
 
 // open returns the return URL, false for a state that is not ours, altered or too old.
 func (l *logoutState) open(state string, now time.Time) (string, bool) {
-	if !isCanonical(state) {
-		return "", false
-	}
-	var plain []byte
-	if err := securecookie.DecodeMulti(logoutStateName, state, &plain, l.codecs...); err != nil || len(plain) < 8 {
+	plain, ok := l.sealer.open(state)
+	if !ok || len(plain) < 8 {
 		return "", false
 	}
 	age := now.Sub(time.Unix(int64(binary.BigEndian.Uint64(plain)), 0))

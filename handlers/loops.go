@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gorilla/securecookie"
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
@@ -41,29 +40,23 @@ const (
 // loops remembers in a cookie of its own when a browser logged in lately: what no server needs to keep, and what shows
 // that cookies work at all.
 type loops struct {
-	cookie string // its name
+	sealer // named as the cookie is
 	secure bool
-	codecs []securecookie.Codec
 }
 
 func newLoops(sessionCookie string, secure bool, keys [][]byte) *loops {
-	l := &loops{cookie: session.LoginsCookie(sessionCookie), secure: secure}
-	for _, k := range keys { // no age: the times inside say it, by the clock that replicas share
-		l.codecs = append(l.codecs, securecookie.New(session.DeriveKey(k, "logins hash"), session.DeriveKey(k, "logins block")).
-			MaxAge(0).SetSerializer(securecookie.NopEncoder{}))
-	}
-	return l
+	return &loops{newSealer(session.LoginsCookie(sessionCookie), "logins", keys), secure}
 }
 
 // lately are the moments of this browser's last logins, in Unix milliseconds; none without the cookie, or with one
 // that is not ours.
 func (l *loops) lately(r *http.Request) (logins []int64) {
-	c, err := r.Cookie(l.cookie)
+	c, err := r.Cookie(l.name)
 	if err != nil {
 		return nil
 	}
-	var plain []byte
-	if securecookie.DecodeMulti(l.cookie, c.Value, &plain, l.codecs...) != nil || json.Unmarshal(plain, &logins) != nil {
+	plain, ok := l.open(c.Value)
+	if !ok || json.Unmarshal(plain, &logins) != nil {
 		return nil
 	}
 	return logins
@@ -77,7 +70,7 @@ func (l *loops) note(c echo.Context, now time.Time) {
 	if err != nil {
 		return
 	}
-	value, err := securecookie.EncodeMulti(l.cookie, plain, l.codecs...)
+	value, err := l.seal(plain)
 	if err != nil {
 		return
 	}
@@ -90,14 +83,14 @@ func (l *loops) note(c echo.Context, now time.Time) {
 
 // forget lets the next login begin anew: it was explained, or somebody logged out on purpose.
 func (l *loops) forget(c echo.Context) {
-	if _, err := c.Request().Cookie(l.cookie); err == nil {
+	if _, err := c.Request().Cookie(l.name); err == nil {
 		l.set(c, "", -1)
 	}
 }
 
 func (l *loops) set(c echo.Context, value string, maxAge int) {
 	http.SetCookie(c.Response(), &http.Cookie{
-		Name: l.cookie, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: l.secure, SameSite: http.SameSiteLaxMode,
+		Name: l.name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: l.secure, SameSite: http.SameSiteLaxMode,
 	})
 }
 

@@ -1,13 +1,11 @@
 package handlers
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
-	"github.com/gorilla/securecookie"
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/handlers/problem"
@@ -108,16 +106,11 @@ type silentLogin struct {
 	Started int64        `json:"t"`           // Unix milliseconds
 }
 
-// silentSeal seals silentLogins with gorilla/securecookie, bound to no cookie.
-type silentSeal struct{ codecs []securecookie.Codec }
+// silentSeal seals silentLogins.
+type silentSeal struct{ sealer }
 
 func newSilentSeal(keys [][]byte) *silentSeal {
-	s := new(silentSeal)
-	for _, k := range keys {
-		c := securecookie.New(session.DeriveKey(k, "silent login hash"), session.DeriveKey(k, "silent login block"))
-		s.codecs = append(s.codecs, c.MaxAge(0).SetSerializer(securecookie.NopEncoder{})) // age is judged by our own clock
-	}
-	return s
+	return &silentSeal{newSealer(silentName, "silent login", keys)}
 }
 
 func (s *silentSeal) seal(l silentLogin) (string, error) {
@@ -125,25 +118,15 @@ func (s *silentSeal) seal(l silentLogin) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return securecookie.EncodeMulti(silentName, plain, s.codecs...)
+	return s.sealer.seal(plain)
 }
 
 // open returns false for what is not ours, altered or too old.
 func (s *silentSeal) open(value string, now time.Time) (l silentLogin, ok bool) {
-	if !isCanonical(value) {
-		return l, false
-	}
-	var plain []byte
-	if securecookie.DecodeMulti(silentName, value, &plain, s.codecs...) != nil || json.Unmarshal(plain, &l) != nil {
+	plain, ok := s.sealer.open(value)
+	if !ok || json.Unmarshal(plain, &l) != nil {
 		return l, false
 	}
 	age := now.UnixMilli() - l.Started
 	return l, age > -clockSkew.Milliseconds() && age <= silentTime.Milliseconds()
-}
-
-// isCanonical reports whether value is the one form of base64 that securecookie writes: Go's decoder skips line
-// breaks, a lenient one ignores unused bits, and a value that can be altered unnoticed is no sealed value.
-func isCanonical(value string) bool {
-	raw, err := base64.URLEncoding.Strict().DecodeString(value)
-	return err == nil && base64.URLEncoding.EncodeToString(raw) == value
 }
