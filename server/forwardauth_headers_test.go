@@ -85,3 +85,18 @@ func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
 		}
 	}
 }
+
+// A page of a name that was rebound to the proxy can send forwarding headers of its own. The examples, whose
+// proxies are trusted, replace them, so that it can't pass for a page of the public origin.
+func TestExamplesPassOnNoForwardingHeadersOfACaller(t *testing.T) {
+	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+		t.Run(name, func(t *testing.T) {
+			g := behind(t)
+			for _, header := range [][]string{{"X-Forwarded-Host", "localhost"}, {"Forwarded", "for=192.0.2.1;host=localhost"}, {"X-Forwarded-Host", "localhost", "X-Forwarded-For", "192.0.2.1"}} {
+				req := mustRequest(t, g.origin+"/bff/session", append(header, "X-CSRF", "1")...)
+				req.Host = "rebound.example"
+				g.browser().send(req).want(t, http.StatusMisdirectedRequest, "misdirected_request")
+			}
+		})
+	}
+}

@@ -26,6 +26,7 @@ func guarded(t *testing.T) (g *rig, own int) {
 	own = freePort(t)
 	cfg := g.config(own, "sqlite:"+g.db, "")
 	cfg.Routes = nil
+	cfg.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	cfg.ForwardAuth.Secret = secret.New(proxySecret)
 	g.run(cfg)
 	return g, own
