@@ -125,6 +125,10 @@ func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
 		"error page of its own": {func(_ *testing.T, s *setup) {
 			s.op.Intercept(odd.Authorize, odd.Redirect(http.StatusFound, "https://id.example.com/error?error=invalid_request"))
 		}, []string{"wrong provider main: refuses an authorization request: invalid_request"}},
+		"authorization endpoint that fails": {authorize(http.StatusInternalServerError, "?"), []string{"warning provider main: whether the redirect URI is registered is not known", "internal server error"}},
+		"nobody may log in": {func(_ *testing.T, s *setup) {
+			s.op.OnAuthorize(func(_, answer url.Values) { answer.Set("error", "access_denied") })
+		}, []string{"warning provider main: whether the redirect URI is registered is not known", "access_denied"}},
 		"scope is refused": {func(_ *testing.T, s *setup) {
 			s.op.OnAuthorize(func(_, answer url.Values) { answer.Set("error", "invalid_scope") })
 		}, []string{"wrong provider main: refuses the scopes of a login", "`scopes`"}},

@@ -130,5 +130,9 @@ func tryRedirectURI(ctx context.Context, p *provider.Provider, row rowMaker) Fin
 	case trial.Verdict == provider.Refused:
 		return row(Wrong, fmt.Sprintf("refuses an authorization request: %s", trial.Code), "register the redirect URI "+uri+" for this client, byte for byte, and compare `client_id`")
 	}
+	if trial.Code != "" {
+		return row(Warning, fmt.Sprintf("whether the redirect URI is registered is not known: the authorization endpoint answered %q", trial.Code),
+			"run `cloakroom check` again; if logins fail, look into the provider's log for why")
+	}
 	return row(OK, "whether the redirect URI is registered can't be told here: the provider shows a page of its own first", "if a login ends on an error page of the provider, register "+uri+", byte for byte")
 }

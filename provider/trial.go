@@ -122,7 +122,7 @@ func (p *Provider) judgeRedirect(location string) Trial {
 	code := printable(to.Query().Get("error"), maxErrorCode, nil)
 	comesBack := strings.HasPrefix(location, p.config.RedirectURI+"?")
 	switch {
-	case code == "" || code == "temporarily_unavailable" || code == "server_error":
+	case code == "" || code == "temporarily_unavailable" || code == "server_error", comesBack && code == "access_denied": // of whom, it knows nobody
 		return Trial{Unclear, code}
 	case comesBack && slices.Contains(needsUser, code):
 		return Trial{Verdict: Accepted}
