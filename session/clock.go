@@ -143,7 +143,7 @@ func (r *sample) wrongAt(moment time.Time) time.Duration {
 func (c *Clock) ping(ctx context.Context, s Store) error {
 	sent := time.Now()
 	at, err := s.Ping(ctx)
-	if err != nil {
+	if err != nil && at.IsZero() {
 		return err
 	}
 	own := at.IsZero()
@@ -154,8 +154,11 @@ func (c *Clock) ping(ctx context.Context, s Store) error {
 	next := c.sample(at, sent.Add(half), half, own)
 	next.known = true
 	c.take(next)
-	return nil
+	return err
 }
+
+// isStores reports whether the store has a clock of its own, as far as is known.
+func (c *Clock) isStores() bool { return !c.last.Load().own }
 
 // take goes by a new sample from now on, unless the one there is tells more, or the new one is hard to believe.
 func (c *Clock) take(next *sample) {

@@ -137,6 +137,23 @@ func TestUnknownTimeLogsNobodyOut(t *testing.T) {
 	}, 0, 24*time.Hour)
 }
 
+// A store that takes no writes, such as one that is out of memory, is unavailable for them alone: a replica that has just
+// been started reads sessions, and knows what time it is.
+func TestStoreThatTakesNoWritesTellsTheTimeAllTheSame(t *testing.T) {
+	clocked(t, func(t *testing.T, store *hand, all []*replica) {
+		_, c := all[0].start()
+		all[1].store.fail("pinged", "touch", "create", "update", "end")
+		all[1].wantCalls(c, nil)
+		wantTime(t, all[1].clock, store.now(), 10*time.Millisecond)
+		wantUnavailable(t, all[1].Ping(t.Context()))
+		for range 20 { // and since no activity can be written, idle time-outs stand still
+			time.Sleep(5 * time.Minute)
+			wantUnavailable(t, all[1].Ping(t.Context()))
+			all[1].wantCalls(c, nil)
+		}
+	}, 0, 24*time.Hour)
+}
+
 // The machine's clock is looked at for what is told of it alone.
 func TestClockGoesOnByTheStoreBetweenPings(t *testing.T) {
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
@@ -159,7 +176,12 @@ func TestSlowPingDoesNotTakeThePlaceOfAGoodOne(t *testing.T) {
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
 		ping := func(there, back time.Duration) {
 			t.Helper()
-			all[0].store.before(func(context.Context, string) error { time.Sleep(there); return nil })
+			all[0].store.before(func(_ context.Context, operation string) error {
+				if operation == "ping" {
+					time.Sleep(there)
+				}
+				return nil
+			})
 			all[0].store.clock = func() time.Time { at := store.now(); time.Sleep(back); return at }
 			if err := all[0].Ping(t.Context()); err != nil {
 				t.Fatal(err)

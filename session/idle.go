@@ -100,6 +100,9 @@ func (c *idleClock) fails() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.down = c.timeout > 0
+	if !c.sure && c.clock != nil && c.clock.Known() { // it takes no writes, and has said what time it is
+		c.answered, c.heard, c.sure = c.now(), time.Now(), true
+	}
 }
 
 // sweepUntil is the idle or absolute expiry up to which no session can be alive any more.

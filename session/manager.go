@@ -162,7 +162,11 @@ func (m *Manager) Know(ctx context.Context) error {
 	if m.clock == nil || m.clock.Known() {
 		return nil
 	}
-	return m.Ping(ctx)
+	err := m.Ping(ctx)
+	if m.clock.Known() { // though there may be something else wrong with the store
+		return nil
+	}
+	return err
 }
 
 // ClockAhead is how far this machine's clock is ahead of the time that replicas share; see Clock.Ahead.

@@ -134,6 +134,7 @@ type Store interface {
 	Release(ctx context.Context, key, holder string) error
 
 	// Ping returns nil when the store answers, and what its clock says; the zero time if it has none but this machine's.
+	// A store that takes no writes may tell the time beside its error.
 	Ping(ctx context.Context) (time.Time, error)
 	// Close lets go of the store. No method may be called after it.
 	Close() error

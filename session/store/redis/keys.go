@@ -68,6 +68,7 @@ func (k keys) kept(key string) string  { return k.prefix + ":k:" + key }
 
 // layout holds the version of all this. In a Cluster it lies where its name puts it, as the others without a tag do.
 func (k keys) layout() string { return k.prefix + ":layout" }
+func (k keys) ping() string   { return k.prefix + ":ping" }
 
 func (k keys) changes() string              { return k.prefix + ":changes" }
 func (k keys) beats(listener string) string { return k.prefix + ":beats:" + listener }

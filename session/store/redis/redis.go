@@ -162,19 +162,40 @@ func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	}
 	settled := make(chan error, 1)
 	go func() { settled <- s.settle(ctx, c) }()
-	parts, err := scriptPing.Exec(ctx, c, []string{s.keys.prefix + ":ping"}, nil).AsIntSlice()
+	parts, err := scriptPing.Exec(ctx, c, []string{s.keys.ping()}, nil).AsIntSlice()
 	unfit := <-settled
 	if err != nil {
-		return time.Time{}, err
+		return s.timeOfOneThatCanNotWrite(ctx, c, err), err
 	}
 	err = unfit
 	if _, apart := errors.AsType[*layout.MismatchError](err); apart {
 		s.leave(c, 0, err) // no client of this build is let in any more
 	}
-	if len(parts) != 2 {
-		return time.Time{}, err
+	return timeOf(parts), err
+}
+
+// timeOfOneThatCanNotWrite is what a primary's clock says that is out of memory, or of its disk, or of its replicas: it can
+// be read, and whoever reads sessions must know the time. Zero for what is no primary any more.
+func (s *Store) timeOfOneThatCanNotWrite(ctx context.Context, c *client, why error) time.Time {
+	if _, answered := rueidis.IsRedisErr(why); !answered {
+		return time.Time{}
 	}
-	return time.UnixMicro(parts[0]*1e6 + parts[1]).UTC(), err
+	if r, refused := refusalOf(why); refused && r.after < leaveLonely {
+		return time.Time{}
+	}
+	parts, err := scriptTime.Exec(ctx, c, []string{s.keys.ping()}, nil).AsIntSlice()
+	if err != nil {
+		return time.Time{}
+	}
+	return timeOf(parts)
+}
+
+// timeOf reads the answer to TIME: seconds and microseconds. Without them it is zero.
+func timeOf(parts []int64) time.Time {
+	if len(parts) != 2 {
+		return time.Time{}
+	}
+	return time.UnixMicro(parts[0]*1e6 + parts[1]).UTC()
 }
 
 // Close implements session.Store.

@@ -387,3 +387,28 @@ func TestPingTakesOneRoundTrip(t *testing.T) {
 		t.Errorf("a ping took %v at best, where a round trip takes %v", best, roundTrip)
 	}
 }
+
+// What takes no writes for want of memory, of its disk or of its replicas can be read, and tells the time that its records
+// are judged by. Neither a replica, nor one that has just become one, is asked.
+func TestPrimaryThatCanNotWriteTellsTheTime(t *testing.T) {
+	server := servers.Redis(t)
+	s := newGroup("redis://" + server.Addr() + "/0").open(t)
+	for _, c := range []struct{ code, key, value, back string }{
+		{"OOM", "maxmemory", "1", "0"},
+		{"NOREPLICAS", "min-replicas-to-write", "1", "0"},
+	} {
+		server.CLI("config", "set", c.key, c.value)
+		at, err := s.Ping(t.Context())
+		if err == nil || !strings.Contains(err.Error(), c.code) {
+			t.Errorf("%s: ping = %v", c.code, err)
+		}
+		if off := time.Since(at).Abs(); off > time.Minute {
+			t.Errorf("%s: the time is %v, %v off", c.code, at, off)
+		}
+		server.CLI("config", "set", c.key, c.back)
+	}
+	server.CLI("replicaof", "127.0.0.1", "1")
+	if at, err := s.Ping(t.Context()); err == nil || !at.IsZero() {
+		t.Errorf("ping of a replica = %v, %v", at, err)
+	}
+}

@@ -167,6 +167,12 @@ local now = redis.pcall('TIME')
 if now.err then return {} end
 return now`
 
+	// 1 the key of pings. The same without a write.
+	luaTime = `
+local now = redis.pcall('TIME')
+if now.err then return {} end
+return now`
+
 	// 1 any key of a bucket; channel, beat. It makes a beat take the way that the bucket's changes take.
 	luaBeat = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
 )
@@ -186,5 +192,6 @@ var (
 	scriptTake     = rueidis.NewLuaScript(luaTake)
 	scriptRaise    = rueidis.NewLuaScript(luaRaise)
 	scriptPing     = rueidis.NewLuaScript(luaPing)
+	scriptTime     = rueidis.NewLuaScript(luaTime)
 	scriptBeat     = rueidis.NewLuaScript(luaBeat)
 )
