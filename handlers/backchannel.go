@@ -79,7 +79,7 @@ func (h *Handlers) backchannelLogout(c echo.Context) error {
 	return c.NoContent(http.StatusOK)
 }
 
-// endByLogoutToken does it, and says for the counter what came of it.
+// endByLogoutToken reads and verifies the logout token and ends what it names. It returns the outcome for the counter.
 func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (string, error) {
 	ctx := c.Request().Context()
 	client := h.Client(c.Request())

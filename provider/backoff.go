@@ -36,13 +36,13 @@ type breaker struct {
 	mu       sync.Mutex // guards all below
 	failures int        // in a row
 	sent     uint64     // requests so far, to number them
-	news     uint64     // the failure of a request up to this one tells nothing new
+	news     uint64     // failures of requests up to this number don't count
 	until    time.Time  // closed before it
 	asked    time.Time  // until when the provider has asked to be left alone
 	probing  bool       // the one request that looks whether the provider is back
 }
 
-// closed is enter for a first look: it takes no part in the probing.
+// closed reports whether a request could be sent now, without sending one: it changes nothing.
 func (b *breaker) closed() (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -27,8 +27,8 @@ type TokenResponse struct {
 	// ExpiresIn is between 1 s and 30 days, or DefaultExpiresIn.
 	ExpiresIn time.Duration
 	// Issued is when the provider may have issued it, on our clock, which is the one to judge by (RN13): when it
-	// was asked, since an answer can be late. Of a life that would be over by then a quarter is left all the same:
-	// most providers that are slow are so before they issue.
+	// was asked, since an answer can be late. A token that would have run out by then keeps a quarter of its life:
+	// most slow providers lose their time before they issue it.
 	Issued time.Time
 }
 

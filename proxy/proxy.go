@@ -147,7 +147,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve does it; an error means that nothing was written yet.
+// serve judges the request and passes it on. When it returns an error, nothing of an answer was written yet.
 func (p *Proxy) serve(w *statusRecorder, r *http.Request, rt *route) error {
 	if answered := p.preflight(w, r); answered {
 		return nil

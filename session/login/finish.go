@@ -120,7 +120,7 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	if failure != nil {
 		had := a.Previous
 		if errors.Is(failure.Err, session.ErrOtherUser) {
-			had = "" // no grant is two users'
+			had = "" // the session before is another user's, so it has another grant
 		}
 		l.orphans.revoke(p, tokens, had)
 		return nil, failure
@@ -191,7 +191,7 @@ func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, 
 		return "", &Failure{Kind: StepUpNotMet, Code: "session", Err: err}
 	case a.Silent && errors.Is(err, session.ErrOtherUser):
 		return "", &Failure{Kind: AccessDenied, Code: "other_user", Err: err}
-	case a.Silent && l.sessions.EndedSince(a.Previous, a.started()): // whoever logged out meanwhile stays it
+	case a.Silent && l.sessions.EndedSince(a.Previous, a.started()): // the user has logged out meanwhile, and stays logged out
 		return "", &Failure{Kind: AccessDenied, Code: "logged_out", Err: err}
 	}
 	return session.ReasonReplaced, nil

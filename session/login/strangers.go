@@ -23,7 +23,7 @@ const (
 	// hardly ever refused, so that any number of them may be behind one address.
 	refusedBurst = 50
 	refusedPause = time.Second
-	// rememberedClients bounds the memory. Who falls out begins anew.
+	// rememberedClients bounds the memory. A client that is forgotten has all its attempts again.
 	rememberedClients = 16384
 )
 
