@@ -75,7 +75,7 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 	}
 	for name := range r.Header {
 		if identity.Stray(name) {
-			return problem.New(problem.Forbidden).Because("the request has a field X-Auth-Request-… of its own that the proxy may not know how to take away; such fields are the proxy's to set")
+			return problem.New(problem.Forbidden).Because("the request has a field that says whom it is for and that the proxy may not know how to take away (X-Auth-Request-…, Remote-… and their like, or one of them with underscores): such fields are the proxy's to set")
 		}
 	}
 	s, err := h.Sessions.FromRequest(r)

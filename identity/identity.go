@@ -66,10 +66,15 @@ func Families() []string {
 	}
 }
 
-// Stray reports whether a field is called as those of GET /bff/auth are and is none that is known. A
-// reverse proxy that can't remove the family, nginx above all, would pass it on.
+// Stray reports whether a field says whom a request is for, and a reverse proxy would pass it on that can only
+// remove what it can name, as nginx and Traefik are: it is of a family and none of Fields, or one of them in
+// another spelling. The address of a caller, which proxies write, is none.
 func Stray(name string) bool {
-	return strings.HasPrefix(textproto.CanonicalMIMEHeaderKey(name), "X-Auth-Request-") && !isKnown(name)
+	canonical := Canonical(name)
+	if !Is(canonical) || slices.Contains(addresses, canonical) {
+		return false
+	}
+	return !isKnown(canonical) || canonical != textproto.CanonicalMIMEHeaderKey(name)
 }
 
 func isKnown(name string) bool {
@@ -80,6 +85,8 @@ func isKnown(name string) bool {
 var (
 	known    = Fields()
 	families = Families()
+	// addresses begin as the names of a family do, and say where a request came from.
+	addresses = []string{"Remote-Addr", "Remote-Host", "Remote-Port", "X-Remote-Addr", "X-Remote-Host", "X-Remote-Ip", "X-Remote-Port"}
 )
 
 // Canonical is a field's name as the most careless reader has it: case does not count, and underscores are

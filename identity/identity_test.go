@@ -35,7 +35,10 @@ func TestEverySpellingOfAFieldIsKnown(t *testing.T) {
 			t.Errorf("%q is taken for an identity", name)
 		}
 	}
-	for name, want := range map[string]bool{"X-Auth-Request-Anything": true, "x-auth-request-x": true, User: false, "X-Auth-Request-Groups": false, "Remote-Addr": false, "Accept": false} {
+	for name, want := range map[string]bool{
+		"X-Auth-Request-Anything": true, "x-auth-request-x": true, User: false, "X-Auth-Request-Groups": false, "Remote-Addr": false, "X-Remote-Ip": false, "Accept": false,
+		"Remote-Anything": true, "X_Auth_Request_User": true, "x_auth_request_anything": true, "Remote.User": true, "Remote_Addr": false, "X-Forwarded-For": false, "X_Plain": false,
+	} {
 		if got := Stray(name); got != want {
 			t.Errorf("%s is stray = %v, want %v", name, got, want)
 		}
