@@ -47,8 +47,8 @@ func (m *Manager) EndFirst(ctx context.Context, name Name, reason Reason) (first
 }
 
 // EndExpired ends at most limit sessions that ran out and returns how many it ended. When it is limit,
-// there may be more. It is to be called all the time, for it is also how outages are noticed. After one it is behind by
-// the outage's length for an idle time-out.
+// there may be more. It must be called all the time, since it is also how outages are noticed. After an outage it ends
+// sessions later by the length of that, until an idle time-out has passed.
 func (m *Manager) EndExpired(ctx context.Context, limit int) (int, error) {
 	if err := m.Ping(ctx); err != nil {
 		return 0, err

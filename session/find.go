@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// FromRequest finds the session that r's cookie names. It is ErrNoSession without a cookie or with a
-// forged one, which are found out without the store, and when the session is gone (ErrRenewalRefused, an
-// ErrNoSession too, when the provider ended it so); ErrSessionExpired when it ran out. Any other error means that it can't be told just now. Of several cookies of the name
-// the first that leads to a live session counts (SC6). Finding a session is no activity; see Touch.
+// FromRequest finds the session that r's cookie names. The error is ErrNoSession without a cookie or with a forged one,
+// which are found out without the store, and when the session is gone: ErrRenewalRefused, an ErrNoSession too, if it
+// ended since the provider refused to renew it. It is ErrSessionExpired when the session ran out. Any other error means
+// that it can't be told just now. Of several cookies of the name the first that leads to a live session counts (SC6).
+// Finding a session is no activity; see Touch.
 func (m *Manager) FromRequest(r *http.Request) (*Session, error) {
 	answer := ErrNoSession
 	for _, t := range m.tickets(r) {

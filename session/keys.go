@@ -44,7 +44,7 @@ func (m *Manager) SetKeys(keys [][]byte) error {
 }
 
 // DeriveKey makes a 32-byte key for one purpose out of a configured one (RFC 5869), so that no two
-// purposes share a key. It does not tell the configured key.
+// purposes share a key. The configured key can't be found out from it.
 func DeriveKey(key []byte, purpose string) []byte {
 	return expand(key, nil, purpose, 32)
 }

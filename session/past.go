@@ -8,9 +8,9 @@ import (
 
 const (
 	maxPast = 10_000
-	// pastTime is how long an end is remembered, missTime how long it is that nobody knows of a name.
-	// Neither name can come back: the one is shorter since a store that was just restored from a copy, or
-	// a replica that lags, may be wrong about it.
+	// pastTime is how long an end is remembered. A session that ended never comes back.
+	// missTime is how long it is remembered that the store did not know a name. It is short: a store that
+	// was just restored from a copy, or a replica that lags, may be wrong about that.
 	pastTime = time.Hour
 	missTime = 2 * time.Second
 )
@@ -64,7 +64,8 @@ func (p *past) ended(name Name, reason Reason, now time.Time) *identity {
 	return &who
 }
 
-// heard remembers why a session ended, of which whoever ended it has yet to say whose it was.
+// heard remembers why a session ended, before it is announced here, or after it was announced elsewhere. Whose it was
+// stays known for the announcement.
 func (p *past) heard(name Name, reason Reason, now time.Time) {
 	p.ends.Add(name, ending{reason, now.Add(pastTime)})
 }

@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// Start begins a session under a new ticket (SC5), sets its cookie on w, and then ends previous, if
-// there is one, with ReasonReplaced, and what else the user has too many of. It fills in rec's LogoutID, and its ID, CreatedAt and ExpiresAt where they are
-// not set: with an ID, it is the previous session that goes on (see Continue), and an ExpiresAt is the latest
-// that the session may live to. rec stays the caller's. It is ErrEnded, and no session, when the one that goes on has
-// been ended meanwhile. An error that is ErrUnavailable leaves open whether the record was written; nobody has
-// its ticket then, and the sweeper finds it.
+// Start begins a session under a new ticket (SC5) and sets its cookie on w. Then it ends the previous session, if there
+// is one, with ReasonReplaced, and sessions that the user has too many of. rec stays the caller's. Start fills in its
+// LogoutID, and its ID, CreatedAt and ExpiresAt where they are not set. An ID says that the previous session goes on (see
+// Continue); an ExpiresAt is the latest that the session may live to.
+//
+// The error is ErrEnded when the session that should go on was ended meanwhile; then none begins. An error that is
+// ErrUnavailable leaves open whether the record was written; nobody has its ticket then, and the sweeper finds it.
 func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record, previous Name) (*Session, error) {
 	if err := m.Know(ctx); err != nil {
 		return nil, fmt.Errorf("start session: %w", err)

@@ -39,8 +39,8 @@ type Entry struct {
 	Head []byte
 }
 
-// FrozenFactor is how many times as long as it was taken for a lease may last, whose holder is frozen. A process
-// whose machine lost its power looks like that, too, until the store gives up its connection.
+// FrozenFactor is how many times its ttl a lease may last while its holder is frozen. A process whose machine lost its
+// power looks frozen, too, until the store gives up its connection.
 const FrozenFactor = 4
 
 // HeadSize is how many bytes of what is sealed tell which key sealed it.

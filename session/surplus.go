@@ -11,8 +11,8 @@ import (
 // were idle the longest means reading all of them, which must not be done at each of a flood of logins.
 const surplusShare = 100
 
-// endSurplus ends what sessions of a user are too many beside the one that just started, those first that were
-// active the longest ago (ST5): whoever has one account can't fill the store by logging in. Where it can't be
+// endSurplus ends sessions of a user who has too many, the longest idle first, and never the one that just started
+// (ST5): whoever has one account can't fill the store by logging in. Where it can't be
 // done now, the user's next login does it.
 func (m *Manager) endSurplus(ctx context.Context, started *Session) {
 	if m.maxPerUser == 0 {

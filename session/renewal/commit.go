@@ -104,9 +104,9 @@ func (w *work) save(ctx context.Context, change func(*session.Record)) (*session
 	})
 }
 
-// onlyOnce applies change only to a record that nobody renewed since the refresh token was sent. A
-// write whose answer was lost shows as our own tokens being there already; they are written as they are, once more, for
-// only a write that the store has confirmed is one that a fail-over of it leaves alone.
+// onlyOnce applies change only to a record that nobody renewed since the refresh token was sent. Our own tokens may be
+// there already: the answer to an earlier write was lost. They are written once more, since a fail-over of the store can
+// undo a write that it has not confirmed.
 func (w *work) onlyOnce(change func(*session.Record)) func(*session.Record) error {
 	ours := w.changed(change)
 	return func(rec *session.Record) error {

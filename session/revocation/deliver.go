@@ -87,10 +87,10 @@ func (w *Worker) deliver(ctx context.Context, item session.Revocation, within ti
 	}
 }
 
-// heldBySuccessor reports whether a newer login in the same provider session took the ended one's
-// place, or its room, or an older one goes on, since the newer was refused. Keycloak and oidc-provider hold one grant for both, and revoking the old refresh token
-// would kill the new one's: it waits until the newer session has ended, too. Without a `sid` nothing is
-// known of that, and the tokens are revoked at once.
+// heldBySuccessor reports whether another login in the same provider session lives on: one that replaced the ended
+// session, or for which the user had one too many, or an older one beside a login that was refused. Keycloak and
+// oidc-provider hold one grant for both, and revoking the ended one's refresh token would kill the other's. So it waits
+// until the other session has ended, too. Without a `sid` nothing is known of that, and the tokens are revoked at once.
 func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, rec *session.Record) bool {
 	made := []session.Reason{session.ReasonReplaced, session.ReasonContinued, session.ReasonSurplus, session.ReasonRefused}
 	if !slices.Contains(made, item.Reason) || rec.SID == "" {
