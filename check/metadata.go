@@ -41,6 +41,9 @@ func contradictions(pc config.Provider, m *provider.Metadata) [][2]string {
 	if m.PARRequired {
 		add("the provider takes pushed authorization requests alone (RFC 9126), and this version sends none", "have the requirement switched off for this client")
 	}
+	if m.SignedRequestRequired {
+		add("the provider takes signed request objects alone (RFC 9101), and this version sends none", "have the requirement switched off for this client")
+	}
 	if lacks(m.ResponseTypesSupported, "code") {
 		add("response_types_supported lacks code", "have the authorization code flow switched on at the provider; there is no other way to log in here")
 	}

@@ -26,7 +26,7 @@ func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, 
 	if err != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*timeout) // metadata and two trials
+	ctx, cancel := context.WithTimeout(ctx, 4*timeout) // metadata, keys and two trials
 	defer cancel()
 	m, err := p.Metadata(ctx)
 	if other := new(provider.IssuerError); errors.As(err, &other) {
@@ -81,6 +81,8 @@ type rowMaker func(s Status, detail, remedy string) Finding
 
 // tryKeys finds out whether the provider publishes a key that its ID tokens can be verified with.
 func tryKeys(ctx context.Context, p *provider.Provider, row rowMaker) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, timeout) // what hangs here must leave time for the trials
+	defer cancel()
 	alg := p.Config().IDTokenAlg
 	fitting, needed, err := p.TryKeys(ctx)
 	switch {

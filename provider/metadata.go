@@ -30,6 +30,7 @@ type Metadata struct {
 
 	IssParameterSupported             bool `json:"authorization_response_iss_parameter_supported"`
 	PARRequired                       bool `json:"require_pushed_authorization_requests"` // RFC 9126 §5
+	SignedRequestRequired             bool `json:"require_signed_request_object"`         // RFC 9101 §10.5
 	BackchannelLogoutSupported        bool `json:"backchannel_logout_supported"`
 	BackchannelLogoutSessionSupported bool `json:"backchannel_logout_session_supported"`
 	FrontchannelLogoutSupported       bool `json:"frontchannel_logout_supported"`
