@@ -132,11 +132,12 @@ func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
 		"scope is refused": {func(_ *testing.T, s *setup) {
 			s.op.OnAuthorize(func(_, answer url.Values) { answer.Set("error", "invalid_scope") })
 		}, []string{"wrong provider main: refuses the scopes of a login", "`scopes`"}},
-		"PAR is required":           {discovery("require_pushed_authorization_requests", true), []string{"wrong provider main: the provider takes pushed"}},
-		"algorithm":                 {discovery("id_token_signing_alg_values_supported", []string{"ES256", "PS256"}), []string{"wrong provider main: the provider signs no ID token with RS256", "ES256, PS256"}},
-		"client authentication":     {discovery("token_endpoint_auth_methods_supported", []string{"private_key_jwt"}), []string{"provider main: token_endpoint_auth_methods_supported lacks client_secret_basic", "private_key_jwt"}},
-		"keys that nobody can read": {discovery("jwks_uri", "http://127.0.0.1:1/keys"), []string{"wrong provider main: no ID token can be verified: keys endpoint", "jwks_uri"}},
-		"no key set":                {func(_ *testing.T, s *setup) { s.op.Intercept(odd.JWKS, odd.HTML()) }, []string{"wrong provider main: no ID token can be verified"}},
+		"PAR is required":              {discovery("require_pushed_authorization_requests", true), []string{"wrong provider main: the provider takes pushed"}},
+		"request objects are required": {discovery("require_signed_request_object", true), []string{"wrong provider main: the provider takes signed request objects alone"}},
+		"algorithm":                    {discovery("id_token_signing_alg_values_supported", []string{"ES256", "PS256"}), []string{"wrong provider main: the provider signs no ID token with RS256", "ES256, PS256"}},
+		"client authentication":        {discovery("token_endpoint_auth_methods_supported", []string{"private_key_jwt"}), []string{"provider main: token_endpoint_auth_methods_supported lacks client_secret_basic", "private_key_jwt"}},
+		"keys that nobody can read":    {discovery("jwks_uri", "http://127.0.0.1:1/keys"), []string{"wrong provider main: no ID token can be verified: keys endpoint", "jwks_uri"}},
+		"no key set":                   {func(_ *testing.T, s *setup) { s.op.Intercept(odd.JWKS, odd.HTML()) }, []string{"wrong provider main: no ID token can be verified"}},
 		"no key that fits": {func(_ *testing.T, s *setup) {
 			s.op.Intercept(odd.JWKS, odd.Answer(http.StatusOK, "application/json", `{"keys":[]}`))
 		}, []string{"wrong provider main: its key set has no key for RS256", "`id_token_alg`"}},
