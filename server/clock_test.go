@@ -181,3 +181,24 @@ func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
 		"X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded")
 	answer.want(t, http.StatusServiceUnavailable, "store_unavailable")
 }
+
+// A replica that comes up while Redis is out of memory reads the sessions that are there, and serves them.
+func TestReplicaThatStartsWhileRedisIsOutOfMemoryServesSessions(t *testing.T) {
+	t.Parallel()
+	g, redis := newStage(t), servers.Redis(t)
+	yaml := fmt.Sprintf("  keys: [%q]", newKey())
+	g.start(g.port, redis.URL(), yaml)
+	b := g.browser()
+	b.login()
+	redis.CLI("config", "set", "maxmemory", "1")
+	g.now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
+	other := freePort(t)
+	g.start(other, redis.URL(), yaml)
+	for range 3 {
+		b.get(local(other)+"/api/x").want(t, http.StatusOK, "")
+		b.get(local(other)+"/bff/user").want(t, http.StatusOK, "")
+	}
+	b.do(http.MethodPost, local(other)+"/bff/logout", nil).want(t, http.StatusServiceUnavailable, "store_unavailable")
+	redis.CLI("config", "set", "maxmemory", "0")
+	b.do(http.MethodPost, local(other)+"/bff/logout", nil).want(t, http.StatusOK, "")
+}
