@@ -262,3 +262,27 @@ func refusing(s *session.Session, with odd.Interceptor) odd.Interceptor {
 		next(w, r)
 	}
 }
+
+// TestRenewalWhoseIDTokenCanNotBeCheckedEndsTheWaitForALogin: the provider renews again, and its keys can't be fetched. That
+// passes without a login.
+func TestRenewalWhoseIDTokenCanNotBeCheckedEndsTheWaitForALogin(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		s := w.login()
+		undo := w.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "interaction_required"))
+		time.Sleep(6 * time.Minute)
+		w.wantLoginNeeded(s)
+		undo()
+		w.op.Rotate()
+		undo = w.op.Intercept(odd.JWKS, odd.Answer(http.StatusServiceUnavailable, "text/plain", ""))
+		time.Sleep(2 * time.Minute)
+		_, _ = w.token(s)
+		time.Sleep(time.Second)
+		w.wantNoLoginNeeded(s)
+		if _, err := w.token(s); !errors.Is(err, provider.ErrUnreachable) || errors.Is(err, renewal.ErrLoginNeeded) {
+			t.Errorf("token = %v, want %v alone", err, provider.ErrUnreachable)
+		}
+		undo()
+		time.Sleep(5 * time.Minute)
+		w.mustToken(s)
+	})
+}

@@ -58,6 +58,7 @@ func (w *work) unverifiable(ctx context.Context, response *provider.TokenRespons
 		_, err = w.save(ctx, func(rec *session.Record) {
 			rec.RefreshToken = response.RefreshToken
 			rec.Renewals++
+			rec.LoginNeeded = time.Time{} // the provider has renewed it
 		})
 	}
 	if err != nil && !errors.Is(err, errTheirs) {
