@@ -32,7 +32,7 @@ const (
 // whose turn comes so late that another worker could begin before this one ends, is put down again: it becomes due
 // when its lease is over.
 func (w *Worker) take(ctx context.Context, item session.Revocation, until time.Time) {
-	if w.Now().Sub(item.EndedAt) > w.MaxAge {
+	if item.Attempts > 0 && w.Now().Sub(item.EndedAt) > w.MaxAge {
 		w.log.Error("revocation given up: too old", "item", item.ID, "provider", item.Provider, "attempts", item.Attempts, "last_error", item.LastError)
 		w.finish(ctx, item, outcomeDropped)
 		return

@@ -3,8 +3,8 @@
 //
 // An item leaves the outbox only after the provider has answered, so a crash, a provider that is down
 // or a store that fails delay a revocation and never lose one; the price is that a token may be revoked
-// twice, which RFC 7009 §2.2 makes harmless. The last resort is age: what could not be delivered in
-// MaxAge is reported and dropped.
+// twice, which RFC 7009 §2.2 makes harmless. The last resort is age: what was tried, and could not
+// be delivered in MaxAge, is reported and dropped.
 //
 // Its weak point: what a provider without revocation endpoint has issued lives there until it runs out.
 //
@@ -35,7 +35,7 @@ type Options struct {
 	Poll       time.Duration // how often the outbox is looked at when nobody wakes the worker; 1 s
 	SweepEvery time.Duration // how often expired sessions are ended; 5 s
 	Lease      time.Duration // how long an item is this worker's; longer than a delivery takes; 1 min
-	MaxAge     time.Duration // since the session's end, after which an item is dropped; 30 days
+	MaxAge     time.Duration // since the session's end, after which an item is dropped that was tried once; 30 days
 
 	Now     func() time.Time      // nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default

@@ -229,3 +229,20 @@ func TestRevocationIsJudgedByNoClockThatMayBeWrong(t *testing.T) {
 		w.wantLive(w.main, 0)
 	})
 }
+
+// TestOldRevocationIsTriedBeforeItIsGivenUp: no worker ran for a month, or the clock has jumped that far. What can be
+// revoked still is; what can't be is given up after one try.
+func TestOldRevocationIsTriedBeforeItIsGivenUp(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.end(w.login("main"), session.ReasonLogout)
+		w.end(w.login("slow"), session.ReasonLogout)
+		up := w.slow.SetDown()
+		defer up()
+		time.Sleep(31 * 24 * time.Hour)
+		w.run()
+		time.Sleep(10 * time.Minute)
+		w.wantPending(0)
+		w.wantLive(w.main, 0)
+		w.wantLive(w.slow, 1)
+	})
+}
