@@ -68,6 +68,7 @@ func (b *browser) webSocket(origin, path string) *websocket.Conn {
 // wantClosed waits for a WebSocket's end and wants a close frame with a code and a reason.
 func wantClosed(t *testing.T, c *websocket.Conn, code int, reason string, within time.Duration) {
 	t.Helper()
+	within = max(within, busy)
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	_, _, err := c.Read(ctx)

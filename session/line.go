@@ -17,9 +17,11 @@ const (
 	// The pause before a broken line is tried again.
 	firstReconnect   = 50 * time.Millisecond
 	longestReconnect = 2 * time.Second
-	// newsTime is how much later than the end of a session the news of it may come.
-	newsTime   = 250 * time.Millisecond
-	refreshers = 4 // sessions that are read at once because somebody listens to what they are now
+	// newsTime is how much later than the end of a session the news of it may come to one who waits for it.
+	newsTime = 250 * time.Millisecond
+	// lateNewsTime is the same for streams, which only end later: on a busy machine the news takes longer.
+	lateNewsTime = time.Second
+	refreshers   = 4 // sessions that are read at once because somebody listens to what they are now
 )
 
 // Listen keeps up the store's line until ctx ends: what other processes do to sessions is told here as
@@ -159,7 +161,7 @@ func (r *refresher) refresh(name Name) {
 // miss tells the end of a session of which nobody said why. The store's news of it may be on its way.
 func (r *refresher) miss(name Name) {
 	select {
-	case <-time.After(newsTime):
+	case <-time.After(lateNewsTime):
 	case <-r.ctx.Done():
 		return
 	}
