@@ -33,7 +33,7 @@ func (g *rig) dial() net.Conn {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(15 * busy)); err != nil {
 		g.t.Fatal(err)
 	}
 	return conn
