@@ -30,7 +30,7 @@ func machines(t *testing.T, store string) (g *rig, all []machine, set func(time.
 	for i, off := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour, 5 * time.Minute} {
 		port := g.port
 		if i > 0 {
-			port = freePort(t)
+			port = servers.FreePort(t)
 		}
 		g.now = func() time.Time { return time.Now().Add(off).Round(0) }
 		if i == 3 {
@@ -175,7 +175,7 @@ func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
 	t.Parallel()
 	g := newStage(t)
 	g.now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
-	g.start(g.port, fmt.Sprintf("redis://localhost:%d", freePort(t)), fmt.Sprintf("  keys: [%q]", newKey()))
+	g.start(g.port, fmt.Sprintf("redis://localhost:%d", servers.FreePort(t)), fmt.Sprintf("  keys: [%q]", newKey()))
 	token := g.op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
 	answer := g.browser().do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
 		"X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded")
@@ -192,7 +192,7 @@ func TestReplicaThatStartsWhileRedisIsOutOfMemoryServesSessions(t *testing.T) {
 	b.login()
 	redis.CLI("config", "set", "maxmemory", "1")
 	g.now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
-	other := freePort(t)
+	other := servers.FreePort(t)
 	g.start(other, redis.URL(), yaml)
 	for range 3 {
 		b.get(local(other)+"/api/x").want(t, http.StatusOK, "")

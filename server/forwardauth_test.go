@@ -23,7 +23,7 @@ const proxySecret = "a-secret-of-the-proxy-and-of-nobody-else"
 func guarded(t *testing.T) (g *rig, own int) {
 	t.Helper()
 	g = newStage(t)
-	own = freePort(t)
+	own = servers.FreePort(t)
 	cfg := g.config(own, "sqlite:"+g.db, "")
 	cfg.Routes = nil
 	cfg.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
@@ -168,7 +168,7 @@ func TestForwardAuthHandsOutagesOn(t *testing.T) {
 	}
 	t.Run("nginx without cloakroom", func(t *testing.T) {
 		g := newStage(t)
-		nginxInFront(t, g, freePort(t))
+		nginxInFront(t, g, servers.FreePort(t))
 		g.browser().get("/orders").want(t, http.StatusServiceUnavailable, "")
 	})
 }

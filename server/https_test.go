@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 // A front is a server whose public origin is https, as it is seen by the proxy that ends TLS.
@@ -26,7 +27,7 @@ type front struct {
 
 func newFront(t *testing.T, ops ...*odd.Provider) *front {
 	t.Helper()
-	f := &front{t: t, listen: fmt.Sprintf("127.0.0.1:%d", freePort(t)), seen: make(chan *http.Request, 10)}
+	f := &front{t: t, listen: fmt.Sprintf("127.0.0.1:%d", servers.FreePort(t)), seen: make(chan *http.Request, 10)}
 	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { f.seen <- r.Clone(context.Background()) }))
 	t.Cleanup(api.Close)
 	text := fmt.Sprintf(`

@@ -55,7 +55,7 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 			default:
 				key := "  keys: [" + newKey() + "]"
 				g.start(g.port, store, key)
-				port := freePort(t)
+				port := servers.FreePort(t)
 				g.start(port, store, key)
 				there = local(port)
 			}

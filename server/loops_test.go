@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 // bounce logs in as often as it takes, with what happens between two logins, and wants the page that names the cause.
@@ -97,7 +98,7 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := freePort(t)
+		port := servers.FreePort(t)
 		other := filepath.Join(t.TempDir(), "other.db")
 		write(t, other+".key", string(key))
 		g.start(port, "sqlite:"+other, "")
@@ -116,7 +117,7 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		b.login()
 		b.login()
 		g.now = nil
-		port := freePort(t)
+		port := servers.FreePort(t)
 		g.start(port, "sqlite:"+g.db, "")
 		page := b.navigate(fmt.Sprintf("http://localhost:%d/bff/login", port))
 		if !strings.Contains(page.body, "<code>clock</code>") {

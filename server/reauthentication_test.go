@@ -41,14 +41,14 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 			g.op.SetTokenLife(shortLife)
 			key := "  keys: [" + newKey() + "]"
 			g.start(g.port, store, key)
-			other := freePort(t)
+			other := servers.FreePort(t)
 			g.start(other, store, key)
 			b := g.browser()
 			b.login()
 			ticket := b.cookie()
 			undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
 			b.untilRefused()
-			third := freePort(t)
+			third := servers.FreePort(t)
 			g.start(third, store, key)
 			for _, origin := range []string{g.origin, local(other), local(third)} {
 				for _, path := range []string{"/api/x", "/bff/user", "/bff/sessions", "/bff/auth"} {
@@ -78,7 +78,7 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 	g.op.SetTokenLife(shortLife)
 	store, key := servers.Redis(t).URL(), "  keys: ["+newKey()+"]"
 	g.start(g.port, store, key)
-	port := freePort(t)
+	port := servers.FreePort(t)
 	g.start(port, store, key)
 	b := g.browser()
 	b.login()

@@ -34,7 +34,7 @@ func newDuo(t *testing.T, store, sessionYAML string) *duo {
 	p := &duo{rig: newStage(t)}
 	sessionYAML = fmt.Sprintf("  keys: [%q]\n%s", newKey(), sessionYAML)
 	p.here = p.start(p.port, store, sessionYAML)
-	port := freePort(t)
+	port := servers.FreePort(t)
 	p.other = fmt.Sprintf("http://localhost:%d", port)
 	p.there = p.start(port, store, sessionYAML)
 	return p

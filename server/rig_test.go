@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -21,6 +20,7 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 // A rig is a real server between a scripted provider and an API that records what it is sent.
@@ -101,9 +101,10 @@ func newRig(t *testing.T, sessionYAML string, options ...odd.Option) *rig {
 // newStage is all of a rig but its server.
 func newStage(t *testing.T, options ...odd.Option) *rig {
 	t.Helper()
-	g := &rig{t: t, op: odd.New(t, options...), api: &api{}, log: &safeBuffer{}, port: freePort(t)}
+	g := &rig{t: t, op: odd.New(t, options...), api: &api{}, log: &safeBuffer{}}
 	g.api.Server = httptest.NewServer(g.api)
 	t.Cleanup(g.api.Close)
+	g.port = servers.FreePort(t) // last, so that nobody else here is given it
 	g.dir = t.TempDir()
 	g.db = filepath.Join(g.dir, "s.db")
 	write(t, filepath.Join(g.dir, "index.html"), "<!doctype html><title>app</title>")
@@ -197,17 +198,6 @@ func write(t *testing.T, path, content string) {
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // A browser keeps cookies and follows nothing by itself.

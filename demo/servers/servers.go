@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -163,14 +164,18 @@ func (t *tail) String() string {
 	return t.b.String()
 }
 
-// FreePort is a loopback port that nobody listened on a moment ago.
+// FreePort is a loopback port that nobody listened on a moment ago. It lies below those that Linux hands out by
+// itself, so that neither a listener on port 0 nor a connection takes it meanwhile.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	var err error
+	for range 100 {
+		port := 20_000 + rand.IntN(12_000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	return port, l.Close()
+	return 0, fmt.Errorf("find a free port: %w", err)
 }
 
 // ErrMissing means that a server's program is not installed.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -20,6 +19,7 @@ import (
 	"github.com/cloakroom/cloakroom/demo/sampleapi"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 // A rig is a real server between a browser, a certified provider and an API that asks the provider
@@ -38,7 +38,7 @@ type rigOptions struct {
 
 func newRig(t *testing.T, o rigOptions) *rig {
 	t.Helper()
-	port := freePort(t)
+	port := servers.FreePort(t)
 	g := &rig{t: t, app: "http://localhost:" + strconv.Itoa(port)}
 	client := map[string]any{
 		"client_id": "app", "client_secret": testSecret,
@@ -117,25 +117,6 @@ spa: {dir: %q}
 
 // secretYAML is the usual client authentication.
 const secretYAML = "    client_secret: ${CLIENT_SECRET}"
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }() // so that the server can have it
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
 
 // login walks through the provider's forms and must end on the app's page.
 func (g *rig) login(b *Browser, user string) {
