@@ -54,7 +54,9 @@ func RedisCluster(t testing.TB) *RedisClusterServers {
 	c := &RedisClusterServers{}
 	var addresses []string
 	for range 3 {
-		n := Redis(t, "cluster-enabled yes", "cluster-node-timeout 2000")
+		// Redis' own choice for the bus is the port plus 10,000, which Linux may have given to a connection.
+		bus := fmt.Sprintf("cluster-port %d", FreePort(t))
+		n := Redis(t, "cluster-enabled yes", "cluster-node-timeout 2000", bus)
 		c.Nodes = append(c.Nodes, n)
 		addresses = append(addresses, n.Addr())
 	}
