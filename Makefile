@@ -55,9 +55,9 @@ test-browser: node-modules ## run the demo, and forward authentication behind ng
 	cd test/browser && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
 
 .PHONY: test-client
-test-client: node-modules ## run the tests of web/client against the demo, in Chromium too
+test-client: node-modules ## run the tests of client against the demo, in Chromium too
 	@tools/build-demo
-	cd web/client && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
+	cd client && CLOAKROOM=$(CURDIR)/bin/cloakroom-demo npm test
 
 .PHONY: fuzz
 fuzz: ## run each fuzz test for FUZZTIME (10s)
@@ -90,7 +90,7 @@ setup: ## install what the tests need (by apt as root; elsewhere names it and st
 	@tools/setup
 
 .PHONY: node-modules
-node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/upstreams/express/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json web/client/node_modules/.package-lock.json
+node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/upstreams/express/node_modules/.package-lock.json test/browser/node_modules/.package-lock.json client/node_modules/.package-lock.json
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	cd $* && npm ci --no-fund --no-audit
@@ -98,7 +98,7 @@ node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin test/out test/providers/oidc-provider/node_modules test/upstreams/express/node_modules test/browser/node_modules web/client/node_modules
+	rm -rf bin test/out test/providers/oidc-provider/node_modules test/upstreams/express/node_modules test/browser/node_modules client/node_modules
 
 .PHONY: help
 help: ## this list

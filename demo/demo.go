@@ -20,8 +20,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cloakroom/cloakroom/demo/sampleapp"
 	"github.com/cloakroom/cloakroom/server"
-	webdemo "github.com/cloakroom/cloakroom/web/demo"
 )
 
 // Options are what can be chosen about a demo.
@@ -127,5 +127,5 @@ func (s *stage) newServer(ctx context.Context) (*server.Server, error) {
 		return nil, fmt.Errorf("configure the demo: %w", err)
 	}
 	logger := slog.New(slog.NewTextHandler(s.options.Out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return server.New(ctx, cfg, server.Options{Logger: logger, SPA: webdemo.Files()})
+	return server.New(ctx, cfg, server.Options{Logger: logger, SPA: sampleapp.Files()})
 }

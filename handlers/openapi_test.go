@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroom/cloakroom/handlers/problem"
 )
 
-// docs/openapi.yaml has each endpoint that is mounted with each of its methods, and no other. Package web/client's
-// tests hold the answers to it.
+// docs/openapi.yaml has each endpoint that is mounted with each of its methods, and no other. The tests of
+// client hold the answers to it.
 func TestEveryEndpointIsDescribed(t *testing.T) {
 	text, err := os.ReadFile("../docs/openapi.yaml")
 	if err != nil {

@@ -16,9 +16,9 @@ var rows = map[string]int{
 	"session/store": 2, "session/store/memory": 2, "session/store/sqlite": 2, "session/store/redis": 2,
 	"session/store/postgres": 2, "session/store/storetest": 2, "session/store/layout": 1,
 	"handlers/problem": 3, "proxy/reading": 3,
-	"handlers": 4, "handlers/admin": 4, "proxy": 4, "web": 4, "web/demo": 4,
+	"handlers": 4, "handlers/admin": 4, "proxy": 4, "web": 4,
 	"server": 5,
-	"check":  6, "demo": 6, "demo/devprovider": 6, "demo/sampleapi": 6, "demo/servers": 6,
+	"check":  6, "demo": 6, "demo/devprovider": 6, "demo/sampleapi": 6, "demo/sampleapp": 6, "demo/servers": 6,
 	"demo/cluster":  7,
 	"cmd/cloakroom": 8, "cmd/sampleapi": 8,
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { startService, until, type Service } from './service.js'
 
-const shots = fileURLToPath(new URL('../../../test/out/', import.meta.url))
+const shots = fileURLToPath(new URL('../../test/out/', import.meta.url))
 let service: Service
 let browser: Browser
 beforeAll(async () => {

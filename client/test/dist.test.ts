@@ -13,7 +13,7 @@ test('dist is built from this source', () => {
   const { outputFiles } = buildSync({ entryPoints: [path('src/index.ts')], bundle: true, format: 'esm', target: 'es2022', write: false, absWorkingDir: path('.') })
   const built = outputFiles[0]?.text ?? ''
   expect(readFileSync(path('dist/index.js'), 'utf8'), 'run npm run build').toBe(built)
-  expect(readFileSync(path('../demo/files/client.js'), 'utf8'), 'run npm run build').toBe(built)
+  expect(readFileSync(path('../demo/sampleapp/files/client.js'), 'utf8'), 'run npm run build').toBe(built)
 })
 
 test('it depends on nothing, and takes no more than 6 KB on the wire', () => {

@@ -14,7 +14,7 @@ import { Person, startService, type Service } from './service.js'
 interface Answer { content?: Record<string, { schema: object }>; headers?: Record<string, { required?: boolean }>; $ref?: string }
 interface Description { paths: Record<string, Record<string, { responses: Record<string, Answer> }>>; components: { responses: Record<string, Answer> } }
 
-const file = fileURLToPath(new URL('../../../docs/openapi.yaml', import.meta.url))
+const file = fileURLToPath(new URL('../../docs/openapi.yaml', import.meta.url))
 const api = parse(readFileSync(file, 'utf8')) as Description
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 ;(formats as unknown as (a: Ajv2020) => void)(ajv)

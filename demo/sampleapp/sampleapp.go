@@ -1,5 +1,8 @@
-// Package webdemo is the sample app of the demo: plain HTML, CSS and modules, with no build step.
-package webdemo
+// Package sampleapp is the single-page app that the demo serves: plain HTML, CSS and modules, with no
+// build step of its own.
+//
+// It knows the service only as a browser does.
+package sampleapp
 
 import (
 	"embed"

@@ -1,5 +1,5 @@
-// What this page needs of cloakroom, through the client that any app can use (web/client). Every answer also goes
-// past the listeners, which is how the page watches itself.
+// What this page needs of cloakroom, through the client that any app can use (folder client). Every answer also
+// goes past the listeners, which is how the page watches itself.
 import { createClient } from './client.js';
 
 const client = createClient();
