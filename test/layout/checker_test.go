@@ -15,7 +15,7 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		want             string // begins the fault, after the path; "" means that there must be none
 	}{
 		{"a row above", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/session\"", ""},
-		{"the same row", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/web\"", "proxy must not import web; it is in row 4"},
+		{"the same row", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/web\"", "proxy must not import web; it is in row 5"},
 		{"a row below", "session/x.go", comment + "package x\nimport _ \"" + module + "/session/login\"", "session must not import session/login"},
 		{"a store and its kinds", "session/store/x.go", comment + "package x\nimport _ \"" + module + "/session/store/sqlite\"", ""},
 		{"kinds among each other", "session/store/memory/x.go", comment + "package x\nimport _ \"" + module + "/session/store/sqlite\"", "session/store/memory must not import"},

@@ -11,16 +11,17 @@ import (
 // free to import anything.
 var rows = map[string]int{
 	"secret": 0, "outbound": 0, "fairqueue": 0,
-	"config": 1, "identity": 1, "site": 1, "templates": 1, "provider": 1, "session": 1,
-	"session/login": 2, "session/renewal": 2, "session/revocation": 2,
-	"session/store": 2, "session/store/memory": 2, "session/store/sqlite": 2, "session/store/redis": 2,
-	"session/store/postgres": 2, "session/store/storetest": 2, "session/store/layout": 1,
-	"handlers/problem": 3, "proxy/reading": 3,
-	"handlers": 4, "handlers/admin": 4, "proxy": 4, "web": 4,
-	"server": 5,
-	"check":  6, "demo": 6, "demo/devprovider": 6, "demo/sampleapi": 6, "demo/sampleapp": 6, "demo/servers": 6,
-	"demo/cluster":  7,
-	"cmd/cloakroom": 8, "cmd/sampleapi": 8,
+	"identity": 1, "site": 1, "session/store/layout": 1,
+	"config": 2, "templates": 2, "provider": 2, "session": 2,
+	"session/login": 3, "session/renewal": 3, "session/revocation": 3,
+	"session/store": 3, "session/store/memory": 3, "session/store/sqlite": 3, "session/store/redis": 3,
+	"session/store/postgres": 3, "session/store/storetest": 3,
+	"handlers/problem": 4, "proxy/reading": 4,
+	"handlers": 5, "handlers/admin": 5, "proxy": 5, "web": 5,
+	"server": 6,
+	"check":  7, "demo": 7, "demo/devprovider": 7, "demo/sampleapi": 7, "demo/sampleapp": 7, "demo/servers": 7,
+	"demo/cluster":  8,
+	"cmd/cloakroom": 9, "cmd/sampleapi": 9,
 }
 
 // families are folders whose package may import those below it, in the same row.
