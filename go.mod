@@ -3,36 +3,36 @@ module github.com/cloakroom/cloakroom
 go 1.26.8
 
 require (
-	github.com/alexedwards/scs/v2 v2.9.0
-	github.com/cenkalti/backoff/v5 v5.0.3
-	github.com/coder/websocket v1.8.15
-	github.com/coreos/go-oidc/v3 v3.21.0
-	github.com/coreos/go-systemd/v22 v22.7.0
-	github.com/dustin/go-humanize v1.1.0
-	github.com/go-jose/go-jose/v4 v4.1.8
-	github.com/google/go-cmp v0.7.0
-	github.com/gorilla/securecookie v1.1.2
-	github.com/hashicorp/golang-lru/v2 v2.0.7
-	github.com/jackc/pgx/v5 v5.12.0
-	github.com/labstack/echo/v4 v4.16.0
-	github.com/mileusna/useragent v1.3.5
-	github.com/prometheus/client_golang v1.25.0
-	github.com/redis/rueidis v1.0.79
-	github.com/rogpeppe/go-internal v1.16.0
-	github.com/sony/gobreaker/v2 v2.4.0
-	github.com/spf13/cobra v1.10.2
-	github.com/zitadel/oidc/v3 v3.47.5
-	go.uber.org/goleak v1.3.0
-	go.yaml.in/yaml/v3 v3.0.6
-	golang.org/x/net v0.62.0
-	golang.org/x/oauth2 v0.37.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/text v0.43.0
-	golang.org/x/time v0.16.0
-	google.golang.org/grpc v1.85.0
-	google.golang.org/protobuf v1.36.12
-	modernc.org/sqlite v1.61.1
+	github.com/alexedwards/scs/v2 v2.9.0 // the session's start: its data, deadline and cookie
+	github.com/cenkalti/backoff/v5 v5.0.3 // pauses between tries to commit a renewed token
+	github.com/coder/websocket v1.8.15 // demo: the sample API's WebSocket
+	github.com/coreos/go-oidc/v3 v3.21.0 // verifies ID tokens
+	github.com/coreos/go-systemd/v22 v22.7.0 // systemd: socket activation, readiness
+	github.com/dustin/go-humanize v1.1.0 // sizes such as 10MiB in the configuration
+	github.com/go-jose/go-jose/v4 v4.1.8 // signs client assertions, checks signatures, reads key sets
+	github.com/google/go-cmp v0.7.0 // tests: readable differences between values
+	github.com/gorilla/securecookie v1.1.2 // signs and encrypts cookies and stored values
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // caches of limited size
+	github.com/jackc/pgx/v5 v5.12.0 // the PostgreSQL store, its pool and its notifications
+	github.com/labstack/echo/v4 v4.16.0 // routes and middleware of both listeners
+	github.com/mileusna/useragent v1.3.5 // browser and system of each session, for the sessions page
+	github.com/prometheus/client_golang v1.25.0 // metrics in Prometheus's format
+	github.com/redis/rueidis v1.0.79 // the Redis store, cluster and sentinel included
+	github.com/rogpeppe/go-internal v1.16.0 // tests: command lines as scripts
+	github.com/sony/gobreaker/v2 v2.4.0 // circuit breaker before the store
+	github.com/spf13/cobra v1.10.2 // subcommands, their flags and help
+	github.com/zitadel/oidc/v3 v3.47.5 // demo: the development provider's protocol
+	go.uber.org/goleak v1.3.0 // tests: no goroutine outlives its owner
+	go.yaml.in/yaml/v3 v3.0.6 // reads the configuration with the line and column of each value
+	golang.org/x/net v0.62.0 // public suffix list, syntax of HTTP fields
+	golang.org/x/oauth2 v0.37.0 // token requests, PKCE and their errors
+	golang.org/x/sync v0.24.0 // groups of goroutines; requests at a provider at once
+	golang.org/x/sys v0.49.0 // Linux: state of TCP connections, clock that counts suspend
+	golang.org/x/text v0.43.0 // languages of pages; lookalike characters in paths
+	golang.org/x/time v0.16.0 // rate limits
+	google.golang.org/grpc v1.85.0 // tests: gRPC through the proxy
+	google.golang.org/protobuf v1.36.12 // tests: messages for gRPC
+	modernc.org/sqlite v1.61.1 // the SQLite store, without cgo
 )
 
 require (
