@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 // check looks for what is missing and for values that contradict each other, and fills in what
@@ -19,8 +21,8 @@ func (r *reader) check(c *Config) {
 	r.need("server.public_url", "add public_url: https://app.example.com, the origin that browsers see")
 	r.checkListeners(c)
 	r.checkSession(c)
-	if r.need("providers", "add at least one provider; see cloakroom.example.yaml") && len(c.Providers) == 0 && r.sound("providers") {
-		r.wrongAt("providers", &wrong{"is empty", "add at least one provider; see cloakroom.example.yaml"})
+	if r.need("providers", "add at least one provider; see cloakroom.example.yaml") && len(c.Providers) == 0 && r.Sound("providers") {
+		r.Report("providers", *setting.Wrong("is empty", "add at least one provider; see cloakroom.example.yaml"))
 	}
 	for i := range c.Providers {
 		r.checkProvider(c, i)
@@ -33,13 +35,13 @@ func (r *reader) check(c *Config) {
 }
 
 // checkAllowedOrigin takes an origin in the one form that a browser sends (RFC 6454 §6.2).
-func checkAllowedOrigin(s string) *wrong {
-	u, w := parseURL(s, "https://spa.example.com")
+func checkAllowedOrigin(s string) *setting.Fault {
+	u, w := setting.ParseURL(s, "https://spa.example.com")
 	if w != nil {
 		return w
 	}
 	if origin := u.Scheme + "://" + u.Host; s != origin {
-		return &wrong{"is not written as browsers send an origin", "write " + origin}
+		return setting.Wrong("is not written as browsers send an origin", "write "+origin)
 	}
 	return nil
 }
@@ -47,29 +49,29 @@ func checkAllowedOrigin(s string) *wrong {
 // minProxySecret is 32 characters of base64: 192 bits.
 const minProxySecret = 32
 
-func checkProxySecret(s string) *wrong {
+func checkProxySecret(s string) *setting.Fault {
 	if len(s) < minProxySecret || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=.") != "" {
-		return &wrong{"is shorter than 32 characters, or has some that a header can't hold", "take a random one, such as cloakroom keygen prints: who knows it gets users' access tokens"}
+		return setting.Wrong("is shorter than 32 characters, or has some that a header can't hold", "take a random one, such as cloakroom keygen prints: who knows it gets users' access tokens")
 	}
 	return nil
 }
 
 // checkCORS refuses origins to whose pages no browser would send the session cookie.
 func (r *reader) checkCORS(c *Config) {
-	if c.Server.PublicURL == nil || !r.sound("server.public_url") {
+	if c.Server.PublicURL == nil || !r.Sound("server.public_url") {
 		return
 	}
 	for i, origin := range c.CORS.AllowedOrigins {
 		at := fmt.Sprintf("cors.allowed_origins[%d]", i)
 		u, err := url.Parse(origin)
-		if err != nil || !r.sound(at) {
+		if err != nil || !r.Sound(at) {
 			continue
 		}
 		switch {
 		case origin == c.Origin():
-			r.wrongAt(at, &wrong{"is the public origin itself", "take it out: its pages may call anyway"})
+			r.Report(at, *setting.Wrong("is the public origin itself", "take it out: its pages may call anyway"))
 		case u.Scheme != c.Server.PublicURL.Scheme || !ofOneSite(u.Hostname(), c.Server.PublicURL.Hostname()):
-			r.wrongAt(at, &wrong{"is of another site than server.public_url", "let the app live under the same registrable domain and scheme: browsers send the session cookie (SameSite) to no other"})
+			r.Report(at, *setting.Wrong("is of another site than server.public_url", "let the app live under the same registrable domain and scheme: browsers send the session cookie (SameSite) to no other"))
 		}
 	}
 }
@@ -86,10 +88,10 @@ func ofOneSite(a, b string) bool {
 
 // need reports a missing key, unless one beside it was misspelt, which is a fault already.
 func (r *reader) need(path, right string) bool {
-	if !r.given(path) && !r.meant[path] {
-		r.wrongAt(path, &wrong{"is missing", right})
+	if !r.Given(path) && !r.meant[path] {
+		r.Report(path, *setting.Wrong("is missing", right))
 	}
-	return r.given(path)
+	return r.Given(path)
 }
 
 func (r *reader) checkListeners(c *Config) {
@@ -99,16 +101,16 @@ func (r *reader) checkListeners(c *Config) {
 	}
 	host, port, _ := net.SplitHostPort(c.Server.Listen) // checkAddress has read it
 	if listensOn(c.Server.AdminListen, host, port) {
-		r.wrongAt(r.either(admin, "server.listen"), &wrong{"can't be served: server.listen and server.admin_listen are the same port", "give them a port each: metrics and the admin API must never answer where browsers come"})
+		r.Report(r.either(admin, "server.listen"), *setting.Wrong("can't be served: server.listen and server.admin_listen are the same port", "give them a port each: metrics and the admin API must never answer where browsers come"))
 	}
 }
 
 // well reports whether there is no fault in the value at a path, be it the file's or the default.
-func (r *reader) well(path string) bool { return !r.given(path) || r.sound(path) }
+func (r *reader) well(path string) bool { return !r.Given(path) || r.Sound(path) }
 
 // either returns the first of two paths that the file gives a value to.
 func (r *reader) either(a, b string) string {
-	if r.given(a) {
+	if r.Given(a) {
 		return a
 	}
 	return b
@@ -146,19 +148,19 @@ func isWildcard(host string) bool {
 // checkTarget refuses to lead requests back into cloakroom: to the admin listener, which must not be
 // reachable through a route (LG9), or round in a circle.
 func (r *reader) checkTarget(c *Config, path string, u *url.URL) {
-	if u == nil || !r.sound(path) {
+	if u == nil || !r.Sound(path) {
 		return
 	}
 	port := u.Port()
 	if port == "" {
-		port = defaultPort(u.Scheme)
+		port = setting.DefaultPort(u.Scheme)
 	}
 	switch {
 	case c.Server.AdminListen != "" && r.well("server.admin_listen") && listensOn(c.Server.AdminListen, u.Hostname(), port):
-		r.wrongAt(path, &wrong{"leads to server.admin_listen", "name the API's own address: the admin listener must not be reachable from a browser"})
+		r.Report(path, *setting.Wrong("leads to server.admin_listen", "name the API's own address: the admin listener must not be reachable from a browser"))
 	case r.well("server.listen") && listensOn(c.Server.Listen, u.Hostname(), port),
 		c.Server.PublicURL != nil && u.Scheme == c.Server.PublicURL.Scheme && u.Host == c.Server.PublicURL.Host:
-		r.wrongAt(path, &wrong{"leads back to cloakroom itself", "name the API's own address, not the one that browsers see"})
+		r.Report(path, *setting.Wrong("leads back to cloakroom itself", "name the API's own address, not the one that browsers see"))
 	}
 }
 
@@ -169,26 +171,26 @@ func (r *reader) checkSession(c *Config) {
 	s := &c.Session
 	const idle = "session.idle_timeout"
 	if r.well("session.lifetime") && r.well(idle) && s.IdleTimeout > s.Lifetime {
-		if r.given(idle) {
-			r.wrongAt(idle, &wrong{"is longer than session.lifetime", "shorten it, or write 0 for none"})
+		if r.Given(idle) {
+			r.Report(idle, *setting.Wrong("is longer than session.lifetime", "shorten it, or write 0 for none"))
 		}
 		s.IdleTimeout = s.Lifetime // the default must not contradict a short lifetime
 	}
 	if r.well("session.store") && len(s.Keys) == 0 && !isEmbedded(s.Store.Reveal()) {
-		r.wrongAt("session.keys", &wrong{"is missing", "print one with cloakroom keygen, and give every replica the same: only with sqlite: and memory: can it be left out"})
+		r.Report("session.keys", *setting.Wrong("is missing", "print one with cloakroom keygen, and give every replica the same: only with sqlite: and memory: can it be left out"))
 	}
-	if r.given("session.outage_limit") && r.well("session.on_outage") && s.OnOutage != "serve_cached" {
-		r.wrongAt("session.outage_limit", &wrong{"has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out"})
+	if r.Given("session.outage_limit") && r.well("session.on_outage") && s.OnOutage != "serve_cached" {
+		r.Report("session.outage_limit", *setting.Wrong("has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out"))
 	}
 	if r.well("session.on_outage") && s.OnOutage == "serve_cached" && r.well("session.max_staleness") && s.MaxStaleness == 0 {
-		r.wrongAt("session.on_outage", &wrong{"can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail"})
+		r.Report("session.on_outage", *setting.Wrong("can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail"))
 	}
-	if r.given("session.cache_memory") && r.sound("session.cache_memory") && s.CacheMemory == 0 {
-		r.wrongAt("session.cache_memory", &wrong{"is 0", "write max_staleness: 0 to read the store at every request"})
+	if r.Given("session.cache_memory") && r.Sound("session.cache_memory") && s.CacheMemory == 0 {
+		r.Report("session.cache_memory", *setting.Wrong("is 0", "write max_staleness: 0 to read the store at every request"))
 	}
 	const lease = "session.renewal_lease"
-	if r.given(lease) && r.sound(lease) && s.RenewalLease < minRenewalLease {
-		r.wrongAt(lease, &wrong{"is shorter than " + minRenewalLease.String(), "give a renewal time to be answered and saved: another replica that sends the refresh token again looks like a thief to the provider"})
+	if r.Given(lease) && r.Sound(lease) && s.RenewalLease < minRenewalLease {
+		r.Report(lease, *setting.Wrong("is shorter than "+minRenewalLease.String(), "give a renewal time to be answered and saved: another replica that sends the refresh token again looks like a thief to the provider"))
 	}
 	var seen [][]byte
 	for i, k := range s.Keys {
@@ -197,18 +199,18 @@ func (r *reader) checkSession(c *Config) {
 			continue
 		}
 		if slices.ContainsFunc(seen, func(other []byte) bool { return string(other) == string(key) }) {
-			r.wrongAt(fmt.Sprintf("session.keys[%d]", i), &wrong{"is the same key as one before it", "take it out"})
+			r.Report(fmt.Sprintf("session.keys[%d]", i), *setting.Wrong("is the same key as one before it", "take it out"))
 		}
 		seen = append(seen, key)
 	}
 }
 
 func (r *reader) checkSPA(c *Config) {
-	if r.given("spa.dir") && r.given("spa.dev_server") {
-		r.wrongAt("spa.dev_server", &wrong{"contradicts spa.dir", "keep one: dir for the built app, dev_server while it is being written"})
+	if r.Given("spa.dir") && r.Given("spa.dev_server") {
+		r.Report("spa.dev_server", *setting.Wrong("contradicts spa.dir", "keep one: dir for the built app, dev_server while it is being written"))
 	}
-	if r.given("spa.csp") && r.given("spa.dev_server") && !r.given("spa.dir") {
-		r.wrongAt("spa.csp", &wrong{"has no effect with spa.dev_server", "set it together with spa.dir: a development server sends headers of its own"})
+	if r.Given("spa.csp") && r.Given("spa.dev_server") && !r.Given("spa.dir") {
+		r.Report("spa.csp", *setting.Wrong("has no effect with spa.dev_server", "set it together with spa.dir: a development server sends headers of its own"))
 	}
 	r.checkTarget(c, "spa.dev_server", c.SPA.DevServer)
 }

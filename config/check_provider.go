@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 func clientAuths() []string {
@@ -19,12 +21,12 @@ var ownParams = []string{
 	"client_secret", "client_assertion", "code_verifier",
 }
 
-func checkAuthParam(name string) *wrong {
+func checkAuthParam(name string) *setting.Fault {
 	switch {
 	case name == "scope" || name == "response_mode":
-		return &wrong{"can't be set here", "use the provider's own key for it: " + map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name]}
+		return setting.Wrong("can't be set here", "use the provider's own key for it: "+map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name])
 	case slices.Contains(ownParams, name):
-		return &wrong{"can't be set here", "take it out: cloakroom sets it itself, and a login's safety hangs on it"}
+		return setting.Wrong("can't be set here", "take it out: cloakroom sets it itself, and a login's safety hangs on it")
 	}
 	return nil
 }
@@ -35,18 +37,18 @@ func algs() []string {
 	}
 }
 
-func checkAlg(s string) *wrong {
+func checkAlg(s string) *setting.Fault {
 	if strings.EqualFold(s, "none") {
-		return &wrong{"can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's"}
+		return setting.Wrong("can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's")
 	}
-	return unlisted(s, algs())
+	return setting.Unlisted(s, algs())
 }
 
 func (r *reader) checkProvider(c *Config, i int) {
 	p := &c.Providers[i]
 	here := fmt.Sprintf("providers[%d]", i)
 	key := func(name string) string { return here + "." + name }
-	if !r.sound(here) {
+	if !r.Sound(here) {
 		return
 	}
 	r.need(key("id"), "add id: main, or another short name; it becomes part of the redirect URI")
@@ -56,8 +58,8 @@ func (r *reader) checkProvider(c *Config, i int) {
 		p.Name = p.ID
 	}
 	for j := range i {
-		if r.sound(key("id")) && c.Providers[j].ID == p.ID {
-			r.wrongAt(key("id"), &wrong{fmt.Sprintf("is that of providers[%d], too", j), "give each provider an id of its own: it tells their redirect URIs apart"})
+		if r.Sound(key("id")) && c.Providers[j].ID == p.ID {
+			r.Report(key("id"), *setting.Wrong(fmt.Sprintf("is that of providers[%d], too", j), "give each provider an id of its own: it tells their redirect URIs apart"))
 			break
 		}
 	}
@@ -65,7 +67,7 @@ func (r *reader) checkProvider(c *Config, i int) {
 	r.checkClientAuth(*p, key)
 	r.checkScopes(*p, key)
 	if p.ResponseMode == "form_post" && c.Server.PublicURL != nil && !c.Secure() {
-		r.wrongAt(key("response_mode"), &wrong{"can't be form_post with an http public_url", "write query: the cookie that comes along with the provider's POST needs SameSite=None, which browsers take from https alone"})
+		r.Report(key("response_mode"), *setting.Wrong("can't be form_post with an http public_url", "write query: the cookie that comes along with the provider's POST needs SameSite=None, which browsers take from https alone"))
 	}
 }
 
@@ -85,21 +87,21 @@ func (r *reader) checkClientAuth(p Provider, key func(string) string) {
 	}
 	optional := []string{"client_key_id", "client_assertion_alg"}
 	if hmac && p.ClientAuth == "none" {
-		r.wrongAt(key("id_token_alg"), &wrong{"needs a client secret, and client_auth is none", "write the algorithm that this client is registered with, such as RS256"})
+		r.Report(key("id_token_alg"), *setting.Wrong("needs a client secret, and client_auth is none", "write the algorithm that this client is registered with, such as RS256"))
 	} else if hmac {
 		uses["client_secret"] = true // it signs the ID tokens
 	}
 	if uses["client_assertion_alg"] && p.ClientAssertionAlg != "" && r.well(key("client_assertion_alg")) &&
 		strings.HasPrefix(p.ClientAssertionAlg, "HS") != (p.ClientAuth == "client_secret_jwt") {
-		r.wrongAt(key("client_assertion_alg"), &wrong{"does not fit client_auth " + p.ClientAuth, "write HS256, HS384 or HS512 for client_secret_jwt, and one of the others for private_key_jwt"})
+		r.Report(key("client_assertion_alg"), *setting.Wrong("does not fit client_auth "+p.ClientAuth, "write HS256, HS384 or HS512 for client_secret_jwt, and one of the others for private_key_jwt"))
 	}
 	for _, name := range append([]string{"client_secret", "client_key_file", "client_certificate_file"}, optional...) {
 		switch {
 		case uses[name] && slices.Contains(optional, name):
 		case uses[name]:
 			r.need(key(name), remedies[name]+"; client_auth is "+p.ClientAuth)
-		case r.given(key(name)):
-			r.wrongAt(key(name), &wrong{"is not used with client_auth " + p.ClientAuth, "take it out, or correct client_auth"})
+		case r.Given(key(name)):
+			r.Report(key(name), *setting.Wrong("is not used with client_auth "+p.ClientAuth, "take it out, or correct client_auth"))
 		}
 	}
 }
@@ -112,13 +114,13 @@ var remedies = map[string]string{
 }
 
 func (r *reader) checkScopes(p Provider, key func(string) string) {
-	if !r.given(key("scopes")) || !r.sound(key("scopes")) {
+	if !r.Given(key("scopes")) || !r.Sound(key("scopes")) {
 		return
 	}
 	if !slices.Contains(p.Scopes, "openid") {
-		r.wrongAt(key("scopes"), &wrong{"lacks openid", "add openid: without it there is no ID token (OIDC Core §3.1.2.1)"})
+		r.Report(key("scopes"), *setting.Wrong("lacks openid", "add openid: without it there is no ID token (OIDC Core §3.1.2.1)"))
 	}
 	if i := slices.Index(p.Scopes, "offline_access"); i >= 0 && p.Refresh == "off" {
-		r.wrongAt(fmt.Sprintf("%s[%d]", key("scopes"), i), &wrong{"asks for a refresh token, and refresh is off", "take it out, or write refresh: auto"})
+		r.Report(fmt.Sprintf("%s[%d]", key("scopes"), i), *setting.Wrong("asks for a refresh token, and refresh is off", "take it out, or write refresh: auto"))
 	}
 }

@@ -120,7 +120,7 @@ func TestExampleAndDocsHaveEveryKey(t *testing.T) {
 	}
 	src, root := readYAML(example)
 	r := &reader{src: src, env: testEnv, places: map[string]place{}, meant: map[string]bool{}}
-	schema(&Config{}).read(r, "", root)
+	r.value(schema(&Config{}), "", root)
 	given := map[string]bool{"spa.dev_server": strings.Contains(string(example), "# dev_server: ")} // dir stands beside it
 	for path := range r.places {
 		given[withoutIndices(path)] = true

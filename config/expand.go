@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 // variable is what the name of an environment variable looks like.
@@ -20,7 +22,7 @@ var reference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^{}]+)\}$
 
 // expand puts in what ${NAME} and ${file:PATH} stand for, once: what comes from there is not looked at
 // again. $${ stands for ${. The fault names the variable or the file, never a value.
-func expand(text string, env func(string) (string, bool)) (string, *wrong) {
+func expand(text string, env func(string) (string, bool)) (string, *setting.Fault) {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "${")
@@ -36,7 +38,7 @@ func expand(text string, env func(string) (string, bool)) (string, *wrong) {
 		b.WriteString(before)
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return "", &wrong{"has a ${ without its }", "write ${NAME} or ${file:PATH}; a ${ that is meant as it stands is written $${"}
+			return "", setting.Wrong("has a ${ without its }", "write ${NAME} or ${file:PATH}; a ${ that is meant as it stands is written $${")
 		}
 		value, w := lookUp(name, env)
 		if w != nil {
@@ -47,27 +49,27 @@ func expand(text string, env func(string) (string, bool)) (string, *wrong) {
 	}
 }
 
-func lookUp(name string, env func(string) (string, bool)) (string, *wrong) {
+func lookUp(name string, env func(string) (string, bool)) (string, *setting.Fault) {
 	if path, ok := strings.CutPrefix(name, "file:"); ok {
 		return readSecretFile(path)
 	}
 	if !variable.MatchString(name) {
-		return "", &wrong{"has a ${…} that is neither ${NAME} nor ${file:PATH}", "a name holds letters, digits and underscores; there are no defaults. A ${ that is meant as it stands is written $${"}
+		return "", setting.Wrong("has a ${…} that is neither ${NAME} nor ${file:PATH}", "a name holds letters, digits and underscores; there are no defaults. A ${ that is meant as it stands is written $${")
 	}
 	value, ok := env(name)
 	switch {
 	case !ok:
-		return "", &wrong{"needs the environment variable " + name + ", which is not set", "set " + name + " before the start, or take it from a mounted file: ${file:/run/secrets/…}"}
+		return "", setting.Wrong("needs the environment variable "+name+", which is not set", "set "+name+" before the start, or take it from a mounted file: ${file:/run/secrets/…}")
 	case !utf8.ValidString(value):
-		return "", &wrong{"needs the environment variable " + name + ", whose value is not UTF-8", "set " + name + " to text"}
+		return "", setting.Wrong("needs the environment variable "+name+", whose value is not UTF-8", "set "+name+" to text")
 	}
 	return value, nil
 }
 
 // readSecretFile reads a mounted secret without its trailing newline.
-func readSecretFile(path string) (string, *wrong) {
-	problem := func(what string) (string, *wrong) {
-		return "", &wrong{fmt.Sprintf("needs the file %q, %s", path, what), "give the path of a text file that the service may read; a relative one begins at the working directory"}
+func readSecretFile(path string) (string, *setting.Fault) {
+	problem := func(what string) (string, *setting.Fault) {
+		return "", setting.Wrong(fmt.Sprintf("needs the file %q, %s", path, what), "give the path of a text file that the service may read; a relative one begins at the working directory")
 	}
 	st, err := os.Stat(path)
 	switch {

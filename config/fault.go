@@ -6,17 +6,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 // maxFaults bounds how many faults are printed; whoever has more than that has another problem.
 const maxFaults = 100
 
-// A fault is one thing that is wrong with the file. Neither text holds a value of the file: the
+// A fault is one thing that is wrong with the file. Its text holds no value of the file: the
 // quoted line shows what stands there, unless it is a secret.
 type fault struct {
-	at    position
-	what  string
-	right string // what would be right, as a sentence without its full stop
+	at position
+	setting.Fault
 }
 
 // Faults is everything that is wrong with a configuration file.
@@ -55,5 +56,5 @@ func (f fault) print(name string, s *source) string {
 	number := strconv.Itoa(f.at.line)
 	margin := strings.Repeat(" ", len(number))
 	return fmt.Sprintf("%s:%d:%d: %s\n  %s | %s\n  %s | %s^\n  %s = %s",
-		printable(name), f.at.line, f.at.column, f.what, number, line, margin, indent, margin, f.right)
+		printable(name), f.at.line, f.at.column, f.What, number, line, margin, indent, margin, f.Remedy)
 }

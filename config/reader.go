@@ -6,6 +6,8 @@ import (
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 // A place is where a key of the schema stands in the file.
@@ -26,16 +28,18 @@ type reader struct {
 // read reads the whole file, of which nothing may be left (nil), and then compares its values.
 func (r *reader) read(c *Config, root *yaml.Node) {
 	if root != nil {
-		schema(c).read(r, "", root)
+		r.value(schema(c), "", root)
 	}
 	if root == nil || isNull(root) || root.Kind == yaml.MappingNode {
 		r.check(c)
 	}
 }
 
-// wrongAt reports a fault in the value at a path or, where nothing is given there, at what it would
+// Report reports a fault in the value at a path or, where nothing is given there, at what it would
 // be part of.
-func (r *reader) wrongAt(path string, w *wrong) {
+//
+// It implements setting.State.
+func (r *reader) Report(path string, f setting.Fault) {
 	where := position{1, 1}
 	for p := path; p != ""; p = parent(p) {
 		found, ok := r.places[p]
@@ -47,7 +51,7 @@ func (r *reader) wrongAt(path string, w *wrong) {
 		r.places[p] = found
 		break
 	}
-	r.faults = append(r.faults, fault{where, path + " " + w.what, w.right})
+	r.faults = append(r.faults, fault{where, setting.Fault{What: path + " " + f.What, Remedy: f.Remedy}})
 }
 
 // position is the value's, or the key's where the value is a list or a mapping on lines of its own.
@@ -65,14 +69,14 @@ func (r *reader) hideIf(secret bool, n *yaml.Node) {
 	}
 }
 
-// given reports whether the file has something at a path.
-func (r *reader) given(path string) bool {
+// Given reports whether the file has something at a path.
+func (r *reader) Given(path string) bool {
 	_, ok := r.places[path]
 	return ok
 }
 
-// sound reports whether the file has something at a path, and it read without a fault.
-func (r *reader) sound(path string) bool {
+// Sound reports whether the file has something at a path, and it read without a fault.
+func (r *reader) Sound(path string) bool {
 	p, ok := r.places[path]
 	return ok && !p.bad
 }
@@ -83,33 +87,24 @@ func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".
 // lastKey is the key at the end of a path.
 func lastKey(path string) string { return path[strings.LastIndex(path, ".")+1:] }
 
-// join is the path of a key in the mapping at a path.
-func join(path, key string) string {
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
-// A wrong is what is wrong with a value, as the rest of a sentence that begins with its path, and what
-// would be right.
-type wrong struct{ what, right string }
+// Misspelt reports whether an unknown key is probably a misspelling of the one at a path.
+func (r *reader) Misspelt(path string) bool { return r.meant[path] }
 
 // ordinary reports whether n is what the schema expects at path, without the features of YAML that
 // this file does without: an alias or a tag could make a value something else than it reads.
 func (r *reader) ordinary(path string, n *yaml.Node, kind yaml.Kind, form string) bool {
-	w := &wrong{}
+	var f setting.Fault
 	switch {
 	case n.Kind == yaml.AliasNode:
-		w.what, w.right = "is a YAML alias", "write the value out; a value that begins with * needs quotes"
+		f.What, f.Remedy = "is a YAML alias", "write the value out; a value that begins with * needs quotes"
 	case hasTag(n):
-		w.what, w.right = "has a YAML tag", "leave the tag out; a value that begins with ! needs quotes"
+		f.What, f.Remedy = "has a YAML tag", "leave the tag out; a value that begins with ! needs quotes"
 	case n.Kind != kind:
-		w.what, w.right = "is "+kindNames[n.Kind]+", not "+kindNames[kind], "write "+form
+		f.What, f.Remedy = "is "+kindNames[n.Kind]+", not "+kindNames[kind], "write "+form
 	default:
 		return true
 	}
-	r.wrongAt(path, w)
+	r.Report(path, f)
 	return false
 }
 
@@ -124,32 +119,32 @@ func (r *reader) text(path string, n *yaml.Node) (string, bool) {
 		return "", false
 	}
 	if isNull(n) {
-		r.wrongAt(path, &wrong{"has no value", "give it one, or take the line out for the default"})
+		r.Report(path, setting.Fault{What: "has no value", Remedy: "give it one, or take the line out for the default"})
 		return "", false
 	}
-	text, w := expand(n.Value, r.env)
-	if w == nil {
-		w = oddText(text)
+	text, f := expand(n.Value, r.env)
+	if f == nil {
+		f = oddText(text)
 	}
-	if w != nil {
-		r.wrongAt(path, w)
+	if f != nil {
+		r.Report(path, *f)
 		return "", false
 	}
 	return text, true
 }
 
 // oddText refuses what no value of this file needs and what splits headers and lines where it goes.
-func oddText(text string) *wrong {
+func oddText(text string) *setting.Fault {
 	if strings.ContainsAny(text, "\r\n") {
-		return &wrong{"has a line break in its value", "write it on one line, or fold it with >-; of a file, ${file:…} drops the last line break alone"}
+		return setting.Wrong("has a line break in its value", "write it on one line, or fold it with >-; of a file, ${file:…} drops the last line break alone")
 	}
 	for _, c := range text {
 		if unicode.IsControl(c) {
-			return &wrong{fmt.Sprintf("has a control character (U+%04X) in its value", c), "take it out"}
+			return setting.Wrong(fmt.Sprintf("has a control character (U+%04X) in its value", c), "take it out")
 		}
 	}
 	if text != strings.TrimSpace(text) {
-		return &wrong{"has a blank at an end of its value", "take it out"}
+		return setting.Wrong("has a blank at an end of its value", "take it out")
 	}
 	return nil
 }

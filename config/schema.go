@@ -4,10 +4,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 // defaults are what holds where the file says nothing.
@@ -46,135 +46,117 @@ func defaultRoute() Route {
 func defaultMethods() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} }
 
 // schema is every key of the file and where its value goes.
-func schema(c *Config) mapping {
-	return mapping{
-		{"server", mapping{
-			{"public_url", origin(&c.Server.PublicURL)},
-			{"listen", matching(&c.Server.Listen, checkAddress)},
-			{"admin_listen", orNone(matching(&c.Server.AdminListen, checkAdminAddress))},
-			{"trusted_proxies", listOf(&c.Server.TrustedProxies, "[10.0.0.0/8]", func(p *netip.Prefix) node { return network(p) })},
-			{"base_path", matching(&c.Server.BasePath, checkBasePath)},
-			{"shutdown_timeout", positive(&c.Server.ShutdownTimeout)},
-			{"drain_delay", orZero(&c.Server.DrainDelay)},
-			{"max_request_body", size(&c.Server.MaxRequestBody)},
-			{"request_stall_timeout", positive(&c.Server.RequestStallTimeout)},
-			{"response_stall_timeout", positive(&c.Server.ResponseStallTimeout)},
+func schema(c *Config) setting.Block {
+	return setting.Block{
+		{Name: "server", Value: setting.Block{
+			{Name: "public_url", Value: setting.Parsed(&c.Server.PublicURL, origin, setting.URLText)},
+			{Name: "listen", Value: setting.Matching(&c.Server.Listen, checkAddress)},
+			{Name: "admin_listen", Value: setting.Matching(&c.Server.AdminListen, checkAdminAddress).OrEmpty()},
+			{Name: "trusted_proxies", Value: setting.ListOf(&c.Server.TrustedProxies, "[10.0.0.0/8]", func(p *netip.Prefix) setting.Scalar { return setting.Parsed(p, network, netip.Prefix.String) })},
+			{Name: "base_path", Value: setting.Matching(&c.Server.BasePath, checkBasePath)},
+			{Name: "shutdown_timeout", Value: setting.Positive(&c.Server.ShutdownTimeout)},
+			{Name: "drain_delay", Value: setting.OrZero(&c.Server.DrainDelay)},
+			{Name: "max_request_body", Value: setting.Bytes(&c.Server.MaxRequestBody)},
+			{Name: "request_stall_timeout", Value: setting.Positive(&c.Server.RequestStallTimeout)},
+			{Name: "response_stall_timeout", Value: setting.Positive(&c.Server.ResponseStallTimeout)},
 		}},
-		{"admin", mapping{
-			{"token", hidden(&c.Admin.Token, anything)},
+		{Name: "admin", Value: setting.Block{
+			{Name: "token", Value: setting.Hidden(&c.Admin.Token, setting.AnyText)},
 		}},
-		{"log", mapping{
-			{"level", logLevel(&c.Log.Level)},
-			{"format", oneOf(&c.Log.Format, "json", "text")},
+		{Name: "log", Value: setting.Block{
+			{Name: "level", Value: logLevel(&c.Log.Level)},
+			{Name: "format", Value: setting.OneOf(&c.Log.Format, "json", "text")},
 		}},
-		{"session", sessionSchema(&c.Session)},
-		{"providers", blocksOf(&c.Providers, "a dash before each provider's id", defaultProvider, providerSchema)},
-		{"routes", blocksOf(&c.Routes, "a dash before each route's path", defaultRoute, routeSchema)},
-		{"spa", mapping{
-			{"dir", anyText(&c.SPA.Dir)},
-			{"dev_server", devServer(&c.SPA.DevServer)},
-			{"csp", matching(&c.SPA.CSP, checkCSP)},
+		{Name: "session", Value: sessionSchema(&c.Session)},
+		{Name: "providers", Value: setting.Blocks(&c.Providers, "a dash before each provider's id", defaultProvider, providerSchema)},
+		{Name: "routes", Value: setting.Blocks(&c.Routes, "a dash before each route's path", defaultRoute, routeSchema)},
+		{Name: "spa", Value: setting.Block{
+			{Name: "dir", Value: setting.Any(&c.SPA.Dir)},
+			{Name: "dev_server", Value: setting.Parsed(&c.SPA.DevServer, devServer, setting.URLText)},
+			{Name: "csp", Value: setting.Matching(&c.SPA.CSP, checkCSP)},
 		}},
-		{"cors", mapping{
-			{"allowed_origins", listOf(&c.CORS.AllowedOrigins, "[https://spa.example.com]", func(o *string) node { return matching(o, checkAllowedOrigin) })},
+		{Name: "cors", Value: setting.Block{
+			{Name: "allowed_origins", Value: setting.ListOf(&c.CORS.AllowedOrigins, "[https://spa.example.com]", func(o *string) setting.Scalar { return setting.Matching(o, checkAllowedOrigin) })},
 		}},
-		{"forward_auth", mapping{
-			{"secret", hidden(&c.ForwardAuth.Secret, checkProxySecret)},
+		{Name: "forward_auth", Value: setting.Block{
+			{Name: "secret", Value: setting.Hidden(&c.ForwardAuth.Secret, checkProxySecret)},
 		}},
-		{"pages", mapping{
-			{"templates", anyText(&c.Pages.Templates)},
-		}},
-	}
-}
-
-func sessionSchema(s *Session) mapping {
-	return mapping{
-		{"store", storeURL(&s.Store)},
-		{"keys", listOf(&s.Keys, `["${CLOAKROOM_KEY}"]`, func(k *secret.Value) node { return hidden(k, checkKey) })},
-		{"lifetime", positive(&s.Lifetime)},
-		{"idle_timeout", orZero(&s.IdleTimeout)},
-		{"revoke_on_backchannel", boolean(&s.RevokeOnBackchannel)},
-		{"max_staleness", orZero(&s.MaxStaleness)},
-		{"max_per_user", count(&s.MaxPerUser)},
-		{"cache_memory", size(&s.CacheMemory)},
-		{"renewal_lease", positive(&s.RenewalLease)},
-		{"max_event_streams", count(&s.MaxEventStreams)},
-		{"max_websockets", count(&s.MaxWebSockets)},
-		{"expiring_notice", orZero(&s.ExpiringNotice)},
-		{"on_outage", oneOf(&s.OnOutage, "fail", "serve_cached")},
-		{"outage_limit", positive(&s.OutageLimit)},
-		{"cookie", mapping{
-			{"name", matching(&s.Cookie.Name, checkCookieName)},
-			{"same_site", sameSite(&s.Cookie.SameSite)},
+		{Name: "pages", Value: setting.Block{
+			{Name: "templates", Value: setting.Any(&c.Pages.Templates)},
 		}},
 	}
 }
 
-func providerSchema(p *Provider) mapping {
-	return mapping{
-		{"id", matching(&p.ID, checkProviderID)},
-		{"name", anyText(&p.Name)},
-		{"issuer", issuer(&p.Issuer)},
-		{"tenants", listOf(&p.Tenants, "[11111111-2222-3333-4444-555555555555]", func(t *string) node { return matching(t, checkTenant) })},
-		{"metadata_url", matching(&p.MetadataURL, checkProviderAddress)},
-		{"client_id", anyText(&p.ClientID)},
-		{"client_secret", hidden(&p.ClientSecret, anything)},
-		{"client_auth", oneOf(&p.ClientAuth, clientAuths()...)},
-		{"client_key_file", anyText(&p.ClientKeyFile)},
-		{"client_certificate_file", anyText(&p.ClientCertificateFile)},
-		{"client_key_id", matching(&p.ClientKeyID, checkKeyID)},
-		{"client_assertion_alg", oneOf(&p.ClientAssertionAlg, algs()...)},
-		{"id_token_alg", matching(&p.IDTokenAlg, checkAlg)},
-		{"userinfo", oneOf(&p.Userinfo, "auto", "off", "required")},
-		{"logout_token_exp", oneOf(&p.LogoutTokenExp, "required", "iat")},
-		{"trusted_audiences", listOf(&p.TrustedAudiences, "[other-client]", func(a *string) node { return anyText(a) })},
-		{"response_mode", oneOf(&p.ResponseMode, "query", "form_post")},
-		{"scopes", listOf(&p.Scopes, "[openid, profile, email]", func(s *string) node { return matching(s, checkScope) })},
-		{"refresh", oneOf(&p.Refresh, "auto", "off")},
-		{"end_session", matching(&p.EndSession, checkEndSession)},
-		{"revocation_endpoint", matching(&p.RevocationEndpoint, checkProviderAddress)},
-		{"auth_params", texts{&p.AuthParams, checkAuthParam, "prompt: select_account"}},
-		{"ca_file", anyText(&p.CAFile)},
-	}
-}
-
-func routeSchema(r *Route) mapping {
-	return mapping{
-		{"path", matching(&r.Path, checkRoutePath)},
-		{"upstream", upstream(&r.Upstream)},
-		{"token", oneOf(&r.Token, "user", "client", "user_or_client", "optional", "none")},
-		{"csrf", oneOf(&r.CSRF, "header", "fetch-metadata", "none")},
-		{"timeout", positive(&r.Timeout)},
-		{"idle_connection_timeout", positive(&r.IdleConnectionTimeout)},
-		{"methods", listOf(&r.Methods, "[GET, POST]", func(m *string) node { return matching(m, checkMethod) })},
-		{"shared_cache", boolean(&r.SharedCache)},
-		{"encoded_slashes", oneOf(&r.EncodedSlashes, "refuse", "allow")},
-		{"end_with_token", boolean(&r.EndWithToken)},
-		{"require", mapping{
-			{"acr", matching(&r.Require.ACR, checkACR)},
-			{"max_age", positive(&r.Require.MaxAge)},
-			{"scopes", listOf(&r.Require.Scopes, "[orders.write]", func(s *string) node { return matching(s, checkScope) })},
-			{"claims", texts{&r.Require.Claims, func(string) *wrong { return nil }, "department: sales"}},
+func sessionSchema(s *Session) setting.Block {
+	return setting.Block{
+		{Name: "store", Value: storeURL(&s.Store)},
+		{Name: "keys", Value: setting.ListOf(&s.Keys, `["${CLOAKROOM_KEY}"]`, func(k *secret.Value) setting.Scalar { return setting.Hidden(k, checkKey) })},
+		{Name: "lifetime", Value: setting.Positive(&s.Lifetime)},
+		{Name: "idle_timeout", Value: setting.OrZero(&s.IdleTimeout)},
+		{Name: "revoke_on_backchannel", Value: setting.Bool(&s.RevokeOnBackchannel)},
+		{Name: "max_staleness", Value: setting.OrZero(&s.MaxStaleness)},
+		{Name: "max_per_user", Value: setting.Number(&s.MaxPerUser)},
+		{Name: "cache_memory", Value: setting.Bytes(&s.CacheMemory)},
+		{Name: "renewal_lease", Value: setting.Positive(&s.RenewalLease)},
+		{Name: "max_event_streams", Value: setting.Number(&s.MaxEventStreams)},
+		{Name: "max_websockets", Value: setting.Number(&s.MaxWebSockets)},
+		{Name: "expiring_notice", Value: setting.OrZero(&s.ExpiringNotice)},
+		{Name: "on_outage", Value: setting.OneOf(&s.OnOutage, "fail", "serve_cached")},
+		{Name: "outage_limit", Value: setting.Positive(&s.OutageLimit)},
+		{Name: "cookie", Value: setting.Block{
+			{Name: "name", Value: setting.Matching(&s.Cookie.Name, checkCookieName)},
+			{Name: "same_site", Value: sameSite(&s.Cookie.SameSite)},
 		}},
-		{"scopes", listOf(&r.Scopes, "[orders.read]", func(s *string) node { return matching(s, checkScope) })},
-		{"provider", matching(&r.Provider, checkProviderID)},
 	}
 }
 
-// listOf is a list of single values.
-func listOf[T any](into *[]T, example string, item func(*T) node) list {
-	return list{
-		example: example,
-		grow:    func(n int) { *into = make([]T, n) },
-		item:    func(i int) node { return item(&(*into)[i]) },
+func providerSchema(p *Provider) setting.Block {
+	return setting.Block{
+		{Name: "id", Value: setting.Matching(&p.ID, checkProviderID)},
+		{Name: "name", Value: setting.Any(&p.Name)},
+		{Name: "issuer", Value: setting.Matching(&p.Issuer, checkIssuer)},
+		{Name: "tenants", Value: setting.ListOf(&p.Tenants, "[11111111-2222-3333-4444-555555555555]", func(t *string) setting.Scalar { return setting.Matching(t, checkTenant) })},
+		{Name: "metadata_url", Value: setting.Matching(&p.MetadataURL, checkProviderAddress)},
+		{Name: "client_id", Value: setting.Any(&p.ClientID)},
+		{Name: "client_secret", Value: setting.Hidden(&p.ClientSecret, setting.AnyText)},
+		{Name: "client_auth", Value: setting.OneOf(&p.ClientAuth, clientAuths()...)},
+		{Name: "client_key_file", Value: setting.Any(&p.ClientKeyFile)},
+		{Name: "client_certificate_file", Value: setting.Any(&p.ClientCertificateFile)},
+		{Name: "client_key_id", Value: setting.Matching(&p.ClientKeyID, checkKeyID)},
+		{Name: "client_assertion_alg", Value: setting.OneOf(&p.ClientAssertionAlg, algs()...)},
+		{Name: "id_token_alg", Value: setting.Matching(&p.IDTokenAlg, checkAlg)},
+		{Name: "userinfo", Value: setting.OneOf(&p.Userinfo, "auto", "off", "required")},
+		{Name: "logout_token_exp", Value: setting.OneOf(&p.LogoutTokenExp, "required", "iat")},
+		{Name: "trusted_audiences", Value: setting.ListOf(&p.TrustedAudiences, "[other-client]", func(a *string) setting.Scalar { return setting.Any(a) })},
+		{Name: "response_mode", Value: setting.OneOf(&p.ResponseMode, "query", "form_post")},
+		{Name: "scopes", Value: setting.ListOf(&p.Scopes, "[openid, profile, email]", func(s *string) setting.Scalar { return setting.Matching(s, setting.CheckScope) })},
+		{Name: "refresh", Value: setting.OneOf(&p.Refresh, "auto", "off")},
+		{Name: "end_session", Value: setting.Matching(&p.EndSession, checkEndSession)},
+		{Name: "revocation_endpoint", Value: setting.Matching(&p.RevocationEndpoint, checkProviderAddress)},
+		{Name: "auth_params", Value: setting.Texts{Into: &p.AuthParams, Check: checkAuthParam, Example: "prompt: select_account"}},
+		{Name: "ca_file", Value: setting.Any(&p.CAFile)},
 	}
 }
 
-// blocksOf is a list of blocks, each with its own defaults.
-func blocksOf[T any](into *[]T, example string, fresh func() T, block func(*T) mapping) list {
-	return list{
-		example: example,
-		grow:    func(n int) { *into = slices.Repeat([]T{fresh()}, n) },
-		item:    func(i int) node { return block(&(*into)[i]) },
+func routeSchema(r *Route) setting.Block {
+	return setting.Block{
+		{Name: "path", Value: setting.Matching(&r.Path, checkRoutePath)},
+		{Name: "upstream", Value: setting.Parsed(&r.Upstream, upstream, setting.URLText)},
+		{Name: "token", Value: setting.OneOf(&r.Token, "user", "client", "user_or_client", "optional", "none")},
+		{Name: "csrf", Value: setting.OneOf(&r.CSRF, "header", "fetch-metadata", "none")},
+		{Name: "timeout", Value: setting.Positive(&r.Timeout)},
+		{Name: "idle_connection_timeout", Value: setting.Positive(&r.IdleConnectionTimeout)},
+		{Name: "methods", Value: setting.ListOf(&r.Methods, "[GET, POST]", func(m *string) setting.Scalar { return setting.Matching(m, checkMethod) })},
+		{Name: "shared_cache", Value: setting.Bool(&r.SharedCache)},
+		{Name: "encoded_slashes", Value: setting.OneOf(&r.EncodedSlashes, "refuse", "allow")},
+		{Name: "end_with_token", Value: setting.Bool(&r.EndWithToken)},
+		{Name: "require", Value: setting.Block{
+			{Name: "acr", Value: setting.Matching(&r.Require.ACR, checkACR)},
+			{Name: "max_age", Value: setting.Positive(&r.Require.MaxAge)},
+			{Name: "scopes", Value: setting.ListOf(&r.Require.Scopes, "[orders.write]", func(s *string) setting.Scalar { return setting.Matching(s, setting.CheckScope) })},
+			{Name: "claims", Value: setting.Texts{Into: &r.Require.Claims, Check: setting.AnyText, Example: "department: sales"}},
+		}},
+		{Name: "scopes", Value: setting.ListOf(&r.Scopes, "[orders.read]", func(s *string) setting.Scalar { return setting.Matching(s, setting.CheckScope) })},
+		{Name: "provider", Value: setting.Matching(&r.Provider, checkProviderID)},
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 // A position is a line and a column of the file, both from 1, columns in characters.
@@ -34,8 +36,8 @@ func newSource(text string) *source {
 	return &source{lines: lineBreak.Split(text, -1), index: make(map[*yaml.Node]int), quoted: make(map[int]quote)}
 }
 
-func (s *source) fault(p position, what, right string) {
-	s.faults = append(s.faults, fault{p, what, right})
+func (s *source) fault(p position, what, remedy string) {
+	s.faults = append(s.faults, fault{p, setting.Fault{What: what, Remedy: remedy}})
 }
 
 // add puts n and everything below it into the order of the text.

@@ -1,0 +1,238 @@
+package setting
+
+import (
+	"encoding"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+// A Kind is how a Scalar is written.
+type Kind int
+
+// The kinds.
+const (
+	Text     Kind = iota
+	YesOrNo       // true or false
+	Duration      // 500ms, 30s, 15m, 12h
+	Size          // bytes, or a number with KiB, MiB, GiB or TiB
+	Count         // a whole number
+)
+
+// A Scalar is a single value.
+type Scalar struct {
+	Kind   Kind
+	Words  []string                  // the only texts; nil: any that Set takes
+	Empty  bool                      // may be the empty text
+	Secret bool                      // never shown, unless it is a mere reference
+	Hides  func(written string) bool // whether this value is a secret, where only some are
+	Set    func(text string) *Fault  // keeps the value; nil if nothing is wrong with it
+	text   func() string
+}
+
+// Text implements Value. It is "" for secrets.
+func (s Scalar) Text() string {
+	if s.text == nil || s.HoldsSecret() {
+		return ""
+	}
+	return s.text()
+}
+
+// HoldsSecret implements Value.
+func (s Scalar) HoldsSecret() bool { return s.Secret || s.Hides != nil }
+
+// OrEmpty is s, which may be the empty text, too.
+func (s Scalar) OrEmpty() Scalar {
+	s.Empty = true
+	return s
+}
+
+// Any takes a text as it is.
+func Any(into *string) Scalar { return Matching(into, func(string) *Fault { return nil }) }
+
+// Matching takes a text that check finds nothing wrong with.
+func Matching(into *string, check func(string) *Fault) Scalar {
+	return Scalar{
+		Set: func(s string) *Fault {
+			*into = s
+			return check(s)
+		},
+		text: func() string { return *into },
+	}
+}
+
+// Parsed takes a text that parse makes a value of. What parse returns with a fault is kept, too, so
+// that checks of several keys see it.
+func Parsed[T any](into *T, parse func(string) (T, *Fault), text func(T) string) Scalar {
+	return Scalar{
+		Set: func(s string) (f *Fault) {
+			*into, f = parse(s)
+			return f
+		},
+		text: func() string { return text(*into) },
+	}
+}
+
+// Hidden takes a secret that check finds nothing wrong with.
+func Hidden(into encoding.TextUnmarshaler, check func(string) *Fault) Scalar {
+	return Scalar{Secret: true, Set: func(s string) *Fault {
+		if err := into.UnmarshalText([]byte(s)); err != nil {
+			return Wrong("can't be read: "+err.Error(), "correct it")
+		}
+		return check(s)
+	}}
+}
+
+// AnyText is a check that finds nothing wrong.
+func AnyText(string) *Fault { return nil }
+
+// OneOf takes one of a few words.
+func OneOf(into *string, words ...string) Scalar {
+	s := Matching(into, func(s string) *Fault { return Unlisted(s, words) })
+	s.Words = words
+	return s
+}
+
+// Meaning takes one of a few words, each of which stands for a value.
+func Meaning[T comparable](into *T, words []string, values []T) Scalar {
+	s := Parsed(into, func(s string) (value T, f *Fault) {
+		if i := slices.Index(words, s); i >= 0 {
+			value = values[i]
+		}
+		return value, Unlisted(s, words)
+	}, func(value T) string {
+		if i := slices.Index(values, value); i >= 0 {
+			return words[i]
+		}
+		return ""
+	})
+	s.Words = words
+	return s
+}
+
+// Unlisted says what is wrong with a word that is none of those, and which of them is near.
+func Unlisted(s string, words []string) *Fault {
+	if slices.Contains(words, s) {
+		return nil
+	}
+	f := Wrong("is none of "+strings.Join(words, ", "), "write one of them")
+	if near := Nearest(s, words); near != "" {
+		f.Remedy = "did you mean " + near + "?"
+	}
+	return f
+}
+
+// Bool takes true or false.
+func Bool(into *bool) Scalar {
+	s := Parsed(into, func(s string) (bool, *Fault) {
+		if s != "true" && s != "false" {
+			return false, Wrong("is neither true nor false", "write true or false")
+		}
+		return s == "true", nil
+	}, strconv.FormatBool)
+	s.Kind = YesOrNo
+	return s
+}
+
+// maxDuration is as long as browsers keep any cookie (draft-ietf-httpbis-rfc6265bis §5.5).
+const maxDuration = 400 * 24 * time.Hour
+
+// Positive takes a duration above zero, of 400 days at most.
+func Positive(into *time.Duration) Scalar { return duration(into, 1) }
+
+// OrZero takes a duration that may be zero, of 400 days at most.
+func OrZero(into *time.Duration) Scalar { return duration(into, 0) }
+
+var bareNumber = regexp.MustCompile(`^[0-9]+$`)
+
+func duration(into *time.Duration, least time.Duration) Scalar {
+	s := Parsed(into, func(s string) (time.Duration, *Fault) {
+		d, err := time.ParseDuration(s)
+		const form = "write a number with its unit: 500ms, 30s, 15m or 12h"
+		switch {
+		case err != nil && bareNumber.MatchString(s):
+			return d, &Fault{"is a number without a unit", form}
+		case err != nil:
+			return d, &Fault{"is not a duration", form}
+		case d < 0:
+			return d, &Fault{"is negative", form}
+		case d < least:
+			return d, &Fault{"must be more than 0", form}
+		case d > maxDuration:
+			return d, Wrong("is longer than 400 days", "write at most 9600h")
+		}
+		return d, nil
+	}, DurationText)
+	s.Kind = Duration
+	return s
+}
+
+// DurationText is a duration as people write it: 12h, 1m, 0.
+func DurationText(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+var sizeForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?([KMGT]iB|B)?$`)
+
+// Bytes takes a size. Units of a thousand (kB, MB) are refused rather than guessed at.
+func Bytes(into *int64) Scalar {
+	s := Parsed(into, func(s string) (int64, *Fault) {
+		const form = "write bytes as a bare number, or 64KiB, 10MiB, 1GiB; 0 means unlimited"
+		if !sizeForm.MatchString(s) {
+			return 0, &Fault{"is not a size", form}
+		}
+		n, err := humanize.ParseBytes(s)
+		if err != nil || n > math.MaxInt64 {
+			return 0, &Fault{"is more than can be counted", form}
+		}
+		return int64(n), nil
+	}, func(n int64) string { return strings.ReplaceAll(humanize.IBytes(uint64(n)), " ", "") })
+	s.Kind = Size
+	return s
+}
+
+// Number takes a whole number of things.
+func Number(into *int) Scalar {
+	s := Parsed(into, func(s string) (int, *Fault) {
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil {
+			return 0, Wrong("is not a whole number", "write a number such as 5 or 10000; 0 means any number")
+		}
+		return int(n), nil
+	}, strconv.Itoa)
+	s.Kind = Count
+	return s
+}
+
+// MaxName is how many characters a name may have that ends up in URLs, cookies or logs.
+const MaxName = 64
+
+var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// IsToken reports whether a name is a token of at most MaxName characters (RFC 9110 §5.6.2).
+func IsToken(name string) bool { return token.MatchString(name) && len(name) <= MaxName }
+
+var scopeToken = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]+$`)
+
+// CheckScope takes one scope (RFC 6749 §3.3).
+func CheckScope(s string) *Fault {
+	if !scopeToken.MatchString(s) {
+		return Wrong("is not a scope", "write each scope as an item of its own, without blanks or quotes (RFC 6749 §3.3)")
+	}
+	return nil
+}
