@@ -98,7 +98,7 @@ node-modules: test/providers/oidc-provider/node_modules/.package-lock.json test/
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin test/out test/providers/oidc-provider/node_modules test/upstreams/express/node_modules test/browser/node_modules client/node_modules
+	rm -rf bin test/out test/providers/oidc-provider/node_modules test/upstreams/express/node_modules test/browser/node_modules client/node_modules client/dist
 
 .PHONY: help
 help: ## this list
