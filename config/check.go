@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/setting"
 )
 
@@ -192,13 +193,13 @@ func (r *reader) checkSession(c *Config) {
 	if r.Given(lease) && r.Sound(lease) && s.RenewalLease < minRenewalLease {
 		r.Report(lease, *setting.Wrong("is shorter than "+minRenewalLease.String(), "give a renewal time to be answered and saved: another replica that sends the refresh token again looks like a thief to the provider"))
 	}
-	var seen [][]byte
+	var seen []keys.Key
 	for i, k := range s.Keys {
-		key, err := decodeKey(k.Reveal())
+		key, err := keys.Parse(k.Reveal())
 		if err != nil {
 			continue
 		}
-		if slices.ContainsFunc(seen, func(other []byte) bool { return string(other) == string(key) }) {
+		if slices.Contains(seen, key) {
 			r.Report(fmt.Sprintf("session.keys[%d]", i), *setting.Wrong("is the same key as one before it", "take it out"))
 		}
 		seen = append(seen, key)

@@ -65,7 +65,7 @@ type Log struct {
 // Session is how long sessions last and where they are kept.
 type Session struct {
 	Store               secret.Value   // a URL, which may hold a password
-	Keys                []secret.Value // base64 of 32 bytes each; see KeyBytes
+	Keys                []secret.Value // each as keys.Parse reads it
 	Lifetime            time.Duration
 	IdleTimeout         time.Duration // 0 means none; never longer than Lifetime
 	RevokeOnBackchannel bool

@@ -1,16 +1,6 @@
 package config
 
-import (
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"net/http"
-	"slices"
-	"strings"
-)
-
-// keyBytes is the length of a session key.
-const keyBytes = 32
+import "net/http"
 
 // Origin is the one origin that browsers see, in the form that they serialize it (RFC 6454 §6.2):
 // lower case, without a default port.
@@ -50,34 +40,4 @@ func (c *Config) JWKSURI(p Provider) string { return c.endpoint("jwks", p) }
 // endpoint is built from the file alone: nothing that a request says can move it (LS6).
 func (c *Config) endpoint(name string, p Provider) string {
 	return c.Origin() + c.Server.BasePath + "/" + name + "/" + p.ID
-}
-
-// KeyBytes returns the decoded keys. The error can't happen to a Session that Parse returned.
-func (s Session) KeyBytes() ([][]byte, error) {
-	keys := make([][]byte, 0, len(s.Keys))
-	for i, k := range s.Keys {
-		key, err := decodeKey(k.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("session.keys[%d]: %w", i, err)
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
-}
-
-// decodeKey takes both alphabets of base64, padded or not: tools differ in what they print.
-func decodeKey(text string) ([]byte, error) {
-	text = strings.TrimRight(text, "=")
-	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
-	key, err := base64.RawStdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, errors.New("it is not base64")
-	}
-	if len(key) != keyBytes {
-		return nil, fmt.Errorf("it holds %d bytes, not %d", len(key), keyBytes)
-	}
-	if slices.Max(key) == slices.Min(key) {
-		return nil, errors.New("all its bytes are the same, and anybody can guess it")
-	}
-	return key, nil
 }

@@ -44,19 +44,6 @@ func TestTheCookiesNameHasAPrefixOnHTTPSAlone(t *testing.T) {
 	equal(t, "strict", c.StrictCookie(), true)
 }
 
-func TestKeysAreReadInEveryFormOfBase64(t *testing.T) {
-	for _, key := range []string{
-		"++//++//++//++//++//++//++//++//++//++//++8=", "++//++//++//++//++//++//++//++//++//++//++8",
-		"--__--__--__--__--__--__--__--__--__--__--8=", "--__--__--__--__--__--__--__--__--__--__--8",
-	} {
-		c := parse(t, complete("session: {keys: ['"+key+"']}\n"))
-		got, err := c.Session.KeyBytes()
-		if err != nil || len(got) != 1 || len(got[0]) != 32 || got[0][0] != 0xfb {
-			t.Errorf("key %q = %x, %v", key, got, err)
-		}
-	}
-}
-
 func TestNetworksMayBeSingleAddresses(t *testing.T) {
 	c := parse(t, complete("server: {public_url: https://app.example.com, trusted_proxies: [10.1.2.3/8, 192.0.2.7, '::ffff:192.0.2.8', 'fd00::/8']}\n"))
 	var got []string

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // addSeeds adds every file of testdata, and the example.
@@ -55,8 +57,10 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if _, err := c.Session.KeyBytes(); err != nil {
-			t.Errorf("keys: %v", err)
+		for _, k := range c.Session.Keys {
+			if _, err := keys.Parse(k.Reveal()); err != nil {
+				t.Errorf("keys: %v", err)
+			}
 		}
 		c.Warnings()
 		for _, p := range c.Providers {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/setting"
 )
 
@@ -47,7 +48,7 @@ func checkMethod(s string) *setting.Fault {
 func allMethods() []string { return append(defaultMethods(), "OPTIONS") }
 
 func checkKey(s string) *setting.Fault {
-	if _, err := decodeKey(s); err != nil {
+	if _, err := keys.Parse(s); err != nil {
 		return setting.Wrong("is no key: "+err.Error(), "print one with: cloakroom keygen")
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// keys returns the path of every key of the schema, without indices: providers.client_id.
-func keys() []string {
+// knownKeys returns the path of every key of the schema, without indices: providers.client_id.
+func knownKeys() []string {
 	var found []string
 	schema(&Config{}).Walk(func(path string, _ setting.Key) { found = append(found, path) })
 	return found
@@ -17,7 +17,7 @@ func keys() []string {
 // plainLeaf reports whether the schema has such a key, and no block of keys below it.
 func plainLeaf(key string) bool {
 	found := false
-	for _, path := range keys() {
+	for _, path := range knownKeys() {
 		if slices.Contains(strings.Split(parent(path), "."), key) {
 			return false
 		}
@@ -36,7 +36,7 @@ func suggest(b setting.Block, path, key string) (remedy, meant string) {
 	if near := setting.Nearest(key, here); near != "" {
 		return "did you mean " + near + "?", setting.Join(path, near)
 	}
-	for _, other := range keys() {
+	for _, other := range knownKeys() {
 		if lastKey(other) == key {
 			return "did you mean " + other + "? It stands in the wrong block; check the indentation", ""
 		}

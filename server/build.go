@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,7 +25,6 @@ import (
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/session/store"
-	"github.com/cloakroom/cloakroom/session/store/sqlite"
 	"github.com/cloakroom/cloakroom/templates"
 	"github.com/cloakroom/cloakroom/web"
 )
@@ -35,30 +33,6 @@ func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
-}
-
-// keys are session.keys. Left out, an SQLite store has a key file beside it, and a memory store,
-// which forgets its sessions at the end anyway, gets a fresh key.
-func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
-	keys, err := cfg.Session.KeyBytes()
-	if err != nil || len(keys) > 0 {
-		return keys, err
-	}
-	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
-		key, err := sqlite.LoadOrCreateKey(path + ".key")
-		if err != nil {
-			return nil, &StartError{
-				fmt.Errorf("read the key file beside session.store: %w", err),
-				"the folder must be there and be writable, and the file the service's own (mode 0600); or name a key in `session.keys`",
-			}
-		}
-		return [][]byte{key}, nil
-	}
-	if s.ownKey == nil {
-		s.ownKey = make([]byte, 32)
-		rand.Read(s.ownKey) // never fails (crypto/rand, Go 1.24)
-	}
-	return [][]byte{s.ownKey}, nil
 }
 
 // buildClock makes the clock that everything goes by which replicas share.
@@ -102,16 +76,6 @@ func configuredIssuers(cfg *config.Config) map[string]string {
 		issuers[p.ID] = p.Issuer
 	}
 	return issuers
-}
-
-// checkKeys stops the start with keys that open nothing of what is stored.
-func (s *Server) checkKeys(ctx context.Context) error {
-	err := s.sessions.CheckKeys(ctx)
-	if errors.Is(err, session.ErrUnavailable) { // an outage, which passes; a wrong key does not
-		s.log.WarnContext(ctx, "whether session.keys fit the store is not known", "error", err)
-		return nil
-	}
-	return err
 }
 
 // OpenSessions opens the sessions of a configuration for a tool that works beside the service. closeAll

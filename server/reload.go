@@ -1,11 +1,9 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"reflect"
 	"slices"
-	"time"
 
 	"github.com/cloakroom/cloakroom/config"
 )
@@ -44,19 +42,4 @@ func (s *Server) Reload(cfg *config.Config) error {
 		s.log.Warn("the configuration has other changes too; they hold after a restart")
 	}
 	return nil
-}
-
-// newKeysTime bounds how long the store is asked about keys.
-const newKeysTime = 10 * time.Second
-
-// checkNewKeys returns an error if keys must not be taken over, and warns if they don't open everything.
-func (s *Server) checkNewKeys(keys [][]byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), newKeysTime)
-	defer cancel()
-	fit, err := s.sessions.CheckNewKeys(ctx, keys)
-	if err == nil && fit.Foreign > 0 {
-		s.log.Warn("some stored sessions or revocations don't open with session.keys: put their key back, after the first, until they are gone or sealed anew",
-			"looked_at", fit.Looked, "do_not_open", fit.Foreign, "key_ids", fit.ForeignKeys)
-	}
-	return err
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
@@ -55,7 +56,7 @@ type Server struct {
 	version   string
 	store     session.Store
 	sessions  *session.Manager
-	ownKey    []byte               // of a store that ends with the process, where no keys are configured
+	ownKey    *keys.Key            // of a store that ends with the process, where no keys are configured
 	providers []*provider.Provider // in the operator's order
 	byID      map[string]*provider.Provider
 	renewer   *renewal.Renewer

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 func keygenCommand() *cobra.Command {
@@ -16,9 +16,7 @@ func keygenCommand() *cobra.Command {
 		Example: "  cloakroom keygen > /run/secrets/cloakroom.key",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			key := make([]byte, 32)
-			rand.Read(key) // never fails (crypto/rand, Go 1.24)
-			_, err := fmt.Fprintln(c.OutOrStdout(), base64.StdEncoding.EncodeToString(key))
+			_, err := fmt.Fprintln(c.OutOrStdout(), keys.Generate().Reveal())
 			return err
 		},
 	}

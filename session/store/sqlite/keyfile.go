@@ -1,26 +1,24 @@
 package sqlite
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
-const keySize = 32
-
-// LoadOrCreateKey reads the 32-byte key in the file at path, making the file (mode 0600) with a fresh
+// LoadOrCreateKey reads the key in the file at path, making the file (mode 0600) with a fresh
 // key if it is not there. It refuses a file that others than its owner may read: whoever has key and
 // database can act as every user in it. Of several processes that make the file at once, one does, and
 // all get its key.
-func LoadOrCreateKey(path string) ([]byte, error) {
+func LoadOrCreateKey(path string) (keys.Key, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, fmt.Errorf("make key file: %w", err)
+			return keys.Key{}, fmt.Errorf("make key file: %w", err)
 		}
 	}
 	return loadKey(path)
@@ -35,9 +33,7 @@ func createKey(path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
-	key := make([]byte, keySize)
-	rand.Read(key) // never fails (crypto/rand, Go 1.24)
-	_, err = f.WriteString(base64.StdEncoding.EncodeToString(key) + "\n")
+	_, err = f.WriteString(keys.Generate().Reveal() + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -56,21 +52,21 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-func loadKey(path string) ([]byte, error) {
+func loadKey(path string) (keys.Key, error) {
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("read key file: %w", err)
+		return keys.Key{}, fmt.Errorf("read key file: %w", err)
 	}
 	if st.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("key file %q is open to others (mode %04o): chmod 600 it, and if others may have read it, replace it", path, st.Mode().Perm())
+		return keys.Key{}, fmt.Errorf("key file %q is open to others (mode %04o): chmod 600 it, and if others may have read it, replace it", path, st.Mode().Perm())
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("read key file: %w", err)
+		return keys.Key{}, fmt.Errorf("read key file: %w", err)
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
-	if err != nil || len(key) != keySize {
-		return nil, fmt.Errorf("key file %q does not hold one base64 key of %d bytes: restore it, or remove it and lose the sessions sealed under it", path, keySize)
+	key, err := keys.Parse(strings.TrimSpace(string(b)))
+	if err != nil {
+		return keys.Key{}, fmt.Errorf("key file %q does not hold one base64 key of %d bytes: restore it, or remove it and lose the sessions sealed under it", path, keys.Size)
 	}
 	return key, nil
 }

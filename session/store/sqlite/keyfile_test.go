@@ -1,7 +1,6 @@
 package sqlite_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -9,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
@@ -16,11 +16,11 @@ func TestKeyFileIsMadeOnceAndReadAgain(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "test.db.key")
 	key, err := sqlite.LoadOrCreateKey(path)
-	if err != nil || len(key) != 32 || bytes.Equal(key, make([]byte, 32)) {
-		t.Fatalf("key = %d bytes, %v", len(key), err)
+	if err != nil || key == (keys.Key{}) {
+		t.Fatalf("key: %v", err)
 	}
 	again, err := sqlite.LoadOrCreateKey(path)
-	if err != nil || !bytes.Equal(key, again) {
+	if err != nil || key != again {
 		t.Errorf("read again: other key, %v", err)
 	}
 	st, err := os.Stat(path)
@@ -28,7 +28,7 @@ func TestKeyFileIsMadeOnceAndReadAgain(t *testing.T) {
 		t.Errorf("mode = %v %v, want 0600", st.Mode(), err)
 	}
 	text, err := os.ReadFile(path)
-	if err != nil || string(text) != base64.StdEncoding.EncodeToString(key)+"\n" {
+	if err != nil || string(text) != key.Reveal()+"\n" {
 		t.Errorf("the file is not what keygen prints: %v", err)
 	}
 	if all, _ := os.ReadDir(folder); len(all) != 1 {
@@ -38,19 +38,19 @@ func TestKeyFileIsMadeOnceAndReadAgain(t *testing.T) {
 
 func TestManyWhoMakeTheKeyFileAtOnceGetOneKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db.key")
-	keys := make([][]byte, 16)
+	got := make([]keys.Key, 16)
 	var all sync.WaitGroup
-	for i := range keys {
+	for i := range got {
 		all.Go(func() {
 			var err error
-			if keys[i], err = sqlite.LoadOrCreateKey(path); err != nil {
+			if got[i], err = sqlite.LoadOrCreateKey(path); err != nil {
 				t.Errorf("load or create: %v", err)
 			}
 		})
 	}
 	all.Wait()
-	for _, k := range keys {
-		if !bytes.Equal(k, keys[0]) {
+	for _, k := range got {
+		if k != got[0] {
 			t.Fatal("two callers have different keys")
 		}
 	}

@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/sqlite"
+)
+
+// keys are session.keys. Left out, an SQLite store has a key file beside it, and a memory store,
+// which forgets its sessions at the end anyway, gets a fresh key.
+func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
+	if len(cfg.Session.Keys) > 0 {
+		return configuredKeys(cfg.Session)
+	}
+	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
+		key, err := sqlite.LoadOrCreateKey(path + ".key")
+		if err != nil {
+			return nil, &StartError{
+				fmt.Errorf("read the key file beside session.store: %w", err),
+				"the folder must be there and be writable, and the file the service's own (mode 0600); or name a key in `session.keys`",
+			}
+		}
+		return [][]byte{key[:]}, nil
+	}
+	if s.ownKey == nil {
+		key := keys.Generate()
+		s.ownKey = &key
+	}
+	return [][]byte{s.ownKey[:]}, nil
+}
+
+// configuredKeys reads the keys of a configuration. The error can't happen to one that config.Parse returned.
+func configuredKeys(c config.Session) ([][]byte, error) {
+	var found [][]byte
+	for i, text := range c.Keys {
+		key, err := keys.Parse(text.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("session.keys[%d]: %w", i, err)
+		}
+		found = append(found, key[:])
+	}
+	return found, nil
+}
+
+// checkKeys stops the start with keys that open nothing of what is stored.
+func (s *Server) checkKeys(ctx context.Context) error {
+	err := s.sessions.CheckKeys(ctx)
+	if errors.Is(err, session.ErrUnavailable) { // an outage, which passes; a wrong key does not
+		s.log.WarnContext(ctx, "whether session.keys fit the store is not known", "error", err)
+		return nil
+	}
+	return err
+}
+
+// newKeysTime bounds how long the store is asked about keys.
+const newKeysTime = 10 * time.Second
+
+// checkNewKeys returns an error if keys must not be taken over, and warns if they don't open everything.
+func (s *Server) checkNewKeys(keys [][]byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), newKeysTime)
+	defer cancel()
+	fit, err := s.sessions.CheckNewKeys(ctx, keys)
+	if err == nil && fit.Foreign > 0 {
+		s.log.Warn("some stored sessions or revocations don't open with session.keys: put their key back, after the first, until they are gone or sealed anew",
+			"looked_at", fit.Looked, "do_not_open", fit.Foreign, "key_ids", fit.ForeignKeys)
+	}
+	return err
+}
