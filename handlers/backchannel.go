@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/fairqueue"
 	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -38,7 +39,7 @@ const (
 // backchannel is what the endpoints that a provider calls keep beyond a request. None of them refuses a request because
 // there are many from one address: behind a proxy that is not trusted all come from one, strangers' junk and
 // the provider's own, and a logout that is refused is rarely sent again. What costs something is done a few at a
-// time instead, and clients take turns (see also provider.VerifyLogoutTokenOf).
+// time instead, and clients take turns (see also jose.Verifier.LogoutToken).
 type backchannel struct {
 	lookups  *fairqueue.Queue
 	total    *prometheus.CounterVec
@@ -95,12 +96,12 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	if err := h.Sessions.Know(ctx); err != nil { // else a good one could be refused for its times
 		return "unavailable", err
 	}
-	token, err := p.VerifyLogoutTokenOf(ctx, client, params.Get("logout_token"))
-	if bad := new(provider.InvalidLogoutTokenError); errors.As(err, &bad) {
+	token, err := p.Verifier().LogoutToken(ctx, client, params.Get("logout_token"))
+	if bad := new(jose.InvalidLogoutTokenError); errors.As(err, &bad) {
 		h.backchannel.refusals.warn(ctx, p.ID(), bad)
 		return "invalid", problem.New(problem.InvalidLogoutToken).CausedBy(err)
 	}
-	if errors.Is(err, provider.ErrBusy) {
+	if errors.Is(err, jose.ErrBusy) {
 		return "busy", busy(err)
 	}
 	if err != nil {
@@ -113,7 +114,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 		return "unavailable", session.Unavailable(err)
 	}
 	if replayed {
-		h.backchannel.refusals.warn(ctx, p.ID(), &provider.InvalidLogoutTokenError{
+		h.backchannel.refusals.warn(ctx, p.ID(), &jose.InvalidLogoutTokenError{
 			Rule: "jti", Detail: "it was used before", Remedy: "nothing, if the provider repeated a request; otherwise it gives several tokens one jti",
 		})
 		return "replayed", problem.New(problem.InvalidLogoutToken).Because("this logout token was used before")
@@ -131,7 +132,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	return "ok", nil
 }
 
-func jtiKey(p *provider.Provider, t *provider.LogoutToken) string {
+func jtiKey(p *provider.Provider, t *jose.LogoutToken) string {
 	if t.Issuer == p.Issuer() {
 		return session.IndexKey("jti", p.ID(), t.JTI)
 	}
@@ -141,7 +142,7 @@ func jtiKey(p *provider.Provider, t *provider.LogoutToken) string {
 // endNamedBy ends what the token names (§2.7): with `sid` that provider session's records, and
 // nothing if a `sub` beside it contradicts; with `sub` alone all of that user's. A session that
 // began after the token was issued is a later login and stays (BC8).
-func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *provider.LogoutToken) error {
+func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *jose.LogoutToken) error {
 	sessions, err := h.namedBy(ctx, p, t)
 	if err != nil {
 		return err
@@ -160,7 +161,7 @@ func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *prov
 	return nil
 }
 
-func (h *Handlers) namedBy(ctx context.Context, p *provider.Provider, t *provider.LogoutToken) ([]*session.Session, error) {
+func (h *Handlers) namedBy(ctx context.Context, p *provider.Provider, t *jose.LogoutToken) ([]*session.Session, error) {
 	if t.SID != "" {
 		return h.Sessions.OfSID(ctx, p.ID(), t.Issuer, t.SID)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
 // The bounds on warnings about refused logout tokens, for each provider and each rule: anybody can
@@ -33,13 +33,13 @@ func newRefusals(log *slog.Logger) *refusals {
 
 // noLogoutToken is the refusal of a request that brings none (OIDC Back-Channel Logout §2.5). It is never
 // written to.
-var noLogoutToken = &provider.InvalidLogoutTokenError{
+var noLogoutToken = &jose.InvalidLogoutTokenError{
 	Rule: "request", Detail: "the body is no form with one logout_token",
 	Remedy: "nothing, if somebody else sent it; a provider must send a form (application/x-www-form-urlencoded)",
 }
 
 // warn logs a refusal with its remedy, and nothing of the token.
-func (r *refusals) warn(ctx context.Context, providerID string, why *provider.InvalidLogoutTokenError) {
+func (r *refusals) warn(ctx context.Context, providerID string, why *jose.InvalidLogoutTokenError) {
 	r.mu.Lock()
 	key := [2]string{providerID, why.Rule}
 	if r.seen[key] == nil {

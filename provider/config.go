@@ -5,7 +5,11 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
 // ownParams are the authorization-request parameters that this package sets itself. An operator who
@@ -43,9 +47,9 @@ func (c Config) complete() (Config, error) {
 		return fault("client_id is missing")
 	case c.checkIssuer() != nil:
 		return fault("%v", c.checkIssuer())
-	case hashOf(c.IDTokenAlg) == 0:
+	case !jose.Supported(c.IDTokenAlg):
 		return fault("id_token_alg %.50q is none of RS, PS, ES, HS 256–512 or EdDSA", c.IDTokenAlg)
-	case strings.HasPrefix(c.IDTokenAlg, "HS") && c.ClientSecret.IsZero():
+	case jose.IsHMAC(c.IDTokenAlg) && c.ClientSecret.IsZero():
 		return fault("id_token_alg %s needs a client_secret", c.IDTokenAlg)
 	case !slices.Contains([]string{UserinfoAuto, UserinfoOff, UserinfoRequired}, c.Userinfo):
 		return fault("userinfo %.50q is none of auto, off and required", c.Userinfo)
@@ -64,6 +68,16 @@ func (c Config) complete() (Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// maxAge is the max_age of AuthParams; nil where there is none that is a number of seconds.
+func (c Config) maxAge() *time.Duration {
+	seconds, err := strconv.Atoi(c.AuthParams["max_age"])
+	if err != nil || seconds < 0 {
+		return nil
+	}
+	d := time.Duration(seconds) * time.Second
+	return &d
 }
 
 // secureURL reports whether s is an absolute https URL or, where loopback is allowed, an http URL of

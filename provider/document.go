@@ -53,44 +53,49 @@ func (d *document[T]) peek() (T, bool) {
 	return d.value, d.generation > 0
 }
 
-// get is the document and its generation. It waits only where there is none yet.
-func (d *document[T]) get(ctx context.Context) (T, int, error) {
+// get is the document. It waits only where there is none yet.
+func (d *document[T]) get(ctx context.Context) (T, error) {
+	if value, generation := d.Known(ctx); generation > 0 {
+		return value, nil
+	}
+	value, _, err := d.Newer(ctx, 0, func(time.Time) bool { return true })
+	return value, err
+}
+
+// Known is the document as last fetched, and its generation; 0 means that there is none yet. An old one is
+// fetched anew behind the caller.
+func (d *document[T]) Known(ctx context.Context) (T, int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	if d.generation > 0 && now.Sub(d.fetched) >= documentMaxAge && !d.paused(now) {
+		d.join(ctx)
+	}
+	return d.value, d.generation
+}
+
+// paused reports whether the provider is left alone after a failure. d.mu is held.
+func (d *document[T]) paused(now time.Time) bool {
+	return d.failure != nil && now.Before(d.notBefore)
+}
+
+// Newer is a document of a later generation than the one given: the one there is, or one that is
+// fetched now. Where allow does not let a fetch begin, the generation is not later. While there is no
+// document at all, a fetch that failed a moment ago is not repeated.
+func (d *document[T]) Newer(ctx context.Context, than int, allow func(time.Time) bool) (T, int, error) {
 	d.mu.Lock()
 	now := d.now()
-	paused := d.failure != nil && now.Before(d.notBefore)
-	if d.generation > 0 {
-		if !paused && now.Sub(d.fetched) >= documentMaxAge {
-			d.join(ctx)
-		}
+	switch {
+	case d.generation > than, d.flight == nil && !allow(now):
 		defer d.mu.Unlock()
 		return d.value, d.generation, nil
-	}
-	if paused && d.flight == nil {
+	case d.flight == nil && d.generation == 0 && d.paused(now):
 		defer d.mu.Unlock()
-		var none T
-		return none, 0, remembered(d.failure, d.notBefore.Sub(now))
+		return d.value, 0, remembered(d.failure, d.notBefore.Sub(now))
 	}
 	f := d.join(ctx)
 	d.mu.Unlock()
 	return d.wait(ctx, f)
-}
-
-// newer is a document of a later generation than the one given: the one there is, or one that is
-// fetched now. allow says whether a fetch may begin; without it, ok is false.
-func (d *document[T]) newer(ctx context.Context, than int, allow func(time.Time) bool) (value T, ok bool, err error) {
-	d.mu.Lock()
-	if d.generation > than {
-		defer d.mu.Unlock()
-		return d.value, true, nil
-	}
-	if d.flight == nil && !allow(d.now()) {
-		defer d.mu.Unlock()
-		return value, false, nil
-	}
-	f := d.join(ctx)
-	d.mu.Unlock()
-	value, _, err = d.wait(ctx, f)
-	return value, err == nil, err
 }
 
 // join begins a fetch where none is under way. The fetch outlives ctx: others wait for it, too. d.mu is held.

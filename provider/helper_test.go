@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -76,12 +77,12 @@ func tokens(t *testing.T, p *provider.Provider, op *odd.Provider) *provider.Toke
 }
 
 // logIn is a whole login.
-func logIn(t *testing.T, p *provider.Provider, op *odd.Provider, changes ...func(*provider.Expectation)) (*provider.IDToken, error) {
+func logIn(t *testing.T, p *provider.Provider, op *odd.Provider, changes ...func(*jose.Attempt)) (*jose.IDToken, error) {
 	t.Helper()
 	got := tokens(t, p, op)
-	want := provider.Expectation{Nonce: nonce, AccessToken: got.AccessToken, AttemptStarted: time.Now()}
+	want := jose.Attempt{Nonce: nonce, AccessToken: got.AccessToken, AttemptStarted: time.Now()}
 	for _, change := range changes {
 		change(&want)
 	}
-	return p.VerifyIDToken(t.Context(), got.IDToken, want)
+	return p.Verifier().IDToken(t.Context(), got.IDToken, want)
 }

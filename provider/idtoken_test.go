@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -84,10 +85,10 @@ func TestIDTokenClaimsAreChecked(t *testing.T) {
 }
 
 // checkRule logs in and compares the rule that was broken.
-func checkRule(t *testing.T, p *provider.Provider, op *odd.Provider, rule string, changes ...func(*provider.Expectation)) {
+func checkRule(t *testing.T, p *provider.Provider, op *odd.Provider, rule string, changes ...func(*jose.Attempt)) {
 	t.Helper()
 	_, err := logIn(t, p, op, changes...)
-	var invalid *provider.InvalidTokenError
+	var invalid *jose.InvalidTokenError
 	switch {
 	case rule == "" && err != nil:
 		t.Errorf("login = %v, want none", err)
@@ -218,15 +219,15 @@ func TestEachAlgorithmVerifiesAndHashesItsOwnWay(t *testing.T) {
 func TestAuthTimeAndACRAreCheckedWhereAsked(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
-	maxAge := func(d time.Duration) func(*provider.Expectation) {
-		return func(e *provider.Expectation) { e.MaxAge = &d }
+	maxAge := func(d time.Duration) func(*jose.Attempt) {
+		return func(e *jose.Attempt) { e.MaxAge = &d }
 	}
-	login := func(e *provider.Expectation) { e.PromptLogin = true }
-	acr := func(e *provider.Expectation) { e.EssentialACR = []string{"gold", "silver"} }
+	login := func(e *jose.Attempt) { e.PromptLogin = true }
+	acr := func(e *jose.Attempt) { e.EssentialACR = []string{"gold", "silver"} }
 	for _, test := range []struct {
 		name, rule, claim string
 		value             any
-		want              func(*provider.Expectation)
+		want              func(*jose.Attempt)
 	}{
 		{"ID12 max_age and none", "auth_time", "auth_time", nil, maxAge(time.Minute)},
 		{"ID12 max_age and old", "auth_time", "auth_time", now() - 3600, maxAge(time.Minute)},
@@ -278,7 +279,7 @@ func TestRenewedIDTokenIsComparedWithTheFirst(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
 	login := tokens(t, p, op)
-	first, err := p.VerifyIDToken(t.Context(), login.IDToken, provider.Expectation{Nonce: nonce, AccessToken: login.AccessToken})
+	first, err := p.Verifier().IDToken(t.Context(), login.IDToken, jose.Attempt{Nonce: nonce, AccessToken: login.AccessToken})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,11 +308,11 @@ func TestRenewedIDTokenIsComparedWithTheFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 			refreshToken = got.RefreshToken
-			_, err = p.VerifyRefreshedIDToken(t.Context(), got.IDToken, &provider.Original{
+			_, err = p.Verifier().RenewedIDToken(t.Context(), got.IDToken, &jose.Original{
 				Subject: first.Subject, Issuer: first.Issuer, AuthTime: first.AuthTime, Nonce: first.Nonce,
 				Audience: first.Audience, AccessToken: got.AccessToken,
 			})
-			var invalid *provider.InvalidTokenError
+			var invalid *jose.InvalidTokenError
 			if test.rule == "" && err != nil || test.rule != "" && (!errors.As(err, &invalid) || invalid.Rule != test.rule) {
 				t.Errorf("renewal = %v, want rule %q", err, test.rule)
 			}
@@ -327,7 +328,7 @@ func TestExpectationWithoutNonceAcceptsNothing(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
 	op.OnClaims(func(_ string, c odd.Claims) { delete(c, "nonce") })
-	checkRule(t, p, op, "nonce", func(e *provider.Expectation) { e.Nonce = "" })
+	checkRule(t, p, op, "nonce", func(e *jose.Attempt) { e.Nonce = "" })
 }
 
 // RN9: that keys can't be fetched says nothing about the token.
@@ -336,7 +337,7 @@ func TestUnreachableKeysAreNotAnInvalidToken(t *testing.T) {
 	p := newProvider(t, op)
 	got := tokens(t, p, op)
 	op.Intercept(odd.JWKS, odd.Next(1, odd.Answer(503, "text/plain", "", "Retry-After", "7")))
-	_, err := p.VerifyIDToken(t.Context(), got.IDToken, provider.Expectation{Nonce: nonce})
+	_, err := p.Verifier().IDToken(t.Context(), got.IDToken, jose.Attempt{Nonce: nonce})
 	var u *provider.UnreachableError
 	if !errors.As(err, &u) || u.Endpoint != "keys" || u.RetryAfter != 7*time.Second {
 		t.Errorf("error = %v", err)

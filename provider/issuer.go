@@ -6,57 +6,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
-// tenantPlaceholder stands for the tenant in an issuer template, spelled as in Microsoft's metadata.
-const tenantPlaceholder = "{tenantid}"
-
-// An issuers says who may have issued a provider's tokens (ID1): the configured issuer, or, where that is
-// a template, one for each listed tenant. Nobody else's tokens count, whatever tenants the provider has:
-// anybody can open a tenant of their own at such a provider. It is not changed after newIssuers.
-type issuers struct {
-	configured string
-	tenants    map[string]string // tenant by issuer; nil where configured is no template
-}
-
-func newIssuers(c Config) issuers {
-	i := issuers{configured: c.Issuer}
-	if isTemplate(c.Issuer) {
-		i.tenants = make(map[string]string, len(c.Tenants))
-		for _, t := range c.Tenants {
-			i.tenants[strings.Replace(c.Issuer, tenantPlaceholder, t, 1)] = t
-		}
-	}
-	return i
-}
-
-func isTemplate(issuer string) bool { return strings.ContainsAny(issuer, "{}") }
-
-// has reports whether iss is exactly one of the issuers.
-func (i issuers) has(iss string) bool {
-	if i.tenants == nil {
-		return iss == i.configured
-	}
-	_, ok := i.tenants[iss]
-	return ok
-}
-
-// announced reports whether metadata may name iss (OIDC Discovery §4.3, MD1): by simple comparison, or,
-// of a template, with a placeholder of the metadata's own in the same place.
-func (i issuers) announced(iss string) bool {
-	return i.has(iss) || i.tenants != nil && anyPlaceholder.ReplaceAllLiteralString(iss, tenantPlaceholder) == i.configured
-}
-
-// signs reports whether a key that the key set says to be keyIssuer's may sign for a tenant's iss. Microsoft's sets
-// have keys that sign for one tenant alone, and that of everybody's own accounts is among them.
-func (i issuers) signs(keyIssuer, iss string) bool {
-	return keyIssuer == "" || anyPlaceholder.ReplaceAllLiteralString(keyIssuer, i.tenants[iss]) == iss
-}
-
-var (
-	anyPlaceholder = regexp.MustCompile(`\{[A-Za-z_-]+\}`)
-	tenantName     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
-)
+var tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
 
 // checkIssuer says what is wrong with Issuer, Tenants and MetadataURL; nil when nothing is.
 func (c Config) checkIssuer() error {
@@ -65,12 +19,12 @@ func (c Config) checkIssuer() error {
 		return fmt.Errorf("issuer %.200q must be an https URL", c.Issuer)
 	case c.MetadataURL != "" && !secureURL(c.MetadataURL, true):
 		return fmt.Errorf("metadata_url %.200q must be an https URL", c.MetadataURL)
-	case !isTemplate(c.Issuer) && len(c.Tenants) > 0:
-		return fmt.Errorf("tenants are listed, and issuer %.200q has no %s", c.Issuer, tenantPlaceholder)
-	case !isTemplate(c.Issuer):
+	case !jose.IsTemplate(c.Issuer) && len(c.Tenants) > 0:
+		return fmt.Errorf("tenants are listed, and issuer %.200q has no %s", c.Issuer, jose.TenantPlaceholder)
+	case !jose.IsTemplate(c.Issuer):
 		return nil
 	case !isTemplateOfPath(c.Issuer):
-		return fmt.Errorf("issuer %.200q may hold %s once, as a segment of its path, and no other brace", c.Issuer, tenantPlaceholder)
+		return fmt.Errorf("issuer %.200q may hold %s once, as a segment of its path, and no other brace", c.Issuer, jose.TenantPlaceholder)
 	case len(c.Tenants) == 0:
 		return fmt.Errorf("issuer %.200q is a template, and no tenants are listed", c.Issuer)
 	case c.MetadataURL == "":
@@ -86,7 +40,7 @@ func (c Config) checkIssuer() error {
 func isTemplateOfPath(issuer string) bool {
 	u, err := url.Parse(issuer)
 	return err == nil && strings.Count(issuer, "{") == 1 && strings.Count(issuer, "}") == 1 &&
-		slices.Contains(strings.Split(u.Path, "/"), tenantPlaceholder)
+		slices.Contains(strings.Split(u.Path, "/"), jose.TenantPlaceholder)
 }
 
 // metadataURL is where the metadata is read: OIDC Discovery §4 unless the operator says otherwise.
@@ -116,7 +70,7 @@ func (e *IssuerError) Error() string {
 
 // IssuedBy reports whether iss is exactly this provider's issuer or, of an issuer template, one that a
 // listed tenant makes.
-func (p *Provider) IssuedBy(iss string) bool { return p.issuers.has(iss) }
+func (p *Provider) IssuedBy(iss string) bool { return p.issuers.Has(iss) }
 
 // MetadataURL is where the provider's metadata is read.
 func (p *Provider) MetadataURL() string { return p.config.metadataURL() }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -68,7 +69,7 @@ func TestIssuerTemplateTakesListedTenantsAlone(t *testing.T) {
 				c["tid"] = test.tid
 			}
 		})
-		got, err := p.VerifyLogoutToken(t.Context(), raw)
+		got, err := p.Verifier().LogoutToken(t.Context(), "", raw)
 		if (err == nil) != (test.rule == "") || err == nil && got.Issuer != test.iss {
 			t.Errorf("%s: logout token = %+v, %v; want rule %q", test.name, got, err, test.rule)
 		}
@@ -95,11 +96,11 @@ func TestTenantsAreNotMixedUp(t *testing.T) {
 	if err != nil || token.Issuer != issuer(tenantA) {
 		t.Fatalf("login = %+v, %v", token, err)
 	}
-	checkRule(t, p, op, "", func(want *provider.Expectation) { want.Issuer = issuer(tenantA) })
-	checkRule(t, p, op, "iss", func(want *provider.Expectation) { want.Issuer = issuer(tenantB) })
+	checkRule(t, p, op, "", func(want *jose.Attempt) { want.Issuer = issuer(tenantA) })
+	checkRule(t, p, op, "iss", func(want *jose.Attempt) { want.Issuer = issuer(tenantB) })
 	renewed := op.Sign(op.Header(), odd.Claims{"iss": issuer(tenantB), "tid": tenantB, "aud": op.Client.ID, "iat": now(), "exp": now() + 60, "sub": token.Subject})
-	var invalid *provider.InvalidTokenError
-	_, err = p.VerifyRefreshedIDToken(t.Context(), secret.New(renewed), &provider.Original{Issuer: token.Issuer, Subject: token.Subject})
+	var invalid *jose.InvalidTokenError
+	_, err = p.Verifier().RenewedIDToken(t.Context(), secret.New(renewed), &jose.Original{Issuer: token.Issuer, Subject: token.Subject})
 	if !errors.As(err, &invalid) || invalid.Rule != "iss" {
 		t.Errorf("renewed by another tenant: %v, want rule iss", err)
 	}
@@ -125,7 +126,7 @@ func TestKeyOfOneTenantSignsForNoOther(t *testing.T) {
 			"iss": issuer(test.tenant), "aud": op.Client.ID, "iat": now(), "exp": now() + 60, "jti": "j", "sub": "alice",
 			"events": odd.Claims{logoutEvent: odd.Claims{}},
 		})
-		if _, err := p.VerifyLogoutToken(t.Context(), raw); (err == nil) != test.good {
+		if _, err := p.Verifier().LogoutToken(t.Context(), "", raw); (err == nil) != test.good {
 			t.Errorf("key %s for %s: %v, want good %t", test.key.ID, test.tenant, err, test.good)
 		}
 	}
@@ -187,7 +188,7 @@ func TestSplitHorizon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := p.VerifyIDToken(t.Context(), got.IDToken, provider.Expectation{Nonce: nonce, AttemptStarted: time.Now()})
+	token, err := p.Verifier().IDToken(t.Context(), got.IDToken, jose.Attempt{Nonce: nonce, AttemptStarted: time.Now()})
 	if err != nil || token.Issuer != public {
 		t.Errorf("ID token = %+v, %v", token, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -80,8 +81,8 @@ func TestLogoutTokenIsChecked(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			raw := op.LogoutToken(func(h, c odd.Claims) { c["sub"] = "alice"; test.alter(h, c) })
-			got, err := p.VerifyLogoutToken(t.Context(), raw)
-			var invalid *provider.InvalidLogoutTokenError
+			got, err := p.Verifier().LogoutToken(t.Context(), "", raw)
+			var invalid *jose.InvalidLogoutTokenError
 			switch {
 			case test.rule == "" && (err != nil || got.JTI == "" || got.Subject == "" && got.SID == "" || got.Expiry.IsZero() || got.IssuedAt.IsZero()):
 				t.Errorf("token = %+v, %v", got, err)
@@ -115,8 +116,8 @@ func TestLogoutTokenWithoutExpIsBoundedByItsIat(t *testing.T) {
 		{"no jti", "jti", func(c odd.Claims) { delete(c, "jti") }},
 	} {
 		raw := op.LogoutToken(func(_, c odd.Claims) { c["sub"], c["iat"] = "alice", started.Unix(); delete(c, "exp"); test.alter(c) })
-		got, err := p.VerifyLogoutToken(t.Context(), raw)
-		var invalid *provider.InvalidLogoutTokenError
+		got, err := p.Verifier().LogoutToken(t.Context(), "", raw)
+		var invalid *jose.InvalidLogoutTokenError
 		switch {
 		case test.rule == "" && (err != nil || test.name != "exp later" && got.Expiry != got.IssuedAt.Add(2*time.Minute)):
 			t.Errorf("%s: token = %+v, %v", test.name, got, err)
@@ -133,8 +134,8 @@ func TestIDTokenIsNoLogoutToken(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
 	for _, raw := range []secret.Value{tokens(t, p, op).IDToken, tokens(t, p, op).AccessToken} {
-		var invalid *provider.InvalidLogoutTokenError
-		if _, err := p.VerifyLogoutToken(t.Context(), raw.Reveal()); !errors.As(err, &invalid) {
+		var invalid *jose.InvalidLogoutTokenError
+		if _, err := p.Verifier().LogoutToken(t.Context(), "", raw.Reveal()); !errors.As(err, &invalid) {
 			t.Errorf("error = %v, want it refused", err)
 		}
 	}
@@ -144,8 +145,8 @@ func TestIDTokenIsNoLogoutToken(t *testing.T) {
 func TestLogoutTokenOfAnotherProviderIsRefused(t *testing.T) {
 	op, other := odd.New(t), odd.New(t)
 	raw := other.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
-	var invalid *provider.InvalidLogoutTokenError
-	if _, err := newProvider(t, op).VerifyLogoutToken(t.Context(), raw); !errors.As(err, &invalid) || invalid.Rule != "iss" {
+	var invalid *jose.InvalidLogoutTokenError
+	if _, err := newProvider(t, op).Verifier().LogoutToken(t.Context(), "", raw); !errors.As(err, &invalid) || invalid.Rule != "iss" {
 		t.Errorf("error = %v, want rule iss", err)
 	}
 }
@@ -166,8 +167,8 @@ func TestForgedShapeCostsNoFetch(t *testing.T) {
 		odd.Sign(key, odd.Claims{"alg": "RS256"}, wrongIss),
 		odd.Sign(key, odd.Claims{"alg": "RS256", "typ": "at+jwt"}, claims),
 	} {
-		var invalid *provider.InvalidLogoutTokenError
-		if _, err := p.VerifyLogoutToken(t.Context(), raw); !errors.As(err, &invalid) {
+		var invalid *jose.InvalidLogoutTokenError
+		if _, err := p.Verifier().LogoutToken(t.Context(), "", raw); !errors.As(err, &invalid) {
 			t.Errorf("%.40q: error = %v, want it refused", raw, err)
 		}
 	}
@@ -181,7 +182,7 @@ func TestUnreachableKeysAreNotAnInvalidLogoutToken(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
 	op.SetDown()
-	if _, err := p.VerifyLogoutToken(t.Context(), op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })); !errors.Is(err, provider.ErrUnreachable) {
+	if _, err := p.Verifier().LogoutToken(t.Context(), "", op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })); !errors.Is(err, provider.ErrUnreachable) {
 		t.Errorf("error = %v, want unreachable", err)
 	}
 }
@@ -211,7 +212,7 @@ func FuzzLogoutToken(f *testing.F) {
 		if !signed {
 			raw = raw[:strings.LastIndex(raw, ".")+1] + base64.RawURLEncoding.EncodeToString([]byte(payload))
 		}
-		got, err := p.VerifyLogoutToken(t.Context(), raw)
+		got, err := p.Verifier().LogoutToken(t.Context(), "", raw)
 		if err != nil {
 			return
 		}

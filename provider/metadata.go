@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
 // Metadata is what the provider publishes about itself (OIDC Discovery §3), after its issuer and
@@ -46,8 +47,7 @@ type Metadata struct {
 // hour after that; while the provider is down or answers nonsense, the last good one is used. The
 // error is an ErrUnreachable, or an ErrMisconfigured that names the fault.
 func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
-	m, _, err := p.metadata.get(ctx)
-	return m, err
+	return p.metadata.get(ctx)
 }
 
 // Ready reports whether the metadata is known; it does no I/O.
@@ -80,9 +80,9 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 
 // check refuses the whole document over one fault: an endpoint that is not what it should be says
 // that someone else may have written it.
-func (m *Metadata) check(c Config, i issuers) error {
+func (m *Metadata) check(c Config, i jose.Issuers) error {
 	// OIDC Discovery §4.3 (MD1): a simple string comparison.
-	if !i.announced(m.Issuer) {
+	if !i.Announced(m.Issuer) {
 		return &IssuerError{Announced: m.Issuer, Configured: c.Issuer, From: c.metadataURL()}
 	}
 	loopback := c.onLoopback()
@@ -92,7 +92,7 @@ func (m *Metadata) check(c Config, i issuers) error {
 	}{
 		{"authorization_endpoint", m.AuthorizationEndpoint, true},
 		{"token_endpoint", m.TokenEndpoint, true},
-		{"jwks_uri", m.JWKSURI, !strings.HasPrefix(c.IDTokenAlg, "HS")},
+		{"jwks_uri", m.JWKSURI, !jose.IsHMAC(c.IDTokenAlg)},
 		{"userinfo_endpoint", m.UserinfoEndpoint, false},
 		{"revocation_endpoint", m.RevocationEndpoint, false},
 		{"end_session_endpoint", m.EndSessionEndpoint, false},

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -121,7 +122,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 		_, exchangeErr := p.Exchange(t.Context(), c, secret.New(verifier))
 		_, refreshErr := p.Refresh(t.Context(), got.RefreshToken, nil)
 		_, userinfoErr := p.Userinfo(t.Context(), got.AccessToken, "alice")
-		_, verifyErr := p.VerifyIDToken(t.Context(), got.IDToken, provider.Expectation{Nonce: nonce})
+		_, verifyErr := p.Verifier().IDToken(t.Context(), got.IDToken, jose.Attempt{Nonce: nonce})
 		for what, err := range map[string]error{
 			"exchange": exchangeErr, "refresh": refreshErr, "userinfo": userinfoErr, "keys": verifyErr,
 			"revocation": p.Revoke(t.Context(), got.RefreshToken, "refresh_token"),
@@ -158,10 +159,10 @@ func TestGarbageDoesNotReplaceGoodMetadataAndKeys(t *testing.T) {
 				cl["iat"], cl["exp"] = c.now().Unix(), c.now().Unix()+300
 			})
 			c.advance(2 * time.Hour)
-			checkRule(t, p, op, "", func(e *provider.Expectation) { e.AttemptStarted = time.Time{} })
+			checkRule(t, p, op, "", func(e *jose.Attempt) { e.AttemptStarted = time.Time{} })
 			waitFor(t, "a fetch", func() bool { return op.Count(odd.Discovery) > fetches })
 			for range 5 { // and each stale answer does not ask again
-				checkRule(t, p, op, "", func(e *provider.Expectation) { e.AttemptStarted = time.Time{} })
+				checkRule(t, p, op, "", func(e *jose.Attempt) { e.AttemptStarted = time.Time{} })
 			}
 			// The transport repeats a GET by itself when a connection that it used before is hung up on.
 			if n := op.Count(odd.Discovery) - fetches; n > 4 {

@@ -1,6 +1,6 @@
 // Package provider is one OpenID provider (OP) as this relying party uses it: its metadata and keys,
-// client authentication, token requests, the checks on ID tokens and logout tokens, userinfo,
-// revocation and the URLs that a browser is sent to. Quirks of a product end here.
+// client authentication, token requests, userinfo, revocation and the URLs that a browser is sent to.
+// Quirks of a product end here. What tokens say is judged below it, in jose.
 //
 // Everything it learns from the provider comes over requests that follow no redirect, end in time and
 // are read up to a limit, and nothing is used before it was checked. Its weak point is the same as
@@ -17,12 +17,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
 const (
-	// skew is how far the provider's clock may be from ours, in each check that compares the two.
-	skew = time.Minute
 	// maxTokenRequests bounds the token requests of one lane under way at one provider (RN14); more wait.
 	maxTokenRequests = 32
 	// slowRequest is when a token request without an answer no longer counts among them.
@@ -90,15 +89,16 @@ type Provider struct {
 	now      func() time.Time // Options.Shared
 	client   *caller          // of all requests but renewals
 	auth     clientAuthentication
-	issuers  issuers
+	issuers  jose.Issuers
 	metadata *document[*Metadata]
-	keys     *keySet
+	keys     *document[[]jose.PublicKey]
+	verifier *jose.Verifier
 	renewals *lane
 	clients  *lane               // client credentials
 	logins   *lane               // codes
 	userinfo *semaphore.Weighted // slots of logins that ask for claims
 
-	assertion *assertionKey // nil: this client signs no assertions
+	assertion *jose.AssertionKey // nil: this client signs no assertions
 }
 
 // New checks c, and reaches for nothing: a provider that is down does not stop the start.
@@ -123,7 +123,7 @@ func New(c Config, o Options) (*Provider, error) {
 	}
 	p := &Provider{
 		config:    c,
-		issuers:   newIssuers(c),
+		issuers:   jose.NewIssuers(c.Issuer, c.Tenants),
 		now:       o.Shared,
 		client:    newCaller(c.ID, o),
 		auth:      auth,
@@ -132,9 +132,27 @@ func New(c Config, o Options) (*Provider, error) {
 	}
 	p.renewals, p.clients, p.logins = newLane(newCaller(c.ID, forRenewals), o.Now), newLane(p.client, o.Now), newLane(p.client, o.Now)
 	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
-	p.keys = newKeySet(c, o, p.fetchKeys)
+	p.keys = newDocument(o, c.ID, endpointKeys, p.fetchKeys)
+	p.verifier = jose.NewVerifier(p.expectations(), p.keys, o.Now)
 	return p, nil
 }
+
+// expectations are what a token of the provider's must satisfy.
+func (p *Provider) expectations() jose.Expectations {
+	return jose.Expectations{
+		Issuers:          p.issuers,
+		ClientID:         p.config.ClientID,
+		TrustedAudiences: p.config.TrustedAudiences,
+		Alg:              p.config.IDTokenAlg,
+		Secret:           p.config.ClientSecret,
+		MaxAge:           p.config.maxAge(),
+		LogoutByIssued:   p.config.LogoutTokenExp == "iat",
+		Now:              p.now,
+	}
+}
+
+// Verifier judges the tokens that the provider has issued.
+func (p *Provider) Verifier() *jose.Verifier { return p.verifier }
 
 func (o Options) complete() Options {
 	if o.Now == nil {

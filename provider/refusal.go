@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -15,8 +16,8 @@ const (
 
 // refusal turns an error answer (RFC 6749 §5.2; c is nil where the body was no JSON object) into an
 // *OAuthError, or into an *UnreachableError where it says that the trouble is passing or says nothing.
-func (p *Provider) refusal(endpoint string, a *answer, c claims, sent []string) error {
-	code, err := c.text("error")
+func (p *Provider) refusal(endpoint string, a *answer, c jose.Object, sent []string) error {
+	code, err := c.Text("error")
 	if err != nil || code == "" {
 		if a.status == http.StatusUnauthorized {
 			code = "invalid_client" // RFC 6749 §5.2: what 401 means, body or not
@@ -31,11 +32,11 @@ func (p *Provider) refusal(endpoint string, a *answer, c claims, sent []string) 
 		return p.passing(endpoint, code, a, http.StatusInternalServerError)
 	}
 	for _, name := range []string{"access_token", "refresh_token", "id_token"} { // an error beside tokens may repeat them, too
-		if token, err := c.text(name); err == nil {
+		if token, err := c.Text(name); err == nil {
 			sent = append(sent, token)
 		}
 	}
-	description, _ := c.text("error_description")
+	description, _ := c.Text("error_description")
 	return &OAuthError{Code: printable(code, maxErrorCode, sent), Description: printable(description, maxDescription, sent)}
 }
 

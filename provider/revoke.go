@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -33,14 +34,14 @@ func (p *Provider) Revoke(ctx context.Context, token secret.Value, hint string) 
 	if a.status == http.StatusOK || a.status == http.StatusNoContent {
 		return nil
 	}
-	c, err := parseObject(a.body)
+	c, err := jose.ParseObject(a.body)
 	if err != nil {
 		c = nil
 	}
 	refusal := p.refusal(endpointRevocation, a, c, sent)
 	var o *OAuthError
 	switch {
-	case errors.Is(refusal, ErrMisconfigured), errors.Is(refusal, ErrUnreachable) && c.has("error"):
+	case errors.Is(refusal, ErrMisconfigured), errors.Is(refusal, ErrUnreachable) && c.Has("error"):
 		return retryable(refusal)
 	case errors.As(refusal, &o):
 		// unsupported_token_type and every other 4xx (RFC 7009 §2.2.1): asking again changes nothing.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -53,7 +53,7 @@ func TestNewKeyUnderTheOldKidIsFound(t *testing.T) {
 	added := underTheOldKid(op)
 	before := op.Count(odd.JWKS)
 	logout := func(key *odd.Key, kid string) error {
-		_, err := p.VerifyLogoutToken(t.Context(), odd.Sign(key, odd.Claims{"alg": key.Alg, "kid": kid}, logoutClaims(op)))
+		_, err := p.Verifier().LogoutToken(t.Context(), "", odd.Sign(key, odd.Claims{"alg": key.Alg, "kid": kid}, logoutClaims(op)))
 		return err
 	}
 	if err := logout(added, "rsa-1"); err != nil {
@@ -63,7 +63,7 @@ func TestNewKeyUnderTheOldKidIsFound(t *testing.T) {
 	raw := odd.Sign(added, odd.Claims{"alg": "RS256", "kid": "rsa-1"}, odd.Claims{
 		"iss": op.Issuer(), "aud": op.Client.ID, "iat": now(), "exp": now() + 60, "sub": "alice",
 	})
-	if _, err := p.VerifyRefreshedIDToken(t.Context(), secret.New(raw), &provider.Original{Issuer: op.Issuer(), Subject: "alice"}); err != nil {
+	if _, err := p.Verifier().RenewedIDToken(t.Context(), secret.New(raw), &jose.Original{Issuer: op.Issuer(), Subject: "alice"}); err != nil {
 		t.Errorf("renewed ID token: %v", err)
 	}
 	op.Intercept(odd.Userinfo, odd.Answer(200, "application/jwt", odd.Sign(added, odd.Claims{"alg": "RS256", "kid": "rsa-1"}, odd.Claims{
@@ -101,14 +101,14 @@ func TestNoMoreThanSixteenKeysAreTried(t *testing.T) {
 	raw := func(kid string) string {
 		return odd.Sign(&hidden, odd.Claims{"alg": "ES256", "kid": kid}, logoutClaims(op))
 	}
-	var invalid *provider.InvalidLogoutTokenError
-	if _, err := p.VerifyLogoutToken(t.Context(), raw("another")); !errors.As(err, &invalid) || invalid.Rule != "signature" {
+	var invalid *jose.InvalidLogoutTokenError
+	if _, err := p.Verifier().LogoutToken(t.Context(), "", raw("another")); !errors.As(err, &invalid) || invalid.Rule != "signature" {
 		t.Errorf("the 41st key was tried: %v", err)
 	}
-	if _, err := p.VerifyLogoutToken(t.Context(), raw("ec-1")); err != nil {
+	if _, err := p.Verifier().LogoutToken(t.Context(), "", raw("ec-1")); err != nil {
 		t.Errorf("the key that is named was not tried first: %v", err)
 	}
-	if _, err := p.VerifyLogoutToken(t.Context(), raw("another")); err != nil {
+	if _, err := p.Verifier().LogoutToken(t.Context(), "", raw("another")); err != nil {
 		t.Errorf("the key that verified last was not tried: %v", err)
 	}
 }
@@ -131,11 +131,11 @@ func TestForgedTokensShareABudgetOfVerifications(t *testing.T) {
 	forger := odd.NewKey("x", "ES256")
 	flood := func() {
 		for range 200 {
-			_, _ = p.VerifyLogoutToken(t.Context(), odd.Sign(forger, odd.Claims{"alg": "ES256", "kid": "ec-1"}, logoutClaims(op)))
+			_, _ = p.Verifier().LogoutToken(t.Context(), "", odd.Sign(forger, odd.Claims{"alg": "ES256", "kid": "ec-1"}, logoutClaims(op)))
 		}
 	}
 	logout := func() error {
-		_, err := p.VerifyLogoutToken(t.Context(), odd.Sign(added, odd.Claims{"alg": "ES256", "kid": "ec-1"}, logoutClaims(op)))
+		_, err := p.Verifier().LogoutToken(t.Context(), "", odd.Sign(added, odd.Claims{"alg": "ES256", "kid": "ec-1"}, logoutClaims(op)))
 		return err
 	}
 	flood()
@@ -167,8 +167,8 @@ func TestForgedTokensDoNotBlockARotation(t *testing.T) {
 		wg.Go(func() {
 			for i := range 100 {
 				raw := odd.Sign(forger, odd.Claims{"alg": "RS256", "kid": fmt.Sprintf("random-%d-%d", worker, i)}, logoutClaims(op))
-				var invalid *provider.InvalidLogoutTokenError
-				if _, err := p.VerifyLogoutToken(t.Context(), raw); !errors.As(err, &invalid) || invalid.Rule != "signature" {
+				var invalid *jose.InvalidLogoutTokenError
+				if _, err := p.Verifier().LogoutToken(t.Context(), "", raw); !errors.As(err, &invalid) || invalid.Rule != "signature" {
 					t.Errorf("forged token: %v", err)
 				}
 			}
@@ -181,7 +181,7 @@ func TestForgedTokensDoNotBlockARotation(t *testing.T) {
 	}
 	op.Rotate()
 	checkRule(t, p, op, "")
-	if _, err := p.VerifyLogoutToken(t.Context(), op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })); err != nil {
+	if _, err := p.Verifier().LogoutToken(t.Context(), "", op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })); err != nil {
 		t.Errorf("logout token after the rotation: %v", err)
 	}
 }
@@ -192,11 +192,11 @@ func TestLogoutTokenAfterARotationWaitsNoLongerThanTheLimit(t *testing.T) {
 	p := newProvider(t, op, func(s *setup) { s.Now = c.now })
 	forger := odd.NewKey("x", "RS256")
 	for i := range 50 {
-		_, _ = p.VerifyLogoutToken(t.Context(), odd.Sign(forger, odd.Claims{"alg": "RS256", "kid": fmt.Sprint(i)}, logoutClaims(op)))
+		_, _ = p.Verifier().LogoutToken(t.Context(), "", odd.Sign(forger, odd.Claims{"alg": "RS256", "kid": fmt.Sprint(i)}, logoutClaims(op)))
 	}
 	op.Rotate()
 	c.advance(2 * time.Second)
-	if _, err := p.VerifyLogoutToken(t.Context(), op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })); err != nil {
+	if _, err := p.Verifier().LogoutToken(t.Context(), "", op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })); err != nil {
 		t.Errorf("logout token after the rotation: %v", err)
 	}
 }
@@ -212,7 +212,7 @@ func TestWaitersShareAFetch(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 100 {
 		wg.Go(func() {
-			if _, err := p.VerifyLogoutToken(t.Context(), raw); err != nil {
+			if _, err := p.Verifier().LogoutToken(t.Context(), "", raw); err != nil {
 				t.Error(err)
 			}
 		})

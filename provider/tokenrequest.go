@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -146,12 +147,12 @@ func (p *Provider) postGrant(ctx context.Context, by *caller, m *Metadata, form 
 	if err != nil {
 		return nil, err
 	}
-	c, err := parseObject(a.body)
+	c, err := jose.ParseObject(a.body)
 	switch {
 	case a.status == http.StatusOK && err != nil:
 		// A captive portal, or a proxy's own page: nothing is known (TE5).
 		return nil, p.client.unreachable(endpointToken, "the answer is not JSON", nil)
-	case a.status == http.StatusOK && !c.has("error"):
+	case a.status == http.StatusOK && !c.Has("error"):
 		return p.readTokenResponse(c, asked)
 	}
 	return nil, p.refusal(endpointToken, a, c, sent)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -33,19 +34,19 @@ type TokenResponse struct {
 }
 
 // readTokenResponse checks the members that matter. The ID token is not looked at.
-func (p *Provider) readTokenResponse(c claims, asked time.Time) (*TokenResponse, error) {
+func (p *Provider) readTokenResponse(c jose.Object, asked time.Time) (*TokenResponse, error) {
 	t := &TokenResponse{ExpiresIn: expiresIn(c["expires_in"])}
 	now := p.now()
 	t.Issued = now.Add(-min(max(time.Since(asked), 0), t.ExpiresIn*3/4))
 	for name, to := range map[string]*secret.Value{
 		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "id_token": &t.IDToken,
 	} {
-		if s, err := c.text(name); err == nil { // what is no string is not there
+		if s, err := c.Text(name); err == nil { // what is no string is not there
 			*to = secret.New(s)
 		}
 	}
-	t.TokenType, _ = c.text("token_type")
-	t.Scope, _ = c.text("scope")
+	t.TokenType, _ = c.Text("token_type")
+	t.Scope, _ = c.Text("scope")
 	switch {
 	case !headerSafe(t.AccessToken.Reveal()):
 		return nil, &InvalidResponseError{Rule: "access_token", Issued: t}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -53,12 +54,12 @@ func (p *Provider) TryClient(ctx context.Context) (Trial, error) {
 // TryKeys reads the key set, and returns how many of its keys could have made a signature of the registered algorithm.
 // needed is false where that one takes none of them (HS256 and its like). Errors are Metadata's and those of the key set.
 func (p *Provider) TryKeys(ctx context.Context) (fitting int, needed bool, err error) {
-	if !p.keys.secret.IsZero() {
+	if jose.IsHMAC(p.config.IDTokenAlg) {
 		return 0, false, nil
 	}
-	keys, _, err := p.keys.doc.get(ctx)
+	keys, err := p.keys.get(ctx)
 	for _, k := range keys {
-		if k.fits(p.config.IDTokenAlg) {
+		if k.Fits(p.config.IDTokenAlg) {
 			fitting++
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -26,9 +27,9 @@ const userinfoTime = 3 * time.Second
 // one JSON object, or nil where the provider has no such endpoint and none is required. It waits
 // for 3 s at most, and has slots of its own.
 //
-// The error is an *InvalidTokenError of the rule RuleUserinfoSub when the answer is about someone
+// The error is a *jose.InvalidTokenError of the rule jose.RuleUserinfoSub when the answer is about someone
 // else: no login may go on after that. Any other says that there are no claims to use: another
-// *InvalidTokenError (the answer is not signed as it should be), an *OAuthError (the access token was
+// *jose.InvalidTokenError (the answer is not signed as it should be), an *OAuthError (the access token was
 // refused), an *UnreachableError (no answer in time, or none that is userinfo), or that of Metadata.
 func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subject string) (json.RawMessage, error) {
 	m, err := p.Metadata(ctx)
@@ -52,11 +53,10 @@ func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subje
 	if err != nil {
 		return nil, err
 	}
-	// OIDC Core §5.3.2 (MD9): the answer may be about another user (token substitution).
-	if sub, err := c.text("sub"); err != nil || sub == "" || sub != subject {
-		return nil, &InvalidTokenError{Rule: RuleUserinfoSub, Detail: "userinfo is not about the ID token's subject"}
+	if err := jose.CheckUserinfoSubject(c, subject); err != nil {
+		return nil, err
 	}
-	return c.object(), nil
+	return c.JSON(), nil
 }
 
 // CheckUserinfo reports an ErrMisconfigured where userinfo is required and m names no endpoint for it.
@@ -96,24 +96,17 @@ func bearerError(a *answer) string {
 	return "invalid_request"
 }
 
-// readUserinfo reads both forms of the answer. A signed one must bear the registered algorithm, iss
-// and aud (OIDC Core §5.3.2, MD10).
-func (p *Provider) readUserinfo(ctx context.Context, a *answer) (claims, error) {
+// readUserinfo reads both forms of the answer.
+func (p *Provider) readUserinfo(ctx context.Context, a *answer) (jose.Object, error) {
 	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	body := strings.TrimSpace(string(a.body))
 	if media == "application/jwt" {
-		c, err := p.verifySigned(ctx, body, tokenKind{
-			types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &p.keys.own,
-		})
-		if err == nil && c.has("exp") {
-			_, err = p.checkExpiry(c)
-		}
-		return c, tokenError(err)
+		return p.verifier.Userinfo(ctx, body)
 	}
 	if !isJSON(media) {
 		return nil, p.client.unreachable(endpointUserinfo, "the answer's content type is neither JSON nor a JWT", nil)
 	}
-	c, err := parseObject([]byte(body))
+	c, err := jose.ParseObject([]byte(body))
 	if err != nil {
 		return nil, p.client.unreachable(endpointUserinfo, "the answer is not a JSON object", nil)
 	}

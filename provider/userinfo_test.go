@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -28,7 +29,7 @@ func TestUserinfoIsAboutTheSubject(t *testing.T) {
 	}
 	for _, sub := range []any{"mallory", "", nil, 7, "ALICE"} {
 		op.OnUserinfo(func(c odd.Claims) { c["sub"] = sub })
-		var invalid *provider.InvalidTokenError
+		var invalid *jose.InvalidTokenError
 		if raw, err := p.Userinfo(t.Context(), got.AccessToken, "alice"); raw != nil || !errors.As(err, &invalid) || invalid.Rule != "userinfo_sub" {
 			t.Errorf("sub %v: %s, %v", sub, raw, err)
 		}
@@ -66,7 +67,7 @@ func TestSignedUserinfoIsVerified(t *testing.T) {
 			undo := op.Intercept(odd.Userinfo, odd.Answer(http.StatusOK, "application/jwt; charset=utf-8", body))
 			defer undo()
 			raw, err := p.Userinfo(t.Context(), accessToken, "alice")
-			var invalid *provider.InvalidTokenError
+			var invalid *jose.InvalidTokenError
 			if test.rule == "" && (err != nil || raw == nil) || test.rule != "" && (!errors.As(err, &invalid) || invalid.Rule != test.rule) {
 				t.Errorf("userinfo = %s, %v, want rule %q", raw, err, test.rule)
 			}

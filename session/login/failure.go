@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -98,7 +99,7 @@ func broken(kind Kind, rule string) *Failure {
 func because(err error) *Failure {
 	f := &Failure{Kind: Internal, Err: err}
 	var invalidResponse *provider.InvalidResponseError
-	var invalidToken *provider.InvalidTokenError
+	var invalidToken *jose.InvalidTokenError
 	var oauth *provider.OAuthError
 	switch {
 	case errors.Is(err, session.ErrUnavailable):

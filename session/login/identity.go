@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
 
 // An identity is who logged in, as far as it was verified.
 type identity struct {
-	token  *provider.IDToken
+	token  *jose.IDToken
 	claims json.RawMessage // the ID token's, completed by userinfo's
 	scope  string          // granted
 }
@@ -26,7 +27,7 @@ func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, 
 	if tokens.IDToken.IsZero() {
 		return nil, broken(IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
 	}
-	token, err := p.VerifyIDToken(ctx, tokens.IDToken, provider.Expectation{
+	token, err := p.Verifier().IDToken(ctx, tokens.IDToken, jose.Attempt{
 		Nonce: a.Nonce, Issuer: iss, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), AttemptStarted: a.started(),
 		PromptLogin: a.PromptLogin, EssentialACR: a.ACR,
 	})

@@ -6,13 +6,14 @@ import (
 	"errors"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
 // askUserinfo completes claims, as the provider's setting wants it. An answer about another subject fails
 // the login whatever the setting (OIDC Core §5.3.2): the tokens may be another user's. Any other failure costs the
 // claims alone, and a warning, unless they are required.
 func (l *Login) askUserinfo(
-	ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, token *provider.IDToken, claims claimSet,
+	ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, token *jose.IDToken, claims claimSet,
 ) error {
 	mode := p.Config().Userinfo
 	if mode == provider.UserinfoOff {
@@ -38,18 +39,18 @@ func (l *Login) askUserinfo(
 
 // complementOf refuses userinfo of another tenant's user with the same subject, at a provider with an issuer
 // template: iss is there where userinfo is signed (OIDC Core §5.3.2).
-func (c claimSet) complementOf(p *provider.Provider, token *provider.IDToken) error {
+func (c claimSet) complementOf(p *provider.Provider, token *jose.IDToken) error {
 	var iss string
 	if json.Unmarshal(c["iss"], &iss) == nil && iss != token.Issuer && p.IssuedBy(iss) {
-		return &provider.InvalidTokenError{Rule: provider.RuleUserinfoSub, Detail: "userinfo is of another issuer than the ID token"}
+		return &jose.InvalidTokenError{Rule: jose.RuleUserinfoSub, Detail: "userinfo is of another issuer than the ID token"}
 	}
 	return nil
 }
 
 // isOfAnother reports whether userinfo was about somebody else, or about nobody.
 func isOfAnother(err error) bool {
-	invalid := new(provider.InvalidTokenError)
-	return errors.As(err, &invalid) && invalid.Rule == provider.RuleUserinfoSub
+	invalid := new(jose.InvalidTokenError)
+	return errors.As(err, &invalid) && invalid.Rule == jose.RuleUserinfoSub
 }
 
 // remedy is what an operator can do about userinfo that gives no claims.

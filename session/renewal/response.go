@@ -11,17 +11,18 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
 
 // answered checks the token response and has it committed. Nothing in it is used before the check.
 func (w *work) answered(ctx context.Context, response *provider.TokenResponse) {
-	var idToken *provider.IDToken
+	var idToken *jose.IDToken
 	if !response.IDToken.IsZero() {
 		var err error
-		idToken, err = w.provider.VerifyRefreshedIDToken(ctx, response.IDToken, originalOf(w.from.Record, response.AccessToken))
-		if _, isInvalid := errors.AsType[*provider.InvalidTokenError](err); isInvalid {
+		idToken, err = w.provider.Verifier().RenewedIDToken(ctx, response.IDToken, originalOf(w.from.Record, response.AccessToken))
+		if _, isInvalid := errors.AsType[*jose.InvalidTokenError](err); isInvalid {
 			w.broken(ctx, response, err)
 			return
 		}
@@ -67,7 +68,7 @@ func (w *work) unverifiable(ctx context.Context, response *provider.TokenRespons
 }
 
 // apply writes a checked answer into rec. The ID token may be nil.
-func apply(rec *session.Record, response *provider.TokenResponse, idToken *provider.IDToken) {
+func apply(rec *session.Record, response *provider.TokenResponse, idToken *jose.IDToken) {
 	accessToken, refreshToken := rec.AccessToken, rec.RefreshToken // they may be good for a while yet
 	defer func() { rec.DropTokens(accessToken, refreshToken) }()
 	rec.AccessToken = response.AccessToken
@@ -122,8 +123,8 @@ func renewedClaims(old, renewed json.RawMessage) json.RawMessage {
 // originalOf is what the login's ID token said. Its claims are kept through renewals (ofTheLogin);
 // what they lack is read from the ID token that the session began with, which was verified then.
 // accessToken is what came with the renewed one, for at_hash.
-func originalOf(rec *session.Record, accessToken secret.Value) *provider.Original {
-	o := &provider.Original{Subject: rec.Subject, Issuer: rec.Issuer, AuthTime: rec.AuthTime, AccessToken: accessToken}
+func originalOf(rec *session.Record, accessToken secret.Value) *jose.Original {
+	o := &jose.Original{Subject: rec.Subject, Issuer: rec.Issuer, AuthTime: rec.AuthTime, AccessToken: accessToken}
 	for _, claims := range [][]byte{rec.Claims, payload(rec.IDToken.Reveal())} {
 		var c struct {
 			Nonce string    `json:"nonce"`

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
@@ -147,7 +148,7 @@ func (w *world) login() *session.Session {
 	if err != nil {
 		w.t.Fatalf("exchange the code: %v", err)
 	}
-	id, err := w.provider.VerifyIDToken(ctx, tokens.IDToken, provider.Expectation{Nonce: nonce, AttemptStarted: time.Now()})
+	id, err := w.provider.Verifier().IDToken(ctx, tokens.IDToken, jose.Attempt{Nonce: nonce, AttemptStarted: time.Now()})
 	if err != nil {
 		w.t.Fatalf("verify the ID token: %v", err)
 	}

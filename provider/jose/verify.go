@@ -1,8 +1,7 @@
-package provider
+package jose
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,12 +37,12 @@ type tokenKind struct {
 }
 
 // verifySigned checks what every JWT of the provider has in common: one signature of the registered
-// algorithm by a key of its own, typ, issuer, audience. The error is a *breach or an ErrUnreachable
-// (or ErrMisconfigured) of fetching keys. Nothing is fetched for a token that could not pass anyway.
-func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind) (claims, error) {
-	c, err := p.inspect(raw, kind)
+// algorithm by a key of its own, typ, issuer, audience. The error is a *breach or that of fetching
+// keys. Nothing is fetched for a token that could not pass anyway.
+func (v *Verifier) verifySigned(ctx context.Context, raw string, kind tokenKind) (Object, error) {
+	c, err := v.inspect(raw, kind)
 	if err == nil {
-		err = p.verifySignature(ctx, raw, c.issuer(), kind)
+		err = v.verifySignature(ctx, raw, c.issuer(), kind)
 	}
 	if err != nil {
 		return nil, err
@@ -52,15 +51,15 @@ func (p *Provider) verifySigned(ctx context.Context, raw string, kind tokenKind)
 }
 
 // inspect makes those checks of verifySigned that need no key: a *breach, or claims that anybody may have written.
-func (p *Provider) inspect(raw string, kind tokenKind) (claims, error) {
+func (v *Verifier) inspect(raw string, kind tokenKind) (Object, error) {
 	head, body, err := decodeJWT(raw, kind.limit)
 	if err != nil {
 		return nil, broken("format", "%v", err)
 	}
-	if err := p.checkHeader(head, kind); err != nil {
+	if err := v.checkHeader(head, kind); err != nil {
 		return nil, err
 	}
-	if err := p.checkParties(body); err != nil {
+	if err := v.checkParties(body); err != nil {
 		return nil, err
 	}
 	return body, nil
@@ -68,39 +67,39 @@ func (p *Provider) inspect(raw string, kind tokenKind) (claims, error) {
 
 // verifySignature has go-oidc verify the signature with our keys and algorithm, and check issuer and
 // audience as it does. Times are ours: go-oidc knows no skew on exp and takes iat as it comes.
-func (p *Provider) verifySignature(ctx context.Context, raw, iss string, kind tokenKind) error {
-	v := &verification{keys: p.keys, from: kind.from, client: kind.client, iss: iss}
-	verifier := oidc.NewVerifier(iss, v, &oidc.Config{
-		ClientID:             p.config.ClientID,
-		SupportedSigningAlgs: []string{p.config.IDTokenAlg},
+func (v *Verifier) verifySignature(ctx context.Context, raw, iss string, kind tokenKind) error {
+	by := &verification{keys: v.keys, from: kind.from, client: kind.client, iss: iss}
+	verifier := oidc.NewVerifier(iss, by, &oidc.Config{
+		ClientID:             v.want.ClientID,
+		SupportedSigningAlgs: []string{v.want.Alg},
 		SkipExpiryCheck:      true,
 	})
 	_, err := verifier.Verify(ctx, raw)
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(v.err, errSignature):
-		return broken("signature", "%v", v.err)
-	case v.err != nil:
-		return v.err
+	case errors.Is(by.err, errSignature):
+		return broken("signature", "%v", by.err)
+	case by.err != nil:
+		return by.err
 	}
 	// go-oidc's message may hold the token's values; its reasons of its own are malformed claims.
 	return broken("format", "it has claims of the wrong type")
 }
 
 // checkHeader pins algorithm (ID5, BC2) and type (RFC 8725 §3.11; ID13, BC7).
-func (p *Provider) checkHeader(head claims, kind tokenKind) error {
-	if alg, err := head.text("alg"); err != nil || alg != p.config.IDTokenAlg {
-		return broken("alg", "it is not %s, which this client is registered with", p.config.IDTokenAlg)
+func (v *Verifier) checkHeader(head Object, kind tokenKind) error {
+	if alg, err := head.Text("alg"); err != nil || alg != v.want.Alg {
+		return broken("alg", "it is not %s, which this client is registered with", v.want.Alg)
 	}
-	typ, err := head.text("typ")
+	typ, err := head.Text("typ")
 	if err != nil || !slices.Contains(kind.types, strings.TrimPrefix(strings.ToLower(typ), "application/")) {
 		return broken("typ", "it says it is another kind of token")
 	}
 	// RFC 7515 §4.1.11: an extension that is not understood must not be passed over, and none is. cty
 	// would mean that the payload is a token in turn (RFC 7519 §5.2).
 	for _, name := range []string{"crit", "b64", "cty", "enc"} {
-		if head.has(name) {
+		if head.Has(name) {
 			return broken(name, "the header has it")
 		}
 	}
@@ -109,23 +108,23 @@ func (p *Provider) checkHeader(head claims, kind tokenKind) error {
 
 // checkParties checks iss (exactly: go-oidc lets Google leave out the scheme) and aud (OIDC Core
 // §3.1.3.7 steps 2 and 3).
-func (p *Provider) checkParties(c claims) error {
-	iss, err := c.text("iss")
-	if err != nil || !p.issuers.has(iss) {
+func (v *Verifier) checkParties(c Object) error {
+	iss, err := c.Text("iss")
+	if err != nil || !v.want.Issuers.Has(iss) {
 		return broken("iss", "it is not the configured issuer")
 	}
-	if err := p.checkTenant(c, iss); err != nil {
+	if err := v.checkTenant(c, iss); err != nil {
 		return err
 	}
-	aud, err := c.audience()
+	aud, err := c.Audience()
 	if err != nil {
 		return broken("aud", "%v", err)
 	}
-	if !slices.Contains(aud, p.config.ClientID) {
+	if !slices.Contains(aud, v.want.ClientID) {
 		return broken("aud", "this client is not in it")
 	}
 	for _, a := range aud {
-		if a != p.config.ClientID && !slices.Contains(p.config.TrustedAudiences, a) {
+		if a != v.want.ClientID && !slices.Contains(v.want.TrustedAudiences, a) {
 			return broken("aud", "it names another audience that is not trusted")
 		}
 	}
@@ -133,34 +132,34 @@ func (p *Provider) checkParties(c claims) error {
 }
 
 // checkTenant wants tid, where a token of an issuer template has one, to be the tenant of its iss.
-func (p *Provider) checkTenant(c claims, iss string) error {
-	if p.issuers.tenants == nil || !c.has("tid") {
+func (v *Verifier) checkTenant(c Object, iss string) error {
+	if v.want.Issuers.tenants == nil || !c.Has("tid") {
 		return nil
 	}
-	if tid, err := c.text("tid"); err != nil || tid != p.issuers.tenants[iss] {
+	if tid, err := c.Text("tid"); err != nil || tid != v.want.Issuers.tenants[iss] {
 		return broken("tid", "it is not the tenant of the issuer")
 	}
 	return nil
 }
 
 // issuer is the iss that verifySigned has checked.
-func (c claims) issuer() string {
-	iss, _ := c.text("iss")
+func (c Object) issuer() string {
+	iss, _ := c.Text("iss")
 	return iss
 }
 
 // checkTimes checks exp, nbf and iat (steps 9 and 10).
-func (p *Provider) checkTimes(c claims) (issued, expiry time.Time, err error) {
-	if expiry, err = p.checkExpiry(c); err != nil {
+func (v *Verifier) checkTimes(c Object) (issued, expiry time.Time, err error) {
+	if expiry, err = v.checkExpiry(c); err != nil {
 		return issued, expiry, err
 	}
-	issued, err = p.checkIssued(c)
+	issued, err = v.checkIssued(c)
 	return issued, expiry, err
 }
 
 // checkIssued checks nbf and iat.
-func (p *Provider) checkIssued(c claims) (issued time.Time, err error) {
-	now := p.now()
+func (v *Verifier) checkIssued(c Object) (issued time.Time, err error) {
+	now := v.want.Now()
 	if notBefore, ok, err := c.time("nbf"); err != nil {
 		return issued, broken("nbf", "%v", err)
 	} else if ok && notBefore.After(now.Add(skew)) {
@@ -178,14 +177,14 @@ func (p *Provider) checkIssued(c claims) (issued time.Time, err error) {
 	return issued, nil
 }
 
-func (p *Provider) checkExpiry(c claims) (time.Time, error) {
+func (v *Verifier) checkExpiry(c Object) (time.Time, error) {
 	expiry, ok, err := c.time("exp")
 	switch {
 	case err != nil:
 		return expiry, broken("exp", "%v", err)
 	case !ok:
 		return expiry, broken("exp", missing)
-	case !p.now().Before(expiry.Add(skew)):
+	case !v.want.Now().Before(expiry.Add(skew)):
 		return expiry, broken("exp", "it ran out at %s", rfc3339(expiry))
 	}
 	return expiry, nil
@@ -194,8 +193,8 @@ func (p *Provider) checkExpiry(c claims) (time.Time, error) {
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // checkName reads a claim that names someone or something: a string, bounded; "" where it is absent.
-func checkName(c claims, name string) (string, error) {
-	s, err := c.text(name)
+func checkName(c Object, name string) (string, error) {
+	s, err := c.Text(name)
 	if err != nil {
 		return "", broken(name, "%v", err)
 	}
@@ -203,13 +202,4 @@ func checkName(c claims, name string) (string, error) {
 		return "", broken(name, "it is longer than %d bytes", maxName)
 	}
 	return s, nil
-}
-
-// object is the claims as one JSON object again.
-func (c claims) object() json.RawMessage {
-	b, err := json.Marshal(c)
-	if err != nil { // can't be: each member was parsed
-		return json.RawMessage("{}")
-	}
-	return b
 }

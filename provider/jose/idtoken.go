@@ -1,4 +1,4 @@
-package provider
+package jose
 
 import (
 	"context"
@@ -10,18 +10,17 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// An Expectation is what the login attempt asked for.
-type Expectation struct {
+// An Attempt is what a login attempt asked for.
+type Attempt struct {
 	Nonce          string         // as sent; required
 	Issuer         string         // iss of the authorization response (RFC 9207); "": it had none
 	AccessToken    secret.Value   // that came with the ID token, for at_hash; zero: not checked
-	MaxAge         *time.Duration // max_age as sent; nil: not asked. A smaller one of Config.AuthParams wins
+	MaxAge         *time.Duration // max_age as sent; nil: not asked. A smaller one of Expectations wins
 	AttemptStarted time.Time      // for PromptLogin and max_age=0; zero: not compared
 	PromptLogin    bool           // prompt=login was sent: an auth_time, where there is one, must be newer than the attempt
 	EssentialACR   []string       // acr must be one of these; empty: not asked
@@ -49,16 +48,16 @@ type Original struct {
 // notIDTokens are the kinds that Keycloak names in a claim "typ", while its header says JWT for all.
 var notIDTokens = []string{"Bearer", "DPoP", "Refresh", "Offline", "Logout"}
 
-func (p *Provider) idTokenKind() tokenKind {
-	return tokenKind{types: []string{"", "jwt"}, limit: maxToken, from: &p.keys.own}
+func (v *Verifier) idTokenKind() tokenKind {
+	return tokenKind{types: []string{"", "jwt"}, limit: maxToken, from: &v.keys.own}
 }
 
-// VerifyIDToken makes the checks of OIDC Core §3.1.3.7 on the ID token of a login. The error is an
-// *InvalidTokenError, or that of fetching keys (ErrUnreachable, ErrMisconfigured).
-func (p *Provider) VerifyIDToken(ctx context.Context, raw secret.Value, want Expectation) (*IDToken, error) {
-	t, c, err := p.readIDToken(ctx, raw)
+// IDToken makes the checks of OIDC Core §3.1.3.7 on the ID token of a login. The error is an
+// *InvalidTokenError, or that of Keys.
+func (v *Verifier) IDToken(ctx context.Context, raw secret.Value, want Attempt) (*IDToken, error) {
+	t, c, err := v.readIDToken(ctx, raw)
 	if err == nil {
-		err = p.checkLogin(t, c, want)
+		err = v.checkLogin(t, c, want)
 	}
 	if err != nil {
 		return nil, tokenError(err)
@@ -66,12 +65,12 @@ func (p *Provider) VerifyIDToken(ctx context.Context, raw secret.Value, want Exp
 	return t, nil
 }
 
-// VerifyRefreshedIDToken makes the checks of OIDC Core §12.2 on an ID token that came with a renewal.
-// Errors are those of VerifyIDToken; after an *InvalidTokenError nothing of the answer may be used.
-func (p *Provider) VerifyRefreshedIDToken(ctx context.Context, raw secret.Value, original *Original) (*IDToken, error) {
-	t, c, err := p.readIDToken(ctx, raw)
+// RenewedIDToken makes the checks of OIDC Core §12.2 on an ID token that came with a renewal.
+// Errors are those of IDToken; after an *InvalidTokenError nothing of the answer may be used.
+func (v *Verifier) RenewedIDToken(ctx context.Context, raw secret.Value, original *Original) (*IDToken, error) {
+	t, c, err := v.readIDToken(ctx, raw)
 	if err == nil {
-		err = p.checkRenewed(t, c, original)
+		err = v.checkRenewed(t, c, original)
 	}
 	if err != nil {
 		return nil, tokenError(err)
@@ -89,20 +88,20 @@ func tokenError(err error) error {
 }
 
 // readIDToken makes the checks that login and renewal have in common.
-func (p *Provider) readIDToken(ctx context.Context, raw secret.Value) (*IDToken, claims, error) {
-	c, err := p.verifySigned(ctx, raw.Reveal(), p.idTokenKind())
+func (v *Verifier) readIDToken(ctx context.Context, raw secret.Value) (*IDToken, Object, error) {
+	c, err := v.verifySigned(ctx, raw.Reveal(), v.idTokenKind())
 	if err != nil {
 		return nil, nil, err
 	}
 	// ID13: a logout token has events (Back-Channel Logout §2.4); an access token of Keycloak has typ.
-	if typ, err := c.text("typ"); c.has("events") || err == nil && slices.Contains(notIDTokens, typ) {
+	if typ, err := c.Text("typ"); c.Has("events") || err == nil && slices.Contains(notIDTokens, typ) {
 		return nil, nil, broken("typ", "it is another kind of token")
 	}
-	t := &IDToken{Issuer: c.issuer(), Claims: c.object()}
-	if t.IssuedAt, t.Expiry, err = p.checkTimes(c); err != nil {
+	t := &IDToken{Issuer: c.issuer(), Claims: c.JSON()}
+	if t.IssuedAt, t.Expiry, err = v.checkTimes(c); err != nil {
 		return nil, nil, err
 	}
-	if t.Audience, err = c.audience(); err != nil {
+	if t.Audience, err = c.Audience(); err != nil {
 		return nil, nil, broken("aud", "%v", err)
 	}
 	if t.AuthTime, _, err = c.time("auth_time"); err != nil {
@@ -117,13 +116,13 @@ func (p *Provider) readIDToken(ctx context.Context, raw secret.Value) (*IDToken,
 	if t.Subject == "" {
 		return nil, nil, broken("sub", "it is missing") // OIDC Core §2; go-oidc lets it pass
 	}
-	if c.has("azp") && t.AuthorizedParty != p.config.ClientID {
+	if c.Has("azp") && t.AuthorizedParty != v.want.ClientID {
 		return nil, nil, broken("azp", "it is not this client") // step 5
 	}
 	return t, c, nil
 }
 
-func (t *IDToken) readNames(c claims) error {
+func (t *IDToken) readNames(c Object) error {
 	for name, to := range map[string]*string{"sub": &t.Subject, "sid": &t.SID, "azp": &t.AuthorizedParty} {
 		var err error
 		if *to, err = checkName(c, name); err != nil {
@@ -132,7 +131,7 @@ func (t *IDToken) readNames(c claims) error {
 	}
 	for name, to := range map[string]*string{"nonce": &t.Nonce, "acr": &t.ACR, "session_state": &t.SessionState} {
 		var err error
-		if *to, err = c.text(name); err != nil {
+		if *to, err = c.Text(name); err != nil {
 			return broken(name, "%v", err)
 		}
 	}
@@ -140,7 +139,7 @@ func (t *IDToken) readNames(c claims) error {
 }
 
 // checkLogin checks what only this attempt can know.
-func (p *Provider) checkLogin(t *IDToken, c claims, want Expectation) error {
+func (v *Verifier) checkLogin(t *IDToken, c Object, want Attempt) error {
 	// Step 11 (ID9). An empty expectation never matches: a logout token has no nonce either.
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(want.Nonce)) != 1 {
 		return broken("nonce", "it is not the one of this attempt")
@@ -149,31 +148,31 @@ func (p *Provider) checkLogin(t *IDToken, c claims, want Expectation) error {
 	if want.Issuer != "" && t.Issuer != want.Issuer {
 		return broken("iss", "it is not the issuer of the authorization response")
 	}
-	if err := p.checkAtHash(c, want.AccessToken); err != nil {
+	if err := v.checkAtHash(c, want.AccessToken); err != nil {
 		return err
 	}
 	// Step 12 (ID12).
 	if len(want.EssentialACR) > 0 && !slices.Contains(want.EssentialACR, t.ACR) {
 		return broken("acr", "it is none of those that were asked for")
 	}
-	return p.checkAuthTime(t, want)
+	return v.checkAuthTime(t, want)
 }
 
 // checkAuthTime checks when the user was there (step 13, ID12).
-func (p *Provider) checkAuthTime(t *IDToken, want Expectation) error {
-	limit := p.maxAge(want)
+func (v *Verifier) checkAuthTime(t *IDToken, want Attempt) error {
+	limit := v.maxAge(want)
 	if limit != nil {
 		if t.AuthTime.IsZero() {
 			return broken("auth_time", "it is missing, though max_age was asked for")
 		}
-		if p.now().Sub(t.AuthTime) > *limit+skew {
+		if v.want.Now().Sub(t.AuthTime) > *limit+skew {
 			return broken("auth_time", "the user was last there at %s", rfc3339(t.AuthTime))
 		}
 	}
 	if t.AuthTime.IsZero() {
 		return nil
 	}
-	if t.AuthTime.After(p.now().Add(skew)) {
+	if t.AuthTime.After(v.want.Now().Add(skew)) {
 		return broken("auth_time", "it is in the future")
 	}
 	anew := want.PromptLogin || limit != nil && *limit == 0
@@ -184,27 +183,23 @@ func (p *Provider) checkAuthTime(t *IDToken, want Expectation) error {
 }
 
 // maxAge is the smaller max_age of the operator's and the attempt's own, which only a step-up has.
-func (p *Provider) maxAge(want Expectation) *time.Duration {
-	if fixed, ok := p.config.AuthParams["max_age"]; ok {
-		if seconds, err := strconv.Atoi(fixed); err == nil && seconds >= 0 {
-			if d := time.Duration(seconds) * time.Second; want.MaxAge == nil || d < *want.MaxAge {
-				return &d
-			}
-		}
+func (v *Verifier) maxAge(want Attempt) *time.Duration {
+	if fixed := v.want.MaxAge; fixed != nil && (want.MaxAge == nil || *fixed < *want.MaxAge) {
+		return fixed
 	}
 	return want.MaxAge
 }
 
 // checkAtHash binds the access token to the ID token (OIDC Core §3.1.3.6, ID11).
-func (p *Provider) checkAtHash(c claims, accessToken secret.Value) error {
-	got, err := c.text("at_hash")
+func (v *Verifier) checkAtHash(c Object, accessToken secret.Value) error {
+	got, err := c.Text("at_hash")
 	if err != nil {
 		return broken("at_hash", "%v", err)
 	}
-	if !c.has("at_hash") || accessToken.IsZero() {
+	if !c.Has("at_hash") || accessToken.IsZero() {
 		return nil
 	}
-	if subtle.ConstantTimeCompare([]byte(got), []byte(leftHalf(hashOf(p.config.IDTokenAlg), accessToken.Reveal()))) != 1 {
+	if subtle.ConstantTimeCompare([]byte(got), []byte(leftHalf(hashOf(v.want.Alg), accessToken.Reveal()))) != 1 {
 		return broken("at_hash", "it is not that of the access token")
 	}
 	return nil
@@ -219,7 +214,7 @@ func leftHalf(h crypto.Hash, s string) string {
 
 // checkRenewed compares a renewed ID token with the first (RN6). That azp is this client, if it is
 // there at all, was checked already.
-func (p *Provider) checkRenewed(t *IDToken, c claims, original *Original) error {
+func (v *Verifier) checkRenewed(t *IDToken, c Object, original *Original) error {
 	switch {
 	case original.Issuer != t.Issuer:
 		return broken("iss", "it is not the issuer of the first ID token")
@@ -227,7 +222,7 @@ func (p *Provider) checkRenewed(t *IDToken, c claims, original *Original) error 
 		return broken("sub", "it is not the subject of the first ID token")
 	case !original.AuthTime.IsZero() && !t.AuthTime.IsZero() && original.AuthTime.Unix() != t.AuthTime.Unix():
 		return broken("auth_time", "it is not that of the first ID token")
-	case c.has("nonce") && (original.Nonce == "" || t.Nonce != original.Nonce):
+	case c.Has("nonce") && (original.Nonce == "" || t.Nonce != original.Nonce):
 		return broken("nonce", "it is not that of the first ID token")
 	}
 	for _, a := range original.Audience {
@@ -235,5 +230,5 @@ func (p *Provider) checkRenewed(t *IDToken, c claims, original *Original) error 
 			return broken("aud", "it lacks an audience of the first ID token")
 		}
 	}
-	return p.checkAtHash(c, original.AccessToken)
+	return v.checkAtHash(c, original.AccessToken)
 }

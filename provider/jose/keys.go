@@ -1,4 +1,4 @@
-package provider
+package jose
 
 import (
 	"crypto"
@@ -17,8 +17,8 @@ const (
 	maxTries = 16  // keys tried on one signature, so that a forged one costs little
 )
 
-// A publicKey is one usable entry of a provider's key set.
-type publicKey struct {
+// A PublicKey is one usable entry of a provider's key set.
+type PublicKey struct {
 	id, alg string // either may be empty: the provider did not say
 	issuer  string // whom it signs for, at a provider of many tenants (not of RFC 7517; Microsoft's); may be empty
 	key     crypto.PublicKey
@@ -40,16 +40,16 @@ type jwk struct {
 	Issuer string   `json:"issuer,omitempty"`
 }
 
-// parseKeys reads a JWK Set entry by entry (RFC 7517 §5: what is not understood is to be ignored).
+// ParseKeys reads a JWK Set entry by entry (RFC 7517 §5: what is not understood is to be ignored).
 // go-jose reads a set as a whole and gives up over a single secp256k1 key (MD7).
-func parseKeys(data []byte) ([]publicKey, error) {
+func ParseKeys(data []byte) ([]PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &set); err != nil || set.Keys == nil {
 		return nil, errors.New("the answer is no key set")
 	}
-	var keys []publicKey
+	var keys []PublicKey
 	for _, entry := range set.Keys[:min(len(set.Keys), maxKeys)] {
 		if k, ok := parseKey(entry); ok {
 			keys = append(keys, k)
@@ -59,22 +59,22 @@ func parseKeys(data []byte) ([]publicKey, error) {
 }
 
 // parseKey takes an entry only if it is a public key that may verify signatures (RFC 7517 §4.2, §4.3).
-func parseKey(entry json.RawMessage) (publicKey, bool) {
+func parseKey(entry json.RawMessage) (PublicKey, bool) {
 	var e jwk
 	if json.Unmarshal(entry, &e) != nil ||
 		e.Use != "" && e.Use != "sig" ||
 		len(e.KeyOps) > 0 && !slices.Contains(e.KeyOps, "verify") {
-		return publicKey{}, false
+		return PublicKey{}, false
 	}
 	plain, err := json.Marshal(e)
 	if err != nil {
-		return publicKey{}, false
+		return PublicKey{}, false
 	}
 	var k jose.JSONWebKey
 	if k.UnmarshalJSON(plain) != nil || !k.Valid() || !k.IsPublic() {
-		return publicKey{}, false
+		return PublicKey{}, false
 	}
-	return publicKey{id: e.Kid, alg: e.Alg, issuer: e.Issuer, key: k.Key}, true
+	return PublicKey{id: e.Kid, alg: e.Alg, issuer: e.Issuer, key: k.Key}, true
 }
 
 // candidates are the keys of the right type and curve, at most maxTries, in the order in which they are
@@ -82,11 +82,11 @@ func parseKey(entry json.RawMessage) (publicKey, bool) {
 // where the set still has it: a provider that signs with a new key under the old kid (Ory Hydra after
 // a rotation) is then known by it. Where there is neither, one key is sure. rest are the others, those
 // without a kid first: kid is a hint (RFC 7515 §4.1.4), and a provider may be wrong about it.
-func candidates(keys []publicKey, kid, alg string, last *publicKey) (sure, rest []publicKey) {
-	var proven, nameless, others []publicKey
+func candidates(keys []PublicKey, kid, alg string, last *PublicKey) (sure, rest []PublicKey) {
+	var proven, nameless, others []PublicKey
 	for _, k := range keys {
 		switch {
-		case !k.fits(alg):
+		case !k.Fits(alg):
 		case kid != "" && k.id == kid:
 			sure = append(sure, k)
 		case last != nil && k.same(last):
@@ -103,14 +103,14 @@ func candidates(keys []publicKey, kid, alg string, last *publicKey) (sure, rest 
 }
 
 // same reports whether two entries are of one key.
-func (k publicKey) same(other *publicKey) bool {
+func (k PublicKey) same(other *PublicKey) bool {
 	key, ok := k.key.(interface{ Equal(x crypto.PublicKey) bool })
 	return ok && key.Equal(other.key)
 }
 
-// fits reports whether the key can have made a signature of alg (RFC 7518 §3.1; at least 2048 bits for
+// Fits reports whether the key can have made a signature of alg (RFC 7518 §3.1; at least 2048 bits for
 // RSA, §3.3).
-func (k publicKey) fits(alg string) bool {
+func (k PublicKey) Fits(alg string) bool {
 	if k.alg != "" && k.alg != alg && !(alg == "EdDSA" && k.alg == "Ed25519") {
 		return false
 	}

@@ -1,7 +1,6 @@
-package provider
+package jose
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -13,8 +12,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +22,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// The values of Config.ClientKeyID that are no kid.
+// The key ids of PrivateAssertionKey that are no kid.
 const (
 	keyIDThumbprint = "thumbprint"
 	keyIDNone       = "none" // a key that was registered without a kid is found by none at some providers
@@ -34,39 +31,48 @@ const (
 // assertionLifetime bounds how long a client assertion that leaked could be used.
 const assertionLifetime = time.Minute
 
-// An assertionKey signs client assertions (RFC 7523 §2.2): client_secret_jwt, private_key_jwt.
-type assertionKey struct {
+// An AssertionKey signs client assertions (RFC 7523 §2.2). It is safe for concurrent use.
+type AssertionKey struct {
 	key  any      // private key, or the secret's bytes
 	id   string   // kid; "" for none
 	algs []string // that the key can sign with, in the order of our choice; one where the operator or the JWK says so
 }
 
-func newAssertionKey(c Config, method string) (*assertionKey, error) {
-	a := &assertionKey{key: []byte(c.ClientSecret.Reveal()), algs: secretAlgs(len(c.ClientSecret.Reveal()))}
-	fixed := c.ClientAssertionAlg
-	if method == authKeyJWT {
-		jwk, err := parsePrivateJWK(c.ClientKeyPEM)
-		if err != nil {
-			return nil, err
-		}
-		if a.id, err = keyID(jwk, c.ClientKeyID); err != nil {
-			return nil, err
-		}
-		a.key, a.algs = jwk.Key, keyAlgs(jwk.Key)
-		if jwk.Algorithm != "" {
-			fixed = jwk.Algorithm
-		}
+// SecretAssertionKey signs with the client secret (client_secret_jwt). alg is the algorithm; "" for
+// one that the provider lists.
+func SecretAssertionKey(clientSecret secret.Value, alg string) (*AssertionKey, error) {
+	key := []byte(clientSecret.Reveal())
+	return (&AssertionKey{key: key, algs: secretAlgs(len(key))}).fixed(alg)
+}
+
+// PrivateAssertionKey signs with a private key (private_key_jwt): PEM, or one JWK, whose own kid and alg
+// win. id is the kid; "" or thumbprint for the thumbprint, none for no kid. alg is as SecretAssertionKey's.
+func PrivateAssertionKey(key secret.Value, id, alg string) (*AssertionKey, error) {
+	jwk, err := parsePrivateJWK(key)
+	if err != nil {
+		return nil, err
 	}
-	if fixed != "" {
-		if !slices.Contains(a.algs, fixed) {
-			return nil, fmt.Errorf("the key can't sign with %.20s, but with %s", fixed, strings.Join(a.algs, ", "))
+	a := &AssertionKey{key: jwk.Key, algs: keyAlgs(jwk.Key)}
+	if a.id, err = keyID(jwk, id); err != nil {
+		return nil, err
+	}
+	if jwk.Algorithm != "" {
+		alg = jwk.Algorithm
+	}
+	return a.fixed(alg)
+}
+
+// fixed is a with alg alone, if that is not "". A key that can't sign must stop the start.
+func (a *AssertionKey) fixed(alg string) (*AssertionKey, error) {
+	if alg != "" {
+		if !slices.Contains(a.algs, alg) {
+			return nil, fmt.Errorf("the key can't sign with %.20s, but with %s", alg, strings.Join(a.algs, ", "))
 		}
-		a.algs = []string{fixed}
+		a.algs = []string{alg}
 	}
 	if len(a.algs) == 0 {
 		return nil, errors.New("the client key is neither RSA, ECDSA (P-256, P-384, P-521) nor Ed25519")
 	}
-	// A signer is made per assertion, but a key that can't sign must stop the start.
 	if _, err := jose.NewSigner(a.signingKey(a.algs[0]), nil); err != nil {
 		return nil, fmt.Errorf("the key can't sign: %w", err)
 	}
@@ -91,7 +97,7 @@ func keyID(k jose.JSONWebKey, configured string) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(print), nil
 }
 
-func (a *assertionKey) signingKey(alg string) jose.SigningKey {
+func (a *AssertionKey) signingKey(alg string) jose.SigningKey {
 	if a.id == "" {
 		return jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: a.key}
 	}
@@ -100,7 +106,7 @@ func (a *assertionKey) signingKey(alg string) jose.SigningKey {
 
 // alg is the first of the key's algorithms that the provider takes; without a list of those, the one
 // that providers most likely expect. What the provider lists chooses among what the key can do, no more.
-func (a *assertionKey) alg(listed []string) string {
+func (a *AssertionKey) alg(listed []string) string {
 	for _, alg := range a.algs {
 		if slices.Contains(listed, alg) {
 			return alg
@@ -175,60 +181,38 @@ func secretAlgs(n int) []string {
 	return algs
 }
 
-// PublicKeys is the JWK Set (RFC 7517 §5) of the keys that this client signs with; empty where it
-// signs with none.
-func (p *Provider) PublicKeys() jose.JSONWebKeySet {
+// PublicKeys is the JWK Set (RFC 7517 §5) of what a signs with; empty where a is nil or a secret.
+func (a *AssertionKey) PublicKeys() jose.JSONWebKeySet {
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
-	if p.assertion == nil {
+	if a == nil {
 		return set
 	}
-	private := jose.JSONWebKey{Key: p.assertion.key}
+	private := jose.JSONWebKey{Key: a.key}
 	k := private.Public()
 	if k.Key == nil { // a secret has no public half
 		return set
 	}
-	k.KeyID, k.Use = p.assertion.id, "sig"
-	if len(p.assertion.algs) == 1 {
-		k.Algorithm = p.assertion.algs[0]
+	k.KeyID, k.Use = a.id, "sig"
+	if len(a.algs) == 1 {
+		k.Algorithm = a.algs[0]
 	}
 	set.Keys = append(set.Keys, k)
 	return set
 }
 
-// assertionAudience is the issuer alone. A template is no issuer; there it is the token endpoint (RFC
-// 7523 §3, OIDC Core §9), which the provider of many tenants has one of.
-func (p *Provider) assertionAudience(m *Metadata) string {
-	if p.issuers.tenants != nil {
-		return m.TokenEndpoint
-	}
-	return p.config.Issuer
-}
-
-// authenticate adds a fresh assertion (OIDC Core §9, TE6). Its audience is the issuer alone, as one
-// string: several audiences, or the endpoint's URL, could be replayed elsewhere (FAPI 2.0 §5.3.3.1).
-func (a *assertionKey) authenticate(ctx context.Context, p *Provider, form url.Values, _ http.Header) error {
-	m, err := p.Metadata(ctx)
+// Sign is a fresh assertion of clientID for one audience (OIDC Core §9, TE6). listed are the algorithms
+// that the provider takes.
+func (a *AssertionKey) Sign(clientID, audience string, listed []string, now time.Time) (string, error) {
+	signer, err := jose.NewSigner(a.signingKey(a.alg(listed)), (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
-		return err
+		return "", err
 	}
-	signer, err := jose.NewSigner(a.signingKey(a.alg(m.TokenAuthAlgsSupported)), (&jose.SignerOptions{}).WithType("JWT"))
-	if err != nil {
-		return fmt.Errorf("sign client assertion for provider %q: %w", p.config.ID, err)
-	}
-	now := p.now()
-	assertion, err := jwt.Signed(signer).Claims(map[string]any{
-		"iss": p.config.ClientID,
-		"sub": p.config.ClientID,
-		"aud": p.assertionAudience(m),
+	return jwt.Signed(signer).Claims(map[string]any{
+		"iss": clientID,
+		"sub": clientID,
+		"aud": audience,
 		"jti": rand.Text(),
 		"iat": now.Unix(),
 		"exp": now.Add(assertionLifetime).Unix(),
 	}).Serialize()
-	if err != nil {
-		return fmt.Errorf("sign client assertion for provider %q: %w", p.config.ID, err)
-	}
-	form.Set("client_id", p.config.ClientID)
-	form.Set("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
-	form.Set("client_assertion", assertion)
-	return nil
 }

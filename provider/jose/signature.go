@@ -1,4 +1,4 @@
-package provider
+package jose
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,12 +30,13 @@ import (
 // login or renewal has shown which key signs now.
 type keySet struct {
 	alg       string
-	issuers   issuers
+	issuers   Issuers
 	secret    secret.Value // the client secret, where alg is HS*
-	doc       *document[[]publicKey]
+	published Keys
+	now       func() time.Time          // this process's own
 	own       source                    // of answers to our own requests
 	strangers source                    // of logout tokens
-	proven    atomic.Pointer[publicKey] // made the last signature that was good; nil: none yet
+	proven    atomic.Pointer[PublicKey] // made the last signature that was good; nil: none yet
 }
 
 // A source is where tokens come from, with what they may cost together.
@@ -71,37 +71,32 @@ const (
 	triesAtOnce    = 400
 )
 
+// Keys are the keys that a provider has published. Each set that was fetched has a generation, from 1.
+type Keys interface {
+	// Known is the newest set that was fetched; generation 0 means none. It does not wait.
+	Known(ctx context.Context) (keys []PublicKey, generation int)
+	// Newer is a set of a later generation than the one given, and waits for it to be fetched if it has
+	// to. Where it has one and may not fetch, since allow says so, it answers with a generation that is
+	// not later.
+	Newer(ctx context.Context, than int, allow func(now time.Time) bool) (keys []PublicKey, generation int, err error)
+}
+
 // errSignature means that no key of the provider's has made the signature.
 var errSignature = errors.New("no key of the provider has made this signature")
 
-func newKeySet(c Config, o Options, fetch func(context.Context) ([]publicKey, error)) *keySet {
+func newKeySet(want Expectations, published Keys, now func() time.Time) *keySet {
 	s := &keySet{
-		alg:       c.IDTokenAlg,
-		issuers:   newIssuers(c),
-		doc:       newDocument(o, c.ID, endpointKeys, fetch),
+		alg:       want.Alg,
+		issuers:   want.Issuers,
+		published: published,
+		now:       now,
 		own:       source{fetches: rate.NewLimiter(rate.Every(time.Second), 5)},
 		strangers: newStrangers(),
 	}
-	if strings.HasPrefix(c.IDTokenAlg, "HS") {
-		s.secret = c.ClientSecret
+	if IsHMAC(want.Alg) {
+		s.secret = want.Secret
 	}
 	return s
-}
-
-func (p *Provider) fetchKeys(ctx context.Context) ([]publicKey, error) {
-	m, err := p.Metadata(ctx)
-	if err != nil {
-		return nil, err
-	}
-	body, err := p.client.get(ctx, endpointKeys, m.JWKSURI)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := parseKeys(body)
-	if err != nil {
-		return nil, p.client.unreachable(endpointKeys, err.Error(), nil)
-	}
-	return keys, nil
 }
 
 // A verification checks one signature; it is the oidc.KeySet of one call. go-oidc prints errors of a
@@ -171,21 +166,23 @@ func (v *verification) inTurn(ctx context.Context, check func() ([]byte, bool)) 
 }
 
 // known is the key set and its generation, fetched only where there is none yet.
-func (v *verification) known(ctx context.Context) (keys []publicKey, generation int, err error) {
-	if _, there := v.keys.doc.peek(); there {
-		return v.keys.doc.get(ctx)
+func (v *verification) known(ctx context.Context) (keys []PublicKey, generation int, err error) {
+	if keys, generation = v.keys.published.Known(ctx); generation > 0 {
+		return keys, generation, nil
 	}
 	err = v.waiting(func() (err error) {
-		keys, generation, err = v.keys.doc.get(ctx)
+		keys, generation, err = v.keys.published.Newer(ctx, 0, func(time.Time) bool { return true })
 		return err
 	})
 	return keys, generation, err
 }
 
 // newer is a key set of a later generation, as far as the source may have one fetched.
-func (v *verification) newer(ctx context.Context, than int) (keys []publicKey, ok bool, err error) {
+func (v *verification) newer(ctx context.Context, than int) (keys []PublicKey, ok bool, err error) {
 	err = v.waiting(func() (err error) {
-		keys, ok, err = v.keys.doc.newer(ctx, than, func(now time.Time) bool { return v.from.fetches.AllowN(now, 1) })
+		var generation int
+		keys, generation, err = v.keys.published.Newer(ctx, than, func(now time.Time) bool { return v.from.fetches.AllowN(now, 1) })
+		ok = generation > than
 		return err
 	})
 	return keys, ok, err
@@ -204,21 +201,21 @@ func (v *verification) waiting(fetch func() error) error {
 }
 
 // withAny tries the keys of one set, those that the budget does not cover excepted.
-func (v *verification) withAny(jws *jose.JSONWebSignature, keys []publicKey) ([]byte, bool) {
+func (v *verification) withAny(jws *jose.JSONWebSignature, keys []PublicKey) ([]byte, bool) {
 	if v.keys.issuers.tenants != nil {
-		keys = slices.DeleteFunc(slices.Clone(keys), func(k publicKey) bool { return !v.keys.issuers.signs(k.issuer, v.iss) })
+		keys = slices.DeleteFunc(slices.Clone(keys), func(k PublicKey) bool { return !v.keys.issuers.signs(k.issuer, v.iss) })
 	}
 	sure, rest := candidates(keys, jws.Signatures[0].Header.KeyID, v.keys.alg, v.keys.proven.Load())
 	if payload, ok := v.try(jws, sure); ok {
 		return payload, true
 	}
-	if v.from.tries != nil && !v.from.tries.AllowN(v.keys.doc.now(), len(rest)) {
+	if v.from.tries != nil && !v.from.tries.AllowN(v.keys.now(), len(rest)) {
 		return nil, false
 	}
 	return v.try(jws, rest)
 }
 
-func (v *verification) try(jws *jose.JSONWebSignature, keys []publicKey) ([]byte, bool) {
+func (v *verification) try(jws *jose.JSONWebSignature, keys []PublicKey) ([]byte, bool) {
 	for _, k := range keys {
 		if payload, err := jws.Verify(k.key); err == nil {
 			v.keys.proven.Store(&k)

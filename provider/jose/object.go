@@ -1,4 +1,4 @@
-package provider
+package jose
 
 import (
 	"bytes"
@@ -18,13 +18,13 @@ const (
 	maxName    = 255       // of sub (OIDC Core §2), sid and jti
 )
 
-// claims are the members of one JSON object in a JWT, unparsed, under their exact names: encoding/json
-// would take "ISS" for "iss".
-type claims map[string]json.RawMessage
+// An Object is the members of one JSON object, unparsed, under their exact names: encoding/json would
+// take "ISS" for "iss".
+type Object map[string]json.RawMessage
 
 // decodeJWT takes a compact JWS apart without checking its signature: for cheap refusals before a
 // key is fetched (BC13), and for what libraries let pass.
-func decodeJWT(raw string, limit int) (head, body claims, err error) {
+func decodeJWT(raw string, limit int) (head, body Object, err error) {
 	parts := strings.Split(raw, ".")
 	switch {
 	case len(raw) > limit:
@@ -43,21 +43,21 @@ func decodeJWT(raw string, limit int) (head, body claims, err error) {
 	return head, body, nil
 }
 
-func decodePart(part string) (claims, error) {
+func decodePart(part string) (Object, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
 	if err != nil {
 		return nil, errors.New("not base64url")
 	}
-	return parseObject(data)
+	return ParseObject(data)
 }
 
-// parseObject reads one JSON object and refuses repeated members at any depth: two readers could take
+// ParseObject reads one JSON object and refuses repeated members at any depth: two readers could take
 // a different one each (RFC 7515 §4, RFC 7519 §4; ID13).
-func parseObject(data []byte) (claims, error) {
+func ParseObject(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not UTF-8")
 	}
-	var c claims
+	var c Object
 	if err := json.Unmarshal(data, &c); err != nil || c == nil {
 		return nil, errors.New("not a JSON object")
 	}
@@ -103,11 +103,11 @@ func checkMembers(d *json.Decoder, depth int) error {
 	return err
 }
 
-// has reports whether the claim is there, whatever its value.
-func (c claims) has(name string) bool { return c[name] != nil }
+// Has reports whether the claim is there, whatever its value.
+func (c Object) Has(name string) bool { return c[name] != nil }
 
-// text is a claim that must be a string where it is there. null counts as not there.
-func (c claims) text(name string) (string, error) {
+// Text is a claim that must be a string where it is there. null counts as not there.
+func (c Object) Text(name string) (string, error) {
 	raw := c[name]
 	if raw == nil || string(raw) == "null" {
 		return "", nil
@@ -123,7 +123,7 @@ func (c claims) text(name string) (string, error) {
 const noNumber = "it is not a number of seconds"
 
 // time is a NumericDate (RFC 7519 §2), fraction allowed; ok is false where the claim is not there.
-func (c claims) time(name string) (at time.Time, ok bool, err error) {
+func (c Object) time(name string) (at time.Time, ok bool, err error) {
 	raw := c[name]
 	if raw == nil || string(raw) == "null" {
 		return time.Time{}, false, nil
@@ -140,8 +140,8 @@ func (c claims) time(name string) (at time.Time, ok bool, err error) {
 	return time.Unix(int64(whole), int64(fraction*1e9)), true, nil
 }
 
-// audience is aud: one string or an array of them (RFC 7519 §4.1.3).
-func (c claims) audience() ([]string, error) {
+// Audience is aud: one string or an array of them (RFC 7519 §4.1.3).
+func (c Object) Audience() ([]string, error) {
 	raw := c["aud"]
 	var one string
 	if raw != nil && json.Unmarshal(raw, &one) == nil && one != "" {
@@ -152,4 +152,13 @@ func (c claims) audience() ([]string, error) {
 		return nil, errors.New("it is neither a string nor an array of strings")
 	}
 	return many, nil
+}
+
+// JSON is the object again, as text.
+func (c Object) JSON() json.RawMessage {
+	b, err := json.Marshal(c)
+	if err != nil { // can't be: each member was parsed
+		return json.RawMessage("{}")
+	}
+	return b
 }

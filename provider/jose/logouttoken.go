@@ -1,4 +1,4 @@
-package provider
+package jose
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 const (
 	maxLogoutToken = 16 << 10
 	logoutEvent    = "http://schemas.openid.net/event/backchannel-logout"
-	// logoutTokenLife bounds a logout token without exp, which Config.LogoutTokenExp may let pass: from
+	// logoutTokenLife bounds a logout token without exp, which Expectations.LogoutByIssued lets pass: from
 	// its iat, the difference between the clocks included. §2.4 recommends "at most two minutes".
 	logoutTokenLife = 2 * time.Minute
 )
@@ -22,20 +22,15 @@ type LogoutToken struct {
 	IssuedAt, Expiry          time.Time
 }
 
-// VerifyLogoutToken makes the checks of OIDC Back-Channel Logout §2.6, replay excepted. The error is an
-// *InvalidLogoutTokenError, ErrBusy, or that of fetching keys (ErrUnreachable, ErrMisconfigured).
+// LogoutToken makes the checks of OIDC Back-Channel Logout §2.6, replay excepted. The error is an
+// *InvalidLogoutTokenError, ErrBusy, or that of Keys.
 //
 // Anyone may call with anything: all that can be told without a key is checked before a signature is, and costs no
-// fetch (BC13).
-func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
-	return p.VerifyLogoutTokenOf(ctx, "", raw)
-}
-
-// VerifyLogoutTokenOf is VerifyLogoutToken for a client that is told from others; "" for one that is not. Signatures are
-// checked a few at a time, and clients take turns. None is refused because there are many from one address:
-// the provider's own may be among them, and waits a little instead.
-func (p *Provider) VerifyLogoutTokenOf(ctx context.Context, client, raw string) (*LogoutToken, error) {
-	t, err := p.readLogoutToken(ctx, client, raw)
+// fetch (BC13). Signatures are checked a few at a time, and clients take turns; client "" is one that is not told from
+// others. None is refused because there are many from one address: the provider's own may be among them, and waits
+// a little instead.
+func (v *Verifier) LogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
+	t, err := v.readLogoutToken(ctx, client, raw)
 	var b *breach
 	if errors.As(err, &b) {
 		return nil, &InvalidLogoutTokenError{Rule: b.rule, Detail: b.detail, Remedy: remedyFor(b)}
@@ -70,31 +65,31 @@ func remedyFor(b *breach) string {
 	return "nothing, if somebody else sent it; a provider that sends such tokens must be mended"
 }
 
-func (p *Provider) readLogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
+func (v *Verifier) readLogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
 	kind := tokenKind{
 		types:  []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
 		limit:  maxLogoutToken,
-		from:   &p.keys.strangers,
+		from:   &v.keys.strangers,
 		client: client,
 	}
-	c, err := p.inspect(raw, kind)
+	c, err := v.inspect(raw, kind)
 	if err != nil {
 		return nil, err
 	}
-	t, err := p.logoutClaims(c)
+	t, err := v.logoutClaims(c)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.verifySignature(ctx, raw, t.Issuer, kind); err != nil {
+	if err := v.verifySignature(ctx, raw, t.Issuer, kind); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
 // logoutClaims checks the claims that a logout token has beside those of every JWT.
-func (p *Provider) logoutClaims(c claims) (*LogoutToken, error) {
+func (v *Verifier) logoutClaims(c Object) (*LogoutToken, error) {
 	// BC6: a nonce of any value marks an ID token (§2.4).
-	if c.has("nonce") {
+	if c.Has("nonce") {
 		return nil, broken("nonce", "a logout token has none")
 	}
 	if err := checkEvents(c["events"]); err != nil {
@@ -102,7 +97,7 @@ func (p *Provider) logoutClaims(c claims) (*LogoutToken, error) {
 	}
 	t := &LogoutToken{Issuer: c.issuer()}
 	var err error
-	if t.IssuedAt, t.Expiry, err = p.checkLogoutTimes(c); err != nil {
+	if t.IssuedAt, t.Expiry, err = v.checkLogoutTimes(c); err != nil {
 		return nil, err
 	}
 	for name, to := range map[string]*string{"sub": &t.Subject, "sid": &t.SID, "jti": &t.JTI} {
@@ -120,14 +115,14 @@ func (p *Provider) logoutClaims(c claims) (*LogoutToken, error) {
 }
 
 // checkLogoutTimes is checkTimes, but bounds a token without exp by its iat where the operator says so (BC3).
-func (p *Provider) checkLogoutTimes(c claims) (issued, expiry time.Time, err error) {
-	if _, there, err := c.time("exp"); there || err != nil || p.config.LogoutTokenExp != "iat" {
-		return p.checkTimes(c)
+func (v *Verifier) checkLogoutTimes(c Object) (issued, expiry time.Time, err error) {
+	if _, there, err := c.time("exp"); there || err != nil || !v.want.LogoutByIssued {
+		return v.checkTimes(c)
 	}
-	if issued, err = p.checkIssued(c); err != nil {
+	if issued, err = v.checkIssued(c); err != nil {
 		return issued, expiry, err
 	}
-	if expiry = issued.Add(logoutTokenLife); !p.now().Before(expiry) {
+	if expiry = issued.Add(logoutTokenLife); !v.want.Now().Before(expiry) {
 		return issued, expiry, broken("iat", "it was issued at %s, and has no exp", rfc3339(issued))
 	}
 	return issued, expiry, nil

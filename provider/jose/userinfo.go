@@ -1,0 +1,24 @@
+package jose
+
+import "context"
+
+// Userinfo reads a signed answer of the userinfo endpoint: it must bear the registered algorithm, iss
+// and aud (OIDC Core §5.3.2, MD10). Errors are those of IDToken.
+func (v *Verifier) Userinfo(ctx context.Context, raw string) (Object, error) {
+	c, err := v.verifySigned(ctx, raw, tokenKind{
+		types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &v.keys.own,
+	})
+	if err == nil && c.Has("exp") {
+		_, err = v.checkExpiry(c)
+	}
+	return c, tokenError(err)
+}
+
+// CheckUserinfoSubject wants userinfo to be about the subject of the ID token (OIDC Core §5.3.2, MD9): it
+// may be about another user (token substitution). The error is an *InvalidTokenError of RuleUserinfoSub.
+func CheckUserinfoSubject(userinfo Object, subject string) error {
+	if sub, err := userinfo.Text("sub"); err != nil || sub == "" || sub != subject {
+		return &InvalidTokenError{Rule: RuleUserinfoSub, Detail: "userinfo is not about the ID token's subject"}
+	}
+	return nil
+}
