@@ -7,7 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -26,9 +26,9 @@ func (h *Handlers) explainAddress(c echo.Context, query url.Values) (explained b
 	if cause == "" {
 		return false, nil
 	}
-	h.Logger.InfoContext(ctx, "a login was begun at another address than the public one", "cause", cause, "request_id", problem.RequestID(ctx))
+	h.Logger.InfoContext(ctx, "a login was begun at another address than the public one", "cause", cause, "request_id", requestlog.ID(ctx))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginFailed{
-		Kind: cause, Host: h.Origin, RetryURL: h.Origin + h.BasePath + "/login?" + query.Encode(), RequestID: problem.RequestID(ctx),
+		Kind: cause, Host: h.Origin, RetryURL: h.Origin + h.BasePath + "/login?" + query.Encode(), RequestID: requestlog.ID(ctx),
 	})
 }
 

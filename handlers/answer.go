@@ -5,7 +5,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )

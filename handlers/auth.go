@@ -10,8 +10,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/identity"
+	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/site"
@@ -79,8 +80,8 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 		}
 	}
 	s, err := h.Sessions.FromRequest(r)
-	if loggedOut(err) && page != "" && problem.IsNavigation(r) {
-		problem.Annotate(r.Context(), err)
+	if loggedOut(err) && page != "" && isNavigation(r) {
+		requestlog.Annotate(r.Context(), err)
 		return h.towardsLogin(c, page)
 	}
 	if err != nil {
@@ -133,7 +134,7 @@ func (h *Handlers) requireOwnRequest(r *http.Request) error {
 	if isHandshake(r) && r.Header.Get("Origin") != h.Origin {
 		return problem.New(problem.CSRF)
 	}
-	if v := h.judge(r); len(r.Header["Origin"]) == 0 && problem.IsNavigation(r) || v != site.Foreign && v != site.Referred {
+	if v := h.judge(r); len(r.Header["Origin"]) == 0 && isNavigation(r) || v != site.Foreign && v != site.Referred {
 		return nil
 	}
 	return problem.New(problem.CSRF)

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/fairqueue"
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/session"

@@ -7,7 +7,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
 )
@@ -19,7 +20,9 @@ const maxCallbackBody = 64 << 10
 // Only browsers are sent here, so whatever goes wrong is said on a page.
 func (h *Handlers) callback(c echo.Context) error {
 	if err := h.finishLogin(c); err != nil {
-		return problem.From(err).AsPage()
+		p := problem.From(err)
+		p.Page = true
+		return p
 	}
 	return nil
 }
@@ -82,9 +85,17 @@ func form(c echo.Context, limit int64) (url.Values, error) {
 	}
 	r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
 	if err := r.ParseForm(); err != nil {
-		return nil, problem.FormError(err)
+		return nil, formError(err)
 	}
 	return r.PostForm, nil
+}
+
+// formError is the problem of a form that could not be read: too large, not whole in time, or not a form.
+func formError(err error) error {
+	if known, ok := problem.Of(err); ok {
+		return known
+	}
+	return problem.New(problem.BadRequest).Because("The form can't be read.").CausedBy(err)
 }
 
 // callbackFailed answers a refused response. In a frame only a silent login can have begun: without its cookie, which
@@ -95,16 +106,16 @@ func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 	if !ok {
 		return err
 	}
-	if failure.Silent || failure.Kind.Stale() && problem.IsFrame(c.Request()) {
-		problem.Annotate(c.Request().Context(), err)
+	if failure.Silent || failure.Stale() && isFrame(c.Request()) {
+		requestlog.Annotate(c.Request().Context(), err)
 		return h.silentFailed(c)
 	}
-	if failure.Kind.Stale() {
+	if failure.Stale() {
 		if _, sessionErr := h.Sessions.FromRequest(c.Request()); sessionErr == nil {
 			return redirect(c, seeOther(c.Request()), "/")
 		}
 		if h.cameWithoutStrictCookie(c.Request()) {
-			problem.Annotate(c.Request().Context(), err)
+			requestlog.Annotate(c.Request().Context(), err)
 			return h.page(c, http.StatusOK, templates.Continue{
 				URL: c.Request().URL.EscapedPath() + "?stale=" + url.QueryEscape(string(failure.Kind)),
 			})
@@ -118,7 +129,7 @@ func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 // ours that goes on by itself brings it along.
 func (h *Handlers) cameWithoutStrictCookie(r *http.Request) bool {
 	return h.Strict && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
-		r.Header.Get("Sec-Fetch-Dest") != "" && problem.IsNavigation(r) && problem.IsWindow(r)
+		r.Header.Get("Sec-Fetch-Dest") != "" && isNavigation(r) && isWindow(r)
 }
 
 // afterStaleCallback is where that page leads: now the cookie shows whether there is a session.

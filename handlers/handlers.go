@@ -1,7 +1,7 @@
 // Package handlers answers the browser-facing endpoints below the base path (contract §3), one
 // file each.
 //
-// A handler parses, calls and returns; what goes wrong it returns as an error, and handlers/problem
+// A handler parses, calls and returns; what goes wrong it returns as an error, and ErrorWriter
 // turns that into the one answer. It knows nothing of configuration files, stores or routes.
 package handlers
 
@@ -18,7 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"

@@ -9,7 +9,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
 )
@@ -18,7 +19,7 @@ import (
 // send people here too, by GET or POST (OIDC Core §4).
 func (h *Handlers) startLogin(c echo.Context) error {
 	r := c.Request()
-	if !problem.IsWindow(r) { // LS9
+	if !isWindow(r) { // LS9
 		return problem.New(problem.NavigationRequired)
 	}
 	query, err := loginQuery(c)
@@ -121,7 +122,7 @@ func (h *Handlers) chosenProvider(query url.Values) (string, error) {
 
 // chooser shows the providers, each as a link back here that keeps everything else that was asked.
 func (h *Handlers) chooser(c echo.Context, query url.Values, returnURL string) error {
-	page := templates.ChooseProvider{RequestID: problem.RequestID(c.Request().Context())}
+	page := templates.ChooseProvider{RequestID: requestlog.ID(c.Request().Context())}
 	for _, p := range h.Providers {
 		next := url.Values{}
 		maps.Copy(next, query)

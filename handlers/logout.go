@@ -6,8 +6,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/templates"
@@ -17,7 +18,7 @@ import (
 // session; without that proof any page could log its visitors out (CS8).
 func (h *Handlers) logoutByNavigation(c echo.Context) error {
 	r := c.Request()
-	if !problem.IsWindow(r) {
+	if !isWindow(r) {
 		return problem.New(problem.NavigationRequired)
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
@@ -150,7 +151,7 @@ func (h *Handlers) afterLocalLogout(c echo.Context, returnURL string) error {
 // loggedOutPage says that it is done, and leads on to returnUrl.
 func (h *Handlers) loggedOutPage(c echo.Context, returnURL string) error {
 	return h.page(c, http.StatusOK, templates.LoggedOut{
-		BackURL: orHome(returnURL), LoginURL: h.BasePath + "/login", RequestID: problem.RequestID(c.Request().Context()),
+		BackURL: orHome(returnURL), LoginURL: h.BasePath + "/login", RequestID: requestlog.ID(c.Request().Context()),
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -93,7 +93,7 @@ func (h *Handlers) continueURL(r *http.Request, s *session.Session, returnURL st
 // is told so; who has logged in again meanwhile is not.
 func (h *Handlers) continueLogout(c echo.Context) error {
 	r := c.Request()
-	if !problem.IsWindow(r) || isScripts(r) {
+	if !isWindow(r) || isScripts(r) {
 		return problem.New(problem.NavigationRequired)
 	}
 	handles := r.URL.Query()["handle"]

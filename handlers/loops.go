@@ -8,7 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
@@ -118,9 +118,9 @@ func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 		return false, nil
 	}
 	l.forget(c)
-	h.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", problem.RequestID(c.Request().Context()))
+	h.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", requestlog.ID(c.Request().Context()))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginLoop{
-		Cause: cause, Host: h.Origin, RetryURL: h.BasePath + "/login", RequestID: problem.RequestID(c.Request().Context()),
+		Cause: cause, Host: h.Origin, RetryURL: h.BasePath + "/login", RequestID: requestlog.ID(c.Request().Context()),
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 )
 
 // docs/openapi.yaml has each endpoint that is mounted with each of its methods, and no other. The tests of

@@ -6,7 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -25,7 +25,7 @@ type ownSession struct {
 // listSessions answers GET /bff/sessions: every session of this user at this provider, where a user
 // is issuer and subject together (ID14). A person who goes there gets a page.
 func (h *Handlers) listSessions(c echo.Context) error {
-	if problem.IsNavigation(c.Request()) {
+	if isNavigation(c.Request()) {
 		return h.sessionsPage(c)
 	}
 	current, all, err := h.ownSessions(c)

@@ -10,7 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/mileusna/useragent"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
@@ -26,7 +27,7 @@ const allOthers = "others"
 func (h *Handlers) sessionsPage(c echo.Context) error {
 	current, all, err := h.sessionsOfUser(c)
 	if loggedOut(err) && h.cameWithoutStrictCookie(c.Request()) {
-		problem.Annotate(c.Request().Context(), err)
+		requestlog.Annotate(c.Request().Context(), err)
 		return h.page(c, http.StatusOK, templates.Continue{URL: login.SessionsPage(h.BasePath)})
 	}
 	if err != nil {

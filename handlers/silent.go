@@ -8,7 +8,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
@@ -18,7 +19,7 @@ import (
 // provider answers at once whether the person is logged in there (OIDC Core §3.1.2.1).
 func (h *Handlers) startSilentLogin(c echo.Context) error {
 	r := c.Request()
-	if problem.IsPrefetch(r) || r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+	if isPrefetch(r) || r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return problem.New(problem.NavigationRequired)
 	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
@@ -39,7 +40,7 @@ func (h *Handlers) startSilentLogin(c echo.Context) error {
 	query.Set("prompt", "none")
 	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true})
 	if err != nil {
-		problem.Annotate(r.Context(), err)
+		requestlog.Annotate(r.Context(), err)
 		return h.silentFailed(c)
 	}
 	return redirect(c, http.StatusFound, to)

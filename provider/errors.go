@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cloakroom/cloakroom/problem"
 )
 
 var (
@@ -14,11 +16,11 @@ var (
 	// ErrUnreachable means there was no usable answer: no connection, a time-out, 429, 5xx, a page
 	// instead of JSON. Nothing is known about the user or the token; every such error is an
 	// *UnreachableError.
-	ErrUnreachable = errors.New("provider can't be reached")
+	ErrUnreachable = problem.Sentinel(problem.ProviderUnreachable, "provider can't be reached")
 
 	// ErrMisconfigured means the provider refuses this client, or is not who the configuration says
 	// it is: an operator's fault, for which no user may be logged out.
-	ErrMisconfigured = errors.New("provider is misconfigured")
+	ErrMisconfigured = problem.Sentinel(problem.ProviderMisconfigured, "provider is misconfigured")
 
 	// ErrNotRevocable means the provider will never revoke this token at our word.
 	ErrNotRevocable = errors.New("token can't be revoked")
@@ -48,7 +50,10 @@ func (e *UnreachableError) Error() string {
 }
 
 // Is makes every UnreachableError an ErrUnreachable.
-func (e *UnreachableError) Is(target error) bool { return target == ErrUnreachable }
+func (e *UnreachableError) Is(target error) bool { return errors.Is(ErrUnreachable, target) }
+
+// Wait is RetryAfter, for whoever answers with this error.
+func (e *UnreachableError) Wait() time.Duration { return e.RetryAfter }
 
 // Unwrap gives the network's error, context errors among them.
 func (e *UnreachableError) Unwrap() error { return e.Err }
@@ -87,7 +92,7 @@ func (e *OAuthError) Is(target error) bool {
 	case "invalid_grant":
 		return target == ErrInvalidGrant
 	case "invalid_client", "unauthorized_client", "unsupported_grant_type":
-		return target == ErrMisconfigured
+		return errors.Is(ErrMisconfigured, target)
 	}
 	return false
 }

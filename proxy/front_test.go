@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -52,7 +52,7 @@ func newFrontFor(t *testing.T, api string, certificate *x509.Certificate, path s
 			Path: path, Upstream: target, Token: token, CSRF: CSRFNone, Timeout: 20 * time.Second,
 			Methods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
 		}},
-		Sessions: sessions, Tokens: tokens, CookieName: "cloakroom", Fail: problem.NewWriter(problem.Options{}).Write,
+		Sessions: sessions, Tokens: tokens, CookieName: "cloakroom", Fail: handlers.NewErrorWriter(handlers.ErrorOptions{}).Write,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,7 @@ package proxy
 import (
 	"sync"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session"
 )
 

@@ -16,7 +16,6 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/handlers/admin"
-	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/secret"
@@ -170,7 +169,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	if err != nil {
 		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
 	}
-	problems := problem.NewWriter(problem.Options{
+	problems := handlers.NewErrorWriter(handlers.ErrorOptions{
 		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), ReturnOrigins: s.cfg.CORS.AllowedOrigins, Logger: s.log,
 	})
 	who := &clients{Server: s}
@@ -223,7 +222,7 @@ func Warnings(cfg *config.Config) []string {
 	return append(cfg.Warnings(), proxy.Overlaps(routesOf(cfg))...)
 }
 
-func (s *Server) buildProxy(problems *problem.Writer) (*proxy.Proxy, error) {
+func (s *Server) buildProxy(problems *handlers.ErrorWriter) (*proxy.Proxy, error) {
 	api, err := proxy.New(proxy.Options{
 		Routes: routesOf(s.cfg), Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
 		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, MaxWebSockets: s.cfg.Session.MaxWebSockets, Fail: problems.Write, Stopping: s.stopping,
@@ -243,7 +242,7 @@ func required(q config.Require) *proxy.Require {
 	return &proxy.Require{ACR: strings.Fields(q.ACR), MaxAge: q.MaxAge, Scopes: q.Scopes, Claims: q.Claims}
 }
 
-func (s *Server) buildSPA(app fs.FS, api *proxy.Proxy, problems *problem.Writer) (*web.SPA, error) {
+func (s *Server) buildSPA(app fs.FS, api *proxy.Proxy, problems *handlers.ErrorWriter) (*web.SPA, error) {
 	spa, err := web.NewSPA(web.Options{
 		FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Strip: api.StripCookies, Fail: problems.Write,
 	})

@@ -12,8 +12,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/proxy"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/site"
 )
 
@@ -60,7 +61,7 @@ func (s *Server) requestLog(next echo.HandlerFunc) echo.HandlerFunc {
 		start := time.Now()
 		r := c.Request()
 		id := s.requestID(r)
-		ctx, notes := problem.WithNotes(problem.WithRequestID(r.Context(), id))
+		ctx, notes := requestlog.WithNotes(requestlog.WithID(r.Context(), id))
 		c.SetRequest(r.WithContext(ctx))
 		c.Response().Header().Set("X-Request-Id", id)
 		defer func() {
@@ -85,7 +86,7 @@ func (s *Server) afterPanic(c echo.Context, p any) {
 	c.Error(fmt.Errorf("panic: %v", p))
 }
 
-func (s *Server) logRequest(c echo.Context, start time.Time, notes *problem.Notes) {
+func (s *Server) logRequest(c echo.Context, start time.Time, notes *requestlog.Notes) {
 	r, status := c.Request(), c.Response().Status
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {
@@ -95,7 +96,7 @@ func (s *Server) logRequest(c echo.Context, start time.Time, notes *problem.Note
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{
-		slog.String("request_id", problem.RequestID(r.Context())),
+		slog.String("request_id", requestlog.ID(r.Context())),
 		slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", status),
 		slog.Float64("took_ms", float64(time.Since(start).Microseconds())/1000), slog.String("client", proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()),
 	}
@@ -108,7 +109,7 @@ func (s *Server) requestID(r *http.Request) string {
 	if given != "" && len(given) <= 64 && strings.Trim(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == "" && s.fromTrustedProxy(r) {
 		return given
 	}
-	return problem.NewRequestID()
+	return requestlog.NewID()
 }
 
 func (s *Server) fromTrustedProxy(r *http.Request) bool {

@@ -8,12 +8,12 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/handlers/admin"
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/proxy"
 )
 
 // newEcho is an Echo that leaves every error to problem, and every line of output to our log.
-func newEcho(problems *problem.Writer) *echo.Echo {
+func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = problems.EchoErrorHandler
@@ -22,7 +22,7 @@ func newEcho(problems *problem.Writer) *echo.Echo {
 
 // publicRoutes puts together what browsers see: our endpoints below the base path, which no route
 // can shadow, then the routes, then the app.
-func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *problem.Writer) http.Handler {
+func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
 	e.Use(s.requestLog, s.headers, s.knownHost, s.cors(func(path string) bool { return s.ownPath(path) || api.Match(path) }))
 	own := e.Group(s.cfg.Server.BasePath, bffHeaders)
@@ -55,7 +55,7 @@ func (s *Server) authPath(path string) bool {
 }
 
 // adminRoutes puts together the admin listener. It knows no cookie and no session of its own.
-func (s *Server) adminRoutes(h *admin.Handlers, problems *problem.Writer) http.Handler {
+func (s *Server) adminRoutes(h *admin.Handlers, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
 	e.Use(s.requestLog, s.headers, bffHeaders)
 	h.Register(e)

@@ -19,9 +19,9 @@ import (
 
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/handlers"
-	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/renewal"
@@ -81,7 +81,7 @@ type Server struct {
 // anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
 // all of it.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
-	s := &Server{cfg: cfg, log: slog.New(problem.LogHandler(o.Logger.Handler())), registry: newRegistry(), version: o.Version}
+	s := &Server{cfg: cfg, log: slog.New(requestlog.Handler(o.Logger.Handler())), registry: newRegistry(), version: o.Version}
 	s.buildClock(o.Now)
 	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
 	s.stopping, s.stop = context.WithCancel(context.Background())

@@ -3,24 +3,27 @@ package session
 import (
 	"errors"
 	"fmt"
+
+	"github.com/cloakroom/cloakroom/problem"
 )
 
 var (
 	// ErrNoSession means that nobody is logged in: no ticket, a forged one, or one whose session is
 	// gone. Which of these it was is not told (a stranger could learn from it).
-	ErrNoSession = errors.New("no session")
+	ErrNoSession = problem.Sentinel(problem.NotAuthenticated, "no session")
 	// ErrSessionExpired means that the session was good once and ran out, by age or idleness.
-	ErrSessionExpired = errors.New("session expired")
+	ErrSessionExpired = problem.Sentinel(problem.SessionExpired, "session expired")
 	// ErrRenewalRefused is the ErrNoSession of a session that ended because the provider refused its
 	// refresh token. Its browser is told to log in again, not that nobody was logged in.
-	ErrRenewalRefused = fmt.Errorf("provider refused to renew the session: %w", ErrNoSession)
+	ErrRenewalRefused = fmt.Errorf("%w: %w",
+		problem.Sentinel(problem.ReauthenticationRequired, "provider refused to renew the session"), ErrNoSession)
 	// ErrEnded means that the session ended before the write that it was to get.
-	ErrEnded = errors.New("session has ended")
+	ErrEnded = problem.Sentinel(problem.NotAuthenticated, "session has ended")
 	// ErrOtherUser means that a session is not the user's who logged in.
 	ErrOtherUser = errors.New("the session is another user's")
 	// ErrUnavailable means that the store can't be asked, or holds what this process has no key for.
 	// Nobody is logged out by it.
-	ErrUnavailable = errors.New("session store can't be asked")
+	ErrUnavailable = problem.Sentinel(problem.StoreUnavailable, "session store can't be asked")
 	// ErrUnreadable means that bytes sealed under one of our keys were changed since, or stand under
 	// a name that is not theirs.
 	ErrUnreadable = errors.New("sealed record does not open")

@@ -23,8 +23,8 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
 	"github.com/cloakroom/cloakroom/outbound"
+	"github.com/cloakroom/cloakroom/problem"
 )
 
 // defaultCSP lets an app load from its own origin and be framed by nobody. What it loads from

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
@@ -103,7 +104,7 @@ func TestProviderThatIsDownStartsNothing(t *testing.T) {
 	b := w.browser()
 	up := w.op.SetDown()
 	a := b.ask(b.get(w.app + "/bff/login?provider=main&returnUrl=/orders"))
-	if a.Kind != login.ProviderUnreachable || a.ReturnURL != "/orders" || len(b.attempts()) != 0 {
+	if a.Kind != problem.ProviderUnreachable || a.ReturnURL != "/orders" || len(b.attempts()) != 0 {
 		t.Errorf("a login at a provider that is down came to %+v and %d attempts", a, len(b.attempts()))
 	}
 	if got := w.logins("provider_unreachable"); got != 1 {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -21,7 +22,7 @@ func TestIssuerOfTheResponseIsChecked(t *testing.T) {
 		b := w.browser()
 		callback := with(b.away(""), "iss", iss)
 		before := w.stands()
-		w.refuses(b, before, b.back(callback), login.InvalidResponse, "iss")
+		w.refuses(b, before, b.back(callback), problem.InvalidResponse, "iss")
 	}
 	b := w.browser()
 	callback := b.away("")
@@ -30,13 +31,13 @@ func TestIssuerOfTheResponseIsChecked(t *testing.T) {
 	missing, empty := *callback, *callback
 	missing.RawQuery = q.Encode()
 	before := w.stands()
-	w.refuses(b, before, b.back(&missing), login.InvalidResponse, "iss missing")
+	w.refuses(b, before, b.back(&missing), problem.InvalidResponse, "iss missing")
 	callback = b.away("")
 	q = callback.Query()
 	q.Set("iss", "")
 	empty.RawQuery = q.Encode()
 	before = w.stands()
-	w.refuses(b, before, b.back(&empty), login.InvalidResponse, "iss")
+	w.refuses(b, before, b.back(&empty), problem.InvalidResponse, "iss")
 }
 
 func TestIssuerMayBeAbsentWhereItIsNotPromised(t *testing.T) {
@@ -47,7 +48,7 @@ func TestIssuerMayBeAbsentWhereItIsNotPromised(t *testing.T) {
 		t.Errorf("a response without iss came to %+v", a)
 	}
 	before := w.stands()
-	w.refuses(b, before, b.back(with(b.away(""), "iss", "https://e.test")), login.InvalidResponse, "iss")
+	w.refuses(b, before, b.back(with(b.away(""), "iss", "https://e.test")), problem.InvalidResponse, "iss")
 }
 
 // CB6, LS5: a code from elsewhere is worth nothing here, even at a provider that ignores PKCE.
@@ -58,7 +59,7 @@ func TestInjectedCodeIsRefused(t *testing.T) {
 	callback := with(attacker.away(""), "code", stolen)
 	before := w.stands()
 	before.tokenRequests++ // PKCE: the provider refuses
-	w.refuses(attacker, before, attacker.back(callback), login.ProviderRefused, "invalid_grant")
+	w.refuses(attacker, before, attacker.back(callback), problem.ProviderRefused, "invalid_grant")
 
 	const known = "a-verifier-of-at-least-forty-three-characters-x"
 	stolen = w.op.Login(w.op.URL(odd.Authorize) + "?" + url.Values{
@@ -75,7 +76,7 @@ func TestInjectedCodeIsRefused(t *testing.T) {
 	defer undo()
 	callback = with(attacker.away(""), "code", stolen)
 	before = w.stands()
-	w.refusesTokens(attacker, before, attacker.back(callback), login.IDTokenInvalid, "nonce")
+	w.refusesTokens(attacker, before, attacker.back(callback), problem.IDTokenInvalid, "nonce")
 }
 
 // CB7, CB8: an answer that arrives at another provider's redirect URI never reaches that provider.
@@ -87,7 +88,7 @@ func TestMixUpIsRefused(t *testing.T) {
 		callback.Path = "/bff/callback/other"
 		before := w.stands()
 		got := b.back(callback)
-		w.refuses(b, before, got, login.InvalidResponse, "provider")
+		w.refuses(b, before, got, problem.InvalidResponse, "provider")
 		if w.other.Count(odd.Token) != 0 {
 			t.Errorf("%s: the honest code reached the evil token endpoint", name)
 		}
@@ -104,10 +105,10 @@ func TestErrorResponses(t *testing.T) {
 	b := w.browser()
 	open := b.away("returnUrl=/own")
 	before := w.stands()
-	if a := b.ask(b.get(w.app + "/bff/callback/main?error=access_denied&state=ABCDEFGHIJKLMNOPQRSTUVWXYZ")); a.Kind != login.CookieMissing || a.Code != "" {
+	if a := b.ask(b.get(w.app + "/bff/callback/main?error=access_denied&state=ABCDEFGHIJKLMNOPQRSTUVWXYZ")); a.Kind != problem.AttemptNotFound || a.Code != "" {
 		t.Errorf("an error out of nowhere came to %+v", a)
 	}
-	if a := b.ask(b.get(w.app + "/bff/callback/main?error=access_denied")); a.Kind != login.InvalidResponse {
+	if a := b.ask(b.get(w.app + "/bff/callback/main?error=access_denied")); a.Kind != problem.InvalidResponse {
 		t.Errorf("an error without state came to %+v", a)
 	}
 	if w.stands() != before {
@@ -116,11 +117,11 @@ func TestErrorResponses(t *testing.T) {
 	if a := b.back(open); a.Kind != "" {
 		t.Errorf("the open attempt came to %+v", a)
 	}
-	for code, kind := range map[string]login.Kind{
-		"access_denied": login.AccessDenied, "login_required": login.ProviderRefused, "interaction_required": login.ProviderRefused,
-		"invalid_request": login.ProviderRefused, "made_up": login.ProviderRefused,
-		"server_error": login.ProviderUnreachable, "temporarily_unavailable": login.ProviderUnreachable,
-		"unauthorized_client": login.ProviderMisconfigured, "invalid_scope": login.ProviderMisconfigured,
+	for code, kind := range map[string]problem.Code{
+		"access_denied": problem.AccessDenied, "login_required": problem.ProviderRefused, "interaction_required": problem.ProviderRefused,
+		"invalid_request": problem.ProviderRefused, "made_up": problem.ProviderRefused,
+		"server_error": problem.ProviderUnreachable, "temporarily_unavailable": problem.ProviderUnreachable,
+		"unauthorized_client": problem.ProviderMisconfigured, "invalid_scope": problem.ProviderMisconfigured,
 	} {
 		callback := with(b.away("returnUrl=/orders"), "code", "", "error", code, "error_description", "why")
 		before := w.stands()
@@ -132,7 +133,7 @@ func TestErrorResponses(t *testing.T) {
 	}
 	callback := with(b.away(""), "code", "", "error", "access_denied", "iss", "https://e.test")
 	before = w.stands()
-	w.refuses(b, before, b.back(callback), login.InvalidResponse, "iss")
+	w.refuses(b, before, b.back(callback), problem.InvalidResponse, "iss")
 }
 
 // CB10, LG3: what comes as error text is kept short and harmless.
@@ -164,17 +165,17 @@ func TestMalformedResponsesAreRefused(t *testing.T) {
 		callback := b.away("")
 		callback.RawQuery += spoil
 		before := w.stands()
-		w.refuses(b, before, b.back(callback), login.InvalidResponse, code)
+		w.refuses(b, before, b.back(callback), problem.InvalidResponse, code)
 	}
 	b := w.browser()
 	callback := b.away("")
 	callback.RawQuery += "&state=x"
 	before := w.stands()
-	w.refuses(b, before, b.back(callback), login.InvalidResponse, "state")
+	w.refuses(b, before, b.back(callback), problem.InvalidResponse, "state")
 	callback = with(b.away(""), "code", strings.Repeat("c", 20_000))
 	before = w.stands()
-	w.refuses(b, before, b.back(callback), login.InvalidResponse, "oversized code")
+	w.refuses(b, before, b.back(callback), problem.InvalidResponse, "oversized code")
 	callback = with(b.away(""), "code", "")
 	before = w.stands()
-	w.refuses(b, before, b.back(callback), login.InvalidResponse, "no code")
+	w.refuses(b, before, b.back(callback), problem.InvalidResponse, "no code")
 }

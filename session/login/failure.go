@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/session"
@@ -13,54 +14,22 @@ import (
 // What Begin refuses beside a *ParameterError and a *Failure.
 var (
 	// ErrUnknownProvider: no provider of that id is configured; there is no default to fall back on.
-	ErrUnknownProvider = errors.New("no such provider")
+	ErrUnknownProvider = problem.Sentinel(problem.UnknownProvider, "no such provider")
 	// ErrInvalidReturnURL: see ValidReturnURL.
-	ErrInvalidReturnURL = errors.New("return URL is not a path of this app")
+	ErrInvalidReturnURL = problem.Sentinel(problem.InvalidReturnURL, "return URL is not a path of this app")
 )
-
-// A Kind says why a login failed: it decides the page, the metric and whether to try again. Kinds
-// are stable words.
-type Kind string
-
-// The kinds.
-const (
-	CookiesBlocked        Kind = "cookies_blocked"        // the browser sent no cookie at all
-	CookieMissing         Kind = "attempt_not_found"      // the browser has cookies, but not this attempt's: another browser's link, or long ago
-	AttemptExpired        Kind = "attempt_expired"        // the person took longer than ten minutes
-	AttemptSpent          Kind = "attempt_spent"          // the same response came before: back button, reload, double click
-	InvalidResponse       Kind = "invalid_response"       // the authorization or token response breaks the protocol, or is not this attempt's
-	AccessDenied          Kind = "access_denied"          // the person, or the provider for them, said no (RFC 6749 §4.1.2.1)
-	ProviderRefused       Kind = "provider_refused"       // any other refusal that is about this login
-	IDTokenInvalid        Kind = "id_token_invalid"       // the ID token, or userinfo, broke a rule
-	StepUpNotMet          Kind = "step_up_not_met"        // a step-up whose user was not logged in as strongly, or as lately, as asked
-	ProviderUnreachable   Kind = "provider_unreachable"   // no usable answer
-	ProviderMisconfigured Kind = "provider_misconfigured" // the provider refuses this client
-	RateLimited           Kind = "rate_limited"           // too many codes of this client were refused
-	StoreUnavailable      Kind = "store_unavailable"      // the login was fine, but there is nowhere to keep it
-	Internal              Kind = "internal_error"         // ours
-)
-
-// Stale reports whether the attempt is simply not there any more, so that a browser that has a
-// session meanwhile need not be told of it.
-func (k Kind) Stale() bool {
-	switch k {
-	case CookiesBlocked, CookieMissing, AttemptExpired, AttemptSpent:
-		return true
-	}
-	return false
-}
 
 // A Failure is a login that did not come to a session. No session was started or ended by it, and
 // whatever tokens had been issued are on their way to be revoked.
 type Failure struct {
-	Kind     Kind
-	Provider string // configured id
+	Kind     problem.Code // why; it decides the page, the metric and whether to try again
+	Provider string       // configured id
 	// Code is the provider's error code, or the rule that a response or ID token broke; Description
 	// is the provider's own text. Both are bounded and printable, and still have to be escaped.
 	Code, Description string
 	ReturnURL         string        // where "try again" shall lead in the end; "/" when the attempt is not known
 	Silent            bool          // nobody is looking: the attempt was made in a hidden frame
-	RetryAfter        time.Duration // of RateLimited
+	RetryAfter        time.Duration // of problem.RateLimited
 	Err               error         // for the log; never shown
 }
 
@@ -79,45 +48,64 @@ func (f *Failure) Error() string {
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// Problem is what a failure is answered with. Its kind decides, not its cause.
+func (f *Failure) Problem() *problem.Problem {
+	p := problem.New(f.Kind)
+	if f.Kind == problem.RateLimited {
+		p.RetryAfter = f.RetryAfter
+	}
+	return p
+}
+
+// Stale reports whether the attempt is simply not there any more, so that a browser that has a
+// session meanwhile need not be told of it.
+func (f *Failure) Stale() bool {
+	switch f.Kind {
+	case problem.CookiesBlocked, problem.AttemptNotFound, problem.AttemptExpired, problem.AttemptSpent:
+		return true
+	}
+	return false
+}
+
 // StaleFailure is the Failure of a callback that was already found stale, for the page that the
 // browser is led to in order to show its session cookie. kind comes from that page's URL: anything
-// but a stale kind becomes CookieMissing.
+// but a stale kind becomes problem.AttemptNotFound.
 func StaleFailure(providerID, kind string) *Failure {
-	k := Kind(kind)
-	if !k.Stale() {
-		k = CookieMissing
+	f := &Failure{Kind: problem.Code(kind), Provider: providerID, ReturnURL: "/"}
+	if !f.Stale() {
+		f.Kind = problem.AttemptNotFound
 	}
-	return &Failure{Kind: k, Provider: providerID, ReturnURL: "/"}
+	return f
 }
 
 // broken is a response or token that broke a rule.
-func broken(kind Kind, rule string) *Failure {
+func broken(kind problem.Code, rule string) *Failure {
 	return &Failure{Kind: kind, Code: rule}
 }
 
 // because sorts the error of a request to the provider or the store.
 func because(err error) *Failure {
-	f := &Failure{Kind: Internal, Err: err}
+	f := &Failure{Kind: problem.InternalError, Err: err}
 	var invalidResponse *provider.InvalidResponseError
 	var invalidToken *jose.InvalidTokenError
 	var oauth *provider.OAuthError
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
-		f.Kind = StoreUnavailable
+		f.Kind = problem.StoreUnavailable
 	case errors.Is(err, provider.ErrUnreachable):
-		f.Kind = ProviderUnreachable
+		f.Kind = problem.ProviderUnreachable
 	case errors.Is(err, provider.ErrMisconfigured):
-		f.Kind = ProviderMisconfigured
+		f.Kind = problem.ProviderMisconfigured
 	case errors.As(err, &invalidResponse):
-		f.Kind, f.Code = InvalidResponse, invalidResponse.Rule
+		f.Kind, f.Code = problem.InvalidResponse, invalidResponse.Rule
 	case errors.As(err, &invalidToken):
-		f.Kind, f.Code = IDTokenInvalid, invalidToken.Rule
+		f.Kind, f.Code = problem.IDTokenInvalid, invalidToken.Rule
 	case errors.Is(err, provider.ErrInvalidGrant):
-		f.Kind = ProviderRefused
+		f.Kind = problem.ProviderRefused
 	}
 	if errors.As(err, &oauth) {
-		if f.Kind == Internal {
-			f.Kind = ProviderRefused
+		if f.Kind == problem.InternalError {
+			f.Kind = problem.ProviderRefused
 		}
 		f.Code, f.Description = visible(oauth.Code), visible(oauth.Description)
 	}

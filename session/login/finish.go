@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
@@ -56,7 +57,7 @@ func (l *Login) Finish(w http.ResponseWriter, r *http.Request, providerID string
 // needs to know of it.
 func (l *Login) use(w http.ResponseWriter, r *http.Request, state string) (*attempt, *Failure) {
 	if state == "" {
-		return nil, broken(InvalidResponse, "state")
+		return nil, broken(problem.InvalidResponse, "state")
 	}
 	a, present := l.cookies.find(r, state)
 	if present {
@@ -64,15 +65,15 @@ func (l *Login) use(w http.ResponseWriter, r *http.Request, state string) (*atte
 	}
 	switch {
 	case a == nil && l.spent.Contains(sha256.Sum256([]byte(state))):
-		return nil, &Failure{Kind: AttemptSpent}
+		return nil, &Failure{Kind: problem.AttemptSpent}
 	case a == nil && r.Header.Get("Cookie") == "":
-		return nil, &Failure{Kind: CookiesBlocked}
+		return nil, &Failure{Kind: problem.CookiesBlocked}
 	case a == nil:
-		return nil, &Failure{Kind: CookieMissing}
+		return nil, &Failure{Kind: problem.AttemptNotFound}
 	case !l.spend(state):
-		return a, &Failure{Kind: AttemptSpent}
+		return a, &Failure{Kind: problem.AttemptSpent}
 	case a.expired(l.now()):
-		return a, &Failure{Kind: AttemptExpired}
+		return a, &Failure{Kind: problem.AttemptExpired}
 	}
 	return a, nil
 }
@@ -85,7 +86,7 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	// The redirect URI is the provider's own: an answer that arrives at another's is a mix-up, and
 	// its code must not reach that other's token endpoint (RFC 9700 §4.4.2).
 	if a.Provider != p.ID() {
-		return nil, broken(InvalidResponse, "provider")
+		return nil, broken(problem.InvalidResponse, "provider")
 	}
 	response, failure := readResponse(params)
 	if failure != nil {
@@ -188,11 +189,11 @@ func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, 
 	case errors.Is(err, session.ErrUnavailable):
 		return "", because(err)
 	case a.OtherACR: // anybody can write a step-up's URL, and the operator asks for something else of a login
-		return "", &Failure{Kind: StepUpNotMet, Code: "session", Err: err}
+		return "", &Failure{Kind: problem.StepUpNotMet, Code: "session", Err: err}
 	case a.Silent && errors.Is(err, session.ErrOtherUser):
-		return "", &Failure{Kind: AccessDenied, Code: "other_user", Err: err}
+		return "", &Failure{Kind: problem.AccessDenied, Code: "other_user", Err: err}
 	case a.Silent && l.sessions.EndedSince(a.Previous, a.started()): // the user has logged out meanwhile, and stays logged out
-		return "", &Failure{Kind: AccessDenied, Code: "logged_out", Err: err}
+		return "", &Failure{Kind: problem.AccessDenied, Code: "logged_out", Err: err}
 	}
 	return session.ReasonReplaced, nil
 }
@@ -208,7 +209,7 @@ func (l *Login) keep(
 	case errors.Is(err, session.ErrUnavailable):
 		return nil, because(err)
 	case err != nil: // it has ended since it was looked at
-		return nil, &Failure{Kind: AccessDenied, Code: "logged_out", Err: err}
+		return nil, &Failure{Kind: problem.AccessDenied, Code: "logged_out", Err: err}
 	case l.waitsForLogin(s.Record):
 		return nil, nil
 	}
@@ -246,16 +247,16 @@ func (l *Login) failed(ctx context.Context, p *provider.Provider, a *attempt, f 
 	if f.Err != nil {
 		attrs = append(attrs, slog.Any("error", f.Err))
 	}
-	l.logger.LogAttrs(ctx, f.Kind.level(), "login failed", attrs...)
+	l.logger.LogAttrs(ctx, f.level(), "login failed", attrs...)
 	return f
 }
 
 // level: what strangers can cause is no warning to an operator.
-func (k Kind) level() slog.Level {
-	switch k {
-	case IDTokenInvalid, ProviderUnreachable, ProviderMisconfigured, StoreUnavailable:
+func (f *Failure) level() slog.Level {
+	switch f.Kind {
+	case problem.IDTokenInvalid, problem.ProviderUnreachable, problem.ProviderMisconfigured, problem.StoreUnavailable:
 		return slog.LevelWarn
-	case Internal:
+	case problem.InternalError:
 		return slog.LevelError
 	}
 	return slog.LevelInfo

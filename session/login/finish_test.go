@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session"
-	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -141,7 +141,7 @@ func TestStoreOutageAtLogin(t *testing.T) {
 	if live := w.op.LiveRefreshTokens(); len(live) != 0 {
 		t.Errorf("%d refresh tokens live on", len(live))
 	}
-	w.refuses(b, before, got, login.StoreUnavailable, "")
+	w.refuses(b, before, got, problem.StoreUnavailable, "")
 	if got.ReturnURL != "/orders" {
 		t.Errorf("got %+v", got)
 	}
@@ -175,7 +175,7 @@ func TestSilentAttemptStaysSilent(t *testing.T) {
 		r.Header.Set("X-Silent", "1")
 		return w.op.Login(b.ask(r).To)
 	}
-	if a := b.back(with(start(), "code", "", "error", "login_required")); !a.Silent || a.Kind != login.ProviderRefused {
+	if a := b.back(with(start(), "code", "", "error", "login_required")); !a.Silent || a.Kind != problem.ProviderRefused {
 		t.Errorf("a refused silent login came to %+v", a)
 	}
 	if a := b.back(start()); !a.Silent || a.Kind != "" {
@@ -197,7 +197,7 @@ func TestSilentLoginUndoesNoLogoutInItsLastMoment(t *testing.T) {
 		}
 	}
 	w.store.creating.Store(&logout)
-	if a := b.back(back); !a.Silent || a.Kind != login.AccessDenied || a.Code != "logged_out" {
+	if a := b.back(back); !a.Silent || a.Kind != problem.AccessDenied || a.Code != "logged_out" {
 		t.Errorf("the silent login came to %+v", a)
 	}
 	w.settle()
@@ -244,7 +244,7 @@ func TestLogTellsLoginsAndKeepsSecrets(t *testing.T) {
 	rec := b.record()
 	refused := b.away("")
 	w.op.OnClaims(func(_ string, c odd.Claims) { c["nonce"] = "x" })
-	if a := b.back(refused); a.Kind != login.IDTokenInvalid {
+	if a := b.back(refused); a.Kind != problem.IDTokenInvalid {
 		t.Fatalf("%+v", a)
 	}
 	logs := w.logs.String()

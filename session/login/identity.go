@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
@@ -25,7 +26,7 @@ type identity struct {
 // that of the authorization response, "" where it had none.
 func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, iss string, tokens *provider.TokenResponse) (*identity, *Failure) {
 	if tokens.IDToken.IsZero() {
-		return nil, broken(IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
+		return nil, broken(problem.IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
 	}
 	token, err := p.Verifier().IDToken(ctx, tokens.IDToken, jose.Attempt{
 		Nonce: a.Nonce, Issuer: iss, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), AttemptStarted: a.started(),
@@ -35,7 +36,7 @@ func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, 
 		return nil, a.tooWeak(because(err))
 	}
 	if holdsToken(token.Subject, tokens) {
-		return nil, broken(IDTokenInvalid, "sub") // the browser is told the subject, and must not get a token
+		return nil, broken(problem.IDTokenInvalid, "sub") // the browser is told the subject, and must not get a token
 	}
 	scope := tokens.Scope
 	if scope == "" {
@@ -99,8 +100,8 @@ func shortened(addr string) string {
 
 // tooWeak says of a step-up's ID token that broke just what the step-up asked for, that it did.
 func (a *attempt) tooWeak(f *Failure) *Failure {
-	if a.StepUp && f.Kind == IDTokenInvalid && (f.Code == "acr" || f.Code == "auth_time") {
-		f.Kind = StepUpNotMet
+	if a.StepUp && f.Kind == problem.IDTokenInvalid && (f.Code == "acr" || f.Code == "auth_time") {
+		f.Kind = problem.StepUpNotMet
 	}
 	return f
 }

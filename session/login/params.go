@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 )
 
@@ -20,6 +21,11 @@ type ParameterError struct {
 
 // Error implements error.
 func (e *ParameterError) Error() string { return "parameter " + e.Name + " " + e.Reason }
+
+// Problem is what it is answered with.
+func (e *ParameterError) Problem() *problem.Problem {
+	return problem.New(problem.BadRequest).Because("The parameter " + e.Name + " " + e.Reason + ".")
+}
 
 // passedOn are the parameters that a caller may hand to the provider, with the check on each value
 // (OIDC Core §3.1.2.1).

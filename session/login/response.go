@@ -3,6 +3,7 @@ package login
 import (
 	"net/url"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 )
@@ -38,17 +39,17 @@ func stateOf(params url.Values) string {
 func readResponse(params url.Values) (response, *Failure) {
 	for _, name := range []string{"code", "state", "iss", "error", "error_description", "error_uri", "session_state"} {
 		if len(params[name]) > 1 {
-			return response{}, broken(InvalidResponse, "repeated "+name)
+			return response{}, broken(problem.InvalidResponse, "repeated "+name)
 		}
 	}
 	code, failed := params.Get("code"), params.Has("error")
 	switch {
 	case failed && params.Has("code"):
-		return response{}, broken(InvalidResponse, "code with error")
+		return response{}, broken(problem.InvalidResponse, "code with error")
 	case !failed && code == "":
-		return response{}, broken(InvalidResponse, "no code")
+		return response{}, broken(problem.InvalidResponse, "no code")
 	case len(code) > maxCode:
-		return response{}, broken(InvalidResponse, "oversized code")
+		return response{}, broken(problem.InvalidResponse, "oversized code")
 	}
 	return response{
 		code: secret.New(code),
@@ -63,24 +64,24 @@ func readResponse(params url.Values) (response, *Failure) {
 // code leaves for anywhere, and before an error is believed.
 func (r response) checkIssuer(p *provider.Provider, m *provider.Metadata) *Failure {
 	if r.hasIss && !p.IssuedBy(r.iss) {
-		return broken(InvalidResponse, "iss")
+		return broken(problem.InvalidResponse, "iss")
 	}
 	if !r.hasIss && m.IssParameterSupported {
-		return broken(InvalidResponse, "iss missing")
+		return broken(problem.InvalidResponse, "iss missing")
 	}
 	return nil
 }
 
 // refusal is the error response as a Failure (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
 func (r response) refusal() *Failure {
-	f := &Failure{Kind: ProviderRefused, Code: r.errorCode, Description: r.errorDescription}
+	f := &Failure{Kind: problem.ProviderRefused, Code: r.errorCode, Description: r.errorDescription}
 	switch r.errorCode {
 	case "access_denied":
-		f.Kind = AccessDenied
+		f.Kind = problem.AccessDenied
 	case "server_error", "temporarily_unavailable":
-		f.Kind = ProviderUnreachable
+		f.Kind = problem.ProviderUnreachable
 	case "unauthorized_client", "unsupported_response_type", "invalid_scope":
-		f.Kind = ProviderMisconfigured
+		f.Kind = problem.ProviderMisconfigured
 	}
 	return f
 }

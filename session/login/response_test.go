@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/cloakroom/cloakroom/problem"
 )
 
 // CB11: what is ambiguous is refused, nothing is picked.
@@ -38,7 +40,7 @@ func TestAmbiguousResponsesAreRefused(t *testing.T) {
 		if failure != nil {
 			got = failure.Code
 		}
-		if got != want || failure != nil && failure.Kind != InvalidResponse {
+		if got != want || failure != nil && failure.Kind != problem.InvalidResponse {
 			t.Errorf("%.60q is refused for %q, want %q", query, got, want)
 		}
 	}
@@ -129,9 +131,9 @@ func TestAddressesAreShortened(t *testing.T) {
 
 // The stale kind in a URL is a caller's word: only those words count.
 func TestStaleFailureBelievesOnlyStaleKinds(t *testing.T) {
-	for given, want := range map[string]Kind{
-		"attempt_spent": AttemptSpent, "attempt_expired": AttemptExpired, "cookies_blocked": CookiesBlocked,
-		"": CookieMissing, "internal_error": CookieMissing, "<script>": CookieMissing,
+	for given, want := range map[string]problem.Code{
+		"attempt_spent": problem.AttemptSpent, "attempt_expired": problem.AttemptExpired, "cookies_blocked": problem.CookiesBlocked,
+		"": problem.AttemptNotFound, "internal_error": problem.AttemptNotFound, "<script>": problem.AttemptNotFound,
 	} {
 		if f := StaleFailure("main", given); f.Kind != want || f.ReturnURL != "/" || f.Provider != "main" {
 			t.Errorf("StaleFailure(%q) = %+v, want %s", given, f, want)

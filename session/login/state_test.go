@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -15,40 +16,40 @@ import (
 func TestWrongStateIsRefusedBeforeAnyTokenRequest(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(w *world, b *browser, callback *url.URL) *url.URL
-		kind  login.Kind
+		kind  problem.Code
 		code  string
 	}{
-		"no state": {func(_ *world, _ *browser, u *url.URL) *url.URL { return with(u, "state", "") }, login.InvalidResponse, "state"},
+		"no state": {func(_ *world, _ *browser, u *url.URL) *url.URL { return with(u, "state", "") }, problem.InvalidResponse, "state"},
 		"an unknown state": {func(_ *world, _ *browser, u *url.URL) *url.URL {
 			return with(u, "state", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-		}, login.CookieMissing, ""},
+		}, problem.AttemptNotFound, ""},
 		"an altered state (LS14)": {func(_ *world, _ *browser, u *url.URL) *url.URL {
 			s := u.Query().Get("state")
 			return with(u, "state", "a"+s[1:]) // lower-case letters are in no state
-		}, login.CookieMissing, ""},
+		}, problem.AttemptNotFound, ""},
 		"an oversized state": {func(_ *world, _ *browser, u *url.URL) *url.URL {
 			return with(u, "state", strings.Repeat("s", 20_000))
-		}, login.InvalidResponse, "state"},
+		}, problem.InvalidResponse, "state"},
 		"no cookie at all": {func(_ *world, b *browser, u *url.URL) *url.URL {
 			for name := range b.cookies() {
 				b.set(name, "")
 			}
 			return u
-		}, login.CookiesBlocked, ""},
+		}, problem.CookiesBlocked, ""},
 		"another cookie only": {func(_ *world, b *browser, u *url.URL) *url.URL {
 			for _, name := range b.attempts() {
 				b.set(name, "")
 			}
 			b.set("theme", "dark")
 			return u
-		}, login.CookieMissing, ""},
+		}, problem.AttemptNotFound, ""},
 		"an altered cookie": {func(_ *world, b *browser, u *url.URL) *url.URL {
 			name := b.attempts()[0]
 			value := []byte(b.cookies()[name])
 			value[len(value)/2] ^= 1
 			b.set(name, string(value))
 			return u
-		}, login.CookieMissing, ""},
+		}, problem.AttemptNotFound, ""},
 		"another attempt's cookie under this one's name": {func(_ *world, b *browser, u *url.URL) *url.URL {
 			name := b.attempts()[0]
 			b.begin("")
@@ -58,11 +59,11 @@ func TestWrongStateIsRefusedBeforeAnyTokenRequest(t *testing.T) {
 				}
 			}
 			return u
-		}, login.CookieMissing, ""},
+		}, problem.AttemptNotFound, ""},
 		"an attempt that took eleven minutes, its cookie kept by hand": {func(w *world, _ *browser, u *url.URL) *url.URL {
 			w.pass(11 * time.Minute)
 			return u
-		}, login.AttemptExpired, ""},
+		}, problem.AttemptExpired, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -71,7 +72,7 @@ func TestWrongStateIsRefusedBeforeAnyTokenRequest(t *testing.T) {
 			before := w.stands()
 			got := b.back(callback)
 			w.refuses(b, before, got, c.kind, c.code)
-			if c.kind == login.AttemptExpired && got.ReturnURL != "/orders" {
+			if c.kind == problem.AttemptExpired && got.ReturnURL != "/orders" {
 				t.Errorf("the way to try again leads to %q, want /orders", got.ReturnURL)
 			}
 		})
@@ -97,7 +98,7 @@ func TestBackButtonChangesNothing(t *testing.T) {
 		},
 	} {
 		prepare()
-		if a := b.back(callback); a.Kind != login.AttemptSpent || !a.Kind.Stale() {
+		if a := b.back(callback); a.Kind != problem.AttemptSpent || !(&login.Failure{Kind: a.Kind}).Stale() {
 			t.Errorf("%s: the second delivery came to %+v", name, a)
 		}
 		if after := b.record(); w.stands() != before || after == nil || after.Name != rec.Name || after.Access != rec.Access {
@@ -115,14 +116,14 @@ func TestRefusalSpendsTheState(t *testing.T) {
 	b := w.browser()
 	callback := b.away("")
 	replay := b.cookies()
-	if a := b.back(with(callback, "iss", "https://e.test")); a.Kind != login.InvalidResponse {
+	if a := b.back(with(callback, "iss", "https://e.test")); a.Kind != problem.InvalidResponse {
 		t.Fatalf("a wrong issuer came to %+v", a)
 	}
 	for name, value := range replay {
 		b.set(name, value)
 	}
 	before := w.stands()
-	w.refuses(b, before, b.back(callback), login.AttemptSpent, "")
+	w.refuses(b, before, b.back(callback), problem.AttemptSpent, "")
 }
 
 // CB2: two deliveries at the same moment redeem the code once.
@@ -132,7 +133,7 @@ func TestParallelDeliveryRedeemsOnce(t *testing.T) {
 	callback := b.away("")
 	cookies := b.cookies()
 	var mu sync.Mutex
-	outcomes := map[login.Kind]int{}
+	outcomes := map[problem.Code]int{}
 	var wg sync.WaitGroup
 	for range 8 {
 		twin := w.browser() // with the same cookies, so that jars don't race
@@ -147,7 +148,7 @@ func TestParallelDeliveryRedeemsOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if outcomes[""] != 1 || outcomes[login.AttemptSpent] != 7 {
+	if outcomes[""] != 1 || outcomes[problem.AttemptSpent] != 7 {
 		t.Errorf("outcomes = %v, want one login", outcomes)
 	}
 	if n := w.op.Count(odd.Token); n != 1 || len(w.op.LiveRefreshTokens()) != 1 {
@@ -162,7 +163,7 @@ func TestForeignCallbackLogsNobodyIn(t *testing.T) {
 	trap := attacker.away("")
 	own := victim.away("returnUrl=/own")
 	before := w.stands()
-	if a := victim.back(trap); a.Kind != login.CookieMissing {
+	if a := victim.back(trap); a.Kind != problem.AttemptNotFound {
 		t.Errorf("the attacker's callback came to %+v", a)
 	}
 	if w.stands() != before || victim.record() != nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/cloakroom/cloakroom/fairqueue"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 )
 
@@ -60,7 +61,7 @@ func (s *strangers) enter(
 	// Asked now, and not before the wait: those in front may have been refused meanwhile.
 	if wait := s.wait(client, time.Now()); wait > 0 {
 		leave()
-		return nil, &Failure{Kind: RateLimited, RetryAfter: wait}
+		return nil, &Failure{Kind: problem.RateLimited, RetryAfter: wait}
 	}
 	slow := time.AfterFunc(slowCode, leave)
 	return func(err error) {

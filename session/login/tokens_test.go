@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
-	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -18,17 +18,17 @@ import (
 func TestCodeIsSentOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault odd.Interceptor
-		kind  login.Kind
+		kind  problem.Code
 		code  string
 	}{
-		"hangs up":       {odd.Drop(), login.ProviderUnreachable, ""},
-		"answers 500":    {odd.Answer(500, "text/plain", "oops"), login.ProviderUnreachable, ""},
-		"answers 503":    {odd.Answer(503, "text/plain", "later", "Retry-After", "7"), login.ProviderUnreachable, ""},
-		"captive portal": {odd.HTML(), login.ProviderUnreachable, ""},
-		"redirects":      {odd.Redirect(307, "https://e.test/"), login.ProviderUnreachable, ""},
-		"invalid_client": {odd.OAuthError(401, "invalid_client"), login.ProviderMisconfigured, "invalid_client"},
-		"invalid_grant":  {odd.OAuthError(400, "invalid_grant"), login.ProviderRefused, "invalid_grant"},
-		"something else": {odd.OAuthError(400, "invalid_request"), login.ProviderRefused, "invalid_request"},
+		"hangs up":       {odd.Drop(), problem.ProviderUnreachable, ""},
+		"answers 500":    {odd.Answer(500, "text/plain", "oops"), problem.ProviderUnreachable, ""},
+		"answers 503":    {odd.Answer(503, "text/plain", "later", "Retry-After", "7"), problem.ProviderUnreachable, ""},
+		"captive portal": {odd.HTML(), problem.ProviderUnreachable, ""},
+		"redirects":      {odd.Redirect(307, "https://e.test/"), problem.ProviderUnreachable, ""},
+		"invalid_client": {odd.OAuthError(401, "invalid_client"), problem.ProviderMisconfigured, "invalid_client"},
+		"invalid_grant":  {odd.OAuthError(400, "invalid_grant"), problem.ProviderRefused, "invalid_grant"},
+		"something else": {odd.OAuthError(400, "invalid_request"), problem.ProviderRefused, "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -63,22 +63,22 @@ func TestBadIDTokenStartsNoSession(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		spoil func(w *world)
-		kind  login.Kind
+		kind  problem.Code
 		code  string
 	}{
 		"no ID token (TE5)": {func(w *world) {
 			w.op.OnToken(func(_ url.Values, a odd.Claims) { delete(a, "id_token") })
-		}, login.IDTokenInvalid, "missing"},
+		}, problem.IDTokenInvalid, "missing"},
 		"another token type (TE3)": {func(w *world) {
 			w.op.OnToken(func(_ url.Values, a odd.Claims) { a["token_type"] = "mac" })
-		}, login.InvalidResponse, "token_type"},
-		"issuer (ID1)":                {claim("iss", "https://e.test"), login.IDTokenInvalid, "iss"},
-		"a further audience (ID2)":    {claim("aud", []string{"cloakroom", "other"}), login.IDTokenInvalid, "aud"},
-		"no iat (ID7)":                {claim("iat", nil), login.IDTokenInvalid, "iat"},
-		"no subject (ID8)":            {claim("sub", nil), login.IDTokenInvalid, "sub"},
-		"no nonce (ID9)":              {claim("nonce", nil), login.IDTokenInvalid, "nonce"},
-		"another nonce (ID9)":         {claim("nonce", "x"), login.IDTokenInvalid, "nonce"},
-		"another access token (ID11)": {claim("at_hash", "x"), login.IDTokenInvalid, "at_hash"},
+		}, problem.InvalidResponse, "token_type"},
+		"issuer (ID1)":                {claim("iss", "https://e.test"), problem.IDTokenInvalid, "iss"},
+		"a further audience (ID2)":    {claim("aud", []string{"cloakroom", "other"}), problem.IDTokenInvalid, "aud"},
+		"no iat (ID7)":                {claim("iat", nil), problem.IDTokenInvalid, "iat"},
+		"no subject (ID8)":            {claim("sub", nil), problem.IDTokenInvalid, "sub"},
+		"no nonce (ID9)":              {claim("nonce", nil), problem.IDTokenInvalid, "nonce"},
+		"another nonce (ID9)":         {claim("nonce", "x"), problem.IDTokenInvalid, "nonce"},
+		"another access token (ID11)": {claim("at_hash", "x"), problem.IDTokenInvalid, "at_hash"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -106,7 +106,7 @@ func TestFreshLoginIsProved(t *testing.T) {
 		callback := b.away(query)
 		w.op.OnClaims(old)
 		before := w.stands()
-		w.refusesTokens(b, before, b.back(callback), login.IDTokenInvalid, "auth_time")
+		w.refusesTokens(b, before, b.back(callback), problem.IDTokenInvalid, "auth_time")
 	}
 	w.op.OnClaims(old)
 	if a := b.back(b.away("max_age=7200")); a.Kind != "" {
@@ -140,7 +140,7 @@ func TestUserinfoCompletesTheClaims(t *testing.T) {
 		w.op.OnUserinfo(func(c odd.Claims) { c["sub"] = sub })
 		before := w.stands()
 		before.userinfo++
-		w.refusesTokens(b, before, b.back(callback), login.IDTokenInvalid, "userinfo_sub")
+		w.refusesTokens(b, before, b.back(callback), problem.IDTokenInvalid, "userinfo_sub")
 	}
 }
 
@@ -192,8 +192,8 @@ func TestLoginGoesOnWithoutUserinfo(t *testing.T) {
 // TestLoginFailsWithoutRequiredUserinfo is the other way round.
 func TestLoginFailsWithoutRequiredUserinfo(t *testing.T) {
 	w := newWorld(t, func(c *provider.Config) { c.Userinfo = provider.UserinfoRequired })
-	for name, want := range map[string]login.Kind{
-		"401": login.ProviderRefused, "503": login.ProviderUnreachable, "a page": login.ProviderUnreachable, "unsigned": login.IDTokenInvalid,
+	for name, want := range map[string]problem.Code{
+		"401": problem.ProviderRefused, "503": problem.ProviderUnreachable, "a page": problem.ProviderUnreachable, "unsigned": problem.IDTokenInvalid,
 	} {
 		b := w.browser()
 		undo := w.op.Intercept(odd.Userinfo, noUserinfo()[name])
@@ -216,7 +216,7 @@ func TestRequiredUserinfoNeedsAnEndpoint(t *testing.T) {
 	w := newWorld(t, func(c *provider.Config) { c.Userinfo = provider.UserinfoRequired })
 	w.op.OnDiscovery(func(doc odd.Claims) { delete(doc, "userinfo_endpoint") })
 	got := w.browser().ask(w.browser().get(w.app + "/bff/login?provider=main&returnUrl=/"))
-	if got.Kind != login.ProviderMisconfigured || !strings.Contains(got.Err, "userinfo_endpoint") {
+	if got.Kind != problem.ProviderMisconfigured || !strings.Contains(got.Err, "userinfo_endpoint") {
 		t.Errorf("begin = %+v", got)
 	}
 }
@@ -240,7 +240,7 @@ func TestUserinfoOfAnotherFailsEveryLogin(t *testing.T) {
 		b.login()
 		w.op.OnUserinfo(func(c odd.Claims) { c["sub"] = "mallory" })
 		for _, query := range []string{"", "prompt=none", "step_up=1&max_age=600"} {
-			if got := b.back(b.away(query)); got.Kind != login.IDTokenInvalid || got.Code != "userinfo_sub" {
+			if got := b.back(b.away(query)); got.Kind != problem.IDTokenInvalid || got.Code != "userinfo_sub" {
 				t.Errorf("%s, %q: the login came to %+v", mode, query, got)
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
@@ -103,7 +104,7 @@ func (w *world) provider(id string, op *odd.Provider, change ...func(*provider.C
 
 // An answer is what Begin or Finish came to, as the browser of these tests is told it.
 type answer struct {
-	Kind              login.Kind // "" for success
+	Kind              problem.Code // "" for success
 	Provider          string
 	Code, Description string
 	ReturnURL         string
@@ -341,7 +342,7 @@ func (w *world) outbox() []*session.Record {
 
 // refuses says that got is a refusal of that kind and code, that no session was started or ended, no
 // token request was sent, and that the browser's next proper login works.
-func (w *world) refuses(b *browser, before stands, got answer, kind login.Kind, code string) {
+func (w *world) refuses(b *browser, before stands, got answer, kind problem.Code, code string) {
 	w.t.Helper()
 	if got.Kind != kind || got.Code != code {
 		w.t.Errorf("got %s (%s) %s, want %s (%s)", got.Kind, got.Code, got.Err, kind, code)
@@ -354,7 +355,7 @@ func (w *world) refuses(b *browser, before stands, got answer, kind login.Kind, 
 
 // refusesTokens is refuses for what fails after tokens were issued: one token request more, and all
 // that it brought waits to be revoked.
-func (w *world) refusesTokens(b *browser, before stands, got answer, kind login.Kind, code string) {
+func (w *world) refusesTokens(b *browser, before stands, got answer, kind problem.Code, code string) {
 	w.t.Helper()
 	before.tokenRequests++
 	waiting := w.outbox()

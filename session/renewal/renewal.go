@@ -23,6 +23,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
@@ -32,7 +33,7 @@ var (
 	// ErrRefused means that only a new login brings this session an access token again. The provider
 	// answered invalid_grant (RFC 6749 §5.2) or its answer broke the rules of OIDC Core §12.2, and the
 	// session has ended; or it is ErrNotRenewable.
-	ErrRefused = errors.New("provider refused the refresh token")
+	ErrRefused = problem.Sentinel(problem.ReauthenticationRequired, "provider refused the refresh token")
 
 	// ErrNotRenewable is the ErrRefused of a session that has no refresh token and whose access token
 	// ran out. Nobody refused anything, so the session goes on: who is logged in is still known, and

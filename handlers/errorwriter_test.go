@@ -1,4 +1,4 @@
-package problem_test
+package handlers_test
 
 import (
 	"bytes"
@@ -19,8 +19,10 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/handlers"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
@@ -30,13 +32,13 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 const origin = "https://app.example.com"
 
-func newWriter(t *testing.T) *problem.Writer {
+func newWriter(t *testing.T) *handlers.ErrorWriter {
 	t.Helper()
 	pages, err := templates.Load("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return problem.NewWriter(problem.Options{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.DiscardHandler)})
+	return handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // A reply is an answer as a client received it.
@@ -50,7 +52,7 @@ func receive(t *testing.T, err error, method string, headers ...string) reply {
 	t.Helper()
 	w := newWriter(t)
 	return fetch(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.Write(rw, r.WithContext(problem.WithRequestID(r.Context(), "REQUEST-1")), err)
+		w.Write(rw, r.WithContext(requestlog.WithID(r.Context(), "REQUEST-1")), err)
 	}), method, headers...)
 }
 
@@ -141,7 +143,7 @@ func TestCauseIsShownToNobody(t *testing.T) {
 	cause := errors.New("dial tcp 10.0.0.7:6379: token=hunter2")
 	for _, err := range []error{
 		cause, fmt.Errorf("%w: %w", session.ErrUnavailable, cause), problem.New(problem.CSRF).CausedBy(cause),
-		&login.Failure{Kind: login.Internal, Err: cause}, echo.NewHTTPError(http.StatusBadRequest, "hunter2"),
+		&login.Failure{Kind: problem.InternalError, Err: cause}, echo.NewHTTPError(http.StatusBadRequest, "hunter2"),
 		echo.NewHTTPError(http.StatusTeapot, "hunter2").SetInternal(cause),
 	} {
 		for _, accept := range []string{"application/json", "text/html"} {
@@ -259,7 +261,7 @@ type wrapper struct{ http.ResponseWriter }
 
 func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func echoOf(w *problem.Writer, h echo.HandlerFunc) *echo.Echo {
+func echoOf(w *handlers.ErrorWriter, h echo.HandlerFunc) *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = w.EchoErrorHandler
 	e.GET("/x", h)
@@ -273,10 +275,10 @@ func TestWriteNotesTheErrorForTheRequestsLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := problem.NewWriter(problem.Options{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	w := handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.NewTextHandler(&out, nil))})
 	var noted string
 	fetch(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		ctx, notes := problem.WithNotes(r.Context())
+		ctx, notes := requestlog.WithNotes(r.Context())
 		w.Write(rw, r.WithContext(ctx), fmt.Errorf("load: %w", session.ErrUnavailable))
 		noted = fmt.Sprint(notes.Attrs())
 	}), http.MethodGet)
@@ -289,7 +291,7 @@ func TestWriteNotesTheErrorForTheRequestsLine(t *testing.T) {
 func TestCallerWhoHungUpIsNoInternalError(t *testing.T) {
 	w := newWriter(t)
 	rec := httptest.NewRecorder()
-	ctx, notes := problem.WithNotes(t.Context())
+	ctx, notes := requestlog.WithNotes(t.Context())
 	ctx, hangUp := context.WithCancel(ctx)
 	hangUp()
 	w.Write(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/x", nil), ctx.Err())

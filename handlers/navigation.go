@@ -1,4 +1,4 @@
-package problem
+package handlers
 
 import (
 	"net/http"
@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// varyOn are the headers that IsNavigation looks at.
+// varyOn are the headers that isNavigation looks at.
 var varyOn = []string{"Sec-Fetch-Mode", "Sec-Fetch-Dest", "X-Requested-With", "Accept"}
 
-// IsNavigation reports whether a browser is loading a page, so that a person reads the answer: told
+// isNavigation reports whether a browser is loading a page, so that a person reads the answer: told
 // by Fetch Metadata, else by the absence of X-Requested-With, else by Accept.
-func IsNavigation(r *http.Request) bool {
+func isNavigation(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	switch {
 	case mode != "":
@@ -25,14 +25,14 @@ func IsNavigation(r *http.Request) bool {
 	return acceptsHTML(r.Header.Values("Accept"))
 }
 
-// IsWindow reports whether a browser is loading a page into a window of its own, where a person can
+// isWindow reports whether a browser is loading a page into a window of its own, where a person can
 // notice it: no frame, no prefetch, no image, no script's request. An app's service worker that passes a
 // navigation on sends it with the destination `empty`, frames' as well: only the page that holds such a
 // frame can have that worker. Without Fetch Metadata there is nothing to tell by, and true is returned.
-func IsWindow(r *http.Request) bool {
+func isWindow(r *http.Request) bool {
 	dest := r.Header.Get("Sec-Fetch-Dest")
 	switch mode := r.Header.Get("Sec-Fetch-Mode"); {
-	case IsPrefetch(r), mode != "" && mode != "navigate":
+	case isPrefetch(r), mode != "" && mode != "navigate":
 		return false
 	case mode == "":
 		return dest == "" || dest == "document"
@@ -40,14 +40,14 @@ func IsWindow(r *http.Request) bool {
 	return dest == "" || dest == "document" || dest == "empty"
 }
 
-// IsFrame reports whether a browser says that it is loading a page into a frame.
-func IsFrame(r *http.Request) bool {
+// isFrame reports whether a browser says that it is loading a page into a frame.
+func isFrame(r *http.Request) bool {
 	dest := r.Header.Get("Sec-Fetch-Dest")
 	return dest == "iframe" || dest == "frame"
 }
 
-// IsPrefetch reports whether the browser only wants to have the answer ready.
-func IsPrefetch(r *http.Request) bool {
+// isPrefetch reports whether the browser only wants to have the answer ready.
+func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
 		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
 			return true

@@ -1,4 +1,4 @@
-package problem
+package handlers
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/templates"
 )
@@ -20,8 +22,8 @@ import (
 // typePrefix makes the problem type of a code (RFC 9457 §3.1.1): an identifier, not an address.
 const typePrefix = "urn:cloakroom:problem:"
 
-// Options are what a Writer needs. All fields but ReturnOrigins are required.
-type Options struct {
+// ErrorOptions are what an ErrorWriter needs. All fields but ReturnOrigins are required.
+type ErrorOptions struct {
 	Pages    *templates.Set
 	BasePath string // "/bff"
 	Origin   string // the public origin, whose pages a Referer may name
@@ -30,8 +32,9 @@ type Options struct {
 	Logger        *slog.Logger
 }
 
-// A Writer writes the answers to errors. It is safe for concurrent use.
-type Writer struct {
+// An ErrorWriter writes the answers to errors: problem details (RFC 9457) for programs, a page with the
+// same facts for people. It is safe for concurrent use.
+type ErrorWriter struct {
 	pages    *templates.Set
 	basePath string
 	origin   string
@@ -39,26 +42,26 @@ type Writer struct {
 	logger   *slog.Logger
 }
 
-// NewWriter makes a Writer.
-func NewWriter(o Options) *Writer {
-	return &Writer{pages: o.Pages, basePath: o.BasePath, origin: o.Origin, origins: o.ReturnOrigins, logger: o.Logger}
+// NewErrorWriter makes an ErrorWriter.
+func NewErrorWriter(o ErrorOptions) *ErrorWriter {
+	return &ErrorWriter{pages: o.Pages, basePath: o.BasePath, origin: o.Origin, origins: o.ReturnOrigins, logger: o.Logger}
 }
 
 // Write answers r with err, as a page when a person reads it, otherwise as problem details, and
 // notes it for the request's log line. Cookies that were set already stay. When an answer has begun,
 // nothing is appended to it. (The body of the answer to a HEAD is left out by net/http.)
-func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
-	p := From(err)
+func (w *ErrorWriter) Write(rw http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
 	if errors.Is(r.Context().Err(), context.Canceled) {
-		p = New(clientGone).CausedBy(err)
+		p = problem.New(problem.ClientGone).CausedBy(err)
 	}
-	Annotate(r.Context(), p)
+	requestlog.Annotate(r.Context(), p)
 	if begun(rw) {
 		return
 	}
 	p = w.completed(p, r)
 	headers(rw.Header(), p)
-	if IsNavigation(r) || p.page && !wantsData(r) {
+	if isNavigation(r) || p.Page && !wantsData(r) {
 		w.writePage(rw, r, p)
 		return
 	}
@@ -66,7 +69,7 @@ func (w *Writer) Write(rw http.ResponseWriter, r *http.Request, err error) {
 }
 
 // EchoErrorHandler is Write as echo.Echo.HTTPErrorHandler.
-func (w *Writer) EchoErrorHandler(err error, c echo.Context) {
+func (w *ErrorWriter) EchoErrorHandler(err error, c echo.Context) {
 	w.Write(c.Response(), c.Request(), err)
 }
 
@@ -86,7 +89,7 @@ func begun(rw http.ResponseWriter) bool {
 }
 
 // completed is p with where to log in. p itself may be shared and stays as it is.
-func (w *Writer) completed(p *Problem, r *http.Request) *Problem {
+func (w *ErrorWriter) completed(p *problem.Problem, r *http.Request) *problem.Problem {
 	if p.Status != http.StatusUnauthorized || p.LoginURL != "" {
 		return p
 	}
@@ -109,7 +112,7 @@ func withParams(to string, params url.Values) string {
 
 // loginURL leads back to the page that the same-origin Referer names, if it names one that a login
 // may return to.
-func (w *Writer) loginURL(r *http.Request) string {
+func (w *ErrorWriter) loginURL(r *http.Request) string {
 	page, _, _ := strings.Cut(r.Referer(), "#")
 	if path, ours := strings.CutPrefix(page, w.origin); ours {
 		page = path
@@ -126,13 +129,13 @@ func (w *Writer) loginURL(r *http.Request) string {
 	return w.loginFor(returnURL)
 }
 
-func (w *Writer) loginFor(returnURL string) string {
+func (w *ErrorWriter) loginFor(returnURL string) string {
 	return w.basePath + "/login?returnUrl=" + url.QueryEscape(returnURL)
 }
 
 // headers sets what every answer to an error bears, and takes away what described the answer that
 // will not come.
-func headers(h http.Header, p *Problem) {
+func headers(h http.Header, p *problem.Problem) {
 	for _, name := range []string{
 		"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range", "Accept-Ranges",
 		"Etag", "Last-Modified", "Expires", "Trailer", "Refresh", "Location",
@@ -149,20 +152,20 @@ func headers(h http.Header, p *Problem) {
 
 // details is the JSON form (RFC 9457 §3); code, request_id and login_url are extensions (§3.2).
 type details struct {
-	Type      string `json:"type"`
-	Title     string `json:"title"`
-	Status    int    `json:"status"`
-	Detail    string `json:"detail,omitempty"`
-	Code      Code   `json:"code"`
-	RequestID string `json:"request_id,omitempty"`
-	LoginURL  string `json:"login_url,omitempty"`
+	Type      string       `json:"type"`
+	Title     string       `json:"title"`
+	Status    int          `json:"status"`
+	Detail    string       `json:"detail,omitempty"`
+	Code      problem.Code `json:"code"`
+	RequestID string       `json:"request_id,omitempty"`
+	LoginURL  string       `json:"login_url,omitempty"`
 }
 
-func (w *Writer) writeJSON(rw http.ResponseWriter, r *http.Request, p *Problem) {
+func (w *ErrorWriter) writeJSON(rw http.ResponseWriter, r *http.Request, p *problem.Problem) {
 	rw.Header().Set("Content-Type", "application/problem+json")
 	body, err := json.Marshal(details{
 		Type: typePrefix + string(p.Code), Title: p.Title, Status: p.Status, Detail: p.Detail, Code: p.Code,
-		RequestID: RequestID(r.Context()), LoginURL: p.LoginURL,
+		RequestID: requestlog.ID(r.Context()), LoginURL: p.LoginURL,
 	})
 	if err != nil { // only strings and a number: it can't be
 		w.logger.ErrorContext(r.Context(), "write problem details", "error", err)

@@ -1,4 +1,4 @@
-package problem_test
+package handlers_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/handlers/problem"
+	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 )
@@ -23,11 +23,11 @@ func TestErrorPages(t *testing.T) {
 		"not_authenticated.html": {session.ErrNoSession, []string{"Referer", origin + "/orders?id=1", "Accept-Language", "ja,en;q=0.5"}},
 		"internal_error.html":    {errors.New("disk on fire"), nil},
 		"access_denied.html": {&login.Failure{
-			Kind: login.AccessDenied, Provider: "main", Code: "access_denied", Description: nasty, ReturnURL: "/orders?id=1&x=%22",
+			Kind: problem.AccessDenied, Provider: "main", Code: "access_denied", Description: nasty, ReturnURL: "/orders?id=1&x=%22",
 		}, nil},
 		// The rule that a response broke is not what the provider says.
-		"invalid_response.html":     {&login.Failure{Kind: login.InvalidResponse, Code: "iss missing", ReturnURL: "/"}, []string{"Accept-Language", "ko"}},
-		"provider_unreachable.html": {&login.Failure{Kind: login.ProviderUnreachable, ReturnURL: "/"}, nil},
+		"invalid_response.html":     {&login.Failure{Kind: problem.InvalidResponse, Code: "iss missing", ReturnURL: "/"}, []string{"Accept-Language", "ko"}},
+		"provider_unreachable.html": {&login.Failure{Kind: problem.ProviderUnreachable, ReturnURL: "/"}, nil},
 	} {
 		headers := append([]string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, c.headers...)
 		a := receive(t, c.err, http.MethodGet, headers...)

@@ -1,4 +1,4 @@
-package problem
+package requestlog
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/cloakroom/cloakroom/problem"
 )
 
 func TestNotesKeepTheLastErrorForTheLog(t *testing.T) {
@@ -14,7 +16,7 @@ func TestNotesKeepTheLastErrorForTheLog(t *testing.T) {
 	if got := notes.Attrs(); len(got) != 0 {
 		t.Errorf("attributes before anything happened = %v", got)
 	}
-	Annotate(ctx, New(CSRF))
+	Annotate(ctx, problem.New(problem.CSRF))
 	if got := notes.Attrs(); len(got) != 1 || got[0].String() != "code=csrf" {
 		t.Errorf("attributes = %v", got)
 	}
@@ -41,14 +43,14 @@ func TestNotedErrorsAreBounded(t *testing.T) {
 }
 
 func TestRequestIDTravelsWithTheContext(t *testing.T) {
-	if got := RequestID(t.Context()); got != "" {
+	if got := ID(t.Context()); got != "" {
 		t.Errorf("RequestID outside of a request = %q", got)
 	}
-	a, b := NewRequestID(), NewRequestID()
+	a, b := NewID(), NewID()
 	if a == b || len(a) < 20 {
 		t.Errorf("ids %q and %q", a, b)
 	}
-	if got := RequestID(WithRequestID(t.Context(), a)); got != a {
+	if got := ID(WithID(t.Context(), a)); got != a {
 		t.Errorf("RequestID = %q, want %q", got, a)
 	}
 }
@@ -56,8 +58,8 @@ func TestRequestIDTravelsWithTheContext(t *testing.T) {
 // LG4: lines of packages that know nothing of requests bear the request id.
 func TestLogLinesOfARequestBearItsID(t *testing.T) {
 	var out bytes.Buffer
-	log := slog.New(LogHandler(slog.NewTextHandler(&out, nil))).With("a", 1)
-	ctx := WithRequestID(t.Context(), "R1")
+	log := slog.New(Handler(slog.NewTextHandler(&out, nil))).With("a", 1)
+	ctx := WithID(t.Context(), "R1")
 	log.InfoContext(ctx, "login succeeded")
 	log.InfoContext(ctx, "request", "request_id", "R1")
 	log.Info("start")

@@ -1,4 +1,4 @@
-package problem
+package handlers
 
 import (
 	"net/http"
@@ -37,8 +37,8 @@ func TestNavigationsAreToldFromFetches(t *testing.T) {
 				r.Header.Add(name, value)
 			}
 		}
-		if got := IsNavigation(r); got != want {
-			t.Errorf("IsNavigation(%s) = %v, want %v", headers, got, want)
+		if got := isNavigation(r); got != want {
+			t.Errorf("isNavigation(%s) = %v, want %v", headers, got, want)
 		}
 	}
 }
@@ -73,8 +73,8 @@ func TestAWindowIsToldFromFramesAndFetches(t *testing.T) {
 				r.Header.Add(name, value)
 			}
 		}
-		if got := IsWindow(r); got != want {
-			t.Errorf("IsWindow(%s) = %v, want %v", headers, got, want)
+		if got := isWindow(r); got != want {
+			t.Errorf("isWindow(%s) = %v, want %v", headers, got, want)
 		}
 	}
 }

@@ -1,10 +1,12 @@
-package problem
+package requestlog
 
 import (
 	"context"
 	"log/slog"
 	"strings"
 	"sync"
+
+	"github.com/cloakroom/cloakroom/problem"
 )
 
 // maxErrorText bounds an error in the log: some carry what another party sent.
@@ -14,7 +16,7 @@ const maxErrorText = 1000
 // safe for concurrent use.
 type Notes struct {
 	mu   sync.Mutex // guards code and text
-	code Code
+	code problem.Code
 	text string
 }
 
@@ -28,13 +30,14 @@ func WithNotes(ctx context.Context) (context.Context, *Notes) {
 }
 
 // Annotate notes err for the log line of the request that ctx belongs to. The last one counts.
-// Write does so by itself; call it for an error that is answered with something else than an error.
+// Whoever writes the answer to an error does so; call it for an error that is answered with something
+// else than an error.
 func Annotate(ctx context.Context, err error) {
 	n, ok := ctx.Value(notesKey{}).(*Notes)
 	if !ok || err == nil {
 		return
 	}
-	p := From(err)
+	p := problem.From(err)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.code, n.text = p.Code, ""
@@ -56,39 +59,4 @@ func (n *Notes) Attrs() []slog.Attr {
 		attrs = append(attrs, slog.String("error", n.text))
 	}
 	return attrs
-}
-
-// LogHandler adds the request id to every line that is logged with a request's context, whoever
-// logs it: packages below know nothing of requests.
-func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
-
-type logHandler struct{ next slog.Handler }
-
-func (h logHandler) Enabled(ctx context.Context, level slog.Level) bool {
-	return h.next.Enabled(ctx, level)
-}
-
-func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
-	id := RequestID(ctx)
-	if id == "" || hasRequestID(r) {
-		return h.next.Handle(ctx, r)
-	}
-	r = r.Clone()
-	r.AddAttrs(slog.String("request_id", id))
-	return h.next.Handle(ctx, r)
-}
-
-func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return logHandler{h.next.WithAttrs(attrs)}
-}
-
-func (h logHandler) WithGroup(name string) slog.Handler { return logHandler{h.next.WithGroup(name)} }
-
-func hasRequestID(r slog.Record) bool {
-	found := false
-	r.Attrs(func(a slog.Attr) bool {
-		found = a.Key == "request_id"
-		return !found
-	})
-	return found
 }

@@ -1,0 +1,43 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/problem"
+)
+
+// problemOf is the problem that err is answered with: the one that it names, or the router's.
+func problemOf(err error) *problem.Problem {
+	if p, known := problem.Of(err); known {
+		return p
+	}
+	if e, ok := errors.AsType[*echo.HTTPError](err); ok {
+		return fromEcho(e).CausedBy(err)
+	}
+	return problem.From(err)
+}
+
+// fromEcho sorts the router's own errors. Their texts are left out: echo puts a binder's or parser's
+// words, and so a caller's, into them.
+func fromEcho(e *echo.HTTPError) *problem.Problem {
+	switch {
+	case e.Code == http.StatusUnauthorized:
+		return problem.New(problem.NotAuthenticated)
+	case e.Code == http.StatusForbidden:
+		return problem.New(problem.Forbidden)
+	case e.Code == http.StatusNotFound:
+		return problem.New(problem.NotFound)
+	case e.Code == http.StatusMethodNotAllowed:
+		return problem.New(problem.MethodNotAllowed)
+	case e.Code == http.StatusRequestEntityTooLarge:
+		return problem.New(problem.RequestTooLarge)
+	case e.Code == http.StatusTooManyRequests:
+		return problem.New(problem.RateLimited)
+	case e.Code >= 400 && e.Code < 500:
+		return problem.New(problem.BadRequest)
+	}
+	return problem.New(problem.InternalError)
+}
