@@ -60,7 +60,7 @@ func (w *ErrorWriter) Write(rw http.ResponseWriter, r *http.Request, err error) 
 		return
 	}
 	p = w.completed(p, r)
-	headers(rw.Header(), p)
+	errorHeaders(rw.Header(), p)
 	if isNavigation(r) || p.Page && !wantsData(r) {
 		w.writePage(rw, r, p)
 		return
@@ -133,9 +133,9 @@ func (w *ErrorWriter) loginFor(returnURL string) string {
 	return w.basePath + "/login?returnUrl=" + url.QueryEscape(returnURL)
 }
 
-// headers sets what every answer to an error bears, and takes away what described the answer that
+// errorHeaders sets what every answer to an error bears, and takes away what described the answer that
 // will not come.
-func headers(h http.Header, p *problem.Problem) {
+func errorHeaders(h http.Header, p *problem.Problem) {
 	for _, name := range []string{
 		"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range", "Accept-Ranges",
 		"Etag", "Last-Modified", "Expires", "Trailer", "Refresh", "Location",

@@ -1,5 +1,5 @@
 // Package handlers answers the browser-facing endpoints below the base path (contract §3), one
-// file each.
+// file each; endpoints.go is the table of them, a route of Echo's in each row.
 //
 // A handler parses, calls and returns; what goes wrong it returns as an error, and ErrorWriter
 // turns that into the one answer. It knows nothing of configuration files, stores or routes.
@@ -8,17 +8,12 @@ package handlers
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
@@ -72,7 +67,7 @@ type Handlers struct {
 	listeners   prometheus.Gauge
 }
 
-// New returns the endpoints; Register mounts them.
+// New returns the endpoints; Mount mounts them.
 func New(o Options) *Handlers {
 	h := &Handlers{
 		Options:     o,
@@ -101,46 +96,6 @@ type sealed struct {
 	onward      *onwardSealer
 	loops       *loops
 	silent      *silentSeal
-}
-
-// Register mounts every endpoint on g, the group of the base path.
-func (h *Handlers) Register(g *echo.Group) {
-	type methods = map[string]echo.HandlerFunc
-	for path, m := range map[string]methods{
-		"/login":                     {http.MethodGet: h.startLogin, http.MethodPost: h.startLogin},
-		"/silent-login":              {http.MethodGet: h.startSilentLogin, http.MethodPost: h.confirmSilentLogin},
-		"/callback/:provider":        {http.MethodGet: h.callback, http.MethodPost: h.callback},
-		"/logout":                    {http.MethodGet: h.logoutByNavigation, http.MethodPost: h.logoutByFetch},
-		"/logout/continue":           {http.MethodGet: h.continueLogout},
-		"/logout/callback/:provider": {http.MethodGet: h.afterLogout},
-		"/backchannel/:provider":     {http.MethodPost: h.backchannelLogout},
-		"/frontchannel/:provider":    {http.MethodGet: h.frontchannelLogout},
-		"/jwks/:provider":            {http.MethodGet: h.jwks},
-		"/user":                      {http.MethodGet: h.user},
-		"/session":                   {http.MethodGet: h.session},
-		"/auth":                      {http.MethodGet: h.auth},
-		"/session/refresh":           {http.MethodPost: h.refresh},
-		"/events":                    {http.MethodGet: h.events},
-		"/sessions":                  {http.MethodGet: h.listSessions, http.MethodPost: h.endFromPage},
-		"/sessions/:id":              {http.MethodDelete: h.endSession},
-		"/sessions/end-others":       {http.MethodPost: h.endOthers},
-	} {
-		g.Any(path, byMethod(m))
-	}
-	g.Any("/auth/*", h.authPath)
-}
-
-// byMethod picks the handler of a request's method. Echo's own answer to a wrong one gives way to
-// the route that takes everything else.
-func byMethod(m map[string]echo.HandlerFunc) echo.HandlerFunc {
-	allow := strings.Join(slices.Sorted(maps.Keys(m)), ", ")
-	return func(c echo.Context) error {
-		if handle, ok := m[c.Request().Method]; ok {
-			return handle(c)
-		}
-		c.Response().Header().Set("Allow", allow)
-		return problem.New(problem.MethodNotAllowed)
-	}
 }
 
 // provider returns the provider that a path or a query names; there is no default to fall back on.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/handlers/admin"
-	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/proxy"
 )
 
@@ -25,13 +24,12 @@ func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
 	e.Use(s.requestLog, s.headers, s.knownHost, s.cors(func(path string) bool { return s.ownPath(path) || api.Match(path) }))
-	own := e.Group(s.cfg.Server.BasePath, bffHeaders)
-	bff.Register(own)
+	bff.Mount(e.Group(s.cfg.Server.BasePath))
 	e.RouteNotFound("/*", func(c echo.Context) error {
 		r := c.Request()
 		switch {
 		case s.ownPath(r.URL.Path):
-			return bffHeaders(func(echo.Context) error { return problem.New(problem.NotFound) })(c)
+			return handlers.NotFound(c)
 		case api.Match(r.URL.EscapedPath()):
 			api.ServeHTTP(c.Response(), r)
 		default:
@@ -57,7 +55,7 @@ func (s *Server) authPath(path string) bool {
 // adminRoutes puts together the admin listener. It knows no cookie and no session of its own.
 func (s *Server) adminRoutes(h *admin.Handlers, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
-	e.Use(s.requestLog, s.headers, bffHeaders)
-	h.Register(e)
+	e.Use(s.requestLog, s.headers)
+	h.Mount(e)
 	return e
 }

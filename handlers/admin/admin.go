@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/cloakroom/cloakroom/handlers/headers"
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
@@ -40,23 +41,52 @@ type Options struct {
 // Handlers are the endpoints of the admin listener.
 type Handlers struct{ Options }
 
-// New returns the endpoints; Register mounts them.
+// New returns the endpoints; Mount mounts them.
 func New(o Options) *Handlers { return &Handlers{o} }
 
-// Register mounts every endpoint on e.
-func (h *Handlers) Register(e *echo.Echo) {
-	e.GET("/healthz", h.healthz)
-	e.GET("/readyz", h.readyz)
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(h.Gatherer, promhttp.HandlerOpts{ErrorLog: slog.NewLogLogger(h.Logger.Handler(), slog.LevelWarn)})))
-	if h.Token.IsZero() {
-		return
+// An endpoint is a row of the table: a route of Echo's.
+type endpoint struct {
+	method string
+	path   string
+	handle echo.HandlerFunc
+}
+
+// guarded is the path below which everything wants the token.
+const guarded = "/admin"
+
+// endpoints is the table of what the listener answers (contract §5).
+func (h *Handlers) endpoints() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "/healthz", h.healthz},
+		{http.MethodGet, "/readyz", h.readyz},
+		{http.MethodGet, "/metrics", h.metrics()},
+
+		{http.MethodGet, guarded + "/sessions", h.listSessions},
+		{http.MethodDelete, guarded + "/sessions", h.endSessions},
+		{http.MethodDelete, guarded + "/sessions/:id", h.endSession},
+		{http.MethodGet, guarded + "/providers", h.listProviders},
+		{http.MethodGet, guarded + "/revocations", h.listRevocations},
 	}
-	api := e.Group("/admin", h.requireToken)
-	api.GET("/sessions", h.listSessions)
-	api.DELETE("/sessions", h.endSessions)
-	api.DELETE("/sessions/:id", h.endSession)
-	api.GET("/providers", h.listProviders)
-	api.GET("/revocations", h.listRevocations)
+}
+
+// Mount adds every endpoint to e, which must have no other. Each answer bears the headers that package
+// headers promises; what is below /admin wants the token, be it there or not, and is not there without one.
+// Another method gets Echo's own answer: 405, or what is allowed for OPTIONS.
+func (h *Handlers) Mount(e *echo.Echo) {
+	e.Use(headers.Endpoint)
+	var api *echo.Group
+	if !h.Token.IsZero() {
+		api = e.Group(guarded, h.requireToken)
+	}
+	for _, row := range h.endpoints() {
+		path, wantsToken := strings.CutPrefix(row.path, guarded)
+		switch {
+		case !wantsToken:
+			e.Add(row.method, row.path, row.handle)
+		case api != nil:
+			api.Add(row.method, path, row.handle)
+		}
+	}
 }
 
 // requireToken is the guard of everything that shows or ends sessions. The token travels in a
@@ -71,6 +101,11 @@ func (h *Handlers) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+func (h *Handlers) metrics() echo.HandlerFunc {
+	errorLog := slog.NewLogLogger(h.Logger.Handler(), slog.LevelWarn)
+	return echo.WrapHandler(promhttp.HandlerFor(h.Gatherer, promhttp.HandlerOpts{ErrorLog: errorLog}))
 }
 
 func (h *Handlers) healthz(c echo.Context) error {

@@ -1,0 +1,99 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/handlers/headers"
+	"github.com/cloakroom/cloakroom/problem"
+)
+
+// An endpoint is a row of the table: a route of Echo's.
+type endpoint struct {
+	method string
+	path   string // below the base path
+	handle echo.HandlerFunc
+}
+
+// anyMethod marks an endpoint that answers every method that Echo's Any knows.
+const anyMethod = ""
+
+// endpoints is the table of what is answered below the base path (contract §3).
+func (h *Handlers) endpoints() []endpoint {
+	return []endpoint{
+		{http.MethodGet, "/login", h.startLogin},
+		{http.MethodPost, "/login", h.startLogin},
+		{http.MethodGet, "/silent-login", h.startSilentLogin},
+		{http.MethodPost, "/silent-login", h.confirmSilentLogin},
+		{http.MethodGet, "/callback/:provider", h.callback},
+		{http.MethodPost, "/callback/:provider", h.callback},
+
+		{http.MethodGet, "/user", h.user},
+		{http.MethodGet, "/session", h.session},
+		{http.MethodPost, "/session/refresh", h.refresh},
+		{http.MethodGet, "/events", h.events},
+		{http.MethodGet, "/sessions", h.listSessions},
+		{http.MethodPost, "/sessions", h.endFromPage},
+		{http.MethodDelete, "/sessions/:id", h.endSession},
+		{http.MethodPost, "/sessions/end-others", h.endOthers},
+
+		{http.MethodGet, "/logout", h.logoutByNavigation},
+		{http.MethodPost, "/logout", h.logoutByFetch},
+		{http.MethodGet, "/logout/continue", h.continueLogout},
+		{http.MethodGet, "/logout/callback/:provider", h.afterLogout},
+
+		{http.MethodPost, "/backchannel/:provider", h.backchannelLogout},
+		{http.MethodGet, "/frontchannel/:provider", h.frontchannelLogout},
+		{http.MethodGet, "/jwks/:provider", h.jwks},
+
+		{http.MethodGet, "/auth", h.auth},
+		{anyMethod, "/auth/*", h.authPath},
+	}
+}
+
+// Mount adds every endpoint to g, the group of the base path, and answers all else below it: 405 to
+// another method of an endpoint's, 404 to another path. Each answer bears the headers that package
+// headers promises.
+//
+// Echo's router prefers a wildcard of the method that is asked for to a 405 of its own, so the 405s are
+// routes too: without them what is mounted beside g at /* would answer.
+func (h *Handlers) Mount(g *echo.Group) {
+	endpoints := h.endpoints()
+	for _, e := range endpoints {
+		g.Any(e.path, methodNotAllowed(endpoints, e.path), headers.Endpoint)
+	}
+	for _, e := range endpoints {
+		if e.method == anyMethod {
+			g.Any(e.path, e.handle, headers.Endpoint)
+			continue
+		}
+		g.Add(e.method, e.path, e.handle, headers.Endpoint)
+	}
+	g.RouteNotFound("", NotFound)
+	g.RouteNotFound("/*", NotFound)
+}
+
+// methodNotAllowed answers a method that no endpoint of this path has. That is HEAD, too: endpoints that
+// take GET don't take it.
+func methodNotAllowed(endpoints []endpoint, path string) echo.HandlerFunc {
+	var methods []string
+	for _, e := range endpoints {
+		if e.path == path {
+			methods = append(methods, e.method)
+		}
+	}
+	slices.Sort(methods)
+	allow := strings.Join(methods, ", ")
+	return func(c echo.Context) error {
+		c.Response().Header().Set("Allow", allow) // RFC 9110 §15.5.6
+		return problem.New(problem.MethodNotAllowed)
+	}
+}
+
+// NotFound answers for a path below the base path that is no endpoint's, in whatever spelling it came.
+func NotFound(c echo.Context) error {
+	return headers.Endpoint(func(echo.Context) error { return problem.New(problem.NotFound) })(c)
+}
