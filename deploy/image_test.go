@@ -1,0 +1,108 @@
+package deploy
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestDockerIsSentWhatIsCompiled: a file that .dockerignore keeps back fails no build but the image's.
+func TestDockerIsSentWhatIsCompiled(t *testing.T) {
+	sent, files := readIgnored(t), compiled(t)
+	for _, name := range files {
+		if !sent(name) {
+			t.Errorf("%s is compiled, and .dockerignore keeps it from Docker", name)
+		}
+	}
+	if len(files) < 50 {
+		t.Errorf("read %d files that are compiled; is this the module?", len(files))
+	}
+	for _, name := range []string{"README.md", "client/node_modules/x/x.go", "server/server_test.go"} {
+		if sent(name) {
+			t.Errorf("%s is sent to Docker, which needs it for nothing", name)
+		}
+	}
+}
+
+// compiled are the module's files that its commands are built from, embedded ones included.
+func compiled(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "nodemo", "-json=Dir,Module,GoFiles,EmbedFiles", "./cmd/...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var files []string
+	for list := json.NewDecoder(bytes.NewReader(out)); list.More(); {
+		var p struct {
+			Dir                 string
+			Module              *struct{ Main bool }
+			GoFiles, EmbedFiles []string
+		}
+		if err := list.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Module == nil || !p.Module.Main {
+			continue
+		}
+		for _, name := range append(p.GoFiles, p.EmbedFiles...) {
+			files = append(files, relative(t, filepath.Join(p.Dir, name)))
+		}
+	}
+	return files
+}
+
+// relative is a file's name below the module, with slashes.
+func relative(t *testing.T, file string) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := filepath.Rel(root, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.ToSlash(name)
+}
+
+// readIgnored reads .dockerignore. The answer says whether Docker is sent a file: the last pattern that
+// matches it or a folder above it decides.
+func readIgnored(t *testing.T) (sent func(name string) bool) {
+	t.Helper()
+	f, err := os.Open("../.dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	type rule struct {
+		pattern *regexp.Regexp
+		send    bool
+	}
+	var rules []rule
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if lines.Text() == "" || strings.HasPrefix(lines.Text(), "#") {
+			continue
+		}
+		glob, send := strings.CutPrefix(lines.Text(), "!")
+		glob = strings.NewReplacer(".", `\.`, "**/", "(?:.*/)?", "**", ".*", "*", "[^/]*").Replace(glob)
+		rules = append(rules, rule{regexp.MustCompile("^" + glob + "(?:/.*)?$"), send})
+	}
+	return func(name string) bool {
+		sent := true
+		for _, r := range rules {
+			if r.pattern.MatchString(name) {
+				sent = r.send
+			}
+		}
+		return sent
+	}
+}
