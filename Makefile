@@ -6,7 +6,8 @@ SHELL := /bin/bash
 GO      ?= go
 TOOL    := $(GO) tool -modfile=tools/go.mod
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 10s
 
 export GOFLAGS ?= -buildvcs=false
@@ -25,8 +26,8 @@ demo-cluster: setup ## run three replicas, Redis and nginx, and print where to b
 	bin/cloakroom-demo demo-cluster
 
 .PHONY: build
-build: ## build the release binary, without the demo, into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -tags nodemo -ldflags '$(LDFLAGS)' -o bin/cloakroom ./cmd/cloakroom
+build: ## build the binary as it is released, into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cloakroom ./cmd/cloakroom
 
 ##@ Check
 

@@ -3,7 +3,8 @@
 //
 // The provider is on 127.0.0.1 while the app is on localhost, which makes it another site, so that
 // SameSite=Strict is tried for real. Nothing here is fit for production: the users' passwords are on
-// the login page. Release builds leave this package out (build tag nodemo).
+// the login page. The released binary has this package, the container image is built without it (build
+// tag nodemo), and the running service never imports it.
 package demo
 
 import (

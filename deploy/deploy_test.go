@@ -56,7 +56,7 @@ func TestEveryServiceIsPinnedAndWatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`(?m)^FROM (\S+) AS (\S+)`).FindAllStringSubmatch(string(dockerfile), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^FROM (?:--\S+ )*(\S+) AS (\S+)`).FindAllStringSubmatch(string(dockerfile), -1) {
 		if m[1] != "scratch" && !pinned.MatchString(m[1]) {
 			t.Errorf("Dockerfile stage %s: image %q names no version", m[2], m[1])
 		}

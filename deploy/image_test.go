@@ -12,6 +12,25 @@ import (
 	"testing"
 )
 
+// TestImageIsBuiltWithoutTheDemo: the released binary has the demo, the image is for production alone.
+func TestImageIsBuiltWithoutTheDemo(t *testing.T) {
+	build := regexp.MustCompile(`(?m)^.*go build .*\./cmd/cloakroom$`)
+	for file, want := range map[string]bool{"../Dockerfile": true, "../Makefile": false} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = []byte(strings.ReplaceAll(string(text), "$(GO)", "go"))
+		lines := build.FindAllString(string(text), -1)
+		if len(lines) != 1 {
+			t.Fatalf("%s builds cloakroom %d times, want once: %q", file, len(lines), lines)
+		}
+		if got := strings.Contains(lines[0], "-tags nodemo "); got != want {
+			t.Errorf("%s builds with -tags nodemo: %t, want %t: %s", file, got, want, lines[0])
+		}
+	}
+}
+
 // TestDockerIsSentWhatIsCompiled: a file that .dockerignore keeps back fails no build but the image's.
 func TestDockerIsSentWhatIsCompiled(t *testing.T) {
 	sent, files := readIgnored(t), compiled(t)

@@ -1,7 +1,8 @@
 // Package servers starts real servers, Redis and nginx among them, on loopback ports and in folders of their
 // own, and does to them what happens to servers: stops, kills and freezes them, and starts them again.
 //
-// It is for the cluster demo and for tests, which wrap it; never for the service.
+// It stands below demo because a command needs it: demo-cluster starts its Redis and its nginx with it. Tests
+// start theirs with it, too, through test/servers. The service must not import it.
 package servers
 
 import (

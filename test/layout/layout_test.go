@@ -103,21 +103,32 @@ func TestSourceKeepsToItsLayout(t *testing.T) {
 	}
 }
 
-// TestReleaseHoldsNoDevelopmentProvider asks the go command what the release build is made of.
-func TestReleaseHoldsNoDevelopmentProvider(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-tags", "nodemo", "-deps", module+"/cmd/cloakroom").CombinedOutput()
-	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, out)
+// TestImageHoldsNoDevelopmentProvider asks the go command what the binaries are made of: the released
+// one has the demo, the one in the container image has nothing of it.
+func TestImageHoldsNoDevelopmentProvider(t *testing.T) {
+	if deps := dependencies(t); !slices.Contains(deps, module+"/demo") {
+		t.Errorf("the released binary lacks the demo: %q", deps)
 	}
-	deps := strings.Fields(string(out))
+	deps := dependencies(t, "-tags", "nodemo")
 	if !slices.Contains(deps, module+"/server") {
-		t.Fatalf("the release does not even hold the server: %s", out)
+		t.Fatalf("the image's binary does not even hold the server: %q", deps)
 	}
 	for _, dep := range deps {
 		if developmentOnly(dep) {
-			t.Errorf("the release build holds %s; put what imports it behind the build tag !nodemo", dep)
+			t.Errorf("with -tags nodemo the binary holds %s; put what imports it behind the build tag !nodemo", dep)
 		}
 	}
+}
+
+// dependencies are the packages that the command cloakroom is made of.
+func dependencies(t *testing.T, flags ...string) []string {
+	t.Helper()
+	args := slices.Concat([]string{"list"}, flags, []string{"-deps", module + "/cmd/cloakroom"})
+	out, err := exec.CommandContext(t.Context(), "go", args...).Output()
+	if err != nil {
+		t.Fatalf("go %s: %v", strings.Join(args, " "), err)
+	}
+	return strings.Fields(string(out))
 }
 
 // most lines that a file may have; from 400 on, look for the seam.

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// startService runs the release binary in front of the API, with its log going to a file, and says how long it took
+// startService runs the image's binary in front of the API, with its log going to a file, and says how long it took
 // until it was ready.
 func startService(b *testing.B, op *odd.Provider, api string) (_ *exec.Cmd, origin string, ready time.Duration) {
 	b.Helper()

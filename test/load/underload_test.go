@@ -20,7 +20,7 @@ const (
 	underLoadSessions    = 100
 )
 
-// BenchmarkUnderLoad compares the service with a bare, equally tuned httputil.ReverseProxy: the release binary on
+// BenchmarkUnderLoad compares the service with a bare, equally tuned httputil.ReverseProxy: the image's binary on
 // SQLite with its request log on, 64 connections, 100 sessions, access tokens of 935 bytes, answers of a kilobyte.
 // Each program is a process of its own. They take turns in rounds, in changing order, and what is compared is the
 // median of the CPU time that the kernel counts for each program's own process per call. Before the first login, and
