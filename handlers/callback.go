@@ -20,7 +20,7 @@ const maxCallbackBody = 64 << 10
 // Only browsers are sent here, so whatever goes wrong is said on a page.
 func (h *Handlers) callback(c echo.Context) error {
 	if err := h.finishLogin(c); err != nil {
-		p := problem.From(err)
+		p := problemOf(err)
 		p.Page = true
 		return p
 	}

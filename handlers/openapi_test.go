@@ -11,8 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/cloakroom/cloakroom/problem"
 )
 
 // docs/openapi.yaml has each endpoint that is mounted with each of its methods, and no other. The tests of
@@ -44,7 +42,7 @@ var pathParameter = regexp.MustCompile(`:(\w+)`)
 // mounted is what Mount mounts, in OpenAPI's words. An endpoint names its methods when it is asked by another.
 func mounted() map[string]bool {
 	e := echo.New()
-	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = c.NoContent(problem.From(err).Status) }
+	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = c.NoContent(problemOf(err).Status) }
 	new(Handlers).Mount(e.Group(""))
 	all := map[string]bool{}
 	for _, route := range e.Routes() {

@@ -106,7 +106,7 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 
 // thenBackToSessions has the page of an error lead whoever must log in first back to the sessions.
 func (h *Handlers) thenBackToSessions(err error) error {
-	p := problem.From(err)
+	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized {
 		p.LoginURL = h.BasePath + "/login?returnUrl=" + url.QueryEscape(login.SessionsPage(h.BasePath))
 	}

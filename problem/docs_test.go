@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -16,6 +17,62 @@ var (
 	tableRow  = regexp.MustCompile("(?m)^\\| (`[a-z_]+`(?: · `[a-z_]+`)*) \\| (\\d{3}) \\|")
 	codeInRow = regexp.MustCompile("`([a-z_]+)`")
 )
+
+var declared = regexp.MustCompile(`(?m)^\t\w+ +Code = "([a-z_]+)"`)
+
+// New makes a code without words an internal error.
+func TestEveryCodeHasWords(t *testing.T) {
+	source, err := os.ReadFile("code.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := declared.FindAllStringSubmatch(string(source), -1)
+	for _, code := range codes {
+		if w := table[Code(code[1])]; w.status == 0 || w.title == "" {
+			t.Errorf("%s has no words: %+v", code[1], w)
+		}
+	}
+	if len(codes) != len(table) {
+		t.Errorf("%d codes are declared, and %d have words", len(codes), len(table))
+	}
+}
+
+// generalText are the codes whose page says no more than that something went wrong: a person who loads
+// a page gets them by an accident, if at all.
+var generalText = []Code{
+	MethodNotAllowed, BadRequest, InternalError, MisdirectedRequest, RequestTimeout, RequestTooLarge,
+	NavigationRequired, InvalidLogoutToken, NotRenewable, ClientGone,
+}
+
+// A page is about a code in the reader's language, and no text is about a code that is none.
+func TestEveryCodeHasAPageText(t *testing.T) {
+	others := []string{"error.other", "failed", "failed.title", "failed.says", "failed.other_host", "failed.plain_http"}
+	for _, language := range []string{"en", "ja", "ko"} {
+		file, err := os.ReadFile("../templates/locales/" + language + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts map[string]string
+		if err := json.Unmarshal(file, &texts); err != nil {
+			t.Fatal(err)
+		}
+		for code := range table {
+			key := "error." + string(code)
+			told := texts[key] != "" && texts[key+".do"] != "" || texts["failed."+string(code)] != ""
+			if told == slices.Contains(generalText, code) {
+				t.Errorf("%s: %s has a text of its own: %v", language, code, told)
+			}
+		}
+		for key := range texts {
+			text := strings.TrimSuffix(key, ".do")
+			page, code, _ := strings.Cut(text, ".")
+			_, known := table[Code(code)]
+			if (page == "error" || page == "failed") && !known && !slices.Contains(others, text) {
+				t.Errorf("%s: %s is about no code", language, key)
+			}
+		}
+	}
+}
 
 // Apps decide by the code, so docs/endpoints.md has each with its status, and docs/openapi.yaml each.
 func TestEveryCodeIsDocumented(t *testing.T) {

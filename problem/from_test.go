@@ -33,6 +33,9 @@ func TestErrorsAreSortedIntoCodes(t *testing.T) {
 		{&provider.OAuthError{Code: "invalid_client"}, problem.ProviderMisconfigured},
 		{session.ErrUnavailable, problem.StoreUnavailable},
 		{errors.Join(session.ErrUnavailable, session.ErrNoSession), problem.StoreUnavailable},
+		{errors.Join(session.ErrNoSession, session.ErrUnavailable), problem.StoreUnavailable},
+		{errors.Join(session.ErrEnded, renewal.ErrRefused), problem.ReauthenticationRequired},
+		{session.ErrRenewalRefused, problem.ReauthenticationRequired},
 		{login.ErrUnknownProvider, problem.UnknownProvider},
 		{login.ErrInvalidReturnURL, problem.InvalidReturnURL},
 		{&login.ParameterError{Name: "prompt", Reason: "is repeated"}, problem.BadRequest},
@@ -43,7 +46,7 @@ func TestErrorsAreSortedIntoCodes(t *testing.T) {
 	} {
 		for _, err := range []error{c.err, fmt.Errorf("act thing: %w", c.err)} {
 			if got := problem.From(err); got.Code != c.want || got.Status != problem.New(c.want).Status {
-				t.Errorf("problem.From(%v) = %s, want %s", err, got.Code, c.want)
+				t.Errorf("From(%v) = %s, want %s", err, got.Code, c.want)
 			}
 		}
 	}
@@ -53,17 +56,45 @@ func TestErrorsAreSortedIntoCodes(t *testing.T) {
 }
 
 func TestEndsOfALoginHaveTheirCodes(t *testing.T) {
-	for kind, want := range map[problem.Code]problem.Code{
-		problem.CookiesBlocked: problem.CookiesBlocked, problem.AttemptNotFound: problem.AttemptNotFound, problem.AttemptExpired: problem.AttemptExpired,
-		problem.AttemptSpent: problem.AttemptSpent, problem.InvalidResponse: problem.InvalidResponse, problem.AccessDenied: problem.AccessDenied,
-		problem.ProviderRefused: problem.ProviderRefused, problem.IDTokenInvalid: problem.IDTokenInvalid, problem.ProviderUnreachable: problem.ProviderUnreachable,
-		problem.ProviderMisconfigured: problem.ProviderMisconfigured, problem.StoreUnavailable: problem.StoreUnavailable, problem.InternalError: problem.InternalError,
-		"a new kind": problem.InternalError,
+	for _, kind := range []problem.Code{
+		problem.CookiesBlocked, problem.AttemptNotFound, problem.AttemptExpired, problem.AttemptSpent,
+		problem.InvalidResponse, problem.AccessDenied, problem.ProviderRefused, problem.IDTokenInvalid,
+		problem.StepUpNotMet, problem.ProviderUnreachable, problem.ProviderMisconfigured,
+		problem.RateLimited, problem.StoreUnavailable, problem.InternalError, "a new kind",
 	} {
+		want := kind
+		if kind == "a new kind" {
+			want = problem.InternalError
+		}
 		// What is inside a failure does not decide: its kind does.
 		f := &login.Failure{Kind: kind, Err: session.ErrNoSession}
-		if got := problem.From(fmt.Errorf("wrapped: %w", f)); got.Code != want {
-			t.Errorf("a failure of kind %s = %s, want %s", kind, got.Code, want)
+		err := fmt.Errorf("wrapped: %w", f)
+		if got := problem.From(err); got.Code != want || got.Err != err {
+			t.Errorf("a failure of kind %s = %v, want %s and the failure as its cause", kind, got, want)
 		}
+	}
+}
+
+// A login that is refused for its number of codes is told its own time to wait; one that an unreachable provider
+// failed, the provider's.
+func TestFailedLoginsAreToldHowLongToWait(t *testing.T) {
+	for _, c := range []struct {
+		failure *login.Failure
+		want    time.Duration
+	}{
+		{&login.Failure{Kind: problem.RateLimited, RetryAfter: 2 * time.Second}, 2 * time.Second},
+		{&login.Failure{Kind: problem.ProviderUnreachable, Err: &provider.UnreachableError{RetryAfter: time.Minute}}, time.Minute},
+		{&login.Failure{Kind: problem.ProviderUnreachable, Err: &provider.UnreachableError{RetryAfter: time.Second}}, 5 * time.Second},
+		{&login.Failure{Kind: problem.AccessDenied}, 0},
+	} {
+		if got := problem.From(c.failure).RetryAfter; got != c.want {
+			t.Errorf("Retry-After of %v = %v, want %v", c.failure, got, c.want)
+		}
+	}
+}
+
+func TestAnErrorThatNamesNoCodeIsNotKnown(t *testing.T) {
+	if p, known := problem.Of(&provider.OAuthError{Code: "invalid_scope"}); known {
+		t.Errorf("problem = %v, want none", p)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/provider/jose"
-	"github.com/cloakroom/cloakroom/session"
 )
 
 // What Begin refuses beside a *ParameterError and a *Failure.
@@ -83,19 +82,29 @@ func broken(kind problem.Code, rule string) *Failure {
 	return &Failure{Kind: kind, Code: rule}
 }
 
+// outage is the code of an err that is no user's doing, and says nothing about the login itself. Other
+// codes that an error names, such as that of a session which has ended, are not a login's.
+func outage(err error) (problem.Code, bool) {
+	p, known := problem.Of(err)
+	if !known {
+		return "", false
+	}
+	switch p.Code {
+	case problem.StoreUnavailable, problem.ProviderUnreachable, problem.ProviderMisconfigured:
+		return p.Code, true
+	}
+	return "", false
+}
+
 // because sorts the error of a request to the provider or the store.
 func because(err error) *Failure {
 	f := &Failure{Kind: problem.InternalError, Err: err}
 	var invalidResponse *provider.InvalidResponseError
 	var invalidToken *jose.InvalidTokenError
 	var oauth *provider.OAuthError
-	switch {
-	case errors.Is(err, session.ErrUnavailable):
-		f.Kind = problem.StoreUnavailable
-	case errors.Is(err, provider.ErrUnreachable):
-		f.Kind = problem.ProviderUnreachable
-	case errors.Is(err, provider.ErrMisconfigured):
-		f.Kind = problem.ProviderMisconfigured
+	switch code, isOutage := outage(err); {
+	case isOutage:
+		f.Kind = code
 	case errors.As(err, &invalidResponse):
 		f.Kind, f.Code = problem.InvalidResponse, invalidResponse.Rule
 	case errors.As(err, &invalidToken):
