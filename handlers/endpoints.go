@@ -55,11 +55,12 @@ func (h *Handlers) endpoints() []endpoint {
 }
 
 // Mount adds every endpoint to g, the group of the base path, and answers all else below it: 405 to
-// another method of an endpoint's, 404 to another path. Each answer bears the headers that package
+// another method at an endpoint, 404 to another path. Each answer bears the headers that package
 // headers promises.
 //
 // Echo's router prefers a wildcard of the method that is asked for to a 405 of its own, so the 405s are
-// routes too: without them what is mounted beside g at /* would answer.
+// routes too: without them what is mounted beside g at /* would answer. A method that Any does not know
+// is answered 404, and below /auth/ by Echo's own 405, without those headers.
 func (h *Handlers) Mount(g *echo.Group) {
 	endpoints := h.endpoints()
 	for _, e := range endpoints {

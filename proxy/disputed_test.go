@@ -134,7 +134,7 @@ func TestAmbiguousPathsAreTheRoutesNotTheApps(t *testing.T) {
 		"/api/x": true, "/;/api/x": true, "//api/x": true, "/x/../api/": true, "/x/%2e%2e/api/x": true, "/%5capi/x": true, "/x%2F..%2Fapi": true, "/x/..%EF%BC%8Fapi": true,
 		"/app": false, "/apix": false, "/API/x": false, "//app": false, "/caf%C3%A9": false, "/a;b": false, "/": false,
 	} {
-		if got := p.Match(in); got != want {
+		if got := p.Handler(in) != nil; got != want {
 			t.Errorf("%s is a route's = %v, want %v", in, got, want)
 		}
 	}

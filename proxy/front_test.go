@@ -66,7 +66,7 @@ func newFrontFor(t *testing.T, api string, certificate *x509.Certificate, path s
 	}
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).EnableFullDuplex() // as the server has it
-		p.ServeHTTP(w, r)
+		p.Handler(r.URL.EscapedPath()).ServeHTTP(w, r)
 	}))
 	front.Config.Protocols = new(http.Protocols)
 	front.Config.Protocols.SetHTTP1(true)

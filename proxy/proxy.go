@@ -130,16 +130,11 @@ func New(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// ServeHTTP passes one request on, or answers why not. The order is part of the design: form, method
+// pass passes one request on by a route, or answers why not. The order is part of the design: form, method
 // and forgery are judged before any session is looked up, so that a refused request costs nothing,
 // renews nothing and counts as no activity (CS11).
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, rt *route) {
 	start := time.Now()
-	rt := p.route(r.URL.EscapedPath())
-	if rt == nil {
-		p.Fail(w, r, ambiguousPath())
-		return
-	}
 	rec := &statusRecorder{ResponseWriter: w}
 	defer func() { p.metrics.done(rt.Path, rec.status, time.Since(start)) }()
 	if err := p.serve(rec, r, rt); err != nil {

@@ -44,12 +44,36 @@ func newRoute(r Route) *route {
 
 func longerFirst(a, b *route) int { return cmp.Compare(len(b.prefix), len(a.prefix)) }
 
-// Match reports whether a route takes this escaped path. A path that is refused because it could be
-// read in two ways matches too where one of them is a route's, so that the app's files never answer it.
-func (p *Proxy) Match(escaped string) bool {
-	if p.find(escaped) != nil {
-		return true
+// Handler returns what answers an escaped path: it passes the request on by the route that takes the
+// path. It returns nil where no route does. A path that is refused because it could be read in two ways is
+// a route's, too, where one of its readings is: its handler refuses it, so that the app's files never
+// answer it. The handler is for requests for this very path.
+func (p *Proxy) Handler(escaped string) http.Handler {
+	rt, ours := p.lookUp(escaped)
+	switch {
+	case rt != nil:
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.pass(w, r, rt) })
+	case ours:
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.Fail(w, r, ambiguousPath()) })
 	}
+	return nil
+}
+
+// lookUp returns the route that takes an escaped path; nil if there is none, or the path's meaning depends
+// on who reads it. ours reports whether some reading of the path is a route's.
+func (p *Proxy) lookUp(escaped string) (rt *route, ours bool) {
+	rt = p.find(escaped)
+	if rt == nil {
+		return nil, p.couldBeOurs(escaped)
+	}
+	if reading.Ambiguous(escaped, rt.EncodedSlashes) || p.atlas.disputed(escaped, rt) {
+		return nil, true
+	}
+	return rt, true
+}
+
+// couldBeOurs reports whether a path that is no route's as it stands is one's by another reading.
+func (p *Proxy) couldBeOurs(escaped string) bool {
 	if !reading.Ambiguous(escaped, false) {
 		return false
 	}
@@ -59,16 +83,6 @@ func (p *Proxy) Match(escaped string) bool {
 		}
 	}
 	return false
-}
-
-// route returns the route that takes an escaped path; nil if there is none, or the path's meaning
-// depends on who reads it.
-func (p *Proxy) route(escaped string) *route {
-	rt := p.find(escaped)
-	if rt == nil || reading.Ambiguous(escaped, rt.EncodedSlashes) || p.atlas.disputed(escaped, rt) {
-		return nil
-	}
-	return rt
 }
 
 // find returns the route with the longest prefix of an escaped path, nil when there is none. A

@@ -77,3 +77,9 @@ func TestOtherCookiesStayByteForByte(t *testing.T) {
 		}
 	}
 }
+
+// route is the route by which Handler passes a path on; nil if it refuses the path, or no route takes it.
+func (p *Proxy) route(escaped string) *route {
+	rt, _ := p.lookUp(escaped)
+	return rt
+}

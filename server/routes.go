@@ -23,25 +23,36 @@ func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 // can shadow, then the routes, then the app.
 func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
-	e.Use(s.requestLog, s.headers, s.knownHost, s.cors(func(path string) bool { return s.ownPath(path) || api.Match(path) }))
+	e.Use(s.requestLog, s.headers, s.knownHost, s.corsOfEndpoints)
 	bff.Mount(e.Group(s.cfg.Server.BasePath))
-	e.RouteNotFound("/*", func(c echo.Context) error {
-		r := c.Request()
-		switch {
-		case s.ownPath(r.URL.Path):
-			return handlers.NotFound(c)
-		case api.Match(r.URL.EscapedPath()):
-			api.ServeHTTP(c.Response(), r)
-		default:
-			app.ServeHTTP(c.Response(), r)
-		}
-		return nil
-	})
+	e.Any("/*", s.elsewhere(api, app))
+	e.RouteNotFound("/*", s.elsewhere(api, app)) // by a method that Any does not know; a route may name any
 	return e
 }
 
-// ownPath reports whether a path lies below the base path: a typo there is answered 404, never with
-// the app (PR4, BR6).
+// elsewhere answers what is not below the base path: the route that takes the path, else the app. Routes
+// have a table of their own, since Echo's router does not choose the longest prefix in the form that is
+// forwarded. It is asked once.
+func (s *Server) elsewhere(api *proxy.Proxy, app http.Handler) echo.HandlerFunc {
+	toApp := echo.WrapHandler(app)
+	return func(c echo.Context) error {
+		u, next := c.Request().URL, toApp
+		routed := api.Handler(u.EscapedPath())
+		switch {
+		case s.ownPath(u.Path):
+			next = handlers.NotFound
+		case routed != nil:
+			next = echo.WrapHandler(routed)
+		}
+		if routed != nil {
+			next = s.cors(next)
+		}
+		return next(c)
+	}
+}
+
+// ownPath reports whether a path that the router did not find there is below the base path after all, in
+// another spelling: it is answered 404, never with the app or by a route (PR4, BR6).
 func (s *Server) ownPath(path string) bool {
 	return path == s.cfg.Server.BasePath || strings.HasPrefix(path, s.cfg.Server.BasePath+"/")
 }
