@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/server"
 )
 
@@ -102,7 +103,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	return r
 }
 
-func urisOf(cfg *config.Config, p config.Provider) URIs {
+func urisOf(cfg *config.Config, p provider.Config) URIs {
 	u := URIs{
 		Provider: p.ID, Redirect: cfg.RedirectURI(p), PostLogoutRedirect: cfg.PostLogoutRedirectURI(p),
 		BackchannelLogout: cfg.BackchannelLogoutURI(p), FrontchannelLogout: cfg.FrontchannelLogoutURI(p),

@@ -5,13 +5,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/provider"
 )
 
 // metadataGaps are the features that this provider does not announce: each a pair of what is
 // missing and what follows from it.
-func metadataGaps(pc config.Provider, m *provider.Metadata) [][2]string {
+func metadataGaps(pc provider.Config, m *provider.Metadata) [][2]string {
 	var gaps [][2]string
 	if m.RevocationEndpoint == "" {
 		gaps = append(gaps, [2]string{"no revocation_endpoint", "tokens of ended sessions live on there until they run out; name the endpoint in `revocation_endpoint` if there is one, or keep their lifetimes short at the provider"})
@@ -19,7 +18,7 @@ func metadataGaps(pc config.Provider, m *provider.Metadata) [][2]string {
 	if m.EndSessionEndpoint == "" && pc.EndSession == "auto" {
 		gaps = append(gaps, [2]string{"no end_session_endpoint", "logout ends the session here; the provider's own session goes on. Name the provider's logout address in `end_session`, or write off"})
 	}
-	if !m.RefreshTokens() && pc.Refresh == "auto" {
+	if !m.RefreshTokens() && !pc.RefreshOff {
 		gaps = append(gaps, [2]string{"grant_types_supported lacks refresh_token", "sessions are not renewed: an API needs a new login when the access token has run out; write `refresh: off`, or have refresh tokens switched on at the provider"})
 	}
 	if len(m.ScopesSupported) > 0 {
@@ -34,7 +33,7 @@ func metadataGaps(pc config.Provider, m *provider.Metadata) [][2]string {
 
 // contradictions are what the provider's metadata says can't work with the configuration, as {what, what to do}. A list
 // that the metadata leaves out says nothing.
-func contradictions(pc config.Provider, m *provider.Metadata) [][2]string {
+func contradictions(pc provider.Config, m *provider.Metadata) [][2]string {
 	var found [][2]string
 	add := func(what, remedy string) { found = append(found, [2]string{what, remedy}) }
 	lacks := func(listed []string, value string) bool { return len(listed) > 0 && !slices.Contains(listed, value) }
@@ -61,7 +60,7 @@ func contradictions(pc config.Provider, m *provider.Metadata) [][2]string {
 }
 
 // doubts are what the metadata does not list and may work all the same, as {what, what to do}.
-func doubts(pc config.Provider, m *provider.Metadata) [][2]string {
+func doubts(pc provider.Config, m *provider.Metadata) [][2]string {
 	var found [][2]string
 	if methods := m.TokenAuthMethodsSupported; pc.ClientAuth != "none" && len(methods) > 0 && !slices.Contains(methods, pc.ClientAuth) {
 		found = append(found, [2]string{

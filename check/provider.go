@@ -14,17 +14,13 @@ import (
 )
 
 // checkProvider reads the provider's metadata and compares it with what the configuration relies on.
-func checkProvider(ctx context.Context, cfg *config.Config, pc config.Provider, version string) []Finding {
+func checkProvider(ctx context.Context, cfg *config.Config, pc provider.Config, version string) []Finding {
 	row := func(s Status, detail, remedy string) Finding {
 		return Finding{Area: "provider", Name: pc.ID, Status: s, Detail: detail, Remedy: remedy}
 	}
-	rp, err := server.ProviderConfig(cfg, pc)
+	p, err := provider.New(server.ProviderConfig(cfg, pc), provider.Options{Logger: slog.New(slog.DiscardHandler), Version: version})
 	if err != nil {
 		return nil // said by what serve would refuse
-	}
-	p, err := provider.New(rp, provider.Options{Logger: slog.New(slog.DiscardHandler), Version: version})
-	if err != nil {
-		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 4*timeout) // metadata, keys and two trials
 	defer cancel()

@@ -13,6 +13,8 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/setting"
 )
 
@@ -25,12 +27,12 @@ func (r *reader) check(c *Config) {
 	if r.need("providers", "add at least one provider; see cloakroom.example.yaml") && len(c.Providers) == 0 && r.Sound("providers") {
 		r.Report("providers", *setting.Wrong("is empty", "add at least one provider; see cloakroom.example.yaml"))
 	}
-	for i := range c.Providers {
-		r.checkProvider(c, i)
+	provider.CheckAll(setting.Check{State: r, Path: "providers"}, c.Providers, c.Server.PublicURL != nil && !c.Secure())
+	around := proxy.Surroundings{Providers: c.Providers, Loop: func(u *url.URL) *setting.Fault { return r.loop(c, u) }}
+	if r.well("server.base_path") {
+		around.BasePath = c.Server.BasePath
 	}
-	for i := range c.Routes {
-		r.checkRoute(c, i)
-	}
+	proxy.CheckAll(setting.Check{State: r, Path: "routes"}, c.Routes, around)
 	r.checkSPA(c)
 	r.checkCORS(c)
 }
@@ -146,23 +148,21 @@ func isWildcard(host string) bool {
 	return host == "" || err == nil && addr.Unmap().IsUnspecified()
 }
 
-// checkTarget refuses to lead requests back into cloakroom: to the admin listener, which must not be
+// loop refuses to lead requests back into cloakroom: to the admin listener, which must not be
 // reachable through a route (LG9), or round in a circle.
-func (r *reader) checkTarget(c *Config, path string, u *url.URL) {
-	if u == nil || !r.Sound(path) {
-		return
-	}
+func (r *reader) loop(c *Config, u *url.URL) *setting.Fault {
 	port := u.Port()
 	if port == "" {
 		port = setting.DefaultPort(u.Scheme)
 	}
 	switch {
 	case c.Server.AdminListen != "" && r.well("server.admin_listen") && listensOn(c.Server.AdminListen, u.Hostname(), port):
-		r.Report(path, *setting.Wrong("leads to server.admin_listen", "name the API's own address: the admin listener must not be reachable from a browser"))
+		return setting.Wrong("leads to server.admin_listen", "name the API's own address: the admin listener must not be reachable from a browser")
 	case r.well("server.listen") && listensOn(c.Server.Listen, u.Hostname(), port),
 		c.Server.PublicURL != nil && u.Scheme == c.Server.PublicURL.Scheme && u.Host == c.Server.PublicURL.Host:
-		r.Report(path, *setting.Wrong("leads back to cloakroom itself", "name the API's own address, not the one that browsers see"))
+		return setting.Wrong("leads back to cloakroom itself", "name the API's own address, not the one that browsers see")
 	}
+	return nil
 }
 
 // minRenewalLease is what one token request and its commit can take when all goes well.
@@ -213,5 +213,9 @@ func (r *reader) checkSPA(c *Config) {
 	if r.Given("spa.csp") && r.Given("spa.dev_server") && !r.Given("spa.dir") {
 		r.Report("spa.csp", *setting.Wrong("has no effect with spa.dev_server", "set it together with spa.dir: a development server sends headers of its own"))
 	}
-	r.checkTarget(c, "spa.dev_server", c.SPA.DevServer)
+	if r.Sound("spa.dev_server") {
+		if f := r.loop(c, c.SPA.DevServer); f != nil {
+			r.Report("spa.dev_server", *f)
+		}
+	}
 }

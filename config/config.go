@@ -16,6 +16,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -28,8 +30,8 @@ type Config struct {
 	Admin       Admin
 	Log         Log
 	Session     Session
-	Providers   []Provider // at least one, in the operator's order
-	Routes      []Route
+	Providers   []provider.Config // at least one, in the operator's order
+	Routes      []proxy.Route
 	SPA         SPA
 	CORS        CORS
 	ForwardAuth ForwardAuth
@@ -86,61 +88,6 @@ type Cookie struct {
 	Name     string // without its prefix; see Config.SessionCookieName
 	SameSite http.SameSite
 }
-
-// Provider is one OpenID provider and this client's registration there.
-type Provider struct {
-	ID, Name, Issuer, ClientID string
-	Tenants                    []string // whose users may log in, where Issuer is a template; otherwise none
-	MetadataURL                string   // "": below the issuer
-	ClientSecret               secret.Value
-	ClientAuth                 string // a token_endpoint_auth_method of OIDC Core §9 or RFC 8705 §2.1
-	ClientKeyFile              string // PEM; "" unless ClientAuth is private_key_jwt or tls_client_auth
-	ClientCertificateFile      string // PEM; "" unless ClientAuth is tls_client_auth
-	ClientKeyID                string // thumbprint, none, or the kid itself; with private_key_jwt alone
-	ClientAssertionAlg         string // "" unless ClientAuth is private_key_jwt or client_secret_jwt; then "" means as the provider lists
-	IDTokenAlg                 string
-	LogoutTokenExp             string // required or iat
-	Userinfo                   string // auto, off or required
-	TrustedAudiences           []string
-	ResponseMode               string // query or form_post
-	Scopes                     []string
-	Refresh                    string // auto or off
-	EndSession                 string // auto, off or a URL with placeholders
-	RevocationEndpoint         string // "": as the provider's metadata says
-	AuthParams                 map[string]string
-	CAFile                     string // PEM; "" means the system's roots alone
-}
-
-// Route is one path prefix and the API behind it.
-type Route struct {
-	Path        string
-	Upstream    *url.URL
-	Token       string // user, client, user_or_client, optional or none
-	CSRF        string // header, fetch-metadata or none
-	Timeout     time.Duration
-	Methods     []string
-	SharedCache bool
-	// EndWithToken cuts streams when the access token that they were opened with runs out.
-	EndWithToken bool
-	// IdleConnectionTimeout is how long a connection to the API that nobody uses is kept.
-	IdleConnectionTimeout time.Duration
-	// EncodedSlashes is refuse or allow.
-	EncodedSlashes string
-	Require        Require
-	Scopes         []string // of the client's own token
-	Provider       string   // id of whom the client's own token is from; "" unless Token is client or user_or_client
-}
-
-// Require is what a route demands of the user beyond being logged in.
-type Require struct {
-	ACR    string // acr values, space separated, of which the login must have one; "": any
-	MaxAge time.Duration
-	Scopes []string
-	Claims map[string]string
-}
-
-// Any reports whether anything is demanded.
-func (q Require) Any() bool { return q.ACR != "" || q.MaxAge > 0 || len(q.Scopes)+len(q.Claims) > 0 }
 
 // SPA is the app that is served: from a folder, by a development server, or not at all.
 type SPA struct {

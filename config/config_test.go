@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/proxy"
 )
 
 // parse reads a file that has no fault.
@@ -54,7 +55,7 @@ func TestWhatIsLeftOutHasTheContractsDefault(t *testing.T) {
 	equal(t, "providers.id_token_alg", p.IDTokenAlg, "RS256")
 	equal(t, "providers.response_mode", p.ResponseMode, "query")
 	equal(t, "providers.scopes", strings.Join(p.Scopes, " "), "openid profile email")
-	equal(t, "providers.refresh", p.Refresh, "auto")
+	equal(t, "providers.refresh", p.RefreshOff, false)
 	equal(t, "providers.userinfo", p.Userinfo, "auto")
 	equal(t, "providers.client_secret", p.ClientSecret.Reveal(), literalSecret)
 	r := c.Routes[0]
@@ -76,7 +77,7 @@ func TestDefaultsOfOneItemAreNotThoseOfItsNeighbour(t *testing.T) {
 `))
 	c.Routes[1].Methods[0] = "X"
 	equal(t, "methods of a", strings.Join(c.Routes[0].Methods, " "), "GET")
-	equal(t, "default", defaultRoute().Methods[0], "GET")
+	equal(t, "default", proxy.Defaults().Methods[0], "GET")
 }
 
 func TestExampleLoadsWithAnEnvironment(t *testing.T) {

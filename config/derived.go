@@ -1,6 +1,10 @@
 package config
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/cloakroom/cloakroom/provider"
+)
 
 // Origin is the one origin that browsers see, in the form that they serialize it (RFC 6454 §6.2):
 // lower case, without a default port.
@@ -23,21 +27,25 @@ func (c *Config) SessionCookieName() string {
 }
 
 // RedirectURI is where p sends browsers back to after a login.
-func (c *Config) RedirectURI(p Provider) string { return c.endpoint("callback", p) }
+func (c *Config) RedirectURI(p provider.Config) string { return c.endpoint("callback", p) }
 
 // PostLogoutRedirectURI is where p sends browsers back to after a logout.
-func (c *Config) PostLogoutRedirectURI(p Provider) string { return c.endpoint("logout/callback", p) }
+func (c *Config) PostLogoutRedirectURI(p provider.Config) string {
+	return c.endpoint("logout/callback", p)
+}
 
 // BackchannelLogoutURI is where p posts its logout tokens.
-func (c *Config) BackchannelLogoutURI(p Provider) string { return c.endpoint("backchannel", p) }
+func (c *Config) BackchannelLogoutURI(p provider.Config) string { return c.endpoint("backchannel", p) }
 
 // FrontchannelLogoutURI is what p puts in a frame to log its user out here.
-func (c *Config) FrontchannelLogoutURI(p Provider) string { return c.endpoint("frontchannel", p) }
+func (c *Config) FrontchannelLogoutURI(p provider.Config) string {
+	return c.endpoint("frontchannel", p)
+}
 
 // JWKSURI is where p finds the public keys with which this client signs.
-func (c *Config) JWKSURI(p Provider) string { return c.endpoint("jwks", p) }
+func (c *Config) JWKSURI(p provider.Config) string { return c.endpoint("jwks", p) }
 
 // endpoint is built from the file alone: nothing that a request says can move it (LS6).
-func (c *Config) endpoint(name string, p Provider) string {
+func (c *Config) endpoint(name string, p provider.Config) string {
 	return c.Origin() + c.Server.BasePath + "/" + name + "/" + p.ID
 }

@@ -4,22 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/setting"
 )
-
-var providerID = regexp.MustCompile(`^[a-z0-9-]+$`)
-
-func checkProviderID(s string) *setting.Fault {
-	if !providerID.MatchString(s) || len(s) > setting.MaxName {
-		return setting.Wrong(fmt.Sprintf("is not made of a–z, 0–9 and - alone, %d at most", setting.MaxName), "write something like main: it becomes part of the redirect URI")
-	}
-	return nil
-}
 
 func checkCookieName(s string) *setting.Fault {
 	switch {
@@ -30,22 +19,6 @@ func checkCookieName(s string) *setting.Fault {
 	}
 	return nil
 }
-
-func checkMethod(s string) *setting.Fault {
-	upper := strings.ToUpper(s)
-	switch {
-	case !setting.IsToken(s):
-		return setting.Wrong("is not an HTTP method", "write names such as GET or POST")
-	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
-		return setting.Wrong("can't be "+upper, "take it out: such requests are always refused (RFC 9110 §9.3.6, §9.3.8)")
-	case s != upper && slices.Contains(allMethods(), upper):
-		return setting.Wrong("is not in capitals", "write "+upper+": names of methods are case-sensitive (RFC 9110 §9.1)")
-	}
-	return nil
-}
-
-// allMethods are the methods that people misspell.
-func allMethods() []string { return append(defaultMethods(), "OPTIONS") }
 
 func checkKey(s string) *setting.Fault {
 	if _, err := keys.Parse(s); err != nil {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/setting"
 )
@@ -28,22 +30,6 @@ func defaults() *Config {
 }
 
 const defaultIdleTimeout = 30 * time.Minute
-
-func defaultProvider() Provider {
-	return Provider{
-		ClientAuth: "client_secret_basic", IDTokenAlg: "RS256", ResponseMode: "query", LogoutTokenExp: "required", Userinfo: "auto",
-		Scopes: []string{"openid", "profile", "email"}, Refresh: "auto", EndSession: "auto", ClientKeyID: "thumbprint",
-	}
-}
-
-func defaultRoute() Route {
-	return Route{
-		Token: "user", CSRF: "header", Timeout: 30 * time.Second, IdleConnectionTimeout: 4 * time.Second,
-		Methods: defaultMethods(), EncodedSlashes: "refuse",
-	}
-}
-
-func defaultMethods() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} }
 
 // schema is every key of the file and where its value goes.
 func schema(c *Config) setting.Block {
@@ -68,8 +54,8 @@ func schema(c *Config) setting.Block {
 			{Name: "format", Value: setting.OneOf(&c.Log.Format, "json", "text")},
 		}},
 		{Name: "session", Value: sessionSchema(&c.Session)},
-		{Name: "providers", Value: setting.Blocks(&c.Providers, "a dash before each provider's id", defaultProvider, providerSchema)},
-		{Name: "routes", Value: setting.Blocks(&c.Routes, "a dash before each route's path", defaultRoute, routeSchema)},
+		{Name: "providers", Value: setting.Blocks(&c.Providers, "a dash before each provider's id", provider.Defaults, (*provider.Config).Keys)},
+		{Name: "routes", Value: setting.Blocks(&c.Routes, "a dash before each route's path", proxy.Defaults, (*proxy.Route).Keys)},
 		{Name: "spa", Value: setting.Block{
 			{Name: "dir", Value: setting.Any(&c.SPA.Dir)},
 			{Name: "dev_server", Value: setting.Parsed(&c.SPA.DevServer, devServer, setting.URLText)},
@@ -107,56 +93,5 @@ func sessionSchema(s *Session) setting.Block {
 			{Name: "name", Value: setting.Matching(&s.Cookie.Name, checkCookieName)},
 			{Name: "same_site", Value: sameSite(&s.Cookie.SameSite)},
 		}},
-	}
-}
-
-func providerSchema(p *Provider) setting.Block {
-	return setting.Block{
-		{Name: "id", Value: setting.Matching(&p.ID, checkProviderID)},
-		{Name: "name", Value: setting.Any(&p.Name)},
-		{Name: "issuer", Value: setting.Matching(&p.Issuer, checkIssuer)},
-		{Name: "tenants", Value: setting.ListOf(&p.Tenants, "[11111111-2222-3333-4444-555555555555]", func(t *string) setting.Scalar { return setting.Matching(t, checkTenant) })},
-		{Name: "metadata_url", Value: setting.Matching(&p.MetadataURL, checkProviderAddress)},
-		{Name: "client_id", Value: setting.Any(&p.ClientID)},
-		{Name: "client_secret", Value: setting.Hidden(&p.ClientSecret, setting.AnyText)},
-		{Name: "client_auth", Value: setting.OneOf(&p.ClientAuth, clientAuths()...)},
-		{Name: "client_key_file", Value: setting.Any(&p.ClientKeyFile)},
-		{Name: "client_certificate_file", Value: setting.Any(&p.ClientCertificateFile)},
-		{Name: "client_key_id", Value: setting.Matching(&p.ClientKeyID, checkKeyID)},
-		{Name: "client_assertion_alg", Value: setting.OneOf(&p.ClientAssertionAlg, algs()...)},
-		{Name: "id_token_alg", Value: setting.Matching(&p.IDTokenAlg, checkAlg)},
-		{Name: "userinfo", Value: setting.OneOf(&p.Userinfo, "auto", "off", "required")},
-		{Name: "logout_token_exp", Value: setting.OneOf(&p.LogoutTokenExp, "required", "iat")},
-		{Name: "trusted_audiences", Value: setting.ListOf(&p.TrustedAudiences, "[other-client]", func(a *string) setting.Scalar { return setting.Any(a) })},
-		{Name: "response_mode", Value: setting.OneOf(&p.ResponseMode, "query", "form_post")},
-		{Name: "scopes", Value: setting.ListOf(&p.Scopes, "[openid, profile, email]", func(s *string) setting.Scalar { return setting.Matching(s, setting.CheckScope) })},
-		{Name: "refresh", Value: setting.OneOf(&p.Refresh, "auto", "off")},
-		{Name: "end_session", Value: setting.Matching(&p.EndSession, checkEndSession)},
-		{Name: "revocation_endpoint", Value: setting.Matching(&p.RevocationEndpoint, checkProviderAddress)},
-		{Name: "auth_params", Value: setting.Texts{Into: &p.AuthParams, Check: checkAuthParam, Example: "prompt: select_account"}},
-		{Name: "ca_file", Value: setting.Any(&p.CAFile)},
-	}
-}
-
-func routeSchema(r *Route) setting.Block {
-	return setting.Block{
-		{Name: "path", Value: setting.Matching(&r.Path, checkRoutePath)},
-		{Name: "upstream", Value: setting.Parsed(&r.Upstream, upstream, setting.URLText)},
-		{Name: "token", Value: setting.OneOf(&r.Token, "user", "client", "user_or_client", "optional", "none")},
-		{Name: "csrf", Value: setting.OneOf(&r.CSRF, "header", "fetch-metadata", "none")},
-		{Name: "timeout", Value: setting.Positive(&r.Timeout)},
-		{Name: "idle_connection_timeout", Value: setting.Positive(&r.IdleConnectionTimeout)},
-		{Name: "methods", Value: setting.ListOf(&r.Methods, "[GET, POST]", func(m *string) setting.Scalar { return setting.Matching(m, checkMethod) })},
-		{Name: "shared_cache", Value: setting.Bool(&r.SharedCache)},
-		{Name: "encoded_slashes", Value: setting.OneOf(&r.EncodedSlashes, "refuse", "allow")},
-		{Name: "end_with_token", Value: setting.Bool(&r.EndWithToken)},
-		{Name: "require", Value: setting.Block{
-			{Name: "acr", Value: setting.Matching(&r.Require.ACR, checkACR)},
-			{Name: "max_age", Value: setting.Positive(&r.Require.MaxAge)},
-			{Name: "scopes", Value: setting.ListOf(&r.Require.Scopes, "[orders.write]", func(s *string) setting.Scalar { return setting.Matching(s, setting.CheckScope) })},
-			{Name: "claims", Value: setting.Texts{Into: &r.Require.Claims, Check: setting.AnyText, Example: "department: sales"}},
-		}},
-		{Name: "scopes", Value: setting.ListOf(&r.Scopes, "[orders.read]", func(s *string) setting.Scalar { return setting.Matching(s, setting.CheckScope) })},
-		{Name: "provider", Value: setting.Matching(&r.Provider, checkProviderID)},
 	}
 }

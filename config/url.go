@@ -37,32 +37,6 @@ func origin(s string) (*url.URL, *setting.Fault) {
 	return u, nil
 }
 
-// issuer takes an issuer identifier. It is kept as it is written: it is compared as a string (OIDC
-// Discovery §4.3).
-func checkIssuer(s string) *setting.Fault {
-	u, w := setting.ParseURL(s, "https://id.example.com")
-	switch {
-	case w != nil:
-		return w
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return setting.Wrong("is http, and its host is not this machine", "write https (OIDC Core §2); only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
-	case strings.Contains(s, "/.well-known/"):
-		return setting.Wrong("is the address of the metadata, not the issuer", "write what the metadata says under \"issuer\"; its address goes into metadata_url, if it is not the issuer and /.well-known/openid-configuration")
-	case isTemplate(s):
-		return checkIssuerTemplate(s, u)
-	}
-	return nil
-}
-
-// upstream takes where a route leads to.
-func upstream(s string) (*url.URL, *setting.Fault) {
-	u, w := setting.ParseURL(s, "http://127.0.0.1:9000")
-	if w == nil && ambiguousPath(u.EscapedPath()) {
-		w = setting.Wrong("has a path that can be read in two ways", "write it without dot segments, double or encoded slashes, and ;")
-	}
-	return u, w
-}
-
 // devServer takes where the app's development server listens.
 func devServer(s string) (*url.URL, *setting.Fault) {
 	u, w := setting.ParseURL(s, "http://localhost:5173")
@@ -83,18 +57,6 @@ func ambiguousPath(path string) bool {
 		}
 	}
 	return false
-}
-
-var routePath = regexp.MustCompile(`^/[A-Za-z0-9/._~!$&'()+,=:@-]*$`)
-
-func checkRoutePath(s string) *setting.Fault {
-	switch {
-	case !strings.HasPrefix(s, "/"):
-		return setting.Wrong("does not begin with a slash", "write the prefix of the paths, such as /api/")
-	case !routePath.MatchString(s) || ambiguousPath(s):
-		return setting.Wrong("is no plain path", "write it without dot segments, double slashes, *, ;, ?, # and %; it matches everything below it by itself")
-	}
-	return nil
 }
 
 var basePathForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)

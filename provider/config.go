@@ -2,70 +2,25 @@ package provider
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider/jose"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/setting"
+	"github.com/cloakroom/cloakroom/site"
 )
 
-// ownParams are the authorization-request parameters that this package sets itself. An operator who
-// sets one of them would switch off the check that goes with it.
-var ownParams = []string{
-	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
-	"code_challenge", "code_challenge_method", "request", "request_uri",
-}
-
-// complete fills in the defaults and names the first contradiction.
+// complete fills in the defaults and names every fault.
 func (c Config) complete() (Config, error) {
-	if c.IDTokenAlg == "" {
-		c.IDTokenAlg = "RS256"
-	}
-	if c.ResponseMode == "" {
-		c.ResponseMode = "query"
-	}
-	if !slices.Contains(c.Scopes, "openid") {
-		c.Scopes = append([]string{"openid"}, c.Scopes...)
-	}
-	if c.LogoutTokenExp == "" {
-		c.LogoutTokenExp = "required"
-	}
-	if c.EndSession == "" {
-		c.EndSession = endSessionAuto
-	}
-	if c.Userinfo == "" {
-		c.Userinfo = UserinfoAuto
-	}
-	fault := func(format string, args ...any) (Config, error) {
-		return c, fmt.Errorf("provider %q: %w: %s", c.ID, ErrMisconfigured, fmt.Sprintf(format, args...))
-	}
-	switch {
-	case c.ClientID == "":
-		return fault("client_id is missing")
-	case c.checkIssuer() != nil:
-		return fault("%v", c.checkIssuer())
-	case !jose.Supported(c.IDTokenAlg):
-		return fault("id_token_alg %.50q is none of RS, PS, ES, HS 256–512 or EdDSA", c.IDTokenAlg)
-	case jose.IsHMAC(c.IDTokenAlg) && c.ClientSecret.IsZero():
-		return fault("id_token_alg %s needs a client_secret", c.IDTokenAlg)
-	case !slices.Contains([]string{UserinfoAuto, UserinfoOff, UserinfoRequired}, c.Userinfo):
-		return fault("userinfo %.50q is none of auto, off and required", c.Userinfo)
-	case c.ResponseMode != "query" && c.ResponseMode != "form_post":
-		return fault("response_mode %.50q is neither query nor form_post", c.ResponseMode)
-	case c.LogoutTokenExp != "required" && c.LogoutTokenExp != "iat":
-		return fault("logout_token_exp %.50q is neither required nor iat", c.LogoutTokenExp)
-	case c.RevocationEndpoint != "" && !secureURL(c.RevocationEndpoint, true):
-		return fault("revocation_endpoint %.200q must be an https URL", c.RevocationEndpoint)
-	case checkEndSession(c.EndSession) != nil:
-		return fault("end_session: %v", checkEndSession(c.EndSession))
-	}
-	for name := range c.AuthParams {
-		if slices.Contains(ownParams, name) {
-			return fault("auth_params may not set %q", name)
-		}
+	fresh := Defaults()
+	setting.Fill(c.Keys(), fresh.Keys())
+	if err := setting.Verify(c.Keys(), fresh.Keys(), c.Check); err != nil {
+		return c, fmt.Errorf("provider %q: %w: %w", c.ID, ErrMisconfigured, err)
 	}
 	return c, nil
 }
@@ -80,6 +35,164 @@ func (c Config) maxAge() *time.Duration {
 	return &d
 }
 
+// A FileError is a file of a provider that can't be read.
+type FileError struct {
+	Provider, Key string // whose, and the key that names it
+	Err           error
+}
+
+// Error implements error.
+func (e *FileError) Error() string {
+	return fmt.Sprintf("read %s of provider %q: %v", e.Key, e.Provider, e.Err)
+}
+
+// Unwrap returns what stood in the way.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Is makes it an ErrMisconfigured.
+func (e *FileError) Is(target error) bool { return target == ErrMisconfigured }
+
+// readFiles reads what the file system holds of the registration, where it was not given itself.
+func (c *Config) readFiles() error {
+	for _, f := range []struct {
+		key, path string
+		there     bool
+		into      func([]byte)
+	}{
+		{"client_key_file", c.ClientKeyFile, !c.ClientKeyPEM.IsZero(), func(b []byte) { c.ClientKeyPEM = secret.New(string(b)) }},
+		{"client_certificate_file", c.ClientCertificateFile, c.ClientCertPEM != "", func(b []byte) { c.ClientCertPEM = string(b) }},
+		{"ca_file", c.CAFile, c.RootCAsPEM != nil, func(b []byte) { c.RootCAsPEM = b }},
+	} {
+		if f.path == "" || f.there {
+			continue
+		}
+		b, err := os.ReadFile(f.path)
+		if err != nil {
+			return &FileError{c.ID, f.key, err}
+		}
+		f.into(b)
+	}
+	return nil
+}
+
+// CheckAll checks the providers of a file, each and against each other.
+// plainHTTP says that browsers come to this service by http.
+func CheckAll(c setting.Check, all []Config, plainHTTP bool) {
+	for i := range all {
+		item := c.In(fmt.Sprintf("[%d]", i))
+		if !item.Sound("") {
+			continue
+		}
+		if all[i].Name == "" {
+			all[i].Name = all[i].ID
+		}
+		if j := slices.IndexFunc(all[:i], func(p Config) bool { return p.ID == all[i].ID }); j >= 0 && item.Sound("id") {
+			item.Wrong("id", fmt.Sprintf("is that of providers[%d], too", j), "give each provider an id of its own: it tells their redirect URIs apart")
+		}
+		all[i].Check(item)
+		if plainHTTP && all[i].ResponseMode == "form_post" {
+			item.Wrong("response_mode", "can't be form_post with an http public_url",
+				"write query: the cookie that comes along with the provider's POST needs SameSite=None, which browsers take from https alone")
+		}
+	}
+}
+
+// Check looks for what is missing and what contradicts each other.
+func (c *Config) Check(s setting.Check) {
+	s.Need("id", "add id: main, or another short name; it becomes part of the redirect URI")
+	s.Need("issuer", "add issuer: and what the provider's metadata says under \"issuer\"")
+	s.Need("client_id", "add client_id: and the name that this client is registered under")
+	c.checkTenants(s)
+	c.checkClientAuth(s)
+	c.checkScopes(s)
+}
+
+// checkTenants compares the issuer with the tenants and the metadata's address.
+func (c *Config) checkTenants(s setting.Check) {
+	if !s.Sound("issuer") {
+		return
+	}
+	if !jose.IsTemplate(c.Issuer) {
+		if len(c.Tenants) > 0 {
+			s.Wrong("tenants", "is not used: the issuer has no "+jose.TenantPlaceholder, "take it out, or write the issuer as a template: https://login.microsoftonline.com/"+jose.TenantPlaceholder+"/v2.0")
+		}
+		return
+	}
+	if len(c.Tenants) == 0 && s.Well("tenants") {
+		s.Wrong("issuer", "is a template, and no tenants are listed", "add tenants: and the ids of those whose users may log in; anybody can have a tenant of their own")
+	}
+	s.Need("metadata_url", "add metadata_url: and where the metadata of all these tenants is, such as https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration")
+}
+
+func clientAuths() []string {
+	return []string{authBasic, authPost, authSecretJWT, authKeyJWT, authTLS, authNone}
+}
+
+// checkClientAuth compares the method with the keys that it uses. What it does not use is a fault,
+// too: it may be what the operator believes to protect the client.
+func (c *Config) checkClientAuth(s setting.Check) {
+	if !s.Well("client_auth") {
+		return
+	}
+	hmac := strings.HasPrefix(c.IDTokenAlg, "HS")
+	uses := map[string]bool{
+		"client_secret":           strings.HasPrefix(c.ClientAuth, "client_secret_"),
+		"client_key_file":         c.ClientAuth == "private_key_jwt" || c.ClientAuth == "tls_client_auth",
+		"client_certificate_file": c.ClientAuth == "tls_client_auth",
+		"client_key_id":           c.ClientAuth == "private_key_jwt",
+		"client_assertion_alg":    c.ClientAuth == "private_key_jwt" || c.ClientAuth == "client_secret_jwt",
+	}
+	optional := []string{"client_key_id", "client_assertion_alg"}
+	if hmac && c.ClientAuth == "none" {
+		s.Wrong("id_token_alg", "needs a client secret, and client_auth is none", "write the algorithm that this client is registered with, such as RS256")
+	} else if hmac {
+		uses["client_secret"] = true // it signs the ID tokens
+	}
+	if uses["client_assertion_alg"] && c.ClientAssertionAlg != "" && s.Well("client_assertion_alg") &&
+		strings.HasPrefix(c.ClientAssertionAlg, "HS") != (c.ClientAuth == "client_secret_jwt") {
+		s.Wrong("client_assertion_alg", "does not fit client_auth "+c.ClientAuth, "write HS256, HS384 or HS512 for client_secret_jwt, and one of the others for private_key_jwt")
+	}
+	for _, name := range append([]string{"client_secret", "client_key_file", "client_certificate_file"}, optional...) {
+		switch {
+		case uses[name] && slices.Contains(optional, name):
+		case uses[name] && !c.has(name):
+			s.Need(name, remedies[name]+"; client_auth is "+c.ClientAuth)
+		case !uses[name] && s.Given(name):
+			s.Wrong(name, "is not used with client_auth "+c.ClientAuth, "take it out, or correct client_auth")
+		}
+	}
+}
+
+// remedies is never written to.
+var remedies = map[string]string{
+	"client_secret":           "add client_secret: ${CLIENT_SECRET}",
+	"client_key_file":         "add client_key_file: and the path of the private key (PEM)",
+	"client_certificate_file": "add client_certificate_file: and the path of the certificate (PEM)",
+}
+
+func (c *Config) checkScopes(s setting.Check) {
+	if !s.Sound("scopes") {
+		return
+	}
+	if !slices.Contains(c.Scopes, "openid") {
+		s.Wrong("scopes", "lacks openid", "add openid: without it there is no ID token (OIDC Core §3.1.2.1)")
+	}
+	if i := slices.Index(c.Scopes, "offline_access"); i >= 0 && c.RefreshOff {
+		s.Wrong(fmt.Sprintf("scopes[%d]", i), "asks for a refresh token, and refresh is off", "take it out, or write refresh: auto")
+	}
+}
+
+// has reports whether the content of a file is there, so that no name of one is needed.
+func (c *Config) has(key string) bool {
+	switch key {
+	case "client_key_file":
+		return !c.ClientKeyPEM.IsZero()
+	case "client_certificate_file":
+		return c.ClientCertPEM != ""
+	}
+	return false
+}
+
 // secureURL reports whether s is an absolute https URL or, where loopback is allowed, an http URL of
 // this machine (FAPI 2.0 §5.3.3.1, MD2). User names and fragments have no place in an endpoint.
 func secureURL(s string, loopback bool) bool {
@@ -87,13 +200,5 @@ func secureURL(s string, loopback bool) bool {
 	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || u.Opaque != "" {
 		return false
 	}
-	return u.Scheme == "https" || loopback && u.Scheme == "http" && isLoopback(u.Hostname())
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
+	return u.Scheme == "https" || loopback && u.Scheme == "http" && site.IsLoopback(u.Hostname())
 }

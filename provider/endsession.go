@@ -2,13 +2,15 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cloakroom/cloakroom/secret"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 const (
@@ -98,25 +100,36 @@ func expandEndSession(template string, values map[string]string) string {
 	return strings.TrimSuffix(address+"?"+strings.Join(kept, "&"), "?")
 }
 
-// checkEndSession says what is wrong with Config.EndSession. A template's placeholders stand in its
-// query alone: no value may choose the host or path that a browser is sent to (MD2).
-func checkEndSession(s string) error {
-	if s == endSessionAuto || s == endSessionOff {
+// endSessionPlaceholders are what a template of the end-session URL may hold.
+func endSessionPlaceholders() []string {
+	return []string{"{client_id}", "{post_logout_redirect_uri}", "{state}", "{id_token_hint}", "{logout_hint}"}
+}
+
+// checkEndSession takes auto, off, or a template of the URL that a logout sends browsers to. No
+// placeholder may choose its host or path: it becomes a Location header (MD2).
+func checkEndSession(s string) *setting.Fault {
+	if s == "auto" || s == "off" {
 		return nil
 	}
+	known := strings.Join(endSessionPlaceholders(), ", ")
 	address, query, _ := strings.Cut(s, "?")
-	if strings.ContainsAny(address, "{}") || !secureURL(address, true) || strings.ContainsAny(s, "# ") {
-		return errors.New("it is neither auto, off nor an https URL with placeholders in its query alone")
+	if !strings.Contains(address, "://") {
+		return setting.Wrong("is neither auto, off nor a URL", "write auto, off, or the provider's logout address, such as https://id.example.com/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}")
+	}
+	if strings.ContainsAny(address, "{}") {
+		return setting.Wrong("has a placeholder in front of its query", "write host and path out; placeholders stand behind the ? alone")
 	}
 	for _, name := range placeholder.FindAllString(query, -1) {
-		switch name {
-		case "{client_id}", "{post_logout_redirect_uri}", "{state}", "{id_token_hint}", "{logout_hint}":
-		default:
-			return fmt.Errorf("the placeholder %.50q is not known", name)
+		if !slices.Contains(endSessionPlaceholders(), name) {
+			return setting.Wrong("has a placeholder that is not known", "the placeholders are "+known)
 		}
 	}
-	if strings.ContainsAny(placeholder.ReplaceAllString(query, ""), "{}") {
-		return errors.New("it has a brace that belongs to no placeholder")
+	filled := placeholder.ReplaceAllString(query, "x")
+	if strings.ContainsAny(filled, "{}") {
+		return setting.Wrong("has a brace that belongs to no placeholder", "write it as %7B or %7D; the placeholders are "+known)
 	}
-	return nil
+	if filled != "" {
+		address += "?" + filled
+	}
+	return checkAddress(address)
 }

@@ -34,7 +34,7 @@ func newProvider(t *testing.T, op *odd.Provider, changes ...func(*setup)) *provi
 		provider.Config{
 			ID: "main", Name: "Main", Issuer: op.Issuer(), ClientID: op.Client.ID, ClientSecret: secret.New(op.Client.Secret),
 			ClientAuth: op.Client.Auth, IDTokenAlg: op.Client.Alg, RedirectURI: redirectURI,
-			PostLogoutRedirectURI: "https://app.example.com/bff/logout/callback/main",
+			PostLogoutRedirectURI: "https://app.example.com/bff/logout/callback/main", Scopes: []string{"openid"},
 		},
 		provider.Options{Timeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)},
 	}

@@ -3,45 +3,9 @@ package provider
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/cloakroom/cloakroom/provider/jose"
 )
-
-var tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
-
-// checkIssuer says what is wrong with Issuer, Tenants and MetadataURL; nil when nothing is.
-func (c Config) checkIssuer() error {
-	switch {
-	case !secureURL(c.Issuer, true):
-		return fmt.Errorf("issuer %.200q must be an https URL", c.Issuer)
-	case c.MetadataURL != "" && !secureURL(c.MetadataURL, true):
-		return fmt.Errorf("metadata_url %.200q must be an https URL", c.MetadataURL)
-	case !jose.IsTemplate(c.Issuer) && len(c.Tenants) > 0:
-		return fmt.Errorf("tenants are listed, and issuer %.200q has no %s", c.Issuer, jose.TenantPlaceholder)
-	case !jose.IsTemplate(c.Issuer):
-		return nil
-	case !isTemplateOfPath(c.Issuer):
-		return fmt.Errorf("issuer %.200q may hold %s once, as a segment of its path, and no other brace", c.Issuer, jose.TenantPlaceholder)
-	case len(c.Tenants) == 0:
-		return fmt.Errorf("issuer %.200q is a template, and no tenants are listed", c.Issuer)
-	case c.MetadataURL == "":
-		return fmt.Errorf("issuer %.200q is a template, and metadata_url is missing", c.Issuer)
-	}
-	if i := slices.IndexFunc(c.Tenants, func(t string) bool { return !tenantName.MatchString(t) }); i >= 0 {
-		return fmt.Errorf("tenant %.200q is no name of letters, digits, '.', '_' and '-'", c.Tenants[i])
-	}
-	return nil
-}
-
-// isTemplateOfPath reports whether the placeholder is one whole segment of a URL's path, and its only brace.
-func isTemplateOfPath(issuer string) bool {
-	u, err := url.Parse(issuer)
-	return err == nil && strings.Count(issuer, "{") == 1 && strings.Count(issuer, "}") == 1 &&
-		slices.Contains(strings.Split(u.Path, "/"), jose.TenantPlaceholder)
-}
 
 // metadataURL is where the metadata is read: OIDC Discovery §4 unless the operator says otherwise.
 func (c Config) metadataURL() string {

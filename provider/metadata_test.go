@@ -298,16 +298,25 @@ func TestContradictionsInTheConfigurationAreNamed(t *testing.T) {
 		return provider.Config{ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientSecret: secret.New("s")}
 	}
 	for want, change := range map[string]func(*provider.Config){
-		"client_id":                       func(c *provider.Config) { c.ClientID = "" },
-		"needs a client_secret":           func(c *provider.Config) { c.ClientSecret = secret.Value{} },
-		"client_auth":                     func(c *provider.Config) { c.ClientAuth = "guess" },
-		"id_token_alg":                    func(c *provider.Config) { c.IDTokenAlg = "none" },
-		"response_mode":                   func(c *provider.Config) { c.ResponseMode = "fragment" },
-		`auth_params may not set "state"`: func(c *provider.Config) { c.AuthParams = map[string]string{"state": "x"} },
-		"PEM":                             func(c *provider.Config) { c.ClientAuth = "private_key_jwt" },
-		"client certificate":              func(c *provider.Config) { c.ClientAuth = "tls_client_auth" },
-		"CA file":                         func(c *provider.Config) { c.RootCAsPEM = []byte("none") },
-		"HS256 needs":                     func(c *provider.Config) { c.IDTokenAlg, c.ClientAuth, c.ClientSecret = "HS256", "none", secret.Value{} },
+		"client_id":                      func(c *provider.Config) { c.ClientID = "" },
+		"client_secret is missing":       func(c *provider.Config) { c.ClientSecret = secret.Value{} },
+		"client_auth":                    func(c *provider.Config) { c.ClientAuth = "guess" },
+		"id_token_alg":                   func(c *provider.Config) { c.IDTokenAlg = "none" },
+		"response_mode":                  func(c *provider.Config) { c.ResponseMode = "fragment" },
+		"auth_params.state can't be set": func(c *provider.Config) { c.AuthParams = map[string]string{"state": "x"} },
+		"client_key_file is missing":     func(c *provider.Config) { c.ClientAuth, c.ClientSecret = "private_key_jwt", secret.Value{} },
+		"PEM": func(c *provider.Config) {
+			c.ClientAuth, c.ClientSecret, c.ClientKeyPEM = "private_key_jwt", secret.Value{}, secret.New("none")
+		},
+		"client_secret is not used": func(c *provider.Config) { c.ClientAuth = "tls_client_auth" },
+		"client certificate": func(c *provider.Config) {
+			c.ClientAuth, c.ClientSecret, c.ClientKeyPEM, c.ClientCertPEM = "tls_client_auth", secret.Value{}, secret.New("none"), "none"
+		},
+		"scopes lacks openid":                func(c *provider.Config) { c.Scopes = []string{"profile"} },
+		"asks for a refresh":                 func(c *provider.Config) { c.RefreshOff, c.Scopes = true, []string{"openid", "offline_access"} },
+		"no_such_file":                       func(c *provider.Config) { c.CAFile = "testdata/no_such_file" },
+		"CA file":                            func(c *provider.Config) { c.RootCAsPEM = []byte("none") },
+		"id_token_alg needs a client secret": func(c *provider.Config) { c.IDTokenAlg, c.ClientAuth, c.ClientSecret = "HS256", "none", secret.Value{} },
 	} {
 		c := good()
 		change(&c)

@@ -41,9 +41,12 @@ type Config struct {
 	ClientSecret secret.Value
 	// ClientAuth is client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt,
 	// tls_client_auth or none; "" means client_secret_basic.
-	ClientAuth    string
-	ClientKeyPEM  secret.Value // private key for private_key_jwt (PEM or one JWK) and tls_client_auth (PEM)
-	ClientCertPEM string       // certificate chain for tls_client_auth
+	ClientAuth string
+	// ClientKeyPEM is the private key for private_key_jwt (PEM or one JWK) and tls_client_auth (PEM), ClientCertPEM
+	// the certificate chain for tls_client_auth. Left empty, the files have them, which New reads.
+	ClientKeyPEM                         secret.Value
+	ClientCertPEM                        string
+	ClientKeyFile, ClientCertificateFile string
 	// ClientKeyID is the kid of client assertions; "" or thumbprint: the thumbprint; none: they have none. ClientAssertionAlg is their
 	// algorithm; "": one that the key can sign with and the metadata lists. A JWK's own kid and alg win.
 	ClientKeyID, ClientAssertionAlg string
@@ -60,14 +63,15 @@ type Config struct {
 	EndSession         string
 	RevocationEndpoint string   // in place of the metadata's; "": as the metadata says
 	ResponseMode       string   // query or form_post; "" means query
-	Scopes             []string // "openid" is added when it is missing
+	Scopes             []string // with openid among them; nil: openid, profile, email
 	RefreshOff         bool     // never ask for offline_access
 	// Userinfo says whether a login asks for the user's claims: UserinfoAuto (also ""), UserinfoOff or UserinfoRequired.
 	Userinfo string
 	// AuthParams go into every authorization request and win over what a caller asked for, except
 	// for prompt, which a caller may choose, and AuthorizationRequest.Outranking. An empty value keeps the parameter out.
 	AuthParams                         map[string]string
-	RootCAsPEM                         []byte // trusted beside the system's
+	RootCAsPEM                         []byte // trusted beside the system's; nil: what CAFile holds
+	CAFile                             string
 	RedirectURI, PostLogoutRedirectURI string
 }
 
@@ -105,6 +109,9 @@ type Provider struct {
 func New(c Config, o Options) (*Provider, error) {
 	c, err := c.complete()
 	if err != nil {
+		return nil, err
+	}
+	if err := c.readFiles(); err != nil {
 		return nil, err
 	}
 	auth, assertion, err := newClientAuthentication(c)

@@ -71,7 +71,7 @@ func TestEachClientAuthenticationMethodWorksAlone(t *testing.T) {
 			op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: strings.Repeat("s", 40), Auth: test.auth, PublicKey: test.public, Alg: "RS256"}))
 			p := newProvider(t, op, func(s *setup) {
 				s.ClientKeyPEM = secret.New(test.key)
-				if test.auth == "none" {
+				if !strings.HasPrefix(test.auth, "client_secret_") {
 					s.ClientSecret = secret.Value{}
 				}
 			})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Two routes are told apart by whatever they demand. A field that is new must be written down here as
@@ -28,7 +29,7 @@ func TestEveryFieldOfARouteIsKnownToGuardOrNot(t *testing.T) {
 	if !in.guardsLike(order) {
 		t.Error("the order of methods is taken for a difference")
 	}
-	if a, b := (Route{Require: &Require{Claims: map[string]string{"role": "a"}}}), (Route{Require: &Require{Claims: map[string]string{"role": "b"}}}); a.guardsLike(b) || !a.guardsLike(a) {
+	if a, b := (Route{Require: Require{Claims: map[string]string{"role": "a"}}}), (Route{Require: Require{Claims: map[string]string{"role": "b"}}}); a.guardsLike(b) || !a.guardsLike(a) {
 		t.Error("routes are told apart by the address of what they require, not by what it is")
 	}
 }
@@ -49,6 +50,8 @@ func fill(t *testing.T, v reflect.Value) {
 		v.Set(reflect.MakeMap(v.Type()))
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
+	case reflect.Struct:
+		fill(t, v.Field(0))
 	default:
 		t.Fatalf("a field of kind %s: teach fill to fill it", v.Kind())
 	}
@@ -59,7 +62,7 @@ func fill(t *testing.T, v reflect.Value) {
 func TestNoSpellingGetsAroundARoute(t *testing.T) {
 	p := newTestProxy(t,
 		Route{Path: "/api/", Upstream: upstream(t, "http://a:1")},
-		Route{Path: "/api/admin/", Upstream: upstream(t, "http://a:1/admin/"), Require: &Require{}},
+		Route{Path: "/api/admin/", Upstream: upstream(t, "http://a:1/admin/"), Require: Require{MaxAge: time.Hour}},
 		Route{Path: "/api/other/", Upstream: upstream(t, "http://a:1/other/")},
 		Route{Path: "/api/away/", Upstream: upstream(t, "http://c:1/")},
 		Route{Path: "/API/", Upstream: upstream(t, "http://b:1")},
@@ -107,7 +110,7 @@ func TestRoutesAreToldApartByTheirUpstreamToo(t *testing.T) {
 func TestEncodedSlashesPassWhereARouteAllowsThem(t *testing.T) {
 	p := newTestProxy(t,
 		Route{Path: "/gl/", Upstream: upstream(t, "http://g/api/"), EncodedSlashes: true},
-		Route{Path: "/gl/admin/", Upstream: upstream(t, "http://g/api/admin/"), EncodedSlashes: true, Require: &Require{}},
+		Route{Path: "/gl/admin/", Upstream: upstream(t, "http://g/api/admin/"), EncodedSlashes: true, Require: Require{MaxAge: time.Hour}},
 		Route{Path: "/else/", Upstream: upstream(t, "http://g/else/")},
 	)
 	for in, want := range map[string]string{

@@ -20,7 +20,7 @@ type table struct {
 
 func tables(t testing.TB) []table {
 	u := func(s string) *url.URL { return upstream(t, s) }
-	admin := &Require{Claims: map[string]string{"role": "admin"}}
+	admin := Require{Claims: map[string]string{"role": "admin"}}
 	return []table{
 		{[]Route{
 			{Path: "/svc/", Upstream: u("http://u/svc"), Token: TokenUser},

@@ -52,5 +52,5 @@ func (rt *route) reaches(other *route, longestFirst []*route) string {
 
 // open reports whether a route takes anybody's requests.
 func (rt *route) open() bool {
-	return rt.Require == nil && (rt.Token == TokenNone || rt.Token == TokenOptional)
+	return !rt.Require.Any() && (rt.Token == TokenNone || rt.Token == TokenOptional)
 }

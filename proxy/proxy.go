@@ -59,7 +59,7 @@ type Route struct {
 	// EndWithToken cuts a stream when the access token that it was opened with runs out; else it goes on for as
 	// long as the session, whose token was looked at when it began.
 	EndWithToken bool
-	Require      *Require // of the user; nil: nothing more than a session
+	Require      Require // of the user, beyond a session
 	// EncodedSlashes lets %2F through, as it came; else it is refused.
 	EncodedSlashes bool
 }
@@ -197,7 +197,7 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 		switch {
 		case err == nil:
 			return c, p.authorizeUser(r.Context(), c, s)
-		case rt.Token == TokenUser || rt.Require != nil || !visitor: // who lacks what is required must not get it by logging out
+		case rt.Token == TokenUser || rt.Require.Any() || !visitor: // who lacks what is required must not get it by logging out
 			return nil, err
 		case rt.Token == TokenOptional:
 			return c, nil
@@ -213,7 +213,7 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 
 func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) error {
 	p.Sessions.Touch(ctx, s)
-	if c.route.Require != nil {
+	if c.route.Require.Any() {
 		if err := c.route.Require.check(s, p.Now()); err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) 
 	if err != nil {
 		return err
 	}
-	if c.route.Require != nil && t.Session != s { // a renewal may have taken a claim or a scope away
+	if c.route.Require.Any() && t.Session != s { // a renewal may have taken a claim or a scope away
 		if err := c.route.Require.check(t.Session, p.Now()); err != nil {
 			return err
 		}

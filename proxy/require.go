@@ -23,6 +23,9 @@ type Require struct {
 	Claims map[string]string // each has this value, or has it among its values
 }
 
+// Any reports whether anything is demanded.
+func (q *Require) Any() bool { return len(q.ACR)+len(q.Scopes)+len(q.Claims) > 0 || q.MaxAge > 0 }
+
 // check returns nil for a session that has it all, 401 step_up_required where another login can bring it, and
 // 403 where none can.
 func (q *Require) check(s *session.Session, now time.Time) error {

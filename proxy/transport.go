@@ -78,7 +78,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	drain(res)
-	if err == nil && c.route.Require != nil && token.Session != nil { // the renewal may have taken away what it demands
+	if err == nil && c.route.Require.Any() && token.Session != nil { // the renewal may have taken away what it demands
 		err = c.route.Require.check(token.Session, t.proxy.Now())
 	}
 	if err != nil {

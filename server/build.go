@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +16,6 @@ import (
 	"github.com/cloakroom/cloakroom/handlers/admin"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/proxy"
-	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/renewal"
@@ -103,11 +100,10 @@ func servedCached(c config.Session) time.Duration {
 func (s *Server) buildProviders() error {
 	s.byID = make(map[string]*provider.Provider, len(s.cfg.Providers))
 	for _, pc := range s.cfg.Providers {
-		c, err := ProviderConfig(s.cfg, pc)
-		if err != nil {
-			return err
+		p, err := provider.New(ProviderConfig(s.cfg, pc), provider.Options{Shared: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
+		if file, ok := errors.AsType[*provider.FileError](err); ok {
+			return &StartError{err, "the file that `" + file.Key + "` names must be there, and the user that runs cloakroom must be able to read it"}
 		}
-		p, err := provider.New(c, provider.Options{Shared: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
 		if err != nil {
 			return &StartError{fmt.Errorf("set up provider %q: %w", pc.ID, err), "correct the provider's keys, or the files that they name"}
 		}
@@ -117,38 +113,10 @@ func (s *Server) buildProviders() error {
 	return nil
 }
 
-// ProviderConfig is what package provider needs of a configured provider, the files it names read.
-func ProviderConfig(cfg *config.Config, p config.Provider) (provider.Config, error) {
-	c := provider.Config{
-		ID: p.ID, Name: p.Name, Issuer: p.Issuer, Tenants: p.Tenants, MetadataURL: p.MetadataURL,
-		ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientAuth: p.ClientAuth,
-		IDTokenAlg: p.IDTokenAlg, Userinfo: p.Userinfo, LogoutTokenExp: p.LogoutTokenExp,
-		TrustedAudiences: p.TrustedAudiences, ResponseMode: p.ResponseMode, Scopes: p.Scopes,
-		RefreshOff: p.Refresh == "off", EndSession: p.EndSession,
-		ClientKeyID: p.ClientKeyID, ClientAssertionAlg: p.ClientAssertionAlg, RevocationEndpoint: p.RevocationEndpoint, AuthParams: p.AuthParams,
-		RedirectURI: cfg.RedirectURI(p), PostLogoutRedirectURI: cfg.PostLogoutRedirectURI(p),
-	}
-	for _, f := range []struct {
-		key, path string
-		into      func([]byte)
-	}{
-		{"client_key_file", p.ClientKeyFile, func(b []byte) { c.ClientKeyPEM = secret.New(string(b)) }},
-		{"client_certificate_file", p.ClientCertificateFile, func(b []byte) { c.ClientCertPEM = string(b) }},
-		{"ca_file", p.CAFile, func(b []byte) { c.RootCAsPEM = b }},
-	} {
-		if f.path == "" {
-			continue
-		}
-		b, err := os.ReadFile(f.path)
-		if err != nil {
-			return c, &StartError{
-				fmt.Errorf("read %s of provider %q: %w", f.key, p.ID, err),
-				"the file that `" + f.key + "` names must be there, and the user that runs cloakroom must be able to read it",
-			}
-		}
-		f.into(b)
-	}
-	return c, nil
+// ProviderConfig is a configured provider with the addresses that it sends browsers back to.
+func ProviderConfig(cfg *config.Config, p provider.Config) provider.Config {
+	p.RedirectURI, p.PostLogoutRedirectURI = cfg.RedirectURI(p), cfg.PostLogoutRedirectURI(p)
+	return p
 }
 
 // buildWorkers makes what renews and revokes.
@@ -204,27 +172,14 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	return nil
 }
 
-// routesOf are the configured routes in package proxy's words.
-func routesOf(cfg *config.Config) []proxy.Route {
-	routes := make([]proxy.Route, 0, len(cfg.Routes))
-	for _, r := range cfg.Routes {
-		routes = append(routes, proxy.Route{
-			Path: r.Path, Upstream: r.Upstream, Token: r.Token, CSRF: r.CSRF, Timeout: r.Timeout, Methods: r.Methods,
-			IdleConnectionTimeout: r.IdleConnectionTimeout, EncodedSlashes: r.EncodedSlashes == "allow",
-			SharedCache: r.SharedCache, Scopes: r.Scopes, Provider: r.Provider, EndWithToken: r.EndWithToken, Require: required(r.Require),
-		})
-	}
-	return routes
-}
-
 // Warnings are what a configuration allows and yet is seldom meant, each with what to do.
 func Warnings(cfg *config.Config) []string {
-	return append(cfg.Warnings(), proxy.Overlaps(routesOf(cfg))...)
+	return append(cfg.Warnings(), proxy.Overlaps(cfg.Routes)...)
 }
 
 func (s *Server) buildProxy(problems *handlers.ErrorWriter) (*proxy.Proxy, error) {
 	api, err := proxy.New(proxy.Options{
-		Routes: routesOf(s.cfg), Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
+		Routes: s.cfg.Routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
 		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, MaxWebSockets: s.cfg.Session.MaxWebSockets, Fail: problems.Write, Stopping: s.stopping,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
@@ -232,14 +187,6 @@ func (s *Server) buildProxy(problems *handlers.ErrorWriter) (*proxy.Proxy, error
 		return nil, err
 	}
 	return api, nil
-}
-
-// required is what a route demands of its users; nil for nothing.
-func required(q config.Require) *proxy.Require {
-	if !q.Any() {
-		return nil
-	}
-	return &proxy.Require{ACR: strings.Fields(q.ACR), MaxAge: q.MaxAge, Scopes: q.Scopes, Claims: q.Claims}
 }
 
 func (s *Server) buildSPA(app fs.FS, api *proxy.Proxy, problems *handlers.ErrorWriter) (*web.SPA, error) {

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -15,7 +15,7 @@ func TestRenewalOpensNoRouteThatTheLoginDidNot(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
 	admin := cfg.Routes[0]
-	admin.Path, admin.Require = "/admin/", config.Require{Scopes: []string{"admin"}}
+	admin.Path, admin.Require = "/admin/", proxy.Require{Scopes: []string{"admin"}}
 	cfg.Routes = append(cfg.Routes, admin)
 	g.run(cfg)
 	scope := map[string]string{}

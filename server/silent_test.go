@@ -231,12 +231,12 @@ func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
 // A session that waits for a login takes the tokens that a silent one brings, also where it would keep its own: the
 // provider wants to see the user, or there is no refresh token.
 func TestSilentLoginByFormPostIsTheLoginThatASessionWaitsFor(t *testing.T) {
-	for name, refresh := range map[string]string{"refused": "auto", "not renewable": "off"} {
+	for name, off := range map[string]bool{"refused": false, "not renewable": true} {
 		t.Run(name, func(t *testing.T) {
 			g := newStage(t)
 			g.op.SetTokenLife(shortLife)
 			cfg := g.config(g.port, "sqlite:"+g.db, "")
-			cfg.Providers[0].ResponseMode, cfg.Providers[0].Refresh = "form_post", refresh
+			cfg.Providers[0].ResponseMode, cfg.Providers[0].RefreshOff = "form_post", off
 			g.run(cfg)
 			b := g.browser()
 			b.postBack(g.callback(b.navigate("/bff/login")), "document").want(t, http.StatusSeeOther, "")

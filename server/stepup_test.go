@@ -11,7 +11,7 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -21,8 +21,8 @@ func stepUpRig(t *testing.T) *rig {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
 	gold, sales := cfg.Routes[0], cfg.Routes[0]
-	gold.Path, gold.Require = "/gold/", config.Require{ACR: "gold platinum", MaxAge: 10 * time.Minute}
-	sales.Path, sales.Require = "/sales/", config.Require{Claims: map[string]string{"department": "sales"}, Scopes: []string{"profile"}}
+	gold.Path, gold.Require = "/gold/", proxy.Require{ACR: []string{"gold", "platinum"}, MaxAge: 10 * time.Minute}
+	sales.Path, sales.Require = "/sales/", proxy.Require{Claims: map[string]string{"department": "sales"}, Scopes: []string{"profile"}}
 	cfg.Routes = append(cfg.Routes, gold, sales)
 	g.run(cfg)
 	return g
@@ -176,7 +176,7 @@ func TestStepUpIsHeldToWhatItAsksForBesideAuthParams(t *testing.T) {
 		cfg := g.config(g.port, "sqlite:"+g.db, "")
 		cfg.Providers[0].AuthParams = params
 		gold := cfg.Routes[0]
-		gold.Path, gold.Require = "/gold/", config.Require{ACR: "gold", MaxAge: time.Minute}
+		gold.Path, gold.Require = "/gold/", proxy.Require{ACR: []string{"gold"}, MaxAge: time.Minute}
 		cfg.Routes = append(cfg.Routes, gold)
 		g.run(cfg)
 		g.acr("silver", 10*time.Minute)
@@ -291,7 +291,7 @@ func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
 	admin, upstream := cfg.Routes[0], *cfg.Routes[0].Upstream
 	upstream.Path = "/admin/"
-	admin.Path, admin.Upstream, admin.Require = "/api/admin/", &upstream, config.Require{Claims: map[string]string{"role": "admin"}}
+	admin.Path, admin.Upstream, admin.Require = "/api/admin/", &upstream, proxy.Require{Claims: map[string]string{"role": "admin"}}
 	cfg.Routes = append(cfg.Routes, admin)
 	g.run(cfg)
 	b := g.browser()
@@ -311,7 +311,7 @@ func TestRequireIsNotMetByLoggingOut(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
 	optional := cfg.Routes[1]
-	optional.Path, optional.Require = "/guarded/", config.Require{Claims: map[string]string{"role": "admin"}}
+	optional.Path, optional.Require = "/guarded/", proxy.Require{Claims: map[string]string{"role": "admin"}}
 	cfg.Routes = append(cfg.Routes, optional)
 	g.run(cfg)
 	b := g.browser()

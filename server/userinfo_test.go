@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -16,7 +16,7 @@ func TestClaimsOfUserinfoCount(t *testing.T) {
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
 	for path, claims := range map[string]map[string]string{"/admins/": {"groups": "admins"}, "/strong/": {"acr": "high"}} {
 		r := cfg.Routes[0]
-		r.Path, r.Require = path, config.Require{Claims: claims}
+		r.Path, r.Require = path, proxy.Require{Claims: claims}
 		cfg.Routes = append(cfg.Routes, r)
 	}
 	g.run(cfg)

@@ -26,21 +26,21 @@ const (
 
 // A Scalar is a single value.
 type Scalar struct {
-	Kind   Kind
-	Words  []string                  // the only texts; nil: any that Set takes
-	Empty  bool                      // may be the empty text
-	Secret bool                      // never shown, unless it is a mere reference
-	Hides  func(written string) bool // whether this value is a secret, where only some are
-	Set    func(text string) *Fault  // keeps the value; nil if nothing is wrong with it
-	text   func() string
+	Kind    Kind
+	Words   []string                  // the only texts; nil: any that Set takes
+	Empty   bool                      // may be the empty text
+	Secret  bool                      // never shown, unless it is a mere reference
+	Hides   func(written string) bool // whether this value is a secret, where only some are
+	Set     func(text string) *Fault  // keeps the value; nil if nothing is wrong with it
+	present func() string             // the present value's text, a secret's too
 }
 
 // Text implements Value. It is "" for secrets.
 func (s Scalar) Text() string {
-	if s.text == nil || s.HoldsSecret() {
+	if s.HoldsSecret() {
 		return ""
 	}
-	return s.text()
+	return s.present()
 }
 
 // HoldsSecret implements Value.
@@ -62,8 +62,13 @@ func Matching(into *string, check func(string) *Fault) Scalar {
 			*into = s
 			return check(s)
 		},
-		text: func() string { return *into },
+		present: func() string { return *into },
 	}
+}
+
+// Each is the item of a list of texts that check finds nothing wrong with.
+func Each(check func(string) *Fault) func(*string) Scalar {
+	return func(into *string) Scalar { return Matching(into, check) }
 }
 
 // Parsed takes a text that parse makes a value of. What parse returns with a fault is kept, too, so
@@ -74,18 +79,28 @@ func Parsed[T any](into *T, parse func(string) (T, *Fault), text func(T) string)
 			*into, f = parse(s)
 			return f
 		},
-		text: func() string { return text(*into) },
+		present: func() string { return text(*into) },
 	}
 }
 
 // Hidden takes a secret that check finds nothing wrong with.
-func Hidden(into encoding.TextUnmarshaler, check func(string) *Fault) Scalar {
-	return Scalar{Secret: true, Set: func(s string) *Fault {
-		if err := into.UnmarshalText([]byte(s)); err != nil {
-			return Wrong("can't be read: "+err.Error(), "correct it")
-		}
-		return check(s)
-	}}
+func Hidden(into Secret, check func(string) *Fault) Scalar {
+	return Scalar{
+		Secret: true,
+		Set: func(s string) *Fault {
+			if err := into.UnmarshalText([]byte(s)); err != nil {
+				return Wrong("can't be read: "+err.Error(), "correct it")
+			}
+			return check(s)
+		},
+		present: into.Reveal,
+	}
+}
+
+// A Secret is a text that must not be shown; *secret.Value is one.
+type Secret interface {
+	encoding.TextUnmarshaler
+	Reveal() string
 }
 
 // AnyText is a check that finds nothing wrong.
@@ -201,9 +216,21 @@ func Bytes(into *int64) Scalar {
 			return 0, &Fault{"is more than can be counted", form}
 		}
 		return int64(n), nil
-	}, func(n int64) string { return strings.ReplaceAll(humanize.IBytes(uint64(n)), " ", "") })
+	}, bytesText)
 	s.Kind = Size
 	return s
+}
+
+// bytesText is a number of bytes in the largest unit that it is a multiple of.
+func bytesText(n int64) string {
+	unit := ""
+	for _, larger := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if n == 0 || n%1024 != 0 {
+			break
+		}
+		n, unit = n/1024, larger
+	}
+	return strconv.FormatInt(n, 10) + unit
 }
 
 // Number takes a whole number of things.

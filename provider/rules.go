@@ -1,0 +1,139 @@
+package provider
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cloakroom/cloakroom/provider/jose"
+	"github.com/cloakroom/cloakroom/setting"
+	"github.com/cloakroom/cloakroom/site"
+)
+
+var idForm = regexp.MustCompile(`^[a-z0-9-]+$`)
+
+func checkID(s string) *setting.Fault {
+	if !idForm.MatchString(s) || len(s) > setting.MaxName {
+		return setting.Wrong(fmt.Sprintf("is not made of a–z, 0–9 and - alone, %d at most", setting.MaxName), "write something like main: it becomes part of the redirect URI")
+	}
+	return nil
+}
+
+// checkIssuer takes an issuer identifier. It is kept as it is written: it is compared as a string (OIDC
+// Discovery §4.3).
+func checkIssuer(s string) *setting.Fault {
+	u, w := setting.ParseURL(s, "https://id.example.com")
+	switch {
+	case w != nil:
+		return w
+	case u.Scheme == "http" && !site.IsLoopback(u.Hostname()):
+		return setting.Wrong("is http, and its host is not this machine", "write https (OIDC Core §2); only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
+	case strings.Contains(s, "/.well-known/"):
+		return setting.Wrong("is the address of the metadata, not the issuer", "write what the metadata says under \"issuer\"; its address goes into metadata_url, if it is not the issuer and /.well-known/openid-configuration")
+	case jose.IsTemplate(s):
+		return checkIssuerTemplate(s, u)
+	}
+	return nil
+}
+
+// checkIssuerTemplate takes one placeholder, as a whole segment of the path: no tenant may choose the host.
+func checkIssuerTemplate(s string, u *url.URL) *setting.Fault {
+	if strings.Count(s, "{") != 1 || strings.Count(s, "}") != 1 || !slices.Contains(strings.Split(u.Path, "/"), jose.TenantPlaceholder) {
+		return setting.Wrong("is no issuer, and no template either", "write "+jose.TenantPlaceholder+" once, for a whole segment of the path: https://login.microsoftonline.com/"+jose.TenantPlaceholder+"/v2.0; or write the issuer out")
+	}
+	return nil
+}
+
+var (
+	tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$`)
+	guid       = regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+)
+
+// checkTenant takes what stands in an issuer for the placeholder.
+func checkTenant(s string) *setting.Fault {
+	switch {
+	case slices.Contains([]string{"common", "organizations", "consumers"}, s):
+		return setting.Wrong("is Microsoft's word for many tenants, and no tenant", "list the ids of the tenants whose users may log in; metadata_url may hold that word")
+	case guid.MatchString(s) && s != strings.ToLower(s):
+		return setting.Wrong("has capital letters, which the id in a token has not", "write it in lower case")
+	case !tenantName.MatchString(s):
+		return setting.Wrong("is no tenant's id or name", "write letters, digits, dots, _ and -, as the provider's tokens spell it in iss")
+	}
+	return nil
+}
+
+// checkAddress takes the address of something on a provider's side: https, or http on this
+// machine (MD2). Some have a query.
+func checkAddress(s string) *setting.Fault {
+	address, query, _ := strings.Cut(s, "?")
+	u, w := setting.ParseURL(address, "https://id.example.com/path")
+	switch {
+	case w != nil:
+		return w
+	case u.Scheme == "http" && !site.IsLoopback(u.Hostname()):
+		return setting.Wrong("is http, and its host is not this machine", "write https; only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
+	case strings.Contains(query, "#"):
+		return setting.Wrong("has a fragment", "take out what begins with #")
+	}
+	return checkQuery(query)
+}
+
+// checkQuery takes a query that can go into a header as it is.
+func checkQuery(query string) *setting.Fault {
+	if _, err := url.ParseQuery(query); err != nil || !plainQuery.MatchString(query) {
+		return setting.Wrong("has a query that is not percent-encoded", "write blanks and letters beyond ASCII as %20 and the like, and join parameters with &")
+	}
+	return nil
+}
+
+var plainQuery = regexp.MustCompile(`^[!$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]*$`)
+
+// checkKeyID takes the kid of client assertions.
+func checkKeyID(s string) *setting.Fault {
+	if s == "" || len(s) > 255 {
+		return setting.Wrong("is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, thumbprint, or none")
+	}
+	return nil
+}
+
+// algs are the algorithms that signatures of and for a provider may have (RFC 7518 §3.1, RFC 8037 §3.1).
+func algs() []string {
+	return []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
+	}
+}
+
+// algorithm takes one that ID tokens may bear.
+func algorithm(into *string) setting.Scalar {
+	s := setting.Matching(into, checkAlg)
+	s.Words = algs()
+	return s
+}
+
+func checkAlg(s string) *setting.Fault {
+	if strings.EqualFold(s, "none") {
+		return setting.Wrong("can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's")
+	}
+	return setting.Unlisted(s, algs())
+}
+
+// ownParams are the authorization-request parameters that carry a login's checks. Who sets one by
+// configuration switches off the check that goes with it. The last three would put a secret into a
+// URL (RFC 9700 §4.3.2).
+var ownParams = []string{
+	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
+	"code_challenge", "code_challenge_method", "request", "request_uri",
+	"client_secret", "client_assertion", "code_verifier",
+}
+
+func checkAuthParam(name string) *setting.Fault {
+	switch {
+	case name == "scope" || name == "response_mode":
+		return setting.Wrong("can't be set here", "use the provider's own key for it: "+map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name])
+	case slices.Contains(ownParams, name):
+		return setting.Wrong("can't be set here", "take it out: cloakroom sets it itself, and a login's safety hangs on it")
+	}
+	return nil
+}

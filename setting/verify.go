@@ -1,0 +1,114 @@
+package setting
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Fill gives each key whose text is empty the text that it has in fresh, so that the zero value of
+// options means their defaults. Both blocks are of the same keys. An empty list is filled, too.
+func Fill(keys, fresh Block) {
+	for i, k := range keys {
+		switch v := k.Value.(type) {
+		case Block:
+			Fill(v, fresh[i].Value.(Block))
+		case Scalar:
+			if to, ok := fresh[i].Value.(Scalar); ok && v.present() == "" && to.present() != "" {
+				v.Set(to.present()) // a default is no fault
+			}
+		case List:
+			fillList(v, fresh[i].Value.(List))
+		}
+	}
+}
+
+func fillList(l, fresh List) {
+	if l.len() > 0 || fresh.len() == 0 {
+		return
+	}
+	l.Grow(fresh.len())
+	for i := range fresh.len() {
+		if item, ok := l.Item(i).(Scalar); ok {
+			item.Set(fresh.Item(i).(Scalar).present())
+		}
+	}
+}
+
+// Verify checks options that no file gave, by each key's own rule and by check, which compares them.
+// A key counts as given where its value is not that of fresh, which has the same keys. The error
+// names every fault.
+func Verify(keys, fresh Block, check func(Check)) error {
+	v := &values{given: map[string]bool{}, bad: map[string]bool{}}
+	v.block("", keys, fresh)
+	check(Check{State: v})
+	return errors.Join(v.faults...)
+}
+
+// values is the State of options that no file gave.
+type values struct {
+	given, bad map[string]bool // by path
+	faults     []error
+}
+
+// Given implements State.
+func (v *values) Given(path string) bool { return v.given[path] }
+
+// Sound implements State.
+func (v *values) Sound(path string) bool { return v.given[path] && !v.bad[path] }
+
+// Misspelt implements State.
+func (v *values) Misspelt(string) bool { return false }
+
+// Report implements State.
+func (v *values) Report(path string, f Fault) {
+	v.bad[path] = true
+	v.faults = append(v.faults, fmt.Errorf("%s %s: %s", path, f.What, f.Remedy))
+}
+
+func (v *values) block(path string, keys, fresh Block) {
+	for i, k := range keys {
+		v.value(Join(path, k.Name), k.Value, fresh[i].Value)
+	}
+}
+
+func (v *values) value(path string, value, fresh Value) {
+	switch value := value.(type) {
+	case Block:
+		v.block(path, value, fresh.(Block))
+	case Scalar:
+		v.scalar(path, value, fresh.(Scalar))
+	case List:
+		v.list(path, value, fresh.(List))
+	case Texts:
+		v.given[path] = len(*value.Into) > 0
+		for key := range *value.Into {
+			if f := value.Check(key); f != nil {
+				v.Report(Join(path, key), *f)
+			}
+		}
+	}
+}
+
+func (v *values) scalar(path string, s, fresh Scalar) {
+	text := s.present()
+	if text == fresh.present() || text == "" {
+		return
+	}
+	v.given[path] = true
+	if f := s.Set(text); f != nil {
+		v.Report(path, *f)
+	}
+}
+
+func (v *values) list(path string, l, fresh List) {
+	v.given[path] = l.Text() != fresh.Text()
+	for i := range l.len() {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		v.given[at] = true
+		if item, ok := l.Item(i).(Scalar); ok {
+			if f := item.Set(item.present()); f != nil {
+				v.Report(at, *f)
+			}
+		}
+	}
+}
