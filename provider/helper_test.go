@@ -80,7 +80,7 @@ func tokens(t *testing.T, p *provider.Provider, op *odd.Provider) *provider.Toke
 func logIn(t *testing.T, p *provider.Provider, op *odd.Provider, changes ...func(*jose.Attempt)) (*jose.IDToken, error) {
 	t.Helper()
 	got := tokens(t, p, op)
-	want := jose.Attempt{Nonce: nonce, AccessToken: got.AccessToken, AttemptStarted: time.Now()}
+	want := jose.Attempt{Nonce: nonce, AccessToken: got.AccessToken, Started: time.Now()}
 	for _, change := range changes {
 		change(&want)
 	}

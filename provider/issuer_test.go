@@ -188,7 +188,7 @@ func TestSplitHorizon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, err := p.Verifier().IDToken(t.Context(), got.IDToken, jose.Attempt{Nonce: nonce, AttemptStarted: time.Now()})
+	token, err := p.Verifier().IDToken(t.Context(), got.IDToken, jose.Attempt{Nonce: nonce, Started: time.Now()})
 	if err != nil || token.Issuer != public {
 		t.Errorf("ID token = %+v, %v", token, err)
 	}

@@ -159,10 +159,10 @@ func TestGarbageDoesNotReplaceGoodMetadataAndKeys(t *testing.T) {
 				cl["iat"], cl["exp"] = c.now().Unix(), c.now().Unix()+300
 			})
 			c.advance(2 * time.Hour)
-			checkRule(t, p, op, "", func(e *jose.Attempt) { e.AttemptStarted = time.Time{} })
+			checkRule(t, p, op, "", func(e *jose.Attempt) { e.Started = time.Time{} })
 			waitFor(t, "a fetch", func() bool { return op.Count(odd.Discovery) > fetches })
 			for range 5 { // and each stale answer does not ask again
-				checkRule(t, p, op, "", func(e *jose.Attempt) { e.AttemptStarted = time.Time{} })
+				checkRule(t, p, op, "", func(e *jose.Attempt) { e.Started = time.Time{} })
 			}
 			// The transport repeats a GET by itself when a connection that it used before is hung up on.
 			if n := op.Count(odd.Discovery) - fetches; n > 4 {

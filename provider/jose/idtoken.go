@@ -2,29 +2,18 @@ package jose
 
 import (
 	"context"
-	"crypto"
-	_ "crypto/sha256" // for hashOf
-	_ "crypto/sha512" // for hashOf
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"hash"
 	"slices"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
 )
-
-// An Attempt is what a login attempt asked for.
-type Attempt struct {
-	Nonce          string         // as sent; required
-	Issuer         string         // iss of the authorization response (RFC 9207); "": it had none
-	AccessToken    secret.Value   // that came with the ID token, for at_hash; zero: not checked
-	MaxAge         *time.Duration // max_age as sent; nil: not asked. A smaller one of Expectations wins
-	AttemptStarted time.Time      // for PromptLogin and max_age=0; zero: not compared
-	PromptLogin    bool           // prompt=login was sent: an auth_time, where there is one, must be newer than the attempt
-	EssentialACR   []string       // acr must be one of these; empty: not asked
-}
 
 // An IDToken is a verified ID token.
 type IDToken struct {
@@ -35,42 +24,37 @@ type IDToken struct {
 	Claims                                                          json.RawMessage // all of them, one JSON object
 }
 
-// Original is what the ID token of the login said, for the checks on a renewed one.
-type Original struct {
-	Subject, Issuer string
-	AuthTime        time.Time // zero: not compared
-	Nonce           string    // "": a renewed token must not bear one
-	Audience        []string  // nil: checked as at login only
-
-	AccessToken secret.Value // that came with the renewed token, for at_hash; zero: not checked
-}
-
 // notIDTokens are the kinds that Keycloak names in a claim "typ", while its header says JWT for all.
 var notIDTokens = []string{"Bearer", "DPoP", "Refresh", "Offline", "Logout"}
-
-func (v *Verifier) idTokenKind() tokenKind {
-	return tokenKind{types: []string{"", "jwt"}, limit: maxToken, from: &v.keys.own}
-}
 
 // IDToken makes the checks of OIDC Core §3.1.3.7 on the ID token of a login. The error is an
 // *InvalidTokenError, or that of Keys.
 func (v *Verifier) IDToken(ctx context.Context, raw secret.Value, want Attempt) (*IDToken, error) {
-	t, c, err := v.readIDToken(ctx, raw)
-	if err == nil {
-		err = v.checkLogin(t, c, want)
-	}
-	if err != nil {
-		return nil, tokenError(err)
-	}
-	return t, nil
+	return v.readIDToken(ctx, raw, func(t *IDToken, by *verified) error { return v.checkLogin(t, by, want) })
 }
 
 // RenewedIDToken makes the checks of OIDC Core §12.2 on an ID token that came with a renewal.
 // Errors are those of IDToken; after an *InvalidTokenError nothing of the answer may be used.
 func (v *Verifier) RenewedIDToken(ctx context.Context, raw secret.Value, original *Original) (*IDToken, error) {
-	t, c, err := v.readIDToken(ctx, raw)
+	return v.readIDToken(ctx, raw, func(t *IDToken, by *verified) error { return v.checkRenewed(t, by, original) })
+}
+
+// readIDToken makes the checks that login and renewal have in common, and then their own.
+func (v *Verifier) readIDToken(
+	ctx context.Context, raw secret.Value, check func(*IDToken, *verified) error,
+) (*IDToken, error) {
+	kind := tokenKind{types: []string{"", "jwt"}, limit: maxToken, from: &v.keys.own}
+	sent, err := v.inspect(raw.Reveal(), kind)
+	if err != nil {
+		return nil, tokenError(err)
+	}
+	by, err := v.verify(ctx, raw.Reveal(), sent, kind)
+	if err != nil {
+		return nil, tokenError(err)
+	}
+	t, err := v.idToken(by)
 	if err == nil {
-		err = v.checkRenewed(t, c, original)
+		err = check(t, by)
 	}
 	if err != nil {
 		return nil, tokenError(err)
@@ -87,39 +71,45 @@ func tokenError(err error) error {
 	return err
 }
 
-// readIDToken makes the checks that login and renewal have in common.
-func (v *Verifier) readIDToken(ctx context.Context, raw secret.Value) (*IDToken, Object, error) {
-	c, err := v.verifySigned(ctx, raw.Reveal(), v.idTokenKind())
-	if err != nil {
-		return nil, nil, err
+// idToken reads the claims of an ID token that go-oidc has verified.
+func (v *Verifier) idToken(by *verified) (*IDToken, error) {
+	c := by.claims
+	if err := checkNoOtherKind(c); err != nil {
+		return nil, err
 	}
-	// ID13: a logout token has events (Back-Channel Logout §2.4); an access token of Keycloak has typ.
-	if typ, err := c.Text("typ"); c.Has("events") || err == nil && slices.Contains(notIDTokens, typ) {
-		return nil, nil, broken("typ", "it is another kind of token")
+	t := &IDToken{Issuer: by.Issuer, Audience: by.Audience, Claims: c.JSON()}
+	var err error
+	if t.Expiry, err = expiry(c); err != nil {
+		return nil, err
 	}
-	t := &IDToken{Issuer: c.issuer(), Claims: c.JSON()}
-	if t.IssuedAt, t.Expiry, err = v.checkTimes(c); err != nil {
-		return nil, nil, err
-	}
-	if t.Audience, err = c.Audience(); err != nil {
-		return nil, nil, broken("aud", "%v", err)
+	if t.IssuedAt, err = v.checkIssued(c); err != nil {
+		return nil, err
 	}
 	if t.AuthTime, _, err = c.time("auth_time"); err != nil {
-		return nil, nil, broken("auth_time", "%v", err)
+		return nil, broken("auth_time", "%v", err)
 	}
 	if at, ok, err := c.time("session_expiry"); ok && err == nil && at.Unix() > 0 {
 		t.SessionExpiry = at
 	}
 	if err := t.readNames(c); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if t.Subject == "" {
-		return nil, nil, broken("sub", "it is missing") // OIDC Core §2; go-oidc lets it pass
+		return nil, broken("sub", missing) // OIDC Core §2; go-oidc lets it pass
 	}
 	if c.Has("azp") && t.AuthorizedParty != v.want.ClientID {
-		return nil, nil, broken("azp", "it is not this client") // step 5
+		return nil, broken("azp", "it is not this client") // OIDC Core §3.1.3.7 step 5
 	}
-	return t, c, nil
+	return t, nil
+}
+
+// checkNoOtherKind refuses what is no ID token (RFC 8725 §3.11; ID13): a logout token has events
+// (Back-Channel Logout §2.4); an access token of Keycloak has typ.
+func checkNoOtherKind(c Object) error {
+	if typ, err := c.Text("typ"); c.Has("events") || err == nil && slices.Contains(notIDTokens, typ) {
+		return broken("typ", "it is another kind of token")
+	}
+	return nil
 }
 
 func (t *IDToken) readNames(c Object) error {
@@ -139,7 +129,7 @@ func (t *IDToken) readNames(c Object) error {
 }
 
 // checkLogin checks what only this attempt can know.
-func (v *Verifier) checkLogin(t *IDToken, c Object, want Attempt) error {
+func (v *Verifier) checkLogin(t *IDToken, by *verified, want Attempt) error {
 	// Step 11 (ID9). An empty expectation never matches: a logout token has no nonce either.
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(want.Nonce)) != 1 {
 		return broken("nonce", "it is not the one of this attempt")
@@ -148,7 +138,7 @@ func (v *Verifier) checkLogin(t *IDToken, c Object, want Attempt) error {
 	if want.Issuer != "" && t.Issuer != want.Issuer {
 		return broken("iss", "it is not the issuer of the authorization response")
 	}
-	if err := v.checkAtHash(c, want.AccessToken); err != nil {
+	if err := v.checkAtHash(by, want.AccessToken); err != nil {
 		return err
 	}
 	// Step 12 (ID12).
@@ -176,7 +166,7 @@ func (v *Verifier) checkAuthTime(t *IDToken, want Attempt) error {
 		return broken("auth_time", "it is in the future")
 	}
 	anew := want.PromptLogin || limit != nil && *limit == 0
-	if anew && !want.AttemptStarted.IsZero() && t.AuthTime.Before(want.AttemptStarted.Add(-skew)) {
+	if anew && !want.Started.IsZero() && t.AuthTime.Before(want.Started.Add(-skew)) {
 		return broken("auth_time", "the user did not log in anew")
 	}
 	return nil
@@ -190,31 +180,33 @@ func (v *Verifier) maxAge(want Attempt) *time.Duration {
 	return want.MaxAge
 }
 
-// checkAtHash binds the access token to the ID token (OIDC Core §3.1.3.6, ID11).
-func (v *Verifier) checkAtHash(c Object, accessToken secret.Value) error {
-	got, err := c.Text("at_hash")
-	if err != nil {
-		return broken("at_hash", "%v", err)
-	}
-	if !c.Has("at_hash") || accessToken.IsZero() {
+// checkAtHash binds the access token to the ID token, where that has at_hash (OIDC Core §3.1.3.6, ID11).
+func (v *Verifier) checkAtHash(by *verified, accessToken secret.Value) error {
+	if !by.claims.Has("at_hash") || accessToken.IsZero() {
 		return nil
 	}
-	if subtle.ConstantTimeCompare([]byte(got), []byte(leftHalf(hashOf(v.want.Alg), accessToken.Reveal()))) != 1 {
-		return broken("at_hash", "it is not that of the access token")
+	got, err := by.claims.Text("at_hash")
+	if err != nil || got != by.AccessTokenHash { // as checkExactNames
+		return errAtHash()
 	}
-	return nil
+	if IsHMAC(v.want.Alg) && got == halfHash(v.want.Alg, accessToken) || by.VerifyAccessToken(accessToken.Reveal()) == nil {
+		return nil
+	}
+	return errAtHash()
 }
 
-func leftHalf(h crypto.Hash, s string) string {
-	d := h.New()
-	d.Write([]byte(s))
-	sum := d.Sum(nil)
-	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+func errAtHash() error { return broken("at_hash", "it is not that of the access token") }
+
+// halfHash is the at_hash of a token under an HMAC (OIDC Core §3.1.3.6), of which go-oidc knows none.
+func halfHash(alg string, accessToken secret.Value) string {
+	h := map[string]func() hash.Hash{"HS256": sha256.New, "HS384": sha512.New384, "HS512": sha512.New}[alg]()
+	h.Write([]byte(accessToken.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:h.Size()/2])
 }
 
 // checkRenewed compares a renewed ID token with the first (RN6). That azp is this client, if it is
 // there at all, was checked already.
-func (v *Verifier) checkRenewed(t *IDToken, c Object, original *Original) error {
+func (v *Verifier) checkRenewed(t *IDToken, by *verified, original *Original) error {
 	switch {
 	case original.Issuer != t.Issuer:
 		return broken("iss", "it is not the issuer of the first ID token")
@@ -222,7 +214,7 @@ func (v *Verifier) checkRenewed(t *IDToken, c Object, original *Original) error 
 		return broken("sub", "it is not the subject of the first ID token")
 	case !original.AuthTime.IsZero() && !t.AuthTime.IsZero() && original.AuthTime.Unix() != t.AuthTime.Unix():
 		return broken("auth_time", "it is not that of the first ID token")
-	case c.Has("nonce") && (original.Nonce == "" || t.Nonce != original.Nonce):
+	case by.claims.Has("nonce") && (original.Nonce == "" || t.Nonce != original.Nonce):
 		return broken("nonce", "it is not that of the first ID token")
 	}
 	for _, a := range original.Audience {
@@ -230,5 +222,5 @@ func (v *Verifier) checkRenewed(t *IDToken, c Object, original *Original) error 
 			return broken("aud", "it lacks an audience of the first ID token")
 		}
 	}
-	return v.checkAtHash(c, original.AccessToken)
+	return v.checkAtHash(by, original.AccessToken)
 }

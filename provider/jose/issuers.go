@@ -40,6 +40,17 @@ func (i Issuers) Has(iss string) bool {
 	return ok
 }
 
+// expected is the one issuer that a token with these claims must be of: the configured one, or, of a
+// template, that of the listed tenant which the token names. go-oidc knows one issuer only.
+func (i Issuers) expected(c Object) (iss string, ok bool) {
+	if i.tenants == nil {
+		return i.configured, true
+	}
+	iss, err := c.Text("iss")
+	_, listed := i.tenants[iss]
+	return iss, listed && err == nil
+}
+
 // Announced reports whether metadata may name iss (OIDC Discovery §4.3, MD1): by simple comparison, or,
 // of a template, with a placeholder of the metadata's own in the same place.
 func (i Issuers) Announced(iss string) bool {

@@ -125,17 +125,3 @@ func (k PublicKey) Fits(alg string) bool {
 	}
 	return false
 }
-
-// hashOf is the hash that belongs to a signature algorithm (RFC 7518 §3.1; SHA-512 for Ed25519, RFC
-// 8032 §5.1); 0 for one that is not supported.
-func hashOf(alg string) crypto.Hash {
-	switch alg {
-	case "RS256", "PS256", "ES256", "HS256":
-		return crypto.SHA256
-	case "RS384", "PS384", "ES384", "HS384":
-		return crypto.SHA384
-	case "RS512", "PS512", "ES512", "HS512", "EdDSA":
-		return crypto.SHA512
-	}
-	return 0
-}

@@ -67,27 +67,31 @@ func remedyFor(b *breach) string {
 
 func (v *Verifier) readLogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
 	kind := tokenKind{
-		types:  []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
-		limit:  maxLogoutToken,
-		from:   &v.keys.strangers,
-		client: client,
+		types:   []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
+		limit:   maxLogoutToken,
+		from:    &v.keys.strangers,
+		client:  client,
+		lasting: true,
 	}
-	c, err := v.inspect(raw, kind)
+	sent, err := v.inspect(raw, kind)
 	if err != nil {
 		return nil, err
 	}
-	t, err := v.logoutClaims(c)
+	if err := v.checkParties(sent); err != nil {
+		return nil, err
+	}
+	if _, err := v.logoutToken(sent); err != nil {
+		return nil, err
+	}
+	by, err := v.verify(ctx, raw, sent, kind)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.verifySignature(ctx, raw, t.Issuer, kind); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return v.logoutToken(by.claims)
 }
 
-// logoutClaims checks the claims that a logout token has beside those of every JWT.
-func (v *Verifier) logoutClaims(c Object) (*LogoutToken, error) {
+// logoutToken reads and checks the claims that a logout token has beside those of every JWT.
+func (v *Verifier) logoutToken(c Object) (*LogoutToken, error) {
 	// BC6: a nonce of any value marks an ID token (§2.4).
 	if c.Has("nonce") {
 		return nil, broken("nonce", "a logout token has none")
@@ -95,8 +99,11 @@ func (v *Verifier) logoutClaims(c Object) (*LogoutToken, error) {
 	if err := checkEvents(c["events"]); err != nil {
 		return nil, err
 	}
-	t := &LogoutToken{Issuer: c.issuer()}
+	t := &LogoutToken{}
 	var err error
+	if t.Issuer, err = c.Text("iss"); err != nil {
+		return nil, errIssuer()
+	}
 	if t.IssuedAt, t.Expiry, err = v.checkLogoutTimes(c); err != nil {
 		return nil, err
 	}
@@ -114,10 +121,14 @@ func (v *Verifier) logoutClaims(c Object) (*LogoutToken, error) {
 	return t, nil
 }
 
-// checkLogoutTimes is checkTimes, but bounds a token without exp by its iat where the operator says so (BC3).
+// checkLogoutTimes checks exp, nbf and iat, but bounds a token without exp by its iat where the operator says so (BC3).
 func (v *Verifier) checkLogoutTimes(c Object) (issued, expiry time.Time, err error) {
 	if _, there, err := c.time("exp"); there || err != nil || !v.want.LogoutByIssued {
-		return v.checkTimes(c)
+		if expiry, err = v.checkExpiry(c); err != nil {
+			return issued, expiry, err
+		}
+		issued, err = v.checkIssued(c)
+		return issued, expiry, err
 	}
 	if issued, err = v.checkIssued(c); err != nil {
 		return issued, expiry, err

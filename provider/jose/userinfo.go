@@ -5,13 +5,16 @@ import "context"
 // Userinfo reads a signed answer of the userinfo endpoint: it must bear the registered algorithm, iss
 // and aud (OIDC Core §5.3.2, MD10). Errors are those of IDToken.
 func (v *Verifier) Userinfo(ctx context.Context, raw string) (Object, error) {
-	c, err := v.verifySigned(ctx, raw, tokenKind{
-		types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &v.keys.own,
-	})
-	if err == nil && c.Has("exp") {
-		_, err = v.checkExpiry(c)
+	kind := tokenKind{types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &v.keys.own, lasting: true}
+	sent, err := v.inspect(raw, kind)
+	if err != nil {
+		return nil, tokenError(err)
 	}
-	return c, tokenError(err)
+	t, err := v.verify(ctx, raw, sent, kind)
+	if err != nil {
+		return nil, tokenError(err)
+	}
+	return t.claims, nil
 }
 
 // CheckUserinfoSubject wants userinfo to be about the subject of the ID token (OIDC Core §5.3.2, MD9): it

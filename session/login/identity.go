@@ -29,7 +29,7 @@ func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, 
 		return nil, broken(problem.IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
 	}
 	token, err := p.Verifier().IDToken(ctx, tokens.IDToken, jose.Attempt{
-		Nonce: a.Nonce, Issuer: iss, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), AttemptStarted: a.started(),
+		Nonce: a.Nonce, Issuer: iss, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), Started: a.started(),
 		PromptLogin: a.PromptLogin, EssentialACR: a.ACR,
 	})
 	if err != nil {

@@ -148,7 +148,7 @@ func (w *world) login() *session.Session {
 	if err != nil {
 		w.t.Fatalf("exchange the code: %v", err)
 	}
-	id, err := w.provider.Verifier().IDToken(ctx, tokens.IDToken, jose.Attempt{Nonce: nonce, AttemptStarted: time.Now()})
+	id, err := w.provider.Verifier().IDToken(ctx, tokens.IDToken, jose.Attempt{Nonce: nonce, Started: time.Now()})
 	if err != nil {
 		w.t.Fatalf("verify the ID token: %v", err)
 	}
