@@ -16,8 +16,11 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 	}{
 		{"a row above", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/session\"", ""},
 		{"the same row", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/web\"", "proxy must not import web; it is in row 5"},
-		{"the routes and the endpoints", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/handlers\"", "proxy must not import handlers; it is in row 5"},
-		{"the app and the endpoints", "web/x.go", comment + "package x\nimport _ \"" + module + "/handlers\"", "web must not import handlers; it is in row 5"},
+		{"the routes and the endpoints", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/handlers\"", "proxy must not import handlers; it is the endpoints' own"},
+		{"the app and the endpoints", "web/x.go", comment + "package x\nimport _ \"" + module + "/handlers\"", "web must not import handlers; it is the endpoints' own"},
+		{"what only the endpoints use", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/handlers/headers\"", "proxy must not import handlers/headers; it is the endpoints' own"},
+		{"what the endpoints use, by them", "handlers/admin/x.go", comment + "package x\nimport _ \"" + module + "/handlers/headers\"", ""},
+		{"the endpoints, at the root", "server/x.go", comment + "package x\nimport _ \"" + module + "/handlers/headers\"", ""},
 		{"the codes and what is answered with them", "problem/x.go", comment + "package x\nimport _ \"" + module + "/session\"", "problem must not import session; it is in row 2"},
 		{"a row below", "session/x.go", comment + "package x\nimport _ \"" + module + "/session/login\"", "session must not import session/login"},
 		{"a store and its kinds", "session/store/x.go", comment + "package x\nimport _ \"" + module + "/session/store/sqlite\"", ""},

@@ -73,6 +73,8 @@ func imports(s source) []string {
 			fault(target, "take the few values you need in an Options, and let server fill them in")
 		case within(target, "test"):
 			fault(target, "what a test needs has no place in what it tests")
+		case within(target, "handlers") && known && row <= rows["handlers"] && !within(s.folder(), "handlers"):
+			fault(target, "it is the endpoints' own: return an error that says its problem.Code, or take a function")
 		case known && targetKnown && targetRow >= row && !family(s.folder(), target):
 			fault(target, fmt.Sprintf("it is in row %d, and %s in row %d: let whoever is below both hand it over, or declare the interface you need", targetRow, s.folder(), row))
 		}
