@@ -15,6 +15,7 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // Status is how a finding stands.
@@ -79,18 +80,23 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	for _, w := range server.Warnings(cfg) {
 		r.add(Finding{Area: "configuration", Name: "file", Status: Warning, Detail: w})
 	}
+	app, err := server.Site(cfg)
+	if err != nil { // config refuses what this does
+		r.add(Finding{Area: "configuration", Name: "file", Status: Wrong, Detail: err.Error(), Remedy: "correct what it names"})
+		return r
+	}
 	for _, p := range cfg.Providers {
-		r.Register = append(r.Register, urisOf(cfg, p))
+		r.Register = append(r.Register, urisOf(app, p))
 	}
 	r.add(checkStart(ctx, cfg)...)
 	if o.Offline {
 		r.add(Finding{Area: "configuration", Name: "network", Status: Skipped, Detail: "--offline: no store, provider or upstream was tried"})
 		return r
 	}
-	r.add(checkListeners(ctx, cfg)...)
+	r.add(checkListeners(ctx, cfg, app)...)
 	r.add(checkStore(ctx, cfg)...)
 	for _, p := range cfg.Providers {
-		r.add(checkProvider(ctx, cfg, p, o.Version)...)
+		r.add(checkProvider(ctx, app, p, o.Version)...)
 	}
 	for _, route := range cfg.Routes {
 		r.add(checkUpstream(ctx, route.Path, route.Upstream, guarded[route.Token]))
@@ -103,13 +109,13 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	return r
 }
 
-func urisOf(cfg *config.Config, p provider.Config) URIs {
+func urisOf(app *site.Site, p provider.Config) URIs {
 	u := URIs{
-		Provider: p.ID, Redirect: cfg.RedirectURI(p), PostLogoutRedirect: cfg.PostLogoutRedirectURI(p),
-		BackchannelLogout: cfg.BackchannelLogoutURI(p), FrontchannelLogout: cfg.FrontchannelLogoutURI(p),
+		Provider: p.ID, Redirect: app.RedirectURI(p.ID), PostLogoutRedirect: app.PostLogoutRedirectURI(p.ID),
+		BackchannelLogout: app.BackchannelLogoutURI(p.ID), FrontchannelLogout: app.FrontchannelLogoutURI(p.ID),
 	}
 	if p.ClientAuth == "private_key_jwt" {
-		u.JWKS = cfg.JWKSURI(p)
+		u.JWKS = app.JWKSURI(p.ID)
 	}
 	return u
 }

@@ -8,17 +8,17 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // checkProvider reads the provider's metadata and compares it with what the configuration relies on.
-func checkProvider(ctx context.Context, cfg *config.Config, pc provider.Config, version string) []Finding {
+func checkProvider(ctx context.Context, app *site.Site, pc provider.Config, version string) []Finding {
 	row := func(s Status, detail, remedy string) Finding {
 		return Finding{Area: "provider", Name: pc.ID, Status: s, Detail: detail, Remedy: remedy}
 	}
-	p, err := provider.New(server.ProviderConfig(cfg, pc), provider.Options{Logger: slog.New(slog.DiscardHandler), Version: version})
+	p, err := provider.New(server.ProviderConfig(app, pc), provider.Options{Logger: slog.New(slog.DiscardHandler), Version: version})
 	if err != nil {
 		return nil // said by what serve would refuse
 	}

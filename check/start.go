@@ -11,6 +11,7 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/outbound"
 	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // checkStart builds the service as serve does, but for its store and its ports.
@@ -27,9 +28,9 @@ func checkStart(ctx context.Context, cfg *config.Config) []Finding {
 }
 
 // checkListeners opens both ports and closes them again. One that a running cloakroom has is as it should be.
-func checkListeners(ctx context.Context, cfg *config.Config) (found []Finding) {
+func checkListeners(ctx context.Context, cfg *config.Config, app *site.Site) (found []Finding) {
 	for _, l := range []struct{ key, address, health string }{
-		{"server.listen", cfg.Server.Listen, cfg.Server.BasePath + "/session"},
+		{"server.listen", cfg.Server.Listen, app.Path("/session")},
 		{"server.admin_listen", cfg.Server.AdminListen, "/healthz"},
 	} {
 		if l.address == "" {

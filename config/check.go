@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/setting"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // check looks for what is missing and for values that contradict each other, and fills in what
@@ -27,7 +28,7 @@ func (r *reader) check(c *Config) {
 	if r.need("providers", "add at least one provider; see cloakroom.example.yaml") && len(c.Providers) == 0 && r.Sound("providers") {
 		r.Report("providers", *setting.Wrong("is empty", "add at least one provider; see cloakroom.example.yaml"))
 	}
-	provider.CheckAll(setting.Check{State: r, Path: "providers"}, c.Providers, c.Server.PublicURL != nil && !c.Secure())
+	provider.CheckAll(setting.Check{State: r, Path: "providers"}, c.Providers, c.Server.PublicURL != nil && c.Server.PublicURL.Scheme != "https")
 	around := proxy.Surroundings{Providers: c.Providers, Loop: func(u *url.URL) *setting.Fault { return r.loop(c, u) }}
 	if r.well("server.base_path") {
 		around.BasePath = c.Server.BasePath
@@ -71,7 +72,7 @@ func (r *reader) checkCORS(c *Config) {
 			continue
 		}
 		switch {
-		case origin == c.Origin():
+		case origin == c.Server.PublicURL.String():
 			r.Report(at, *setting.Wrong("is the public origin itself", "take it out: its pages may call anyway"))
 		case u.Scheme != c.Server.PublicURL.Scheme || !ofOneSite(u.Hostname(), c.Server.PublicURL.Hostname()):
 			r.Report(at, *setting.Wrong("is of another site than server.public_url", "let the app live under the same registrable domain and scheme: browsers send the session cookie (SameSite) to no other"))
@@ -131,7 +132,7 @@ func listensOn(address, host, port string) bool {
 	}
 	switch {
 	case isWildcard(at):
-		return isLoopback(host)
+		return site.IsLoopback(host)
 	case isWildcard(host):
 		return true // as an upstream it is this machine; as a listener it takes every address
 	}
@@ -140,7 +141,7 @@ func listensOn(address, host, port string) bool {
 	if errA == nil && errB == nil {
 		return a.Unmap() == b.Unmap()
 	}
-	return isLoopback(at) && isLoopback(host) // localhost is 127.0.0.1 or ::1
+	return site.IsLoopback(at) && site.IsLoopback(host) // localhost is 127.0.0.1 or ::1
 }
 
 func isWildcard(host string) bool {

@@ -85,7 +85,7 @@ type Session struct {
 
 // Cookie is the session cookie.
 type Cookie struct {
-	Name     string // without its prefix; see Config.SessionCookieName
+	Name     string // without its prefix; see site.Site.SessionCookie
 	SameSite http.SameSite
 }
 

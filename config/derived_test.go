@@ -6,19 +6,10 @@ import (
 	"testing"
 )
 
-func TestURIsComeFromThePublicURLAlone(t *testing.T) {
-	c := parse(t, complete("server: {public_url: 'HTTPS://App.Example.com:443/', base_path: /a/b}\n"))
-	p := c.Providers[0]
-	equal(t, "origin", c.Origin(), "https://app.example.com")
-	equal(t, "redirect URI", c.RedirectURI(p), "https://app.example.com/a/b/callback/main")
-	equal(t, "post-logout redirect URI", c.PostLogoutRedirectURI(p), "https://app.example.com/a/b/logout/callback/main")
-	equal(t, "back-channel logout URI", c.BackchannelLogoutURI(p), "https://app.example.com/a/b/backchannel/main")
-	equal(t, "front-channel logout URI", c.FrontchannelLogoutURI(p), "https://app.example.com/a/b/frontchannel/main")
-}
-
 func TestOriginsAreWrittenAsBrowsersDo(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://app.example.com":       "https://app.example.com",
+		"HTTPS://App.Example.com:443/":  "https://app.example.com",
 		"https://app.example.com:8443":  "https://app.example.com:8443",
 		"https://app.example.com:80":    "https://app.example.com:80",
 		"http://localhost:80":           "http://localhost",
@@ -28,20 +19,17 @@ func TestOriginsAreWrittenAsBrowsersDo(t *testing.T) {
 		"https://xn--bcher-kva.example": "https://xn--bcher-kva.example",
 	} {
 		c := parse(t, complete("server: {public_url: '"+url+"', listen: ':1'}\n"))
-		equal(t, url, c.Origin(), want)
+		equal(t, url, c.Server.PublicURL.String(), want)
 	}
 }
 
-func TestTheCookiesNameHasAPrefixOnHTTPSAlone(t *testing.T) {
+func TestTheSessionCookieIsStrictUnlessSaidOtherwise(t *testing.T) {
 	c := parse(t, complete("session: {cookie: {name: app, same_site: lax}}\n"))
-	equal(t, "name", c.SessionCookieName(), "__Host-Http-app")
-	equal(t, "secure", c.Secure(), true)
-	equal(t, "strict", c.StrictCookie(), false)
+	equal(t, "name", c.Session.Cookie.Name, "app")
 	equal(t, "same_site", c.Session.Cookie.SameSite, http.SameSiteLaxMode)
 	c = parse(t, complete("server: {public_url: http://localhost:8081}\n"))
-	equal(t, "name", c.SessionCookieName(), "cloakroom")
-	equal(t, "secure", c.Secure(), false)
-	equal(t, "strict", c.StrictCookie(), true)
+	equal(t, "name", c.Session.Cookie.Name, "cloakroom")
+	equal(t, "same_site", c.Session.Cookie.SameSite, http.SameSiteStrictMode)
 }
 
 func TestNetworksMayBeSingleAddresses(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // addSeeds adds every file of testdata, and the example.
@@ -63,8 +64,14 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 		c.Warnings()
+		app, err := site.New(site.Options{
+			PublicURL: c.Server.PublicURL, BasePath: c.Server.BasePath, CookieName: c.Session.Cookie.Name, SameSite: c.Session.Cookie.SameSite,
+		})
+		if err != nil {
+			t.Fatalf("public address: %v", err)
+		}
 		for _, p := range c.Providers {
-			if uri := c.RedirectURI(p); !strings.HasPrefix(uri, c.Origin()+"/") || p.ID == "" || p.Issuer == "" || p.ClientID == "" {
+			if uri := app.RedirectURI(p.ID); !strings.HasPrefix(uri, app.Origin()+"/") || p.ID == "" || p.Issuer == "" || p.ClientID == "" {
 				t.Errorf("provider %+v, redirect URI %q", p, uri)
 			}
 		}

@@ -9,18 +9,8 @@ import (
 	"strings"
 
 	"github.com/cloakroom/cloakroom/setting"
+	"github.com/cloakroom/cloakroom/site"
 )
-
-// isLoopback reports whether a host can be none but this machine: RFC 6761 §6.3 for the name, and
-// 127.0.0.0/8 or ::1.
-func isLoopback(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
-}
 
 // origin takes the public URL: https, or http on this machine (MD4).
 func origin(s string) (*url.URL, *setting.Fault) {
@@ -30,7 +20,7 @@ func origin(s string) (*url.URL, *setting.Fault) {
 		return nil, w
 	case u.Path != "" && u.Path != "/":
 		return nil, setting.Wrong("has a path", "write scheme and host alone: the app is served at the root of its origin")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !site.IsLoopback(u.Hostname()):
 		return nil, setting.Wrong("is http, and its host is not this machine", "write https: on http anybody on the way takes over the session. Only localhost, 127.0.0.0/8 and [::1] may be http")
 	}
 	u.Path = ""

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/url"
+
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // minAdminToken is how long an admin token should at least be: 16 characters of base64 are 96 bits.
@@ -24,7 +26,7 @@ func (c *Config) Warnings() []string {
 	if c.Session.Store.Equal("memory:") {
 		warn("session.store is memory: every session and every revocation still to be delivered is lost at a restart; write sqlite:PATH")
 	}
-	if u, err := url.Parse(c.Session.Store.Reveal()); err == nil && u.Scheme == "redis" && !isLoopback(u.Hostname()) {
+	if u, err := url.Parse(c.Session.Store.Reveal()); err == nil && u.Scheme == "redis" && !site.IsLoopback(u.Hostname()) {
 		warn("session.store is reached in plain text beyond this machine: whoever is on the way can end sessions and learn the password; write rediss:")
 	}
 	for i, p := range c.Providers {
@@ -40,7 +42,7 @@ func (c *Config) Warnings() []string {
 			warn("routes[%d] (%s): csrf is none, so that other sites' pages can make a user's browser call this API; write header or fetch-metadata", i, r.Path)
 		}
 	}
-	if c.SPA.DevServer != nil && !isLoopback(c.Server.PublicURL.Hostname()) {
+	if c.SPA.DevServer != nil && !site.IsLoopback(c.Server.PublicURL.Hostname()) {
 		warn("spa.dev_server is for the time of writing an app, and public_url is not this machine; build the app and name its folder in spa.dir")
 	}
 	return found
@@ -48,5 +50,5 @@ func (c *Config) Warnings() []string {
 
 // plainBeyondLoopback reports whether what is sent to u can be read on the way (MD4).
 func plainBeyondLoopback(u *url.URL) bool {
-	return u != nil && u.Scheme == "http" && !isLoopback(u.Hostname())
+	return u != nil && u.Scheme == "http" && !site.IsLoopback(u.Hostname())
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/identity"
+	"github.com/cloakroom/cloakroom/server"
 )
 
 type compose struct {
@@ -98,10 +99,14 @@ func TestKeycloakIsToldWhatCloakroomAsksFor(t *testing.T) {
 		t.Fatalf("the realm has no client %q", p.ClientID)
 	}
 	app := realm.Clients[i]
+	public, err := server.Site(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for what, pair := range map[string][2]string{
-		"redirect URI":             {app.RedirectURIs[0], cfg.RedirectURI(p)},
-		"post-logout redirect URI": {app.Attributes["post.logout.redirect.uris"], cfg.PostLogoutRedirectURI(p)},
-		"back-channel logout URI":  {app.Attributes["backchannel.logout.url"], cfg.BackchannelLogoutURI(p)},
+		"redirect URI":             {app.RedirectURIs[0], public.RedirectURI(p.ID)},
+		"post-logout redirect URI": {app.Attributes["post.logout.redirect.uris"], public.PostLogoutRedirectURI(p.ID)},
+		"back-channel logout URI":  {app.Attributes["backchannel.logout.url"], public.BackchannelLogoutURI(p.ID)},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: Keycloak has %q, cloakroom %q", what, pair[0], pair[1])

@@ -3,7 +3,6 @@ package handlers
 import (
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,30 +21,17 @@ const (
 // can't be told for sure the login begins, and the callback's page names the address.
 func (h *Handlers) explainAddress(c echo.Context, query url.Values) (explained bool, err error) {
 	ctx := c.Request().Context()
-	cause := h.misplaced(c.Request())
-	if cause == "" {
+	cause := ""
+	switch r := c.Request(); {
+	case h.Site.ByHTTP(r):
+		cause = plainHTTP
+	case h.Site.ByOtherName(r):
+		cause = otherHost
+	default:
 		return false, nil
 	}
 	h.Logger.InfoContext(ctx, "a login was begun at another address than the public one", "cause", cause, "request_id", requestlog.ID(ctx))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginFailed{
-		Kind: cause, Host: h.Origin, RetryURL: h.Origin + h.BasePath + "/login?" + query.Encode(), RequestID: requestlog.ID(ctx),
+		Kind: cause, Host: h.Site.Origin(), RetryURL: h.Site.Origin() + h.Site.LoginURL(query), RequestID: requestlog.ID(ctx),
 	})
-}
-
-// misplaced is why the browser can't be at the public address; "" where it is, or may be. The Host header does not
-// say: many proxies put their own in its place. What a page links to on its own origin bears that origin in the
-// Referer. Fetch Metadata goes to https alone (and to loopback), so a browser that sends it is there, whatever a proxy says.
-func (h *Handlers) misplaced(r *http.Request) string {
-	if h.Secure && r.Header.Get("Sec-Fetch-Mode") == "" && h.ByHTTP(r) {
-		return plainHTTP
-	}
-	at, err := url.Parse(r.Referer())
-	if err != nil || at.Host == "" || r.Header.Get("Sec-Fetch-Site") != "same-origin" {
-		return ""
-	}
-	public, err := url.Parse(h.Origin)
-	if err != nil || strings.EqualFold(at.Hostname(), public.Hostname()) { // cookies don't know of ports
-		return ""
-	}
-	return otherHost
 }

@@ -27,31 +27,13 @@ func (h *Handlers) page(c echo.Context, status int, p templates.Page) error {
 // unknownProvider is the answer to a provider id that no operator configured.
 func unknownProvider() error { return problem.New(problem.UnknownProvider) }
 
-// requireCSRF is the guard of the endpoints that a fetch calls with the session cookie: the custom
-// header, which no other origin can send without a preflight, and no mark of another origin.
-func (h *Handlers) requireCSRF(r *http.Request) error {
-	if r.Header.Get("X-CSRF") != "1" {
-		return problem.New(problem.CSRF)
-	}
-	if h.judge(r) == site.Referred { // no mark, and the header is proof
-		return nil
-	}
-	return h.requireOwnOrigin(r)
-}
+// requireCSRF is the guard of the endpoints that a fetch calls with the session cookie.
+func (h *Handlers) requireCSRF(r *http.Request) error { return h.admit(r, site.ForFetch) }
 
-// requireOwnOrigin refuses what the browser marks as coming from another origin, a sibling
-// subdomain included (CS2), and no-cors requests, be it those of our own pages: nothing here is an image or a script (CS9).
-//
-// A page of an allowed origin is let in, if it says who it is: its requests are CORS requests, which bear an
-// Origin that no script can forge, and which it may send no more of than the preflight has permitted.
-func (h *Handlers) requireOwnOrigin(r *http.Request) error {
-	if v := h.judge(r); v == site.Foreign || v == site.Referred || r.Header.Get("Sec-Fetch-Mode") == "no-cors" {
+// admit refuses a request that another site's page may have made.
+func (h *Handlers) admit(r *http.Request, g site.Guard) error {
+	if !h.Site.Admits(r, g) {
 		return problem.New(problem.CSRF)
 	}
 	return nil
-}
-
-// judge is the one judge of what a browser marks.
-func (h *Handlers) judge(r *http.Request) site.Verdict {
-	return site.Origins{Public: h.Origin, Allowed: h.AllowedOrigins}.Judge(r)
 }

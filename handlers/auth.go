@@ -3,7 +3,6 @@ package handlers
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -14,7 +13,6 @@ import (
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
-	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
@@ -51,7 +49,7 @@ func (h *Handlers) auth(c echo.Context) error {
 // an access token, and says 200: to Envoy any other status is a refusal, whose fields may go to the browser.
 func (h *Handlers) authPath(c echo.Context) error {
 	r := c.Request()
-	page := strings.TrimPrefix(r.URL.EscapedPath(), h.BasePath+"/auth")
+	page := strings.TrimPrefix(r.URL.EscapedPath(), h.Site.Path("/auth"))
 	if r.URL.RawQuery != "" {
 		page += "?" + r.URL.RawQuery
 	}
@@ -120,24 +118,24 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 // provider's answer to a login is as well, comes without a strict cookie even from who is logged in: such a browser is
 // led to the same page once more, with a 401, since any proxy takes 2xx for leave to pass the request on.
 func (h *Handlers) towardsLogin(c echo.Context, page string) error {
-	if again, ok := login.ValidReturnURL(page, h.BasePath); ok && h.cameWithoutStrictCookie(c.Request()) {
+	if again, ok := h.Site.ReturnPath(page); ok && h.cameWithoutStrictCookie(c.Request()) {
 		return h.page(c, http.StatusUnauthorized, templates.Continue{URL: again})
 	}
-	return c.Redirect(http.StatusFound, h.Origin+h.BasePath+"/login?returnUrl="+url.QueryEscape(page))
+	return c.Redirect(http.StatusFound, h.Site.Origin()+h.Site.LoginBackTo(page))
 }
 
 // requireOwnRequest judges the request that the proxy is about to pass on, whose headers come along: a page of another
-// origin may lead people here, but neither read nor write anything in their name. The application's own pages load
-// their style sheets, scripts and images in mode no-cors. A WebSocket is no CORS request: who opens it can read it,
-// without any leave, so an allowed origin is none for it.
+// origin may lead people here, but neither read nor write anything in their name.
 func (h *Handlers) requireOwnRequest(r *http.Request) error {
-	if isHandshake(r) && r.Header.Get("Origin") != h.Origin {
-		return problem.New(problem.CSRF)
+	if isHandshake(r) {
+		if err := h.admit(r, site.ForHandshake); err != nil {
+			return err
+		}
 	}
-	if v := h.judge(r); len(r.Header["Origin"]) == 0 && isNavigation(r) || v != site.Foreign && v != site.Referred {
+	if len(r.Header["Origin"]) == 0 && isNavigation(r) {
 		return nil
 	}
-	return problem.New(problem.CSRF)
+	return h.admit(r, site.ForSubrequest)
 }
 
 // isHandshake reports whether the request opens a WebSocket. Proxies keep Upgrade, a hop-by-hop field, to themselves, and

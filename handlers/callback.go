@@ -128,7 +128,7 @@ func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 // show: a SameSite=Strict cookie stays behind on a navigation that another site began. A page of
 // ours that goes on by itself brings it along.
 func (h *Handlers) cameWithoutStrictCookie(r *http.Request) bool {
-	return h.Strict && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
+	return h.Site.StrictCookie() && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
 		r.Header.Get("Sec-Fetch-Dest") != "" && isNavigation(r) && isWindow(r)
 }
 

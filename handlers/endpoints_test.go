@@ -8,6 +8,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 // Endpoints that somebody mounts in an Echo of their own, beside what takes everything else, keep their promises:
@@ -16,7 +18,8 @@ func TestEndpointsBringTheirHeadersAlong(t *testing.T) {
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = c.NoContent(problem.From(err).Status) }
 	e.Any("/*", func(c echo.Context) error { return c.String(http.StatusTeapot, "somebody else's") })
-	new(Handlers).Mount(e.Group("/bff"))
+	app := sitetest.New(t, "https://app.example.com", site.Options{})
+	(&Handlers{Options: Options{Site: app}}).Mount(e.Group(app.Path("")))
 	srv := httptest.NewServer(e)
 	defer srv.Close()
 

@@ -25,12 +25,12 @@ func (w *ErrorWriter) page(r *http.Request, p *problem.Problem) templates.Page {
 	if !failed || p.Code != f.Kind || p.Code == problem.RateLimited {
 		return templates.ErrorPage{Code: string(p.Code), Status: p.Status, LoginURL: p.LoginURL, RequestID: id}
 	}
-	page := templates.LoginFailed{Kind: string(p.Code), RetryURL: w.loginFor(f.ReturnURL), RequestID: id}
+	page := templates.LoginFailed{Kind: string(p.Code), RetryURL: w.site.LoginBackTo(f.ReturnURL), RequestID: id}
 	switch p.Code {
 	case problem.AccessDenied, problem.ProviderRefused, problem.ProviderUnreachable, problem.ProviderMisconfigured:
 		page.ProviderError, page.ProviderSays = f.Code, f.Description
 	case problem.CookiesBlocked, problem.AttemptNotFound:
-		page.Host = w.origin
+		page.Host = w.site.Origin()
 	}
 	return page
 }

@@ -15,36 +15,31 @@ import (
 
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/requestlog"
-	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
 // typePrefix makes the problem type of a code (RFC 9457 §3.1.1): an identifier, not an address.
 const typePrefix = "urn:cloakroom:problem:"
 
-// ErrorOptions are what an ErrorWriter needs. All fields but ReturnOrigins are required.
+// ErrorOptions are what an ErrorWriter needs. All fields are required.
 type ErrorOptions struct {
-	Pages    *templates.Set
-	BasePath string // "/bff"
-	Origin   string // the public origin, whose pages a Referer may name
-	// ReturnOrigins are further ones; see login.ValidReturnURL.
-	ReturnOrigins []string
-	Logger        *slog.Logger
+	Pages  *templates.Set
+	Site   *site.Site // where a login begins, and whose pages it may lead back to
+	Logger *slog.Logger
 }
 
 // An ErrorWriter writes the answers to errors: problem details (RFC 9457) for programs, a page with the
 // same facts for people. It is safe for concurrent use.
 type ErrorWriter struct {
-	pages    *templates.Set
-	basePath string
-	origin   string
-	origins  []string
-	logger   *slog.Logger
+	pages  *templates.Set
+	site   *site.Site
+	logger *slog.Logger
 }
 
 // NewErrorWriter makes an ErrorWriter.
 func NewErrorWriter(o ErrorOptions) *ErrorWriter {
-	return &ErrorWriter{pages: o.Pages, basePath: o.BasePath, origin: o.Origin, origins: o.ReturnOrigins, logger: o.Logger}
+	return &ErrorWriter{pages: o.Pages, site: o.Site, logger: o.Logger}
 }
 
 // Write answers r with err, as a page when a person reads it, otherwise as problem details, and
@@ -94,7 +89,7 @@ func (w *ErrorWriter) completed(p *problem.Problem, r *http.Request) *problem.Pr
 		return p
 	}
 	c := *p
-	c.LoginURL = withParams(w.loginURL(r), p.LoginParams)
+	c.LoginURL = withParams(w.site.LoginFrom(r), p.LoginParams)
 	return &c
 }
 
@@ -108,29 +103,6 @@ func withParams(to string, params url.Values) string {
 		separator = "&"
 	}
 	return to + separator + params.Encode()
-}
-
-// loginURL leads back to the page that the same-origin Referer names, if it names one that a login
-// may return to.
-func (w *ErrorWriter) loginURL(r *http.Request) string {
-	page, _, _ := strings.Cut(r.Referer(), "#")
-	if path, ours := strings.CutPrefix(page, w.origin); ours {
-		page = path
-	} else if strings.HasPrefix(page, "/") { // no browser sends that
-		page = ""
-	}
-	if page == "" {
-		return w.basePath + "/login"
-	}
-	returnURL, ok := login.ValidReturnURL(page, w.basePath, w.origins...)
-	if !ok {
-		return w.basePath + "/login"
-	}
-	return w.loginFor(returnURL)
-}
-
-func (w *ErrorWriter) loginFor(returnURL string) string {
-	return w.basePath + "/login?returnUrl=" + url.QueryEscape(returnURL)
 }
 
 // errorHeaders sets what every answer to an error bears, and takes away what described the answer that

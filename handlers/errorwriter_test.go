@@ -25,6 +25,8 @@ import (
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -38,7 +40,7 @@ func newWriter(t *testing.T) *handlers.ErrorWriter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.DiscardHandler)})
+	return handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: sitetest.New(t, origin, site.Options{}), Logger: slog.New(slog.DiscardHandler)})
 }
 
 // A reply is an answer as a client received it.
@@ -275,7 +277,7 @@ func TestWriteNotesTheErrorForTheRequestsLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, BasePath: "/bff", Origin: origin, Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	w := handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: sitetest.New(t, origin, site.Options{}), Logger: slog.New(slog.NewTextHandler(&out, nil))})
 	var noted string
 	fetch(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		ctx, notes := requestlog.WithNotes(r.Context())

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 const (
@@ -34,7 +35,7 @@ const (
 // activity.
 func (h *Handlers) events(c echo.Context) error {
 	r := c.Request()
-	if err := h.requireOwnOrigin(r); err != nil {
+	if err := h.admit(r, site.ForStream); err != nil {
 		return err
 	}
 	s, err := h.Sessions.FromRequest(r)

@@ -18,6 +18,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -26,32 +27,24 @@ type Waker interface{ Wake() }
 
 // Options are what the endpoints need. All fields are required.
 type Options struct {
+	Site      *site.Site
 	Providers []*provider.Provider // in the operator's order, which is the chooser's
 	Sessions  *session.Manager
 	Login     *login.Login
 	Tokens    Tokens
 	Outbox    Waker
 	Pages     *templates.Set
-	Keys      [][]byte // session.keys; the first seals the state of a logout
-	BasePath  string   // "/bff"
-	Origin    string   // the public origin
-	// AllowedOrigins are further origins whose pages may call these endpoints: cors.allowed_origins.
-	AllowedOrigins []string
-	Stopping       context.Context // ended when event streams should: the service stops
+	Keys      [][]byte        // session.keys; the first seals the state of a logout
+	Stopping  context.Context // ended when event streams should: the service stops
 	// ForwardAuthSecret is what a reverse proxy proves itself by; zero: none gets access tokens.
 	ForwardAuthSecret secret.Value
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
 	// Client tells those apart who ask, so that they take turns; "" for who can't be told from others.
 	Client func(*http.Request) string
-	// ByHTTP reports whether a trusted proxy says that the browser asked it by http.
-	ByHTTP func(*http.Request) bool
 	// MaxEventStreams is how many one session can have open at this replica; 0: any number. Each is a connection, or a
 	// part of one, and some memory, for as long as whoever asked for it likes.
 	MaxEventStreams int
-	Strict          bool   // the session cookie is SameSite=Strict
-	Secure          bool   // the public origin is https
-	CookieName      string // of the session cookie, with its prefix
 	Now             func() time.Time
 	Logger          *slog.Logger
 	Metrics         prometheus.Registerer
@@ -87,7 +80,7 @@ func New(o Options) *Handlers {
 
 // SetKeys puts other keys in the place of those there are. It may be called at any time.
 func (h *Handlers) SetKeys(keys [][]byte) {
-	h.sealed.Store(&sealed{newLogoutState(keys), newOnwardSealer(keys), newLoops(h.CookieName, h.Secure, keys), newSilentSeal(keys)})
+	h.sealed.Store(&sealed{newLogoutState(keys), newOnwardSealer(keys), newLoops(h.Site, keys), newSilentSeal(keys)})
 }
 
 // sealed is what travels through browsers and providers, sealed under session.keys.

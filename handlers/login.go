@@ -93,7 +93,7 @@ func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 	case 0:
 	case 1: // a page of the app, by its whole address or by its path alone
 		ours.Set("returnUrl", targets[0])
-		if rest, own := strings.CutPrefix(targets[0], h.Origin); own && (rest == "" || rest[0] == '/') {
+		if rest, own := strings.CutPrefix(targets[0], h.Site.Origin()); own && (rest == "" || rest[0] == '/') {
 			ours.Set("returnUrl", rest)
 		}
 	default:
@@ -129,7 +129,7 @@ func (h *Handlers) chooser(c echo.Context, query url.Values, returnURL string) e
 		next.Set("provider", p.ID())
 		next.Set("returnUrl", returnURL)
 		page.Providers = append(page.Providers, templates.ProviderChoice{
-			ID: p.ID(), Name: p.Name(), URL: h.BasePath + "/login?" + next.Encode(),
+			ID: p.ID(), Name: p.Name(), URL: h.Site.LoginURL(next),
 		})
 	}
 	return h.page(c, http.StatusOK, page)
@@ -144,7 +144,7 @@ func (h *Handlers) returnURL(query url.Values) (string, error) {
 	if len(given) == 0 {
 		return "/", nil
 	}
-	checked, ok := login.ValidReturnURL(given[0], h.BasePath, h.AllowedOrigins...)
+	checked, ok := h.Site.ReturnURL(given[0])
 	if !ok {
 		return "", problem.New(problem.InvalidReturnURL)
 	}

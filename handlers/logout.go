@@ -151,7 +151,7 @@ func (h *Handlers) afterLocalLogout(c echo.Context, returnURL string) error {
 // loggedOutPage says that it is done, and leads on to returnUrl.
 func (h *Handlers) loggedOutPage(c echo.Context, returnURL string) error {
 	return h.page(c, http.StatusOK, templates.LoggedOut{
-		BackURL: orHome(returnURL), LoginURL: h.BasePath + "/login", RequestID: requestlog.ID(c.Request().Context()),
+		BackURL: orHome(returnURL), LoginURL: h.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
 	})
 }
 

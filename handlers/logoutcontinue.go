@@ -84,7 +84,7 @@ func (h *Handlers) continueURL(r *http.Request, s *session.Session, returnURL st
 		h.Logger.ErrorContext(r.Context(), "seal the address that a logout goes on to", "error", err)
 		return ""
 	}
-	return h.Origin + h.BasePath + "/logout/continue?handle=" + url.QueryEscape(sealed)
+	return h.Site.URL("/logout/continue?handle=") + url.QueryEscape(sealed)
 }
 
 // continueLogout answers GET /bff/logout/continue: it goes on to the provider, once. Only a navigation

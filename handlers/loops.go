@@ -11,6 +11,7 @@ import (
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -41,11 +42,11 @@ const (
 // that cookies work at all.
 type loops struct {
 	sealer // named as the cookie is
-	secure bool
+	site   *site.Site
 }
 
-func newLoops(sessionCookie string, secure bool, keys [][]byte) *loops {
-	return &loops{newSealer(session.LoginsCookie(sessionCookie), "logins", keys), secure}
+func newLoops(s *site.Site, keys [][]byte) *loops {
+	return &loops{newSealer(s.LoginsCookie(), "logins", keys), s}
 }
 
 // lately are the moments of this browser's last logins, in Unix milliseconds; none without the cookie, or with one
@@ -89,9 +90,9 @@ func (l *loops) forget(c echo.Context) {
 }
 
 func (l *loops) set(c echo.Context, value string, maxAge int) {
-	http.SetCookie(c.Response(), &http.Cookie{
-		Name: l.name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: l.secure, SameSite: http.SameSiteLaxMode,
-	})
+	cookie := l.site.NewCookie(l.name, value)
+	cookie.MaxAge = maxAge
+	http.SetCookie(c.Response(), cookie)
 }
 
 // explainLoop answers a login that would go round once more with a page that names the cause, and reports whether
@@ -120,7 +121,7 @@ func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 	l.forget(c)
 	h.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", requestlog.ID(c.Request().Context()))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginLoop{
-		Cause: cause, Host: h.Origin, RetryURL: h.BasePath + "/login", RequestID: requestlog.ID(c.Request().Context()),
+		Cause: cause, Host: h.Site.Origin(), RetryURL: h.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
 	})
 }
 
@@ -131,7 +132,7 @@ func (h *Handlers) loopCause(r *http.Request, last time.Time) (string, error) {
 	}
 	name := h.Sessions.NameFromRequest(r)
 	if name == "" {
-		if site := r.Header.Get("Sec-Fetch-Site"); h.Strict && site != "" && site != "same-origin" && site != "none" {
+		if from := r.Header.Get("Sec-Fetch-Site"); h.Site.StrictCookie() && from != "" && from != "same-origin" && from != "none" {
 			return loopSameSite, nil
 		}
 		return loopCookieLost, nil

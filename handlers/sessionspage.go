@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
-	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
@@ -28,13 +26,13 @@ func (h *Handlers) sessionsPage(c echo.Context) error {
 	current, all, err := h.sessionsOfUser(c)
 	if loggedOut(err) && h.cameWithoutStrictCookie(c.Request()) {
 		requestlog.Annotate(c.Request().Context(), err)
-		return h.page(c, http.StatusOK, templates.Continue{URL: login.SessionsPage(h.BasePath)})
+		return h.page(c, http.StatusOK, templates.Continue{URL: h.Site.SessionsPage()})
 	}
 	if err != nil {
 		return h.thenBackToSessions(err)
 	}
 	slices.SortFunc(all, func(a, b *session.Session) int { return b.LastActive.Compare(a.LastActive) })
-	page := templates.Sessions{Action: login.SessionsPage(h.BasePath), Token: current.Record.LogoutID, Others: allOthers}
+	page := templates.Sessions{Action: h.Site.SessionsPage(), Token: current.Record.LogoutID, Others: allOthers}
 	end := c.QueryParam("end")
 	for _, s := range all {
 		row := h.sessionRow(s, s.Name == current.Name)
@@ -72,8 +70,8 @@ func device(userAgent string) string {
 // page was made for this session, and the browser must not say that another origin sent it.
 func (h *Handlers) endFromPage(c echo.Context) error {
 	r := c.Request()
-	if verdict := (site.Origins{Public: h.Origin}).Judge(r); verdict != site.Own && verdict != site.Unmarked {
-		return problem.New(problem.CSRF)
+	if err := h.admit(r, site.ForForm); err != nil {
+		return err
 	}
 	current, all, err := h.sessionsOfUser(c)
 	if err != nil {
@@ -101,14 +99,14 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 		h.forget(c)
 		return redirect(c, http.StatusSeeOther, "/")
 	}
-	return redirect(c, http.StatusSeeOther, login.SessionsPage(h.BasePath))
+	return redirect(c, http.StatusSeeOther, h.Site.SessionsPage())
 }
 
 // thenBackToSessions has the page of an error lead whoever must log in first back to the sessions.
 func (h *Handlers) thenBackToSessions(err error) error {
 	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized {
-		p.LoginURL = h.BasePath + "/login?returnUrl=" + url.QueryEscape(login.SessionsPage(h.BasePath))
+		p.LoginURL = h.Site.LoginBackTo(h.Site.SessionsPage())
 	}
 	return p
 }

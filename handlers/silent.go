@@ -12,6 +12,7 @@ import (
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 )
 
@@ -22,8 +23,8 @@ func (h *Handlers) startSilentLogin(c echo.Context) error {
 	if isPrefetch(r) || r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return problem.New(problem.NavigationRequired)
 	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
-		return problem.New(problem.CSRF)
+	if err := h.admit(r, site.ForFrame); err != nil {
+		return err
 	}
 	query := r.URL.Query()
 	id, err := h.chosenProvider(query)
@@ -48,7 +49,7 @@ func (h *Handlers) startSilentLogin(c echo.Context) error {
 
 // silentFailed is the page that tells the parent window, of our own origin, that nobody is logged in.
 func (h *Handlers) silentFailed(c echo.Context) error {
-	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Origin})
+	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Site.Origin()})
 }
 
 // silentSucceeded is the page that tells the parent window that somebody is logged in, once the browser has shown
@@ -59,7 +60,7 @@ func (h *Handlers) silentSucceeded(c echo.Context, outcome *login.Outcome) error
 	if err != nil {
 		return err
 	}
-	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Origin, ConfirmURL: h.BasePath + "/silent-login", Confirm: confirm})
+	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Site.Origin(), ConfirmURL: h.Site.Path("/silent-login"), Confirm: confirm})
 }
 
 // maxConfirmBody is enough for what silentSucceeded seals.

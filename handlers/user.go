@@ -57,7 +57,7 @@ func (h *Handlers) claims(s *session.Session) ([]claim, error) {
 		}
 	}
 	claims = append(claims,
-		claim{"bff:logout_url", quoted(h.BasePath + "/logout?sid=" + s.Record.LogoutID)},
+		claim{"bff:logout_url", quoted(h.Site.Path("/logout?sid=") + s.Record.LogoutID)},
 		claim{"bff:session_expires_in", json.RawMessage(fmt.Sprint(h.secondsLeft(s)))},
 	)
 	if s.Record.State != "" {

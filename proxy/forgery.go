@@ -46,24 +46,23 @@ func checkWorker(r *http.Request) error {
 }
 
 // checkForgery is the route's CSRF check (contract §4.2). A script of another origin can't send our
-// header without a preflight, which is answered with no permission; what the browser itself marks as coming from another origin, a
-// sibling subdomain included, is refused even with the header (CS2).
+// header without a preflight, which is answered with no permission. A WebSocket can't carry the header
+// (WS1).
 func (p *Proxy) checkForgery(rt *route, r *http.Request) error {
-	if isWebSocket(r) { // can't carry the header; its Origin can't be missing or forged in a browser (WS1)
-		if origins := r.Header["Origin"]; len(origins) == 1 && origins[0] == p.Origin {
-			return nil
-		}
-		return forged()
-	}
-	if rt.CSRF == CSRFNone {
-		return nil
-	}
-	verdict, marked := p.origins.Judge(r), r.Header.Get("X-Csrf") == "1"
 	switch {
-	case verdict == site.Foreign, rt.CSRF == CSRFHeader && !marked:
-		return forged()
-	case marked, verdict == site.Own, verdict != site.Referred && site.Reads(r): // what a person typed, or nobody marked, is let in only to read
+	case isWebSocket(r):
+		return p.admit(r, site.ForHandshake)
+	case rt.CSRF == CSRFNone:
 		return nil
+	case rt.CSRF == CSRFFetchMetadata:
+		return p.admit(r, site.ForFetchMetadata)
 	}
-	return forged()
+	return p.admit(r, site.ForHeader) // the strictest, for a word that is not known
+}
+
+func (p *Proxy) admit(r *http.Request, g site.Guard) error {
+	if !p.Site.Admits(r, g) {
+		return forged()
+	}
+	return nil
 }

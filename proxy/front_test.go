@@ -12,6 +12,8 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 // nobody has no session.
@@ -47,12 +49,14 @@ func newFrontFor(t *testing.T, api string, certificate *x509.Certificate, path s
 	if user != nil {
 		sessions, tokens, token = user, user, TokenUser
 	}
+	app := sitetest.New(t, "http://localhost", site.Options{})
 	p, err := New(Options{
+		Site: app,
 		Routes: []Route{{
 			Path: path, Upstream: target, Token: token, CSRF: CSRFNone, Timeout: 20 * time.Second,
 			Methods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
 		}},
-		Sessions: sessions, Tokens: tokens, CookieName: "cloakroom", Fail: handlers.NewErrorWriter(handlers.ErrorOptions{}).Write,
+		Sessions: sessions, Tokens: tokens, Fail: handlers.NewErrorWriter(handlers.ErrorOptions{Site: app}).Write,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
-	"net/netip"
 	"net/url"
 	"time"
 
@@ -86,27 +85,23 @@ type ClientTokens interface {
 
 // Options are what a Proxy needs; Now, Logger and Metrics may be nil.
 type Options struct {
-	Routes         []Route
-	Sessions       Sessions
-	Tokens         Tokens
-	ClientTokens   ClientTokens
-	Origin         string   // the public origin
-	AllowedOrigins []string // further origins whose pages may call the routes; not for WebSockets
-	TrustedProxies []netip.Prefix
-	CookieName     string // the session cookie's; attempt cookies are named after it
-	MaxBody        int64  // bytes; 0: unlimited
-	MaxWebSockets  int    // of one session, at this replica; 0: any number
-	Fail           func(http.ResponseWriter, *http.Request, error)
-	Stopping       context.Context // ended when WebSockets and event streams should be, because the service stops; nil: never
-	Now            func() time.Time
-	Logger         *slog.Logger
-	Metrics        prometheus.Registerer
+	Site          *site.Site
+	Routes        []Route
+	Sessions      Sessions
+	Tokens        Tokens
+	ClientTokens  ClientTokens
+	MaxBody       int64 // bytes; 0: unlimited
+	MaxWebSockets int   // of one session, at this replica; 0: any number
+	Fail          func(http.ResponseWriter, *http.Request, error)
+	Stopping      context.Context // ended when WebSockets and event streams should be, because the service stops; nil: never
+	Now           func() time.Time
+	Logger        *slog.Logger
+	Metrics       prometheus.Registerer
 }
 
 // A Proxy passes requests on. It is safe for concurrent use.
 type Proxy struct {
 	Options
-	origins site.Origins
 	sockets openWebSockets
 	routes  []*route // longest path first
 	atlas   atlas
@@ -121,10 +116,10 @@ func New(o Options) (*Proxy, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Fail == nil || o.Sessions == nil {
-		return nil, errors.New("set up proxy: Fail and Sessions are required")
+	if o.Fail == nil || o.Sessions == nil || o.Site == nil {
+		return nil, errors.New("set up proxy: Fail, Sessions and Site are required")
 	}
-	p := &Proxy{Options: o, origins: site.Origins{Public: o.Origin, Allowed: o.AllowedOrigins}, sockets: openWebSockets{most: o.MaxWebSockets}, metrics: newMetrics(o.Metrics)}
+	p := &Proxy{Options: o, sockets: openWebSockets{most: o.MaxWebSockets}, metrics: newMetrics(o.Metrics)}
 	p.routes = p.newRoutes()
 	p.atlas = survey(p.routes)
 	return p, nil

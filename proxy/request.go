@@ -1,12 +1,10 @@
 package proxy
 
 import (
-	"net/http"
 	"net/http/httputil"
 	"strings"
 
 	"github.com/cloakroom/cloakroom/identity"
-	"github.com/cloakroom/cloakroom/session"
 )
 
 // neverForwarded are the fields that a caller can't send on, in canonical form, however they spell
@@ -48,7 +46,7 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 			delete(h, name)
 		}
 	}
-	p.StripCookies(h)
+	p.Site.StripCookies(h)
 	p.setForwarded(h, pr.In)
 	if c, ok := pr.In.Context().Value(callKey{}).(*call); ok {
 		c.announceTrailers(pr)
@@ -59,48 +57,4 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 	if h.Get("User-Agent") == "" {
 		h.Set("User-Agent", "") // keeps net/http from making one up
 	}
-}
-
-// StripCookies takes our cookies out of the Cookie lines and leaves every other byte alone. It reads
-// the lines as they stand: a parser would lose malformed neighbours, and net/http's gives up above
-// its count limit and would pass ours on (SC8).
-func (p *Proxy) StripCookies(h http.Header) {
-	lines := h["Cookie"]
-	if len(lines) == 0 {
-		return
-	}
-	kept := lines[:0:0]
-	for _, line := range lines {
-		if line = p.withoutOurs(line); strings.Trim(line, "; \t") != "" {
-			kept = append(kept, line)
-		}
-	}
-	if len(kept) == 0 {
-		delete(h, "Cookie")
-		return
-	}
-	h["Cookie"] = kept
-}
-
-func (p *Proxy) withoutOurs(line string) string {
-	if !strings.Contains(strings.ToLower(line), strings.ToLower(strings.TrimPrefix(strings.TrimPrefix(p.CookieName, "__Host-Http-"), "__Host-"))) {
-		return line
-	}
-	parts := strings.Split(line, ";")
-	kept := parts[:0:0]
-	for _, part := range parts {
-		name, _, _ := strings.Cut(part, "=")
-		if !p.ours(name) {
-			kept = append(kept, part)
-		}
-	}
-	return strings.TrimLeft(strings.Join(kept, ";"), " ")
-}
-
-// ours reports whether a cookie name is one of this service's, or would be taken for one by a
-// careless reader: other case, white space around it (SC7).
-func (p *Proxy) ours(name string) bool {
-	name = strings.ToLower(strings.TrimSpace(name))
-	cookie := strings.ToLower(p.CookieName)
-	return name == cookie || name == session.LoginsCookie(cookie) || strings.HasPrefix(name, strings.ToLower(session.AttemptCookiePrefix(p.CookieName)))
 }

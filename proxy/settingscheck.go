@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/setting"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // readsInTwoWays reports whether what a path means depends on who reads it (PX4).
@@ -115,7 +116,7 @@ func (r *Route) check(c setting.Check, around Surroundings) {
 // checkTree looks at a path beside the other paths.
 func checkTree(c setting.Check, routes []Route, i int, base string) {
 	path := routes[i].Path
-	if base != "" && (path == base || strings.HasPrefix(path, base+"/")) {
+	if base != "" && site.Below(path, base) {
 		c.Wrong("path", "lies in server.base_path, where cloakroom's own endpoints are", "choose another prefix, or another base_path")
 	}
 	for j := range i {

@@ -21,9 +21,19 @@ import (
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 	"github.com/cloakroom/cloakroom/web"
 )
+
+// Site is the public address of a configuration.
+func Site(cfg *config.Config) (*site.Site, error) {
+	return site.New(site.Options{
+		PublicURL: cfg.Server.PublicURL, BasePath: cfg.Server.BasePath,
+		CookieName: cfg.Session.Cookie.Name, SameSite: cfg.Session.Cookie.SameSite,
+		AllowedOrigins: cfg.CORS.AllowedOrigins, TrustedProxies: cfg.Server.TrustedProxies,
+	})
+}
 
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
@@ -50,8 +60,7 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 	s.sessions, err = session.NewManager(session.Options{
 		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
 		MaxPerUser: c.MaxPerUser, Issuers: configuredIssuers(s.cfg), CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
-		CookieName: s.cfg.SessionCookieName(), SameSite: c.Cookie.SameSite, Secure: s.cfg.Secure(),
-		Clock: s.clock, Logger: s.log, Metrics: s.registry,
+		Site: s.site, Clock: s.clock, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
 		return err
@@ -77,7 +86,11 @@ func configuredIssuers(cfg *config.Config) map[string]string {
 // OpenSessions opens the sessions of a configuration for a tool that works beside the service. closeAll
 // must be called.
 func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m *session.Manager, closeAll func() error, err error) {
-	s := &Server{cfg: cfg, log: log, registry: newRegistry(), stop: func() {}}
+	app, err := Site(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &Server{cfg: cfg, site: app, log: log, registry: newRegistry(), stop: func() {}}
 	s.buildClock(nil)
 	keys, err := s.keys(cfg)
 	if err == nil {
@@ -100,7 +113,7 @@ func servedCached(c config.Session) time.Duration {
 func (s *Server) buildProviders() error {
 	s.byID = make(map[string]*provider.Provider, len(s.cfg.Providers))
 	for _, pc := range s.cfg.Providers {
-		p, err := provider.New(ProviderConfig(s.cfg, pc), provider.Options{Shared: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
+		p, err := provider.New(ProviderConfig(s.site, pc), provider.Options{Shared: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
 		if file, ok := errors.AsType[*provider.FileError](err); ok {
 			return &StartError{err, "the file that `" + file.Key + "` names must be there, and the user that runs cloakroom must be able to read it"}
 		}
@@ -114,8 +127,8 @@ func (s *Server) buildProviders() error {
 }
 
 // ProviderConfig is a configured provider with the addresses that it sends browsers back to.
-func ProviderConfig(cfg *config.Config, p provider.Config) provider.Config {
-	p.RedirectURI, p.PostLogoutRedirectURI = cfg.RedirectURI(p), cfg.PostLogoutRedirectURI(p)
+func ProviderConfig(app *site.Site, p provider.Config) provider.Config {
+	p.RedirectURI, p.PostLogoutRedirectURI = app.RedirectURI(p.ID), app.PostLogoutRedirectURI(p.ID)
 	return p
 }
 
@@ -137,13 +150,10 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	if err != nil {
 		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
 	}
-	problems := handlers.NewErrorWriter(handlers.ErrorOptions{
-		Pages: pages, BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), ReturnOrigins: s.cfg.CORS.AllowedOrigins, Logger: s.log,
-	})
-	who := &clients{Server: s}
+	problems := handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: s.site, Logger: s.log})
+	who := &clients{site: s.site, log: s.log}
 	s.login, err = login.New(login.Options{
-		Providers: s.byID, Sessions: s.sessions, Keys: keys, CookieName: s.cfg.SessionCookieName(), Secure: s.cfg.Secure(),
-		BasePath: s.cfg.Server.BasePath, ReturnOrigins: s.cfg.CORS.AllowedOrigins, ClientAddr: s.clientAddr, Client: who.key,
+		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: keys, Client: who.key,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
@@ -153,16 +163,14 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	if err != nil {
 		return err
 	}
-	spa, err := s.buildSPA(app, api, problems)
+	spa, err := s.buildSPA(app, problems)
 	if err != nil {
 		return err
 	}
 	s.bff = handlers.New(handlers.Options{
-		Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: keys,
-		BasePath: s.cfg.Server.BasePath, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins, Strict: s.cfg.StrictCookie(), Secure: s.cfg.Secure(), CookieName: s.cfg.SessionCookieName(),
+		Site: s.site, Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: keys,
 		ForwardAuthSecret: s.cfg.ForwardAuth.Secret, Stopping: s.stopping, ExpiringNotice: s.cfg.Session.ExpiringNotice, MaxEventStreams: s.cfg.Session.MaxEventStreams,
-		Client: who.key, ByHTTP: s.byHTTP,
-		Now: s.now, Logger: s.log, Metrics: s.registry,
+		Client: who.key, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	s.publicHandler = s.publicRoutes(s.bff, api, spa, problems)
 	s.adminHandler = s.adminRoutes(admin.New(admin.Options{
@@ -179,8 +187,8 @@ func Warnings(cfg *config.Config) []string {
 
 func (s *Server) buildProxy(problems *handlers.ErrorWriter) (*proxy.Proxy, error) {
 	api, err := proxy.New(proxy.Options{
-		Routes: s.cfg.Routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients, Origin: s.cfg.Origin(), AllowedOrigins: s.cfg.CORS.AllowedOrigins,
-		TrustedProxies: s.cfg.Server.TrustedProxies, CookieName: s.cfg.SessionCookieName(), MaxBody: s.cfg.Server.MaxRequestBody, MaxWebSockets: s.cfg.Session.MaxWebSockets, Fail: problems.Write, Stopping: s.stopping,
+		Site: s.site, Routes: s.cfg.Routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients,
+		MaxBody: s.cfg.Server.MaxRequestBody, MaxWebSockets: s.cfg.Session.MaxWebSockets, Fail: problems.Write, Stopping: s.stopping,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
@@ -189,9 +197,9 @@ func (s *Server) buildProxy(problems *handlers.ErrorWriter) (*proxy.Proxy, error
 	return api, nil
 }
 
-func (s *Server) buildSPA(app fs.FS, api *proxy.Proxy, problems *handlers.ErrorWriter) (*web.SPA, error) {
+func (s *Server) buildSPA(app fs.FS, problems *handlers.ErrorWriter) (*web.SPA, error) {
 	spa, err := web.NewSPA(web.Options{
-		FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Strip: api.StripCookies, Fail: problems.Write,
+		FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Site: s.site, Fail: problems.Write,
 	})
 	if err != nil {
 		return nil, &StartError{fmt.Errorf("serve the app: %w", err), "build the app, or point `spa.dir` at the folder that holds its index.html"}

@@ -1,16 +1,18 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"sync"
 
-	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/site"
 )
 
 // clients tell those apart who ask, for limits and turns per client address.
 type clients struct {
-	*Server
+	site *site.Site
+	log  *slog.Logger
+
 	warned sync.Once
 }
 
@@ -18,7 +20,7 @@ type clients struct {
 // can't be told from others: behind a proxy that is not in server.trusted_proxies all have the proxy's address, and
 // a limit on that would be one on everybody.
 func (c *clients) key(r *http.Request) string {
-	peerIsProxy := c.fromTrustedProxy(r)
+	peerIsProxy := c.site.TrustsPeer(r)
 	if !peerIsProxy && isForwarded(r.Header) {
 		c.warned.Do(func() {
 			c.log.WarnContext(r.Context(), "requests are forwarded by a proxy that is not trusted, so clients can't be told apart: "+
@@ -26,8 +28,8 @@ func (c *clients) key(r *http.Request) string {
 		})
 		return ""
 	}
-	addr := proxy.ClientAddr(r, c.cfg.Server.TrustedProxies)
-	if !addr.IsValid() || peerIsProxy && site.Trusted(c.cfg.Server.TrustedProxies, addr) { // it does not say whom it asks for
+	addr := c.site.Forwarded(r).Client
+	if !addr.IsValid() || peerIsProxy && c.site.Trusts(addr) { // it does not say whom it asks for
 		return ""
 	}
 	bits := 64

@@ -8,16 +8,18 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 // TestClientsAreToldApartByNetwork: an IPv4 address, or 64 bits of IPv6; and not at all where the address is that of a
 // proxy, whoever is behind it.
 func TestClientsAreToldApartByNetwork(t *testing.T) {
 	var log bytes.Buffer
-	s := &Server{cfg: &config.Config{}, log: slog.New(slog.NewTextHandler(&log, nil))}
-	s.cfg.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	c := &clients{Server: s}
+	c := &clients{
+		site: sitetest.New(t, "https://app.example.com", site.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}),
+		log:  slog.New(slog.NewTextHandler(&log, nil)),
+	}
 	for _, test := range []struct{ peer, name, value, want string }{
 		{"192.0.2.1:1", "", "", "192.0.2.1/32"},
 		{"[::ffff:192.0.2.1]:1", "", "", "192.0.2.1/32"},

@@ -2,10 +2,11 @@ package server
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom/site"
 )
 
 const (
@@ -16,24 +17,23 @@ const (
 )
 
 // cors lets the pages of cors.allowed_origins read what the API and our endpoints answer, 401s too, with the session
-// cookie (Fetch §3.2). An origin is compared byte for byte; one that is not named gets no word about it. Without any
+// cookie (Fetch §3.2). An origin that is not named gets no word about it. Without any
 // there is nothing to do: the app is of our own origin.
 func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
-	allowed := s.cfg.CORS.AllowedOrigins
-	if len(allowed) == 0 {
+	if !s.site.AllowsOrigins() {
 		return next
 	}
 	return func(c echo.Context) error {
 		r, h := c.Request(), c.Response().Header()
 		h.Add("Vary", "Origin")
-		origins := r.Header["Origin"]
-		if len(origins) != 1 || !slices.Contains(allowed, origins[0]) {
+		origin, ok := s.site.AllowedOrigin(r)
+		if !ok {
 			return next(c)
 		}
-		h.Set("Access-Control-Allow-Origin", origins[0])
+		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 		// A preflight that a reverse proxy asks about is the application's to answer; 2xx would let it in unseen.
-		if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" || s.authPath(r.URL.EscapedPath()) {
+		if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" || site.Below(r.URL.EscapedPath(), s.site.Path("/auth")) {
 			h.Set("Access-Control-Expose-Headers", corsExposed)
 			return next(c)
 		}
@@ -45,7 +45,7 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) corsOfEndpoints(next echo.HandlerFunc) echo.HandlerFunc {
 	withCORS := s.cors(next)
 	return func(c echo.Context) error {
-		if strings.HasPrefix(c.Path(), s.cfg.Server.BasePath) {
+		if s.site.Owns(c.Path()) {
 			return withCORS(c)
 		}
 		return next(c)

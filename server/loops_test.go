@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
@@ -160,9 +159,9 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		b.t = t
 		for range 5 {
 			b.login()
-			b.forgetCookie(session.LoginsCookie("cloakroom"))
+			b.forgetCookie("cloakroom-logins")
 		}
-		forged := b.get("/bff/login", "Cookie", session.LoginsCookie("cloakroom")+"=WzEsMiwzXQ", "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+		forged := b.get("/bff/login", "Cookie", "cloakroom-logins"+"=WzEsMiwzXQ", "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 		forged.want(t, http.StatusFound, "")
 		b.get("/api/x").want(t, http.StatusOK, "")
 		if seen := g.api.requests(); strings.Contains(seen[len(seen)-1].Header.Get("Cookie"), "logins") {

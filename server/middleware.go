@@ -3,24 +3,19 @@ package server
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/cloakroom/cloakroom/problem"
-	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/requestlog"
-	"github.com/cloakroom/cloakroom/site"
 )
 
 // headers sets what every answer of ours bears; a page or a proxied answer may replace it.
 func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
-	secure := s.cfg.Secure()
+	secure := s.site.Secure()
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -83,7 +78,7 @@ func (s *Server) logRequest(c echo.Context, start time.Time, notes *requestlog.N
 	attrs := []slog.Attr{
 		slog.String("request_id", requestlog.ID(r.Context())),
 		slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", status),
-		slog.Float64("took_ms", float64(time.Since(start).Microseconds())/1000), slog.String("client", proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()),
+		slog.Float64("took_ms", float64(time.Since(start).Microseconds())/1000), slog.String("client", s.site.Forwarded(r).Client.String()),
 	}
 	s.log.LogAttrs(r.Context(), level, "request", append(attrs, notes.Attrs()...)...)
 }
@@ -91,59 +86,19 @@ func (s *Server) logRequest(c echo.Context, start time.Time, notes *requestlog.N
 // requestID is the one a trusted proxy gave, if it is short and plain, otherwise a new one.
 func (s *Server) requestID(r *http.Request) string {
 	given := r.Header.Get("X-Request-Id")
-	if given != "" && len(given) <= 64 && strings.Trim(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == "" && s.fromTrustedProxy(r) {
+	if given != "" && len(given) <= 64 && strings.Trim(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == "" && s.site.TrustsPeer(r) {
 		return given
 	}
 	return requestlog.NewID()
 }
 
-func (s *Server) fromTrustedProxy(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return err == nil && site.Trusted(s.cfg.Server.TrustedProxies, peer.Addr())
-}
-
-// byHTTP reports whether trusted proxies say that the browser asked without encryption.
-func (s *Server) byHTTP(r *http.Request) bool {
-	return strings.EqualFold(site.Forwarded(r, s.cfg.Server.TrustedProxies).Proto, "http")
-}
-
-// clientAddr is the browser's address, which package login shortens before it keeps it.
-func (s *Server) clientAddr(r *http.Request) string {
-	return proxy.ClientAddr(r, s.cfg.Server.TrustedProxies).String()
-}
-
-// knownHost refuses requests for another authority (RFC 9112 §3.2, RFC 9110 §7.4): the host is used
-// nowhere in an answer, but a name that an attacker rebound to this address must not reach the
-// app's cookies either. Addresses are let through, for probes; no name can be rebound to one. Trusted
-// proxies that ask under names of their own say in X-Forwarded-Host or Forwarded which one the browser asked for.
+// knownHost refuses requests for another authority: the host is used nowhere in an answer, but a name
+// that an attacker rebound to this address must not reach the app's cookies either.
 func (s *Server) knownHost(next echo.HandlerFunc) echo.HandlerFunc {
-	want := hostname(s.cfg.Server.PublicURL.Host)
-	loopback := isLoopback(want)
 	return func(c echo.Context) error {
-		r := c.Request()
-		got := hostname(r.Host)
-		if got != want {
-			if given := site.Forwarded(r, s.cfg.Server.TrustedProxies).Host; given != "" {
-				got = hostname(given)
-			}
+		if !s.site.KnownHost(c.Request()) {
+			return problem.New(problem.MisdirectedRequest)
 		}
-		if _, err := netip.ParseAddr(strings.Trim(got, "[]")); got == want || err == nil || loopback && isLoopback(got) {
-			return next(c)
-		}
-		return problem.New(problem.MisdirectedRequest)
+		return next(c)
 	}
-}
-
-// hostname is the name of an authority, lower case, without its port.
-func hostname(authority string) string {
-	u := url.URL{Host: authority}
-	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

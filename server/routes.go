@@ -2,7 +2,6 @@ package server
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,7 +23,7 @@ func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
 	e.Use(s.requestLog, s.headers, s.knownHost, s.corsOfEndpoints)
-	bff.Mount(e.Group(s.cfg.Server.BasePath))
+	bff.Mount(e.Group(s.site.Path("")))
 	e.Any("/*", s.elsewhere(api, app))
 	e.RouteNotFound("/*", s.elsewhere(api, app)) // by a method that Any does not know; a route may name any
 	return e
@@ -39,7 +38,7 @@ func (s *Server) elsewhere(api *proxy.Proxy, app http.Handler) echo.HandlerFunc 
 		u, next := c.Request().URL, toApp
 		routed := api.Handler(u.EscapedPath())
 		switch {
-		case s.ownPath(u.Path):
+		case s.site.Owns(u.Path): // in another spelling: answered 404, never with the app or by a route (PR4, BR6)
 			next = handlers.NotFound
 		case routed != nil:
 			next = echo.WrapHandler(routed)
@@ -49,18 +48,6 @@ func (s *Server) elsewhere(api *proxy.Proxy, app http.Handler) echo.HandlerFunc 
 		}
 		return next(c)
 	}
-}
-
-// ownPath reports whether a path that the router did not find there is below the base path after all, in
-// another spelling: it is answered 404, never with the app or by a route (PR4, BR6).
-func (s *Server) ownPath(path string) bool {
-	return path == s.cfg.Server.BasePath || strings.HasPrefix(path, s.cfg.Server.BasePath+"/")
-}
-
-// authPath reports whether a path is one that reverse proxies ask at.
-func (s *Server) authPath(path string) bool {
-	path, own := strings.CutPrefix(path, s.cfg.Server.BasePath)
-	return own && (path == "/auth" || strings.HasPrefix(path, "/auth/"))
 }
 
 // adminRoutes puts together the admin listener. It knows no cookie and no session of its own.

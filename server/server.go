@@ -26,6 +26,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // Options are what a configuration does not say.
@@ -49,6 +50,7 @@ type Notify struct {
 // A Server is a whole cloakroom: both listeners and the workers behind them.
 type Server struct {
 	cfg       *config.Config
+	site      *site.Site
 	log       *slog.Logger
 	clock     *session.Clock
 	now       func() time.Time // the clock's: what replicas share
@@ -81,7 +83,11 @@ type Server struct {
 // anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
 // all of it.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
-	s := &Server{cfg: cfg, log: slog.New(requestlog.Handler(o.Logger.Handler())), registry: newRegistry(), version: o.Version}
+	app, err := Site(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, site: app, log: slog.New(requestlog.Handler(o.Logger.Handler())), registry: newRegistry(), version: o.Version}
 	s.buildClock(o.Now)
 	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
 	s.stopping, s.stop = context.WithCancel(context.Background())

@@ -53,11 +53,3 @@ func (m *Manager) ClearCookie(w http.ResponseWriter) {
 // noStore replaces what scs adds beside a cookie (`no-cache="Set-Cookie"`): an answer that sets a
 // session cookie may not be kept by anyone.
 func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
-
-// AttemptCookiePrefix is what the names of all attempt cookies begin with that belong to a session
-// cookie's name. No upstream may see either.
-func AttemptCookiePrefix(sessionCookie string) string { return sessionCookie + "-attempt-" }
-
-// LoginsCookie is the name of the cookie that remembers when a browser logged in lately. No upstream may see it
-// either.
-func LoginsCookie(sessionCookie string) string { return sessionCookie + "-logins" }

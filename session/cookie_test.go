@@ -97,9 +97,3 @@ func TestCookieFloodHidesNothing(t *testing.T) {
 		t.Errorf("behind 4,000 cookies: %v", err)
 	}
 }
-
-func TestAttemptCookiesAreNamedAfterTheSessionCookie(t *testing.T) {
-	if got := session.AttemptCookiePrefix(cookieName); got != cookieName+"-attempt-" {
-		t.Errorf("prefix = %q", got)
-	}
-}

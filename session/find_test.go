@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"math"
-	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 func TestSessionsAreFoundByUserSIDAndID(t *testing.T) {
@@ -122,17 +123,14 @@ func TestMetricsCountSessions(t *testing.T) {
 
 func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
 	for what, change := range map[string]func(*session.Options){
-		"no store":            func(o *session.Options) { o.Store = nil },
-		"no key":              keys(),
-		"short key":           keys(key(1), []byte("short")),
-		"no lifetime":         func(o *session.Options) { o.Lifetime = 0 },
-		"negative idle time":  func(o *session.Options) { o.IdleTimeout = -1 },
-		"no cookie name":      func(o *session.Options) { o.CookieName = "" },
-		"bad cookie name":     func(o *session.Options) { o.CookieName = "a b" },
-		"prefix on http":      func(o *session.Options) { o.Secure = false },
-		"cookie for anywhere": func(o *session.Options) { o.SameSite = http.SameSiteNoneMode }, // SC3
+		"no store":           func(o *session.Options) { o.Store = nil },
+		"no key":             keys(),
+		"short key":          keys(key(1), []byte("short")),
+		"no lifetime":        func(o *session.Options) { o.Lifetime = 0 },
+		"negative idle time": func(o *session.Options) { o.IdleTimeout = -1 },
+		"no public address":  func(o *session.Options) { o.Site = nil },
 	} {
-		o := session.Options{Store: newWorld(t).store, Keys: [][]byte{key(1)}, Lifetime: lifetime, CookieName: cookieName, Secure: true}
+		o := session.Options{Store: newWorld(t).store, Keys: [][]byte{key(1)}, Lifetime: lifetime, Site: sitetest.New(t, publicURL, site.Options{})}
 		change(&o)
 		if _, err := session.NewManager(o); err == nil {
 			t.Errorf("%s: it was taken", what)

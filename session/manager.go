@@ -17,13 +17,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // Options are what a Manager needs.
@@ -40,9 +40,7 @@ type Options struct {
 	// 0: not at all.
 	ServeCached time.Duration
 
-	CookieName string        // with its prefix, if it has one
-	SameSite   http.SameSite // 0: strict
-	Secure     bool
+	Site *site.Site // the session cookie's name and attributes
 
 	Clock   *Clock                // the time that replicas share; it is set by each Ping. nil: Now is gone by
 	Now     func() time.Time      // without a Clock; nil: time.Now
@@ -79,14 +77,14 @@ func NewManager(o Options) (*Manager, error) {
 	}
 	_, lined := o.Store.(Line)
 	m := &Manager{
-		store: o.Store, cookie: o.CookieName,
+		store: o.Store, cookie: o.Site.SessionCookie(),
 		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
 		issuers: o.Issuers,
 		cache:   newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
 		idle: newIdleClock(o),
 	}
 	m.cache.grace = o.ServeCached
-	m.keys.Store(newKeyring(o.CookieName, o.Keys))
+	m.keys.Store(newKeyring(o.Site.SessionCookie(), o.Keys))
 	m.scs = newSCS(m, o)
 	m.touches = newToucher(m)
 	m.metrics = newMetrics(m, o.Metrics)
@@ -107,12 +105,11 @@ func (o *Options) complete() error {
 	if o.CacheMemory == 0 {
 		o.CacheMemory = defaultCacheMemory
 	}
-	if o.SameSite == 0 || o.SameSite == http.SameSiteDefaultMode {
-		o.SameSite = http.SameSiteStrictMode
-	}
 	switch {
 	case o.Store == nil:
 		return errors.New("there is no store")
+	case o.Site == nil:
+		return errors.New("there is no public address")
 	case checkKeys(o.Keys) != nil:
 		return checkKeys(o.Keys)
 	case o.Lifetime <= 0:
@@ -121,12 +118,6 @@ func (o *Options) complete() error {
 		return errors.New("the number of sessions that a user can have is negative")
 	case o.IdleTimeout < 0 || o.MaxStaleness < 0 || o.ServeCached < 0:
 		return errors.New("a time is negative")
-	case o.SameSite == http.SameSiteNoneMode:
-		return errors.New("the session cookie can't be SameSite=None") // any page could act with it (SC3)
-	case (&http.Cookie{Name: o.CookieName}).Valid() != nil:
-		return fmt.Errorf("%q can't be a cookie's name", o.CookieName)
-	case strings.HasPrefix(strings.ToLower(o.CookieName), "__host-") && !o.Secure:
-		return fmt.Errorf("browsers drop a cookie %q that is not Secure", o.CookieName)
 	}
 	return nil
 }

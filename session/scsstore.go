@@ -16,13 +16,14 @@ const recordKey = "record"
 // Its idle time-out stays off: it would write the whole record at each load, and put an old refresh
 // token back over a renewed one. Persist stays off: the cookie lasts as long as the browser.
 func newSCS(m *Manager, o Options) *scs.SessionManager {
+	cookie := o.Site.NewCookie(o.Site.SessionCookie(), "")
 	return &scs.SessionManager{
 		Lifetime:         o.Lifetime,
 		Store:            scsStore{m},
 		Codec:            scsCodec{},
 		HashTokenInStore: true,
 		Cookie: scs.SessionCookie{
-			Name: o.CookieName, Path: "/", HttpOnly: true, Secure: o.Secure, SameSite: o.SameSite,
+			Name: cookie.Name, Path: cookie.Path, HttpOnly: cookie.HttpOnly, Secure: cookie.Secure, SameSite: cookie.SameSite,
 		},
 	}
 }

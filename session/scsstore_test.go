@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 // scs asks for more than we use: what it may do with a record's life goes through the same doors.
 func TestSCSFindsAndDestroysThroughOurStore(t *testing.T) {
 	store := &oneRecord{}
-	m, err := NewManager(Options{Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, CookieName: "c"})
+	m, err := NewManager(Options{Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func TestSCSFindsAndDestroysThroughOurStore(t *testing.T) {
 
 func TestSCSWritesNothingThatIsNoRecord(t *testing.T) {
 	store := &oneRecord{}
-	m, err := NewManager(Options{Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, CookieName: "c"})
+	m, err := NewManager(Options{Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"})})
 	if err != nil {
 		t.Fatal(err)
 	}

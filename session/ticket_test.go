@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 // SC1, SC2, SC3, SC9, SC13: what a client receives at login.
@@ -44,12 +46,8 @@ func TestLoginSetsOneOpaqueCookieAndNoStore(t *testing.T) {
 
 // SC10: a deletion with other attributes is ignored by browsers.
 func TestClearingTheCookieUsesTheAttributesItWasSetWith(t *testing.T) {
-	for _, secure := range []bool{true, false} {
-		w := newWorld(t, func(o *session.Options) {
-			if o.Secure = secure; !secure {
-				o.CookieName = "cloakroom"
-			}
-		})
+	for _, public := range []string{publicURL, "http://localhost"} {
+		w := newWorld(t, func(o *session.Options) { o.Site = sitetest.New(t, public, site.Options{}) })
 		_, set := w.start()
 		answer := httptest.NewRecorder()
 		w.ClearCookie(answer)

@@ -20,11 +20,14 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
+	publicURL  = "https://app.example.com"
 	cookieName = "__Host-Http-cloakroom"
 	lifetime   = 12 * time.Hour
 	idle       = 30 * time.Minute
@@ -46,7 +49,7 @@ func newWorld(t testing.TB, change ...func(*session.Options)) *world {
 	w := &world{t: t, store: &watchedStore{Store: memory.New()}, log: &logBuffer{}, metrics: prometheus.NewRegistry()}
 	o := session.Options{
 		Store: w.store, Keys: [][]byte{key(1)}, Lifetime: lifetime, IdleTimeout: idle, MaxStaleness: staleness,
-		CookieName: cookieName, SameSite: http.SameSiteStrictMode, Secure: true,
+		Site:   sitetest.New(t, publicURL, site.Options{}),
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: w.metrics,
 	}
 	for _, c := range change {

@@ -2,67 +2,174 @@ package site
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
 
+// withSPA is a site to which pages of one more origin belong.
+func withSPA(t *testing.T) *Site {
+	t.Helper()
+	s, err := New(Options{
+		PublicURL:      &url.URL{Scheme: "https", Host: "app.example.com"},
+		AllowedOrigins: []string{"https://spa.example.com"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// requestWith is a request with header lines, which | separates.
+func requestWith(method, lines string) *http.Request {
+	r := &http.Request{Method: method, Header: http.Header{}}
+	for line := range strings.SplitSeq(lines, "|") {
+		if name, value, ok := strings.Cut(line, ": "); ok {
+			r.Header.Add(name, value)
+		}
+	}
+	return r
+}
+
 // CS2, CS3: what a browser marks as another origin's is foreign, and so is every mark that is not known.
 func TestMarksOfABrowserAreJudgedInOnePlace(t *testing.T) {
-	o := Origins{Public: "https://app.example.com", Allowed: []string{"https://spa.example.com"}}
-	for marks, want := range map[string]Verdict{
-		"":                            Unmarked,
-		"Sec-Fetch-Site: same-origin": Own,
-		"Sec-Fetch-Site: same-origin|Sec-Fetch-Mode: no-cors":        Own,
-		"Sec-Fetch-Site: same-origin|Referer: https://evil.example/": Own, // which no browser sends
-		"Sec-Fetch-Site: none":                                        Typed,
-		"Sec-Fetch-Site: none|Sec-Fetch-Mode: no-cors":                Foreign,
-		"Sec-Fetch-Site: same-site":                                   Foreign,
-		"Sec-Fetch-Site: cross-site":                                  Foreign,
-		"Sec-Fetch-Site: bogus":                                       Foreign,
-		"Sec-Fetch-Site: Same-Origin":                                 Foreign,
-		"Sec-Fetch-Site: same-origin|Sec-Fetch-Site: cross-site":      Foreign,
-		"Sec-Fetch-Site: same-origin, cross-site":                     Foreign,
-		"Sec-Fetch-Mode: bogus":                                       Foreign,
-		"Sec-Fetch-Mode: Navigate":                                    Foreign,
-		"Sec-Fetch-Site: none|Sec-Fetch-Mode: bogus":                  Foreign,
-		"Sec-Fetch-Mode: no-cors":                                     Foreign,
-		"Sec-Fetch-Mode: no-cors|Referer: https://app.example.com/":   Foreign,
-		"Origin: https://app.example.com":                             Own,
-		"Origin: https://app.example.com|Sec-Fetch-Site: same-origin": Own,
-		"Origin: https://app.example.com|Sec-Fetch-Site: cross-site":  Foreign,
-		"Origin: http://app.example.com":                              Foreign,
-		"Origin: https://app.example.com:444":                         Foreign,
-		"Origin: https://app.example.com.evil.example":                Foreign,
-		"Origin: null": Foreign,
-		"Origin: null|Sec-Fetch-Site: same-origin":                         Foreign,
-		"Origin: https://app.example.com|Origin: https://evil.example":     Foreign,
-		"Origin: https://spa.example.com|Sec-Fetch-Site: same-site":        Own,
-		"Origin: https://spa.example.com":                                  Own,
-		"Referer: https://app.example.com/page?q":                          Own,
-		"Referer: https://app.example.com":                                 Own,
-		"Referer: https://spa.example.com/":                                Own,
-		"Referer: https://sibling.example.com/":                            Referred,
-		"Referer: https://app.example.com.evil.example/":                   Referred,
-		"Referer: https://app.example.com@evil.example/":                   Referred,
-		"Referer: http://app.example.com/":                                 Referred,
-		"Referer: /page":                                                   Referred,
-		"Referer: https://app.example.com/|Referer: https://evil.example/": Foreign,
-		"Referer: https://evil.example/|Origin: https://app.example.com":   Own,
+	s := withSPA(t)
+	for marks, want := range map[string]verdict{
+		"":                            unmarked,
+		"Sec-Fetch-Site: same-origin": own,
+		"Sec-Fetch-Site: same-origin|Sec-Fetch-Mode: no-cors":        own,
+		"Sec-Fetch-Site: same-origin|Referer: https://evil.example/": own, // which no browser sends
+		"Sec-Fetch-Site: none":                                        typed,
+		"Sec-Fetch-Site: none|Sec-Fetch-Mode: no-cors":                foreign,
+		"Sec-Fetch-Site: same-site":                                   foreign,
+		"Sec-Fetch-Site: cross-site":                                  foreign,
+		"Sec-Fetch-Site: bogus":                                       foreign,
+		"Sec-Fetch-Site: Same-Origin":                                 foreign,
+		"Sec-Fetch-Site: same-origin|Sec-Fetch-Site: cross-site":      foreign,
+		"Sec-Fetch-Site: same-origin, cross-site":                     foreign,
+		"Sec-Fetch-Mode: bogus":                                       foreign,
+		"Sec-Fetch-Mode: Navigate":                                    foreign,
+		"Sec-Fetch-Site: none|Sec-Fetch-Mode: bogus":                  foreign,
+		"Sec-Fetch-Mode: no-cors":                                     foreign,
+		"Sec-Fetch-Mode: no-cors|Referer: https://app.example.com/":   foreign,
+		"Origin: https://app.example.com":                             own,
+		"Origin: https://app.example.com|Sec-Fetch-Site: same-origin": own,
+		"Origin: https://app.example.com|Sec-Fetch-Site: cross-site":  foreign,
+		"Origin: http://app.example.com":                              foreign,
+		"Origin: https://app.example.com:444":                         foreign,
+		"Origin: https://app.example.com.evil.example":                foreign,
+		"Origin: null": foreign,
+		"Origin: null|Sec-Fetch-Site: same-origin":                         foreign,
+		"Origin: https://app.example.com|Origin: https://evil.example":     foreign,
+		"Origin: https://spa.example.com|Sec-Fetch-Site: same-site":        own,
+		"Origin: https://spa.example.com":                                  own,
+		"Referer: https://app.example.com/page?q":                          own,
+		"Referer: https://app.example.com":                                 own,
+		"Referer: https://spa.example.com/":                                own,
+		"Referer: https://sibling.example.com/":                            referred,
+		"Referer: https://app.example.com.evil.example/":                   referred,
+		"Referer: https://app.example.com@evil.example/":                   referred,
+		"Referer: http://app.example.com/":                                 referred,
+		"Referer: /page":                                                   referred,
+		"Referer: https://app.example.com/|Referer: https://evil.example/": foreign,
+		"Referer: https://evil.example/|Origin: https://app.example.com":   own,
 	} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
-			r := &http.Request{Method: method, Header: http.Header{}}
-			for line := range strings.SplitSeq(marks, "|") {
-				if name, value, ok := strings.Cut(line, ": "); ok {
-					r.Header.Add(name, value)
-				}
-			}
+			r := requestWith(method, marks)
 			want := want
-			if strings.HasPrefix(marks, "Referer") && !strings.Contains(marks, "Origin") && !Reads(r) {
-				want = Unmarked // what writes bears an Origin; a Referer is no proof for it
+			if strings.HasPrefix(marks, "Referer") && !strings.Contains(marks, "Origin") && !reads(r) {
+				want = unmarked // what writes bears an Origin; a Referer is no proof for it
 			}
-			if got := o.Judge(r); got != want {
+			if got := s.judge(r, s.o.AllowedOrigins); got != want {
 				t.Errorf("%s with %q = %d, want %d", method, marks, got, want)
 			}
+		}
+	}
+}
+
+// guards are all that there are, and one that there is not.
+var guards = []struct {
+	name  string
+	guard Guard
+}{
+	{"fetch", ForFetch},
+	{"stream", ForStream},
+	{"form", ForForm},
+	{"frame", ForFrame},
+	{"subrequest", ForSubrequest},
+	{"header", ForHeader},
+	{"metadata", ForFetchMetadata},
+	{"handshake", ForHandshake},
+	{"unknown", ForHandshake + 1},
+	{"zero", 0},
+}
+
+// Each guard's column of the table: which of these requests it lets through.
+func TestGuardsAdmitWhatTheyAreFor(t *testing.T) {
+	s := withSPA(t)
+	for _, c := range []struct{ method, marks, admitted string }{
+		{"GET", "", "stream form frame subrequest metadata"},
+		{"POST", "", "stream form frame subrequest"},
+		{"GET", "X-CSRF: 1", "fetch stream form frame subrequest header metadata"},
+		{"POST", "X-CSRF: 1", "fetch stream form frame subrequest header metadata"},
+		{"POST", "X-CSRF: true", "stream form frame subrequest"},
+		{"GET", "Sec-Fetch-Site: same-origin", "stream form frame subrequest metadata"},
+		{"POST", "Sec-Fetch-Site: same-origin", "stream form frame subrequest metadata"},
+		{"POST", "Sec-Fetch-Site: same-origin|X-CSRF: 1", "fetch stream form frame subrequest header metadata"},
+		{"GET", "Sec-Fetch-Site: same-origin|Sec-Fetch-Mode: no-cors", "form frame subrequest metadata"},
+		{"POST", "Sec-Fetch-Site: same-origin|Sec-Fetch-Mode: no-cors|X-CSRF: 1", "form frame subrequest header metadata"},
+		{"GET", "Sec-Fetch-Site: none", "stream subrequest metadata"},
+		{"POST", "Sec-Fetch-Site: none", "stream subrequest"},
+		{"POST", "Sec-Fetch-Site: none|X-CSRF: 1", "fetch stream subrequest header metadata"},
+		{"GET", "Referer: https://app.example.com/x", "stream form frame subrequest metadata"},
+		{"GET", "Referer: https://evil.example/", "frame"},
+		{"GET", "Referer: https://evil.example/|X-CSRF: 1", "fetch frame header metadata"},
+		{"GET", "Referer: https://spa.example.com/", "stream frame subrequest metadata"},
+		{"POST", "Origin: https://app.example.com", "stream form frame subrequest metadata handshake"},
+		{"POST", "Origin: https://spa.example.com", "stream subrequest metadata"},
+		{"POST", "Origin: https://spa.example.com|Sec-Fetch-Site: same-site|X-CSRF: 1", "fetch stream subrequest header metadata"},
+		{"GET", "Origin: https://app.example.com|Sec-Fetch-Site: cross-site", "handshake"},
+		{"GET", "Origin: https://app.example.com|Origin: https://evil.example", ""},
+		{"GET", "Origin: null|X-CSRF: 1", ""},
+		{"GET", "Origin: https://evil.example|X-CSRF: 1", ""},
+	} {
+		var admitted []string
+		for _, g := range guards {
+			if s.Admits(requestWith(c.method, c.marks), g.guard) {
+				admitted = append(admitted, g.name)
+			}
+		}
+		if got := strings.Join(admitted, " "); got != c.admitted {
+			t.Errorf("%s with %q is admitted by %q, want %q", c.method, c.marks, got, c.admitted)
+		}
+	}
+}
+
+// CS2: a word that is not known has the same verdict at every place.
+func TestUnknownWordsAreAdmittedNowhere(t *testing.T) {
+	s := withSPA(t)
+	for _, marks := range []string{
+		"Sec-Fetch-Site: bogus", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Sec-Fetch-Site: Same-Origin",
+		"Sec-Fetch-Site: same-origin|Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: bogus", "Sec-Fetch-Mode: no-cors", "Origin: bogus",
+	} {
+		for _, g := range guards {
+			for _, method := range []string{"GET", "HEAD", "POST", "BOGUS"} {
+				if s.Admits(requestWith(method, marks+"|X-CSRF: 1"), g.guard) {
+					t.Errorf("%s with %q is admitted as %s", method, marks, g.name)
+				}
+			}
+		}
+	}
+}
+
+func TestOriginsThatMayReadAnswers(t *testing.T) {
+	s := withSPA(t)
+	for lines, want := range map[string]string{
+		"": "", "Origin: https://spa.example.com": "https://spa.example.com", "Origin: https://SPA.example.com": "",
+		"Origin: https://app.example.com": "", "Origin: https://spa.example.com|Origin: https://spa.example.com": "",
+	} {
+		if got, ok := s.AllowedOrigin(requestWith("GET", lines)); got != want || ok != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", lines, got, ok, want)
 		}
 	}
 }

@@ -26,19 +26,19 @@ type Chain struct {
 	For string
 }
 
-// Forwarded reads the chain of r. From a peer that is in none of the networks nothing is believed.
-func Forwarded(r *http.Request, proxies []netip.Prefix) Chain {
+// Forwarded reads the chain of r. From a peer that is no trusted proxy nothing is believed.
+func (s *Site) Forwarded(r *http.Request) Chain {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return Chain{}
 	}
 	c := Chain{Client: peer.Addr().Unmap()}
-	if !Trusted(proxies, c.Client) {
+	if !s.Trusts(c.Client) {
 		return c
 	}
 	h := r.Header
 	if len(h["X-Forwarded-For"])+len(h["X-Forwarded-Host"])+len(h["X-Forwarded-Proto"]) == 0 {
-		c.read(parseForwarded(h["Forwarded"]), proxies)
+		c.read(parseForwarded(h["Forwarded"]), s)
 		return c
 	}
 	c.For = strings.Join(h["X-Forwarded-For"], ", ")
@@ -49,7 +49,7 @@ func Forwarded(r *http.Request, proxies []netip.Prefix) Chain {
 		if !ok {
 			break
 		}
-		if c.Client = next; !Trusted(proxies, next) {
+		if c.Client = next; !s.Trusts(next) {
 			break
 		}
 		trusted++
@@ -63,9 +63,9 @@ func Forwarded(r *http.Request, proxies []netip.Prefix) Chain {
 }
 
 // read takes over what the elements of Forwarded say, from the last one on.
-func (c *Chain) read(elements []element, proxies []netip.Prefix) {
+func (c *Chain) read(elements []element, s *Site) {
 	var names []string
-	for i := len(elements) - 1; i >= 0 && Trusted(proxies, c.Client); i-- {
+	for i := len(elements) - 1; i >= 0 && s.Trusts(c.Client); i-- {
 		c.Host = cmp.Or(elements[i].host, c.Host)
 		c.Proto = cmp.Or(elements[i].proto, c.Proto)
 		next, ok := parseNode(elements[i].node)
@@ -89,15 +89,21 @@ func outermost(list []string, hops int) string {
 	return list[len(list)-hops]
 }
 
-// Trusted reports whether an address is in one of the networks.
-func Trusted(proxies []netip.Prefix, a netip.Addr) bool {
+// Trusts reports whether an address is a trusted proxy's.
+func (s *Site) Trusts(a netip.Addr) bool {
 	a = a.Unmap()
-	for _, p := range proxies {
+	for _, p := range s.o.TrustedProxies {
 		if p.Contains(a) {
 			return true
 		}
 	}
 	return false
+}
+
+// TrustsPeer reports whether r comes from a trusted proxy.
+func (s *Site) TrustsPeer(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && s.Trusts(peer.Addr())
 }
 
 // elements are those of a list, which may be spread over several lines (RFC 9110 §5.3).

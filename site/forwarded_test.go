@@ -1,16 +1,20 @@
-package site
+package site_test
 
 import (
 	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 // PX10: of lists, the element counts that the outermost trusted proxy wrote. What a caller put in front of it, to
 // be taken for another host's or another client's, does not.
 func TestChainsAreReadFromTheTrustedEnd(t *testing.T) {
 	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:ffff::/48")}
+	app := sitetest.New(t, "https://app.example.com", site.Options{TrustedProxies: proxies})
 	for name, tc := range map[string]struct{ peer, header, client, host, proto, list string }{
 		"nobody trusted":                    {peer: "203.0.113.1:1", header: "X-Forwarded-For: 1.2.3.4|X-Forwarded-Host: app|X-Forwarded-Proto: http|Forwarded: for=1.2.3.4;host=app;proto=http", client: "203.0.113.1"},
 		"nothing said":                      {peer: "10.0.0.1:1", client: "10.0.0.1"},
@@ -64,7 +68,7 @@ func TestChainsAreReadFromTheTrustedEnd(t *testing.T) {
 					r.Header.Add(name, value)
 				}
 			}
-			c := Forwarded(r, proxies)
+			c := app.Forwarded(r)
 			if c.Client.String() != tc.client || c.Host != tc.host || c.Proto != tc.proto || c.For != tc.list {
 				t.Errorf("client %s, host %q, proto %q, for %q; want %s, %q, %q, %q", c.Client, c.Host, c.Proto, c.For, tc.client, tc.host, tc.proto, tc.list)
 			}

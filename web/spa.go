@@ -25,6 +25,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/outbound"
 	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // defaultCSP lets an app load from its own origin and be framed by nobody. What it loads from
@@ -37,8 +38,8 @@ type Options struct {
 	FS        fs.FS
 	DevServer *url.URL
 	Dir       string
-	CSP       string                   // of HTML; "" for the default
-	Strip     func(header http.Header) // takes our cookies from what goes to the development server
+	CSP       string     // of HTML; "" for the default
+	Site      *site.Site // whose cookies the development server does not get; needed with DevServer alone
 	Fail      func(http.ResponseWriter, *http.Request, error)
 }
 
@@ -238,9 +239,7 @@ func devServer(o Options) *httputil.ReverseProxy {
 		Transport: outbound.NewTransport(),
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.SetURL(o.DevServer)
-			if o.Strip != nil {
-				o.Strip(pr.Out.Header)
-			}
+			o.Site.StripCookies(pr.Out.Header)
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			o.Fail(w, r, problem.New(problem.UpstreamUnreachable).CausedBy(fmt.Errorf("spa.dev_server: %w", err)))

@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 func key(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
@@ -125,7 +128,7 @@ func TestAttemptExpiresByTheTimeInside(t *testing.T) {
 
 // SC9: the largest attempt that can be still fits into what browsers keep.
 func TestLargestAttemptFitsIntoACookie(t *testing.T) {
-	a := newAttempt(strings.Repeat("p", 64), "/"+strings.Repeat("&", maxReturnURL-1), time.Now())
+	a := newAttempt(strings.Repeat("p", 64), "/"+strings.Repeat("&", site.MaxReturnURL-1), time.Now())
 	seconds := int64(999_999_999)
 	a.MaxAge, a.PromptLogin, a.Silent, a.Previous = &seconds, true, true, "0123456789012345678901234567890123456789012"
 	if _, err := testCodec(t, key(1)).seal("__Host-Http-cloakroom-attempt-0123456789abcdef", a); err != nil {
@@ -164,10 +167,10 @@ func (d drawer) take(t *testing.T, answer *http.Response) {
 
 // LS10: of fifty attempts the newest five stay, and requests stay small, whatever the return URLs are.
 func TestBrowserHoldsFiveAttemptsAtMost(t *testing.T) {
-	for _, length := range []int{1, 300, maxReturnURL} {
+	for _, length := range []int{1, 300, site.MaxReturnURL} {
 		t.Run(fmt.Sprint(length), func(t *testing.T) {
 			now := time.Unix(1_800_000_000, 0)
-			jar := cookies{prefix: "__Host-Http-cloakroom-attempt-", secure: true, codec: held(testCodec(t, key(1))), now: func() time.Time { return now }}
+			jar := cookies{site: sitetest.New(t, "https://app.example.com", site.Options{}), codec: held(testCodec(t, key(1))), now: func() time.Time { return now }}
 			browser := drawer{"theme": "dark"}
 			var states []string
 			for range 50 {
@@ -204,7 +207,7 @@ func TestBrowserHoldsFiveAttemptsAtMost(t *testing.T) {
 
 func TestDeadAttemptsAreTakenBack(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	jar := cookies{prefix: "c-attempt-", codec: held(testCodec(t, key(1))), now: func() time.Time { return now }}
+	jar := cookies{site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"}), codec: held(testCodec(t, key(1))), now: func() time.Time { return now }}
 	old := newAttempt("main", "/", now.Add(-time.Hour))
 	value, err := jar.codec.Load().seal(jar.name(old.State), old)
 	if err != nil {
@@ -231,7 +234,11 @@ func TestAttributesOfAttemptCookies(t *testing.T) {
 		{true, true, http.SameSiteNoneMode},
 		{false, true, http.SameSiteLaxMode}, // browsers take None with Secure alone
 	} {
-		jar := cookies{prefix: "__Host-Http-c-attempt-", secure: c.secure, codec: held(testCodec(t, key(1))), now: time.Now}
+		public := "http://localhost"
+		if c.secure {
+			public = "https://app.example.com"
+		}
+		jar := cookies{site: sitetest.New(t, public, site.Options{CookieName: "c"}), codec: held(testCodec(t, key(1))), now: time.Now}
 		rec := httptest.NewRecorder()
 		a := newAttempt("main", "/", time.Now())
 		if err := jar.set(rec, drawer{}.request(), a, c.formPost); err != nil {
@@ -255,7 +262,7 @@ func TestAttributesOfAttemptCookies(t *testing.T) {
 
 // SC6, SC7: of several cookies by one name the one that opens counts; quoted values are nobody's.
 func TestPlantedAttemptCookieKeepsNobodyOut(t *testing.T) {
-	jar := cookies{prefix: "c-attempt-", codec: held(testCodec(t, key(1))), now: time.Now}
+	jar := cookies{site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"}), codec: held(testCodec(t, key(1))), now: time.Now}
 	a := newAttempt("main", "/", time.Now())
 	name := jar.name(a.State)
 	value, err := jar.codec.Load().seal(name, a)

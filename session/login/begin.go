@@ -11,7 +11,7 @@ import (
 // A Request is what a caller wants of a login.
 type Request struct {
 	Provider  string     // configured id
-	ReturnURL string     // where the browser goes in the end; judged as ValidReturnURL does
+	ReturnURL string     // where the browser goes in the end; judged by site.Site.ReturnURL
 	Params    url.Values // the caller's whole query; what may be passed on is picked from it
 	Silent    bool       // in a hidden frame: nobody sees the outcome's page
 }
@@ -24,7 +24,7 @@ func (l *Login) Begin(w http.ResponseWriter, r *http.Request, req Request) (auth
 	if !ok {
 		return "", ErrUnknownProvider
 	}
-	returnURL, ok := ValidReturnURL(req.ReturnURL, l.basePath, l.origins...)
+	returnURL, ok := l.site.ReturnURL(req.ReturnURL)
 	if !ok {
 		return "", ErrInvalidReturnURL
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 const (
@@ -23,17 +24,16 @@ const (
 
 // cookies are the attempt cookies of browsers: one per attempt, found again by its state.
 type cookies struct {
-	prefix string // of their names
-	secure bool
-	codec  *atomic.Pointer[codec] // replaced whole
-	now    func() time.Time
+	site  *site.Site
+	codec *atomic.Pointer[codec] // replaced whole
+	now   func() time.Time
 }
 
 // name is the cookie of the attempt with that state. It is made of a hash, since names of cookies
 // are shown in places where values are not.
 func (c cookies) name(state string) string {
 	sum := sha256.Sum256([]byte(state))
-	return c.prefix + base64.RawURLEncoding.EncodeToString(sum[:12])
+	return c.site.AttemptCookie(base64.RawURLEncoding.EncodeToString(sum[:12]))
 }
 
 // set gives the browser a cookie for a, and takes back the oldest ones that have no room beside it.
@@ -46,9 +46,9 @@ func (c cookies) set(w http.ResponseWriter, r *http.Request, a *attempt, formPos
 	for _, old := range c.surplus(r, len(name)+len(value)) {
 		c.clear(w, old)
 	}
-	cookie := c.cookie(name, value)
+	cookie := c.site.NewCookie(name, value)
 	cookie.MaxAge = int(a.life() / time.Second)
-	if formPost && c.secure {
+	if formPost && cookie.Secure {
 		// A form_post response is a cross-site POST, with which only None comes along; browsers
 		// take None from https alone.
 		cookie.SameSite = http.SameSiteNoneMode
@@ -60,16 +60,9 @@ func (c cookies) set(w http.ResponseWriter, r *http.Request, a *attempt, formPos
 // clear asks the browser to forget a cookie; the attributes must be those it was set with, or the
 // name's prefix makes browsers refuse the deletion.
 func (c cookies) clear(w http.ResponseWriter, name string) {
-	cookie := c.cookie(name, "")
+	cookie := c.site.NewCookie(name, "")
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
-}
-
-func (c cookies) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{
-		Name: name, Value: value, Path: "/", Secure: c.secure, HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, // never Strict: the callback comes from another site
-	}
 }
 
 // surplus lists the names of r's attempt cookies that must go so that one more of size bytes fits:
@@ -82,8 +75,9 @@ func (c cookies) surplus(r *http.Request, size int) []string {
 	}
 	var open []held
 	var gone []string
+	prefix := c.site.AttemptCookie("")
 	for _, cookie := range r.Cookies() {
-		if !strings.HasPrefix(cookie.Name, c.prefix) {
+		if !strings.HasPrefix(cookie.Name, prefix) {
 			continue
 		}
 		a, err := c.codec.Load().open(cookie.Name, cookie.Value)

@@ -14,7 +14,7 @@ import (
 var (
 	// ErrUnknownProvider: no provider of that id is configured; there is no default to fall back on.
 	ErrUnknownProvider = problem.Sentinel(problem.UnknownProvider, "no such provider")
-	// ErrInvalidReturnURL: see ValidReturnURL.
+	// ErrInvalidReturnURL: see site.Site.ReturnURL.
 	ErrInvalidReturnURL = problem.Sentinel(problem.InvalidReturnURL, "return URL is not a path of this app")
 )
 

@@ -140,7 +140,7 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		l.logger.InfoContext(ctx, "claims were left out, in whole or in part, because they hold or name tokens",
 			"provider", p.ID(), "claims", dropped)
 	}
-	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.clientAddr(r))
+	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.site.Forwarded(r).Client)
 	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
 		unwanted := &session.Record{Provider: p.ID(), Issuer: rec.Issuer, RefreshToken: rec.RefreshToken}
 		if err := l.sessions.Enqueue(ctx, unwanted, session.ReasonRefused); err != nil {

@@ -77,16 +77,11 @@ func (i *identity) record(p *provider.Provider, tokens *provider.TokenResponse, 
 
 // shortened is an address with the part that names a single household or machine set to zero: people
 // shall know where a session of theirs began, and nobody needs more.
-func shortened(addr string) string {
-	ip, err := netip.ParseAddr(addr)
-	if err != nil {
-		withPort, err := netip.ParseAddrPort(addr)
-		if err != nil {
-			return ""
-		}
-		ip = withPort.Addr()
+func shortened(addr netip.Addr) string {
+	if !addr.IsValid() {
+		return ""
 	}
-	ip = ip.Unmap().WithZone("")
+	ip := addr.Unmap().WithZone("")
 	bits := 48
 	if ip.Is4() {
 		bits = 24

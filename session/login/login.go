@@ -25,6 +25,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // rememberedStates is how many spent states this process remembers. Each was opened from a cookie
@@ -32,18 +33,12 @@ import (
 // replayed only with its cookie, within attemptLife, and with a code that the provider has seen.
 const rememberedStates = 16384
 
-// Options are what logging in needs. All fields but ReturnOrigins, ClientAddr and Client are required.
+// Options are what logging in needs. All fields but Client are required.
 type Options struct {
-	Providers  map[string]*provider.Provider // by configured id
-	Sessions   *session.Manager
-	Keys       [][]byte // session.keys, 32 bytes each; the first seals, all open
-	CookieName string   // of the session cookie, prefix included; attempt cookies are named after it
-	Secure     bool     // the public origin is https
-	BasePath   string   // "/bff"; no return URL leads below it
-	// ReturnOrigins are further origins that a login may return to; see ValidReturnURL.
-	ReturnOrigins []string
-	// ClientAddr is the address of the browser behind trusted proxies; nil: the peer's.
-	ClientAddr func(*http.Request) string
+	Site      *site.Site                    // the attempt cookies, where a login may return to, the browser's address
+	Providers map[string]*provider.Provider // by configured id
+	Sessions  *session.Manager
+	Keys      [][]byte // session.keys, 32 bytes each; the first seals, all open
 	// Client tells clients apart, for the limit on refused codes; "" for one that can't be told from others, which
 	// has no limit. nil: nobody has one.
 	Client  func(*http.Request) string
@@ -55,25 +50,23 @@ type Options struct {
 // A Login starts and finishes attempts. It is safe for concurrent use. What refused logins leave behind is seen to
 // in the background, until Close.
 type Login struct {
-	providers  map[string]*provider.Provider
-	sessions   *session.Manager
-	cookies    cookies
-	basePath   string
-	origins    []string
-	clientAddr func(*http.Request) string
-	client     func(*http.Request) string
-	strangers  *strangers
-	now        func() time.Time
-	logger     *slog.Logger
-	logins     *prometheus.CounterVec
-	spent      *lru.Cache[[sha256.Size]byte, struct{}] // hashes of states that were used
-	orphans    *orphans
+	site      *site.Site
+	providers map[string]*provider.Provider
+	sessions  *session.Manager
+	cookies   cookies
+	client    func(*http.Request) string
+	strangers *strangers
+	now       func() time.Time
+	logger    *slog.Logger
+	logins    *prometheus.CounterVec
+	spent     *lru.Cache[[sha256.Size]byte, struct{}] // hashes of states that were used
+	orphans   *orphans
 }
 
 // New checks o and registers the metrics.
 func New(o Options) (*Login, error) {
-	if o.CookieName == "" || o.BasePath == "" {
-		return nil, errors.New("set up logins: cookie name and base path are required")
+	if o.Site == nil {
+		return nil, errors.New("set up logins: a site is required")
 	}
 	codecs := new(atomic.Pointer[codec])
 	c, err := newCodec(o.Keys)
@@ -92,10 +85,6 @@ func New(o Options) (*Login, error) {
 	if err := o.Metrics.Register(logins); err != nil {
 		return nil, fmt.Errorf("register metrics of logins: %w", err)
 	}
-	clientAddr := o.ClientAddr
-	if clientAddr == nil {
-		clientAddr = func(r *http.Request) string { return r.RemoteAddr }
-	}
 	client := o.Client
 	if client == nil {
 		client = func(*http.Request) string { return "" }
@@ -105,19 +94,17 @@ func New(o Options) (*Login, error) {
 		return nil, err
 	}
 	return &Login{
-		providers:  o.Providers,
-		sessions:   o.Sessions,
-		cookies:    cookies{prefix: session.AttemptCookiePrefix(o.CookieName), secure: o.Secure, codec: codecs, now: o.Now},
-		basePath:   o.BasePath,
-		origins:    o.ReturnOrigins,
-		clientAddr: clientAddr,
-		client:     client,
-		strangers:  strangers,
-		now:        o.Now,
-		logger:     o.Logger,
-		logins:     logins,
-		spent:      spent,
-		orphans:    newOrphans(o.Sessions, o.Logger),
+		providers: o.Providers,
+		sessions:  o.Sessions,
+		site:      o.Site,
+		cookies:   cookies{site: o.Site, codec: codecs, now: o.Now},
+		client:    client,
+		strangers: strangers,
+		now:       o.Now,
+		logger:    o.Logger,
+		logins:    logins,
+		spent:     spent,
+		orphans:   newOrphans(o.Sessions, o.Logger),
 	}, nil
 }
 

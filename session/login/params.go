@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // A ParameterError is a login request that names a parameter it may not, or gives one a value it may
@@ -84,7 +85,7 @@ func allowed(query url.Values) (url.Values, error) {
 }
 
 func validText(s string) bool {
-	return len(s) <= 512 && utf8.ValidString(s) && !strings.ContainsFunc(s, hidden)
+	return len(s) <= 512 && utf8.ValidString(s) && !strings.ContainsFunc(s, site.Hidden)
 }
 
 func validMaxAge(s string) bool {

@@ -2,11 +2,15 @@ package login
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 // CB11: what is ambiguous is refused, nothing is picked.
@@ -112,6 +116,7 @@ func TestUserinfoVerifiesNoOtherAddress(t *testing.T) {
 }
 
 func TestAddressesAreShortened(t *testing.T) {
+	s := sitetest.New(t, "https://app.example.com", site.Options{})
 	for given, want := range map[string]string{
 		"203.0.113.77:1234":       "203.0.113.0",
 		"203.0.113.77":            "203.0.113.0",
@@ -123,7 +128,11 @@ func TestAddressesAreShortened(t *testing.T) {
 		"":                        "",
 		"nonsense:80":             "",
 	} {
-		if got := shortened(given); got != want {
+		addr, err := netip.ParseAddr(given)
+		if err != nil {
+			addr = s.Forwarded(&http.Request{RemoteAddr: given}).Client
+		}
+		if got := shortened(addr); got != want {
 			t.Errorf("shortened(%q) = %q, want %q", given, got, want)
 		}
 	}

@@ -4,17 +4,12 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // maxText bounds what is kept of a text that a provider or a caller sent.
 const maxText = 200
-
-// hidden reports whether a character has no business in a text that people or logs are shown:
-// control characters, and format characters, among them those that reverse the direction of reading
-// (U+202E and its like).
-func hidden(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp) || r == utf8.RuneError
-}
 
 // visible makes s fit to be shown as text: bounded in bytes, valid UTF-8, on one line. Whoever puts
 // it into a page still has to escape it.
@@ -24,7 +19,7 @@ func visible(s string) string {
 		if unicode.IsSpace(r) {
 			r = ' '
 		}
-		if hidden(r) {
+		if site.Hidden(r) {
 			continue
 		}
 		if b.Len()+utf8.RuneLen(r) > maxText {

@@ -26,6 +26,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -55,10 +57,11 @@ func newWorld(t *testing.T, change ...func(*provider.Config)) *world {
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	w.app = server.URL
+	app := sitetest.New(t, w.app, site.Options{})
 	var err error
 	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Lifetime: time.Hour, CookieName: "cloakroom",
-		SameSite: http.SameSiteStrictMode, Now: w.now, Logger: logger, Metrics: w.metrics,
+		Store: w.store, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Lifetime: time.Hour, Site: app,
+		Now: w.now, Logger: logger, Metrics: w.metrics,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,8 +71,8 @@ func newWorld(t *testing.T, change ...func(*provider.Config)) *world {
 		"main": w.provider("main", w.op, change...), "other": w.provider("other", w.other),
 	}
 	l, err := login.New(login.Options{
-		Providers: providers, Sessions: w.sessions, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, CookieName: "cloakroom",
-		BasePath: "/bff", Now: w.now, Logger: logger, Metrics: w.metrics,
+		Providers: providers, Sessions: w.sessions, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Site: app,
+		Now: w.now, Logger: logger, Metrics: w.metrics,
 	})
 	if err != nil {
 		t.Fatal(err)

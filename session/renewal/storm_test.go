@@ -10,6 +10,8 @@ import (
 
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -193,7 +195,7 @@ func TestBothReplicasWereAnswered(t *testing.T) {
 func (w *world) replica() *renewal.Renewer {
 	w.t.Helper()
 	sessions, err := session.NewManager(session.Options{
-		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, CookieName: "cloakroom", Logger: quiet,
+		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, Site: sitetest.New(w.t, "http://localhost", site.Options{}), Logger: quiet,
 	})
 	if err != nil {
 		w.t.Fatalf("new manager: %v", err)

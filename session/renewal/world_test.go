@@ -23,6 +23,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -59,7 +61,7 @@ func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper, now f
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, CookieName: "cloakroom", Now: now, Logger: log,
+		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Now: now, Logger: log,
 	})
 	if err != nil {
 		t.Fatalf("new manager: %v", err)

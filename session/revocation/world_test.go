@@ -21,6 +21,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -65,7 +67,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 func newManager(t *testing.T, store session.Store, change ...func(*session.Options)) *session.Manager {
 	t.Helper()
 	o := session.Options{
-		Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, CookieName: "cloakroom", Logger: quiet,
+		Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Logger: quiet,
 	}
 	for _, c := range change {
 		c(&o)

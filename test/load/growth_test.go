@@ -20,6 +20,8 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
@@ -85,7 +87,7 @@ func growth(b *testing.B, s sizedStore, size int) {
 	}
 	b.Cleanup(func() { _ = opened.Close() })
 	m, err := session.NewManager(session.Options{
-		Store: opened, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, CookieName: "c", Logger: slog.New(slog.DiscardHandler),
+		Store: opened, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{CookieName: "c"}), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -1,68 +1,73 @@
-package login
+package site
 
 import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// maxReturnURL bounds a return URL as it is sent on. It travels in the attempt's cookie, encrypted
-// and encoded twice, and that has to stay within maxCookie.
-const maxReturnURL = 1800
+// MaxReturnURL bounds a return URL as it is sent on, in bytes. It travels in a login attempt's cookie,
+// encrypted and encoded twice, and browsers drop cookies of more than 4096 bytes (RFC 6265bis §5.6).
+const MaxReturnURL = 1800
 
-// ValidReturnURL judges where a browser may be sent after a login or a logout: a path on this origin,
-// with query and fragment if it likes, but none below basePath, except the page of one's sessions. It returns the form to send on, in
-// which nothing is decoded and only what no URL may hold as it is gets percent-encoded; that form is
-// the one that was judged. The empty string means "/".
+// ReturnURL judges where a browser may be sent after a login or a logout: what ReturnPath takes, or a
+// URL of an allowed origin. That is judged by what follows the origin: it must be empty or such a
+// path, so that nothing can make another host of it.
+func (s *Site) ReturnURL(given string) (string, bool) {
+	for _, origin := range s.o.AllowedOrigins {
+		rest, ours := strings.CutPrefix(given, origin)
+		if !ours || rest != "" && rest[0] != '/' {
+			continue
+		}
+		path, ok := s.ReturnPath(rest)
+		if !ok {
+			return "", false
+		}
+		return origin + path, true
+	}
+	return s.ReturnPath(given)
+}
+
+// ReturnPath takes a path on this origin, with query and fragment if it likes, but none below the base
+// path, except the page of one's sessions. It returns the form to send on, in which nothing is decoded
+// and only what no URL may hold as it is gets percent-encoded; that form is the one that was judged.
+// The empty string means "/".
 //
 // The judgement is that of the parser which will read the Location header, the browser's (WHATWG URL
 // §4.4), not that of net/url: tabs and line breaks vanish there, a backslash is a slash, and what
 // then begins with two slashes names another host (RFC 9700 §4.11.1, open redirectors).
-//
-// A URL of one of the further origins, which must be whole (scheme://host[:port]), is judged by what follows the
-// origin: that must be empty or such a path, so that nothing can make another host of it.
-func ValidReturnURL(s, basePath string, origins ...string) (string, bool) {
-	if s == "" {
+func (s *Site) ReturnPath(given string) (string, bool) {
+	if given == "" {
 		return "/", true
 	}
-	for _, origin := range origins {
-		rest, ours := strings.CutPrefix(s, origin)
-		if !ours || rest != "" && rest[0] != '/' {
-			continue
-		}
-		path, ok := ValidReturnURL(rest, basePath)
-		return origin + path, ok
-	}
-	if len(s) > maxReturnURL || !utf8.ValidString(s) || !onlyVisible(s) {
+	if len(given) > MaxReturnURL || !utf8.ValidString(given) || !onlyVisible(given) {
 		return "", false
 	}
-	if s[0] != '/' || strings.HasPrefix(s, "//") {
+	if given[0] != '/' || strings.HasPrefix(given, "//") {
 		return "", false
 	}
-	s = escape(s)
-	if len(s) > maxReturnURL {
+	sent := escape(given)
+	if len(sent) > MaxReturnURL {
 		return "", false
 	}
-	p := s
-	if end := strings.IndexAny(s, "?#"); end >= 0 {
-		p = s[:end]
+	p := sent
+	if end := strings.IndexAny(sent, "?#"); end >= 0 {
+		p = sent[:end]
 	}
-	if !plainPath(p) || below(p, basePath) && s != SessionsPage(basePath) {
+	if !plainPath(p) || s.reaches(p) && sent != s.SessionsPage() {
 		return "", false
 	}
-	return s, true
+	return sent, true
 }
-
-// SessionsPage is the one page below basePath that people go to themselves. Loading it changes nothing.
-func SessionsPage(basePath string) string { return basePath + "/sessions" }
 
 // onlyVisible refuses what browsers strip or turn into something else: control characters (tab, CR
 // and LF vanish), backslashes, and the invisible and direction-changing characters of Unicode, which
 // make a link look like another one.
 func onlyVisible(s string) bool {
 	for _, r := range s {
-		if r == '\\' || r == ' ' && s[0] == ' ' || hidden(r) {
+		if r == '\\' || r == ' ' && s[0] == ' ' || Hidden(r) {
 			return false
 		}
 	}
@@ -107,13 +112,13 @@ func plainPath(p string) bool {
 	return true
 }
 
-// below reports whether p leads to one of our own endpoints, however often it is decoded and in
+// reaches reports whether p leads to one of our own endpoints, however often it is decoded and in
 // whatever case: a return URL could log people out, or send them round in circles.
-func below(p, basePath string) bool {
+func (s *Site) reaches(p string) bool {
+	base := strings.ToLower(s.o.BasePath)
 	for {
 		clean := strings.ToLower(path.Clean(p))
-		base := strings.ToLower(basePath)
-		if clean == base || strings.HasPrefix(clean, base+"/") || strings.HasPrefix(clean, base+";") {
+		if Below(clean, base) || strings.HasPrefix(clean, base+";") {
 			return true
 		}
 		decoded, err := url.PathUnescape(p)
@@ -122,4 +127,11 @@ func below(p, basePath string) bool {
 		}
 		p = decoded
 	}
+}
+
+// Hidden reports whether a character has no business in a text that people or logs are shown:
+// control characters, and format characters, among them those that reverse the direction of reading
+// (U+202E and its like).
+func Hidden(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp) || r == utf8.RuneError
 }

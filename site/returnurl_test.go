@@ -1,4 +1,4 @@
-package login
+package site_test
 
 import (
 	"bufio"
@@ -7,9 +7,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
 const testBase = "/bff"
+
+func testSite(t testing.TB) *site.Site {
+	return sitetest.New(t, appOrigin, site.Options{BasePath: testBase})
+}
 
 // LS11, LS12, LS13: the corpus says what becomes of each return URL.
 func TestReturnURLs(t *testing.T) {
@@ -18,9 +25,9 @@ func TestReturnURLs(t *testing.T) {
 		t.Errorf("the corpus has %d lines, want 400 and more", len(cases))
 	}
 	for _, c := range cases {
-		got, ok := ValidReturnURL(c.given, testBase)
+		got, ok := testSite(t).ReturnURL(c.given)
 		if ok != (c.want != "") || ok && got != c.want {
-			t.Errorf("line %d: ValidReturnURL(%q) = %q, %v; want %q", c.line, c.given, got, ok, c.want)
+			t.Errorf("line %d: ReturnURL(%q) = %q, %v; want %q", c.line, c.given, got, ok, c.want)
 		}
 		checkReturnURL(t, c.given)
 	}
@@ -28,11 +35,12 @@ func TestReturnURLs(t *testing.T) {
 
 // LS10: what does not fit into a cookie is refused, after encoding too.
 func TestOverlongReturnURLIsRefused(t *testing.T) {
-	if _, ok := ValidReturnURL("/"+strings.Repeat("a", maxReturnURL-1), testBase); !ok {
+	app := testSite(t)
+	if _, ok := app.ReturnURL("/" + strings.Repeat("a", site.MaxReturnURL-1)); !ok {
 		t.Error("the longest one is refused")
 	}
-	for _, s := range []string{"/" + strings.Repeat("a", maxReturnURL), "/" + strings.Repeat("é", maxReturnURL/4), "/" + strings.Repeat("/", 1<<20)} {
-		if _, ok := ValidReturnURL(s, testBase); ok {
+	for _, s := range []string{"/" + strings.Repeat("a", site.MaxReturnURL), "/" + strings.Repeat("é", site.MaxReturnURL/4), "/" + strings.Repeat("/", 1<<20)} {
+		if _, ok := app.ReturnURL(s); ok {
 			t.Errorf("%d bytes are accepted", len(s))
 		}
 	}
@@ -40,11 +48,11 @@ func TestOverlongReturnURLIsRefused(t *testing.T) {
 
 func TestReturnURLKnowsOtherBasePaths(t *testing.T) {
 	for given, base := range map[string]string{"/auth/x/logout": "/auth/x", "/AUTH/x": "/auth/x"} {
-		if _, ok := ValidReturnURL(given, base); ok {
+		if _, ok := sitetest.New(t, appOrigin, site.Options{BasePath: base}).ReturnURL(given); ok {
 			t.Errorf("%q is accepted with base path %q", given, base)
 		}
 	}
-	if _, ok := ValidReturnURL("/bff/login", "/auth"); !ok {
+	if _, ok := sitetest.New(t, appOrigin, site.Options{BasePath: "/auth"}).ReturnURL("/bff/login"); !ok {
 		t.Error("/bff/login is refused with base path /auth")
 	}
 }
@@ -60,14 +68,15 @@ func FuzzReturnURL(f *testing.F) {
 
 func checkReturnURL(t *testing.T, s string) {
 	t.Helper()
-	out, ok := ValidReturnURL(s, testBase)
+	app := testSite(t)
+	out, ok := app.ReturnURL(s)
 	if !ok {
 		if out != "" {
 			t.Errorf("%q is refused and %q returned all the same", s, out)
 		}
 		return
 	}
-	if again, ok := ValidReturnURL(out, testBase); !ok || again != out {
+	if again, ok := app.ReturnURL(out); !ok || again != out {
 		t.Errorf("%q was judged, but %q is sent, which is judged %q, %v", s, out, again, ok)
 	}
 	if strings.ContainsFunc(out, func(r rune) bool { return r <= ' ' || r > '~' }) {
