@@ -48,7 +48,7 @@ func (h *Handlers) finishLogin(c echo.Context) error {
 	if outcome.Silent {
 		return h.silentSucceeded(c, outcome)
 	}
-	h.sealed.Load().loops.note(c, h.Now())
+	h.loops.note(c, h.Now())
 	return redirect(c, seeOther(r), outcome.ReturnURL)
 }
 

@@ -9,11 +9,11 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
@@ -34,7 +34,7 @@ type Options struct {
 	Tokens    Tokens
 	Outbox    Waker
 	Pages     *templates.Set
-	Keys      [][]byte        // session.keys; the first seals the state of a logout
+	Keys      *keys.Ring      // what seals values that travel through browsers and providers
 	Stopping  context.Context // ended when event streams should: the service stops
 	// ForwardAuthSecret is what a reverse proxy proves itself by; zero: none gets access tokens.
 	ForwardAuthSecret secret.Value
@@ -55,40 +55,37 @@ type Options struct {
 type Handlers struct {
 	Options
 	byID        map[string]*provider.Provider
-	sealed      atomic.Pointer[sealed] // replaced whole
+	logoutState logoutState
+	onward      onwardSealer
+	loops       loops
+	silent      silentSeal
 	backchannel *backchannel
 	listeners   prometheus.Gauge
 }
+
+// maxSealed is how long a sealed value may be that goes into a cookie or a URL, in bytes. Browsers
+// drop larger cookies (RFC 6265bis §5.6).
+const maxSealed = 4096
 
 // New returns the endpoints; Mount mounts them.
 func New(o Options) *Handlers {
 	h := &Handlers{
 		Options:     o,
 		byID:        make(map[string]*provider.Provider, len(o.Providers)),
+		logoutState: newLogoutState(o.Keys),
+		onward:      newOnwardSealer(o.Keys),
+		loops:       newLoops(o.Site, o.Keys),
+		silent:      newSilentSeal(o.Keys),
 		backchannel: newBackchannel(o.Metrics, o.Logger),
 		listeners: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "cloakroom_event_listeners", Help: "Browsers that listen to what happens to their session.",
 		}),
 	}
 	o.Metrics.MustRegister(h.listeners)
-	h.SetKeys(o.Keys)
 	for _, p := range o.Providers {
 		h.byID[p.ID()] = p
 	}
 	return h
-}
-
-// SetKeys puts other keys in the place of those there are. It may be called at any time.
-func (h *Handlers) SetKeys(keys [][]byte) {
-	h.sealed.Store(&sealed{newLogoutState(keys), newOnwardSealer(keys), newLoops(h.Site, keys), newSilentSeal(keys)})
-}
-
-// sealed is what travels through browsers and providers, sealed under session.keys.
-type sealed struct {
-	logoutState *logoutState
-	onward      *onwardSealer
-	loops       *loops
-	silent      *silentSeal
 }
 
 // provider returns the provider that a path or a query names; there is no default to fall back on.

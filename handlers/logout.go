@@ -92,7 +92,7 @@ func (h *Handlers) logout(c echo.Context, s *session.Session) (first bool, err e
 
 // forget takes the cookie back, and what the browser's cache keeps of the session's answers.
 func (h *Handlers) forget(c echo.Context) {
-	h.sealed.Load().loops.forget(c)
+	h.loops.forget(c)
 	h.Sessions.ClearCookie(c.Response())
 	c.Response().Header().Set("Cache-Control", "no-store")
 	c.Response().Header().Set("Clear-Site-Data", `"cache"`)
@@ -108,7 +108,7 @@ func (h *Handlers) endSessionURL(r *http.Request, providerID string, rec *sessio
 	}
 	ctx, cancel := withShortDeadline(r)
 	defer cancel()
-	state, err := h.sealed.Load().logoutState.seal(returnURL, h.Now())
+	state, err := h.logoutState.seal(returnURL, h.Now())
 	if err != nil {
 		h.Logger.ErrorContext(ctx, "seal the state of a logout", "error", err)
 		return ""
@@ -133,7 +133,7 @@ func (h *Handlers) afterLogout(c echo.Context) error {
 	}
 	states := c.Request().URL.Query()["state"]
 	if len(states) == 1 {
-		if returnURL, ok := h.sealed.Load().logoutState.open(states[0], h.Now()); ok {
+		if returnURL, ok := h.logoutState.open(states[0], h.Now()); ok {
 			return h.afterLocalLogout(c, returnURL)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/session"
 )
@@ -34,25 +35,25 @@ type onward struct {
 }
 
 // An onwardSealer seals them. They are good for as long as the state of a logout is: a late one still leads to returnUrl.
-type onwardSealer struct{ sealer }
+type onwardSealer struct{ codec *keys.Codec }
 
-func newOnwardSealer(keys [][]byte) *onwardSealer {
-	return &onwardSealer{newSealer(onwardName, "logout continue", keys)}
+func newOnwardSealer(ring *keys.Ring) onwardSealer {
+	return onwardSealer{ring.Codec("logout continue", maxSealed)}
 }
 
-func (s *onwardSealer) seal(o onward) (string, error) {
+func (s onwardSealer) seal(o onward) (string, error) {
 	var plain bytes.Buffer
 	e := json.NewEncoder(&plain)
-	e.SetEscapeHTML(false) // a query has many ampersands, and this has to stay within securecookie's 4 KiB
+	e.SetEscapeHTML(false) // a query has many ampersands, and this has to stay within maxSealed
 	if err := e.Encode(o); err != nil {
 		return "", err
 	}
-	return s.sealer.seal(plain.Bytes())
+	return s.codec.Seal(onwardName, plain.Bytes())
 }
 
 // open is false for what is not ours, altered or too old.
-func (s *onwardSealer) open(sealed string, now time.Time) (o onward, ok bool) {
-	plain, ok := s.sealer.open(sealed)
+func (s onwardSealer) open(sealed string, now time.Time) (o onward, ok bool) {
+	plain, ok := s.codec.Open(onwardName, sealed)
 	if !ok || json.Unmarshal(plain, &o) != nil {
 		return o, false
 	}
@@ -79,7 +80,7 @@ func (h *Handlers) continueURL(r *http.Request, s *session.Session, returnURL st
 				"session", s.Record.ID, "error", err)
 		}
 	}
-	sealed, err := h.sealed.Load().onward.seal(next)
+	sealed, err := h.onward.seal(next)
 	if err != nil {
 		h.Logger.ErrorContext(r.Context(), "seal the address that a logout goes on to", "error", err)
 		return ""
@@ -100,7 +101,7 @@ func (h *Handlers) continueLogout(c echo.Context) error {
 	if len(handles) != 1 {
 		return h.loggedOutPage(c, "")
 	}
-	next, ok := h.sealed.Load().onward.open(handles[0], h.Now())
+	next, ok := h.onward.open(handles[0], h.Now())
 	if !ok {
 		return h.loggedOutPage(c, "")
 	}

@@ -3,6 +3,8 @@ package handlers
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 const (
@@ -12,20 +14,20 @@ const (
 
 // logoutState seals the return URL into the `state` of an end-session request, so that it is opaque
 // to the provider, believed by no one but us, and kept nowhere.
-type logoutState struct{ sealer }
+type logoutState struct{ codec *keys.Codec }
 
-func newLogoutState(keys [][]byte) *logoutState {
-	return &logoutState{newSealer(logoutStateName, "logout state", keys)}
+func newLogoutState(ring *keys.Ring) logoutState {
+	return logoutState{ring.Codec("logout state", maxSealed)}
 }
 
-func (l *logoutState) seal(returnURL string, now time.Time) (string, error) {
+func (l logoutState) seal(returnURL string, now time.Time) (string, error) {
 	plain := binary.BigEndian.AppendUint64(nil, uint64(now.Unix()))
-	return l.sealer.seal(append(plain, returnURL...))
+	return l.codec.Seal(logoutStateName, append(plain, returnURL...))
 }
 
 // open returns the return URL, false for a state that is not ours, altered or too old.
-func (l *logoutState) open(state string, now time.Time) (string, bool) {
-	plain, ok := l.sealer.open(state)
+func (l logoutState) open(state string, now time.Time) (string, bool) {
+	plain, ok := l.codec.Open(logoutStateName, state)
 	if !ok || len(plain) < 8 {
 		return "", false
 	}

@@ -3,11 +3,13 @@ package handlers
 import (
 	"testing"
 	"time"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // The age is told by the time that the caller gives, which replicas share, not by securecookie's clock.
 func TestStateOfALogoutIsGoodForAnHourByTheSharedClock(t *testing.T) {
-	l := newLogoutState([][]byte{make([]byte, 32)})
+	l := newLogoutState(keys.NewRing(keys.Key{1}))
 	for _, shared := range []time.Time{time.Now(), time.Now().Add(24 * time.Hour), time.Now().Add(-24 * time.Hour)} {
 		state, err := l.seal("/bye", shared)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
@@ -41,22 +42,23 @@ const (
 // loops remembers in a cookie of its own when a browser logged in lately: what no server needs to keep, and what shows
 // that cookies work at all.
 type loops struct {
-	sealer // named as the cookie is
-	site   *site.Site
+	name  string // of the cookie
+	codec *keys.Codec
+	site  *site.Site
 }
 
-func newLoops(s *site.Site, keys [][]byte) *loops {
-	return &loops{newSealer(s.LoginsCookie(), "logins", keys), s}
+func newLoops(s *site.Site, ring *keys.Ring) loops {
+	return loops{s.LoginsCookie(), ring.Codec("logins", maxSealed), s}
 }
 
 // lately are the moments of this browser's last logins, in Unix milliseconds; none without the cookie, or with one
 // that is not ours.
-func (l *loops) lately(r *http.Request) (logins []int64) {
+func (l loops) lately(r *http.Request) (logins []int64) {
 	c, err := r.Cookie(l.name)
 	if err != nil {
 		return nil
 	}
-	plain, ok := l.open(c.Value)
+	plain, ok := l.codec.Open(l.name, c.Value)
 	if !ok || json.Unmarshal(plain, &logins) != nil {
 		return nil
 	}
@@ -64,14 +66,14 @@ func (l *loops) lately(r *http.Request) (logins []int64) {
 }
 
 // note adds a login that has succeeded.
-func (l *loops) note(c echo.Context, now time.Time) {
+func (l loops) note(c echo.Context, now time.Time) {
 	recent := slices.DeleteFunc(l.lately(c.Request()), func(at int64) bool { return now.UnixMilli()-at > loopTime.Milliseconds() })
 	recent = append(recent, now.UnixMilli())
 	plain, err := json.Marshal(recent[max(0, len(recent)-loopPatience):])
 	if err != nil {
 		return
 	}
-	value, err := l.seal(plain)
+	value, err := l.codec.Seal(l.name, plain)
 	if err != nil {
 		return
 	}
@@ -83,13 +85,13 @@ func (l *loops) note(c echo.Context, now time.Time) {
 }
 
 // forget lets the next login begin anew: it was explained, or somebody logged out on purpose.
-func (l *loops) forget(c echo.Context) {
+func (l loops) forget(c echo.Context) {
 	if _, err := c.Request().Cookie(l.name); err == nil {
 		l.set(c, "", -1)
 	}
 }
 
-func (l *loops) set(c echo.Context, value string, maxAge int) {
+func (l loops) set(c echo.Context, value string, maxAge int) {
 	cookie := l.site.NewCookie(l.name, value)
 	cookie.MaxAge = maxAge
 	http.SetCookie(c.Response(), cookie)
@@ -98,8 +100,7 @@ func (l *loops) set(c echo.Context, value string, maxAge int) {
 // explainLoop answers a login that would go round once more with a page that names the cause, and reports whether
 // it did.
 func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
-	l := h.sealed.Load().loops
-	logins := l.lately(c.Request())
+	logins := h.loops.lately(c.Request())
 	now := h.Now()
 	recent := 0
 	for _, at := range logins {
@@ -118,7 +119,7 @@ func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 	if asWished && recent < loopPatience && c.QueryParam(login.StepUp) == "" {
 		return false, nil
 	}
-	l.forget(c)
+	h.loops.forget(c)
 	h.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", requestlog.ID(c.Request().Context()))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginLoop{
 		Cause: cause, Host: h.Site.Origin(), RetryURL: h.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),

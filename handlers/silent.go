@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
@@ -56,7 +57,7 @@ func (h *Handlers) silentFailed(c echo.Context) error {
 // that it has the session. A browser with tracking prevention may drop every cookie that an answer sets in a frame
 // which another site has led here.
 func (h *Handlers) silentSucceeded(c echo.Context, outcome *login.Outcome) error {
-	confirm, err := h.sealed.Load().silent.seal(silentLogin{outcome.Session.Name, outcome.Kept, h.Now().UnixMilli()})
+	confirm, err := h.silent.seal(silentLogin{outcome.Session.Name, outcome.Kept, h.Now().UnixMilli()})
 	if err != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func (h *Handlers) confirmSilentLogin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	started, ok := h.sealed.Load().silent.open(sent.Get("confirm"), h.Now())
+	started, ok := h.silent.open(sent.Get("confirm"), h.Now())
 	if !ok {
 		return problem.New(problem.BadRequest).Because("the silent login is not known, or took longer than a minute")
 	}
@@ -109,23 +110,23 @@ type silentLogin struct {
 }
 
 // silentSeal seals silentLogins.
-type silentSeal struct{ sealer }
+type silentSeal struct{ codec *keys.Codec }
 
-func newSilentSeal(keys [][]byte) *silentSeal {
-	return &silentSeal{newSealer(silentName, "silent login", keys)}
+func newSilentSeal(ring *keys.Ring) silentSeal {
+	return silentSeal{ring.Codec("silent login", maxSealed)}
 }
 
-func (s *silentSeal) seal(l silentLogin) (string, error) {
+func (s silentSeal) seal(l silentLogin) (string, error) {
 	plain, err := json.Marshal(l)
 	if err != nil {
 		return "", err
 	}
-	return s.sealer.seal(plain)
+	return s.codec.Seal(silentName, plain)
 }
 
 // open returns false for what is not ours, altered or too old.
-func (s *silentSeal) open(value string, now time.Time) (l silentLogin, ok bool) {
-	plain, ok := s.sealer.open(value)
+func (s silentSeal) open(value string, now time.Time) (l silentLogin, ok bool) {
+	plain, ok := s.codec.Open(silentName, value)
 	if !ok || json.Unmarshal(plain, &l) != nil {
 		return l, false
 	}

@@ -1,5 +1,14 @@
-// Package keys owns the configured keys (session.keys): their written form and what is made with
-// them. It knows nothing of what a key is used for.
+// Package keys is the keyring: session.keys, and whatever is sealed, signed or recognized under them.
+//
+// A Ring holds the keys, and its content is replaced in one step while everybody goes on using it.
+// A Codec made from it seals values for browsers and providers, for one purpose each; Ring.Seal seals
+// records for a store. Each purpose has keys of its own, derived from the configured ones, so that no
+// value can be passed off as one of another purpose.
+//
+// Its weak point: whoever learns one configured key can open, and make, everything that it seals.
+//
+// The purposes, names and formats are what browsers and stores hold: a change of any of them logs
+// everybody out. The package knows nothing of what is sealed, of cookies' attributes, stores or ages.
 package keys
 
 import (

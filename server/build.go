@@ -49,7 +49,7 @@ func (s *Server) buildClock(machine func() time.Time) {
 	s.now = s.clock.Now
 }
 
-func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
+func (s *Server) buildSessions(ctx context.Context) (err error) {
 	c := s.cfg.Session
 	if s.store, err = store.Open(ctx, c.Store.Reveal()); err != nil {
 		return StoreError(c.Store, err)
@@ -58,7 +58,7 @@ func (s *Server) buildSessions(ctx context.Context, keys [][]byte) (err error) {
 		s.store = store.Guard(s.store, s.log, s.registry)
 	}
 	s.sessions, err = session.NewManager(session.Options{
-		Store: s.store, Keys: keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
+		Store: s.store, Keys: s.keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
 		MaxPerUser: c.MaxPerUser, Issuers: configuredIssuers(s.cfg), CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
 		Site: s.site, Clock: s.clock, Logger: s.log, Metrics: s.registry,
 	})
@@ -92,9 +92,8 @@ func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m 
 	}
 	s := &Server{cfg: cfg, site: app, log: log, registry: newRegistry(), stop: func() {}}
 	s.buildClock(nil)
-	keys, err := s.keys(cfg)
-	if err == nil {
-		err = s.buildSessions(ctx, keys)
+	if s.keys, err = s.readKeys(cfg); err == nil {
+		err = s.buildSessions(ctx)
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, s.close())
@@ -145,7 +144,7 @@ func (s *Server) buildWorkers() {
 }
 
 // buildHandlers makes what answers on the two listeners.
-func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
+func (s *Server) buildHandlers(app fs.FS) error {
 	pages, err := templates.Load(s.cfg.Pages.Templates)
 	if err != nil {
 		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
@@ -153,7 +152,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 	problems := handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: s.site, Logger: s.log})
 	who := &clients{site: s.site, log: s.log}
 	s.login, err = login.New(login.Options{
-		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: keys, Client: who.key,
+		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: s.keys, Client: who.key,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
@@ -168,7 +167,7 @@ func (s *Server) buildHandlers(keys [][]byte, app fs.FS) error {
 		return err
 	}
 	s.bff = handlers.New(handlers.Options{
-		Site: s.site, Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: keys,
+		Site: s.site, Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: s.keys,
 		ForwardAuthSecret: s.cfg.ForwardAuth.Secret, Stopping: s.stopping, ExpiringNotice: s.cfg.Session.ExpiringNotice, MaxEventStreams: s.cfg.Session.MaxEventStreams,
 		Client: who.key, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})

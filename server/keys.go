@@ -13,9 +13,9 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
-// keys are session.keys. Left out, an SQLite store has a key file beside it, and a memory store,
+// readKeys reads session.keys. Left out, an SQLite store has a key file beside it, and a memory store,
 // which forgets its sessions at the end anyway, gets a fresh key.
-func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
+func (s *Server) readKeys(cfg *config.Config) (*keys.Ring, error) {
 	if len(cfg.Session.Keys) > 0 {
 		return configuredKeys(cfg.Session)
 	}
@@ -27,26 +27,26 @@ func (s *Server) keys(cfg *config.Config) ([][]byte, error) {
 				"the folder must be there and be writable, and the file the service's own (mode 0600); or name a key in `session.keys`",
 			}
 		}
-		return [][]byte{key[:]}, nil
+		return keys.NewRing(key), nil
 	}
 	if s.ownKey == nil {
 		key := keys.Generate()
 		s.ownKey = &key
 	}
-	return [][]byte{s.ownKey[:]}, nil
+	return keys.NewRing(*s.ownKey), nil
 }
 
-// configuredKeys reads the keys of a configuration. The error can't happen to one that config.Parse returned.
-func configuredKeys(c config.Session) ([][]byte, error) {
-	var found [][]byte
+// configuredKeys reads the keys of a configuration that has some. The error can't happen to one that config.Parse returned.
+func configuredKeys(c config.Session) (*keys.Ring, error) {
+	var found []keys.Key
 	for i, text := range c.Keys {
 		key, err := keys.Parse(text.Reveal())
 		if err != nil {
 			return nil, fmt.Errorf("session.keys[%d]: %w", i, err)
 		}
-		found = append(found, key[:])
+		found = append(found, key)
 	}
-	return found, nil
+	return keys.NewRing(found[0], found[1:]...), nil
 }
 
 // checkKeys stops the start with keys that open nothing of what is stored.
@@ -62,11 +62,11 @@ func (s *Server) checkKeys(ctx context.Context) error {
 // newKeysTime bounds how long the store is asked about keys.
 const newKeysTime = 10 * time.Second
 
-// checkNewKeys returns an error if keys must not be taken over, and warns if they don't open everything.
-func (s *Server) checkNewKeys(keys [][]byte) error {
+// checkNewKeys returns an error if the keys of next must not be taken over, and warns if they don't open everything.
+func (s *Server) checkNewKeys(next *keys.Ring) error {
 	ctx, cancel := context.WithTimeout(context.Background(), newKeysTime)
 	defer cancel()
-	fit, err := s.sessions.CheckNewKeys(ctx, keys)
+	fit, err := s.sessions.CheckNewKeys(ctx, next)
 	if err == nil && fit.Foreign > 0 {
 		s.log.Warn("some stored sessions or revocations don't open with session.keys: put their key back, after the first, until they are gone or sealed anew",
 			"looked_at", fit.Looked, "do_not_open", fit.Foreign, "key_ids", fit.ForeignKeys)

@@ -16,22 +16,16 @@ import (
 func (s *Server) Reload(cfg *config.Config) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	keys, err := s.keys(cfg)
+	next, err := s.readKeys(cfg)
 	if err != nil {
 		return fmt.Errorf("read session.keys: %w", err)
 	}
-	if err := s.checkNewKeys(keys); err != nil {
+	if err := s.checkNewKeys(next); err != nil {
 		return fmt.Errorf("session.keys stay as they were: %w", err)
 	}
-	old := s.sessions.KeyIDs()
-	if err := s.sessions.SetKeys(keys); err != nil {
-		return fmt.Errorf("take session.keys over: %w", err)
-	}
-	if err := s.login.SetKeys(keys); err != nil {
-		return err
-	}
-	s.bff.SetKeys(keys)
-	ids := s.sessions.KeyIDs()
+	old := s.keys.IDs()
+	s.keys.Replace(next)
+	ids := s.keys.IDs()
 	s.log.Info("session.keys were read anew", "key_ids", ids)
 	if slices.Equal(ids, old) {
 		s.log.Warn("session.keys are those that there were; a running process sees no change of ${NAME}, but one of ${file:PATH}", "key_ids", ids)

@@ -58,6 +58,7 @@ type Server struct {
 	version   string
 	store     session.Store
 	sessions  *session.Manager
+	keys      *keys.Ring           // replaced by Reload, for everybody who has it
 	ownKey    *keys.Key            // of a store that ends with the process, where no keys are configured
 	providers []*provider.Provider // in the operator's order
 	byID      map[string]*provider.Provider
@@ -102,12 +103,11 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 }
 
 // build makes the parts, those that others need first.
-func (s *Server) build(ctx context.Context, app fs.FS) error {
-	keys, err := s.keys(s.cfg)
-	if err != nil {
+func (s *Server) build(ctx context.Context, app fs.FS) (err error) {
+	if s.keys, err = s.readKeys(s.cfg); err != nil {
 		return err
 	}
-	if err := s.buildSessions(ctx, keys); err != nil {
+	if err := s.buildSessions(ctx); err != nil {
 		return err
 	}
 	if err := s.checkKeys(ctx); err != nil {
@@ -117,7 +117,7 @@ func (s *Server) build(ctx context.Context, app fs.FS) error {
 		return err
 	}
 	s.buildWorkers()
-	if err := s.buildHandlers(keys, app); err != nil {
+	if err := s.buildHandlers(app); err != nil {
 		return err
 	}
 	return s.listen(ctx)

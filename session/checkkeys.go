@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // keySample is how many records CheckKeys looks at.
@@ -27,14 +29,14 @@ func (m *Manager) CheckKeys(ctx context.Context) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errUnknownKey):
+		case errors.Is(err, keys.ErrUnknownKey):
 			foreign++
-		case !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnreadable):
+		case !errors.Is(err, ErrNotFound) && !errors.Is(err, keys.ErrUnreadable):
 			return Unavailable(err)
 		}
 	}
 	if foreign == 0 {
 		return nil
 	}
-	return fmt.Errorf("no stored session opens (%d tried): %w; put the key that sealed them into session.keys, after the new one", foreign, errUnknownKey)
+	return fmt.Errorf("no stored session opens (%d tried): %w; put the key that sealed them into session.keys, after the new one", foreign, keys.ErrUnknownKey)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -86,7 +87,7 @@ func encode(rec *Record) ([]byte, error) {
 func decode(plain []byte) (*Record, error) {
 	var s stored
 	if err := json.Unmarshal(plain, &s); err != nil {
-		return nil, fmt.Errorf("%w: not a record", ErrUnreadable)
+		return nil, fmt.Errorf("%w: not a record", keys.ErrUnreadable)
 	}
 	rec := &Record{
 		ID: s.ID, LogoutID: s.LogoutID, Provider: s.Provider, Issuer: s.Issuer, Subject: s.Subject, SID: s.SID,

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // maxCommitTries bounds how often one write is tried against others. One writer wins each round, so
@@ -37,7 +39,7 @@ func (m *Manager) tryCommit(ctx context.Context, name Name, change func(*Record)
 		return nil, Unavailable(err)
 	}
 	newest, err := m.open(e)
-	if errors.Is(err, ErrUnreadable) {
+	if errors.Is(err, keys.ErrUnreadable) {
 		if err := m.endUnreadable(ctx, name, err); !errors.Is(err, ErrNoSession) {
 			return nil, err
 		}
@@ -70,7 +72,7 @@ func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record
 	}
 	put, forget := m.cache.expect(e.Name, time.Now())
 	defer forget()
-	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Load().seal(e.Name, plain), indices(rec), kept.ExpiresAt
+	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Seal(string(e.Name), plain), indices(rec), kept.ExpiresAt
 	err = m.store.Update(ctx, e)
 	if err != nil {
 		m.cache.drop(e.Name) // it may have been written all the same

@@ -19,7 +19,7 @@ func (m *Manager) Deposit(ctx context.Context, purpose string, plain []byte, lif
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
 	handle = base64.RawURLEncoding.EncodeToString(b)
 	key := IndexKey(purpose, handle)
-	if err := m.store.Keep(ctx, key, m.keys.Load().seal(Name(key), plain), life); err != nil {
+	if err := m.store.Keep(ctx, key, m.keys.Seal(key, plain), life); err != nil {
 		return "", Unavailable(err)
 	}
 	return handle, nil
@@ -36,5 +36,5 @@ func (m *Manager) Fetch(ctx context.Context, purpose, handle string) ([]byte, er
 		}
 		return nil, Unavailable(err)
 	}
-	return m.keys.Load().open(Name(key), sealed)
+	return m.keys.Open(key, sealed)
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
@@ -364,12 +365,12 @@ func TestOutboxOpensUnderItsOwnNameAndKeyAlone(t *testing.T) {
 	if strings.Contains(string(item.Sealed)+item.ID, refreshToken) {
 		t.Error("the outbox can be read")
 	}
-	if _, err := newWorld(t, keys(key(9))).OpenRevocation(item); err == nil || errors.Is(err, session.ErrUnreadable) {
+	if _, err := newWorld(t, under(key(9))).OpenRevocation(item); err == nil || errors.Is(err, keys.ErrUnreadable) {
 		t.Errorf("with another key: %v", err)
 	}
 	item.Origin = "another"
-	if _, err := w.OpenRevocation(item); !errors.Is(err, session.ErrUnreadable) {
-		t.Errorf("under another name: %v, want %v", err, session.ErrUnreadable)
+	if _, err := w.OpenRevocation(item); !errors.Is(err, keys.ErrUnreadable) {
+		t.Errorf("under another name: %v, want %v", err, keys.ErrUnreadable)
 	}
 }
 

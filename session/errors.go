@@ -24,14 +24,7 @@ var (
 	// ErrUnavailable means that the store can't be asked, or holds what this process has no key for.
 	// Nobody is logged out by it.
 	ErrUnavailable = problem.Sentinel(problem.StoreUnavailable, "session store can't be asked")
-	// ErrUnreadable means that bytes sealed under one of our keys were changed since, or stand under
-	// a name that is not theirs.
-	ErrUnreadable = errors.New("sealed record does not open")
 )
-
-// errUnknownKey: the bytes are whole, but were sealed under a key that is not configured here. That
-// is an operator's fault and says nothing about the session.
-var errUnknownKey = errors.New("record is sealed under a key that is not in session.keys")
 
 // Unavailable marks err, which came from a Store, as ErrUnavailable; nil stays nil.
 func Unavailable(err error) error {

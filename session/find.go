@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // FromRequest finds the session that r's cookie names. The error is ErrNoSession without a cookie or with a forged one,
@@ -82,7 +84,7 @@ func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*
 	case errors.Is(err, ErrNotFound):
 		reason := m.whyMissing(ctx, name, now)
 		return nil, m.gone(reason, issued, now)
-	case errors.Is(err, ErrUnreadable):
+	case errors.Is(err, keys.ErrUnreadable):
 		return nil, m.endUnreadable(ctx, name, err)
 	case err != nil:
 		return nil, Unavailable(err)
@@ -149,7 +151,7 @@ func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) err
 }
 
 // load reads a session from the store, expired or not, and keeps it in the cache unless something
-// happened to it meanwhile. Errors are the store's, ErrUnreadable or errUnknownKey.
+// happened to it meanwhile. Errors are the store's, keys.ErrUnreadable or keys.ErrUnknownKey.
 func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 	put, forget := m.cache.expect(name, time.Now())
 	defer forget()
@@ -168,7 +170,7 @@ func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 
 // open makes a session of what a store keeps.
 func (m *Manager) open(e Entry) (*Session, error) {
-	plain, err := m.keys.Load().open(e.Name, e.Sealed)
+	plain, err := m.keys.Open(string(e.Name), e.Sealed)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -124,13 +125,12 @@ func TestMetricsCountSessions(t *testing.T) {
 func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
 	for what, change := range map[string]func(*session.Options){
 		"no store":           func(o *session.Options) { o.Store = nil },
-		"no key":             keys(),
-		"short key":          keys(key(1), []byte("short")),
+		"no key":             func(o *session.Options) { o.Keys = nil },
 		"no lifetime":        func(o *session.Options) { o.Lifetime = 0 },
 		"negative idle time": func(o *session.Options) { o.IdleTimeout = -1 },
 		"no public address":  func(o *session.Options) { o.Site = nil },
 	} {
-		o := session.Options{Store: newWorld(t).store, Keys: [][]byte{key(1)}, Lifetime: lifetime, Site: sitetest.New(t, publicURL, site.Options{})}
+		o := session.Options{Store: newWorld(t).store, Keys: keys.NewRing(key(1)), Lifetime: lifetime, Site: sitetest.New(t, publicURL, site.Options{})}
 		change(&o)
 		if _, err := session.NewManager(o); err == nil {
 			t.Errorf("%s: it was taken", what)

@@ -17,19 +17,19 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/site"
 )
 
 // Options are what a Manager needs.
 type Options struct {
 	Store        Store
-	Keys         [][]byte          // 32 bytes each; the first seals and signs, all open and verify
+	Keys         *keys.Ring        // what seals and signs; it may be replaced while the Manager is in use
 	Lifetime     time.Duration     // absolute
 	IdleTimeout  time.Duration     // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
 	MaxStaleness time.Duration     // how long an opened session is served without hearing from the store; 0: never
@@ -52,7 +52,8 @@ type Options struct {
 type Manager struct {
 	store       Store
 	scs         *scs.SessionManager
-	keys        atomic.Pointer[keyring] // replaced whole
+	keys        *keys.Ring
+	signer      *signer
 	cookie      string
 	lifetime    time.Duration
 	idleTimeout time.Duration
@@ -77,14 +78,14 @@ func NewManager(o Options) (*Manager, error) {
 	}
 	_, lined := o.Store.(Line)
 	m := &Manager{
-		store: o.Store, cookie: o.Site.SessionCookie(),
+		store: o.Store, keys: o.Keys, cookie: o.Site.SessionCookie(),
 		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
 		issuers: o.Issuers,
 		cache:   newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
 		idle: newIdleClock(o),
 	}
 	m.cache.grace = o.ServeCached
-	m.keys.Store(newKeyring(o.Site.SessionCookie(), o.Keys))
+	m.signer = newSigner(o.Site.SessionCookie(), o.Keys)
 	m.scs = newSCS(m, o)
 	m.touches = newToucher(m)
 	m.metrics = newMetrics(m, o.Metrics)
@@ -110,8 +111,8 @@ func (o *Options) complete() error {
 		return errors.New("there is no store")
 	case o.Site == nil:
 		return errors.New("there is no public address")
-	case checkKeys(o.Keys) != nil:
-		return checkKeys(o.Keys)
+	case o.Keys == nil:
+		return errors.New("there is no key")
 	case o.Lifetime <= 0:
 		return errors.New("the lifetime is not positive")
 	case o.MaxPerUser < 0:

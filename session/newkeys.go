@@ -1,12 +1,13 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // newKeysSample is how many records, and how many waiting revocations, CheckNewKeys looks at. It reads
@@ -20,19 +21,15 @@ type KeyFit struct {
 	ForeignKeys     []string // their ids, as KeyUse has them
 }
 
-// CheckNewKeys says whether keys may take the place of those there are. They may not when something is
+// CheckNewKeys says whether the keys of next may take the place of those there are. They may not when something is
 // stored and they open none of it: every user would be refused until the old key is back. While the
 // store can't be asked, only keys that hold all present ones may: those lose nothing. What single
 // records they don't open is in the KeyFit.
-func (m *Manager) CheckNewKeys(ctx context.Context, keys [][]byte) (KeyFit, error) {
-	if err := checkKeys(keys); err != nil {
-		return KeyFit{}, err
-	}
-	ring := newSealer(keys)
+func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) (KeyFit, error) {
 	var fit KeyFit
 	sessions, err := m.someHeads(ctx)
 	for _, head := range sessions {
-		fit.look(ring, head)
+		fit.look(next, head)
 	}
 	if fit.Looked > 0 && fit.Foreign == fit.Looked {
 		return fit, fmt.Errorf(
@@ -45,9 +42,9 @@ func (m *Manager) CheckNewKeys(ctx context.Context, keys [][]byte) (KeyFit, erro
 		waiting, _, err = m.store.Revocations(ctx, newKeysSample)
 	}
 	for _, r := range waiting {
-		fit.look(ring, r.Head)
+		fit.look(next, r.Head)
 	}
-	if err != nil && !ring.holdsAll(m.keys.Load().sealer) {
+	if err != nil && !next.Covers(m.keys) {
 		return fit, fmt.Errorf("whether these keys open what is stored can't be seen while the store does not answer, "+
 			"and one that was there is missing: try again when it does: %w", Unavailable(err))
 	}
@@ -72,20 +69,13 @@ func (m *Manager) someHeads(ctx context.Context) (heads [][]byte, err error) {
 	return heads, err
 }
 
-func (f *KeyFit) look(ring *sealer, head []byte) {
+func (f *KeyFit) look(ring *keys.Ring, head []byte) {
 	f.Looked++
-	if slices.ContainsFunc(ring.keys, func(k sealKey) bool { return bytes.Equal(k.head(), head) }) {
+	if ring.Knows(head) {
 		return
 	}
 	f.Foreign++
-	if id := keyID(head); !slices.Contains(f.ForeignKeys, id) {
+	if id := keys.HeadID(head); !slices.Contains(f.ForeignKeys, id) {
 		f.ForeignKeys = append(f.ForeignKeys, id)
 	}
-}
-
-// holdsAll reports whether what another sealer opens, s opens too.
-func (s *sealer) holdsAll(other *sealer) bool {
-	return !slices.ContainsFunc(other.keys, func(k sealKey) bool {
-		return !slices.ContainsFunc(s.keys, func(own sealKey) bool { return bytes.Equal(own.secret, k.secret) })
-	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -13,16 +14,16 @@ import (
 func TestNewKeysThatOpenNothingAreRefused(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)
-	fits := func(foreign int, ks ...[]byte) {
+	fits := func(foreign int, first keys.Key, others ...keys.Key) {
 		t.Helper()
-		if fit, err := w.CheckNewKeys(ctx, ks); err != nil || fit.Foreign != foreign {
-			t.Errorf("%d keys: %+v %v, want %d that don't open", len(ks), fit, err, foreign)
+		if fit, err := w.CheckNewKeys(ctx, keys.NewRing(first, others...)); err != nil || fit.Foreign != foreign {
+			t.Errorf("%d keys: %+v %v, want %d that don't open", 1+len(others), fit, err, foreign)
 		}
 	}
-	refused := func(want string, ks ...[]byte) {
+	refused := func(want string, first keys.Key, others ...keys.Key) {
 		t.Helper()
-		if _, err := w.CheckNewKeys(ctx, ks); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%d keys: %v, want an error that says %q", len(ks), err, want)
+		if _, err := w.CheckNewKeys(ctx, keys.NewRing(first, others...)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d keys: %v, want an error that says %q", 1+len(others), err, want)
 		}
 	}
 	fits(0, key(9)) // nothing is stored
@@ -31,11 +32,9 @@ func TestNewKeysThatOpenNothingAreRefused(t *testing.T) {
 	fits(0, key(2), key(1))
 	fits(0, key(1), key(2))
 	refused("put the key that sealed them", key(9))
-	refused(w.KeyIDs()[0], key(9), key(8)) // it names the key
-	refused("no key")
-	refused("bytes long", []byte("short"))
+	refused(keys.NewRing(key(1)).IDs()[0], key(9), key(8)) // it names the key
 
-	other := w.another(keys(key(2)))
+	other := w.another(under(key(2)))
 	other.start(func(r *session.Record) { r.Subject = "bob" })
 	fits(1, key(2)) // some open, some don't
 	if err := w.End(ctx, s.Name, session.ReasonLogout); err != nil {
@@ -45,7 +44,7 @@ func TestNewKeysThatOpenNothingAreRefused(t *testing.T) {
 
 	w.store.fail("find") // a store that can't be asked: only what loses nothing is taken
 	fits(0, key(3), key(1))
-	_, err := w.CheckNewKeys(ctx, [][]byte{key(2)})
+	_, err := w.CheckNewKeys(ctx, keys.NewRing(key(2)))
 	wantUnavailable(t, err)
 	if err == nil || !strings.Contains(err.Error(), "try again") {
 		t.Errorf("error = %v, want what to do", err)

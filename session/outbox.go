@@ -2,9 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 )
 
@@ -26,24 +23,20 @@ func (m *Manager) Enqueue(ctx context.Context, rec *Record, reason Reason) error
 	id := "tokens-" + m.tokensID(rec)
 	now := m.now()
 	return Unavailable(m.store.Enqueue(ctx, Revocation{
-		ID: id, Origin: Name(id), Provider: rec.Provider, Reason: reason, Sealed: m.keys.Load().seal(Name(id), plain),
+		ID: id, Origin: Name(id), Provider: rec.Provider, Reason: reason, Sealed: m.keys.Seal(id, plain),
 		EndedAt: now, NotBefore: now,
 	}))
 }
 
 // tokensID is the same for the same tokens, and tells whoever reads the store nothing of them.
 func (m *Manager) tokensID(rec *Record) string {
-	mac := hmac.New(sha256.New, m.keys.Load().sealer.keys[0].secret)
-	for _, part := range []string{rec.Provider, rec.RefreshToken.Reveal(), rec.AccessToken.Reveal()} {
-		fmt.Fprintf(mac, "%d:%s", len(part), part)
-	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return m.keys.Fingerprint(rec.Provider, rec.RefreshToken.Reveal(), rec.AccessToken.Reveal())
 }
 
 // OpenRevocation returns what an outbox item holds: a session's record as it was at the end, or what
-// Enqueue was given. The error is ErrUnreadable when it broke, another when its key is not here.
+// Enqueue was given. The error is keys.ErrUnreadable when it broke, another when its key is not here.
 func (m *Manager) OpenRevocation(r Revocation) (*Record, error) {
-	plain, err := m.keys.Load().open(r.Origin, r.Sealed)
+	plain, err := m.keys.Open(string(r.Origin), r.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open revocation %q: %w", r.ID, err)
 	}

@@ -1,13 +1,13 @@
 package session
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 const (
@@ -18,7 +18,7 @@ const (
 
 // A KeyUse says how much is sealed under one key.
 type KeyUse struct {
-	ID          string // what a record says of its key: eight hexadecimal digits, which don't tell the key
+	ID          string // what a record says of its key; see keys.HeadID
 	Configured  bool   // false: the key is not in session.keys, and what it sealed can't be opened
 	Sessions    int
 	Revocations int // of those that wait for delivery
@@ -29,8 +29,7 @@ type KeyUse struct {
 func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUse, error) {
 	var uses []KeyUse
 	at := map[string]int{}
-	count := func(head []byte) *KeyUse {
-		id := keyID(head)
+	count := func(id string) *KeyUse {
 		i, known := at[id]
 		if !known {
 			i = len(uses)
@@ -39,12 +38,12 @@ func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUs
 		}
 		return &uses[i]
 	}
-	for _, k := range m.keys.Load().sealer.keys {
-		count(k.head()).Configured = true
+	for _, id := range m.keys.IDs() {
+		count(id).Configured = true
 	}
 	err := m.eachHead(ctx, func(page []Entry) error {
 		for _, e := range page {
-			count(e.Head).Sessions++
+			count(keys.HeadID(e.Head)).Sessions++
 		}
 		return nil
 	}, progress)
@@ -53,29 +52,9 @@ func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUs
 	}
 	waiting, _, err := m.store.Revocations(ctx, outboxShown)
 	for _, r := range waiting {
-		count(r.Head).Revocations++
+		count(keys.HeadID(r.Head)).Revocations++
 	}
 	return uses, Unavailable(err)
-}
-
-// KeyIDs are the configured keys' as KeyUse has them, in their order.
-func (m *Manager) KeyIDs() []string {
-	var ids []string
-	for _, k := range m.keys.Load().sealer.keys {
-		ids = append(ids, keyID(k.head()))
-	}
-	return ids
-}
-
-// head is how a record begins that the key sealed.
-func (k sealKey) head() []byte { return append([]byte{sealVersion}, k.id[:]...) }
-
-// keyID is how a key is told from others in print.
-func keyID(head []byte) string {
-	if len(head) != HeadSize {
-		return "unreadable"
-	}
-	return hex.EncodeToString(head[1:])
 }
 
 // eachHead goes through all records, page by page, by their heads.
@@ -102,13 +81,13 @@ func (m *Manager) eachHead(ctx context.Context, visit func([]Entry) error, progr
 // a service that goes on. It tells progress how many it has seen and moved, and returns how many it moved.
 // What waits in the outbox stays under its key.
 func (m *Manager) Reseal(ctx context.Context, progress func(seen, moved int)) (moved int, err error) {
-	first := m.keys.Load().sealer.keys[0].id
+	first := m.keys.IDs()[0]
 	err = m.eachHead(ctx, func(page []Entry) error {
 		var group errgroup.Group
 		group.SetLimit(resealers)
 		results := make([]int, len(page))
 		for i, e := range page {
-			if len(e.Head) == HeadSize && bytes.Equal(e.Head[1:], first[:]) {
+			if keys.HeadID(e.Head) == first {
 				continue
 			}
 			group.Go(func() (err error) {
@@ -132,7 +111,7 @@ func (m *Manager) reseal(ctx context.Context, name Name) (moved int, err error) 
 		switch {
 		case err == nil:
 			return 1, nil
-		case errors.Is(err, ErrEnded), errors.Is(err, errUnknownKey):
+		case errors.Is(err, ErrEnded), errors.Is(err, keys.ErrUnknownKey):
 			return 0, nil
 		case !errors.Is(err, ErrConflict):
 			return 0, err

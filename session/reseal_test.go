@@ -22,11 +22,11 @@ func TestResealMovesWhatLiesUnderOldKeys(t *testing.T) {
 	if err := w.Enqueue(context.Background(), record(), session.ReasonRefused); err != nil {
 		t.Fatal(err)
 	}
-	both := w.another(keys(key(2), key(1)))
+	both := w.another(under(key(2), key(1)))
 	wantUses(t, both, session.KeyUse{Configured: true}, session.KeyUse{Configured: true, Sessions: many, Revocations: 1})
 
 	// A renewal in the middle of it loses nothing, whichever comes first.
-	other := w.another(keys(key(1), key(2)))
+	other := w.another(under(key(1), key(2)))
 	var renewing sync.WaitGroup
 	renewing.Go(func() {
 		if _, err := other.Commit(context.Background(), last, renew("second")); err != nil {
@@ -47,7 +47,7 @@ func TestResealMovesWhatLiesUnderOldKeys(t *testing.T) {
 		t.Errorf("the renewed token was lost: %v", err)
 	}
 
-	one := w.another(keys(key(2)))
+	one := w.another(under(key(2)))
 	if got, err := one.Get(t.Context(), last.Name); err != nil || got.Record.Subject != "alice" {
 		t.Errorf("with the new key alone: %v", err)
 	}

@@ -41,7 +41,7 @@ func (s scsStore) CommitCtx(ctx context.Context, token string, b []byte, expiry 
 	}
 	name := Name(token)
 	return s.m.store.Create(ctx, Entry{
-		Name: name, Version: 1, Sealed: s.m.keys.Load().seal(name, b), Provider: rec.Provider, Indices: indices(rec),
+		Name: name, Version: 1, Sealed: s.m.keys.Seal(string(name), b), Provider: rec.Provider, Indices: indices(rec),
 		CreatedAt: rec.CreatedAt, ExpiresAt: expiry, LastActive: rec.CreatedAt, IdleExpires: s.m.idleExpiry(rec.CreatedAt, expiry),
 	})
 }

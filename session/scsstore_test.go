@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -15,7 +16,7 @@ import (
 // scs asks for more than we use: what it may do with a record's life goes through the same doors.
 func TestSCSFindsAndDestroysThroughOurStore(t *testing.T) {
 	store := &oneRecord{}
-	m, err := NewManager(Options{Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"})})
+	m, err := NewManager(Options{Store: store, Keys: keys.NewRing(keys.Key{1}), Lifetime: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func TestSCSFindsAndDestroysThroughOurStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, err := m.keys.Load().verify(answer.Result().Cookies()[0].Value)
+	held, err := m.signer.verify(answer.Result().Cookies()[0].Value)
 	if err != nil || held.name() != s.Name {
 		t.Fatalf("ticket of %q: %v, want %q", held.name(), err, s.Name)
 	}
@@ -47,7 +48,7 @@ func TestSCSFindsAndDestroysThroughOurStore(t *testing.T) {
 
 func TestSCSWritesNothingThatIsNoRecord(t *testing.T) {
 	store := &oneRecord{}
-	m, err := NewManager(Options{Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"})})
+	m, err := NewManager(Options{Store: store, Keys: keys.NewRing(keys.Key{1}), Lifetime: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"})})
 	if err != nil {
 		t.Fatal(err)
 	}

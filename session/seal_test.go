@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
@@ -71,8 +72,8 @@ func TestBrokenRecordEndsItsSessionAlone(t *testing.T) {
 			w.store.alter(t, broken.Name, change)
 			_, err := w.Get(context.Background(), broken.Name)
 			w.wantGone(err)
-			if !errors.Is(err, session.ErrUnreadable) {
-				t.Errorf("cause = %v, want %v", err, session.ErrUnreadable)
+			if !errors.Is(err, keys.ErrUnreadable) {
+				t.Errorf("cause = %v, want %v", err, keys.ErrUnreadable)
 			}
 			_, err = w.FromRequest(with(c))
 			w.wantGone(err)
@@ -97,7 +98,7 @@ func flip(at int) func([]byte) []byte {
 func TestRecordOfAnUnknownKeyIsAnOutageNotAnEnd(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start()
-	wrong := w.another(keys(key(9)))
+	wrong := w.another(under(key(9)))
 	_, err := wrong.Get(context.Background(), s.Name)
 	wantUnavailable(t, err)
 	_, err = wrong.Commit(context.Background(), s, func(*session.Record) error { return nil })
@@ -119,10 +120,10 @@ func TestKeysThatOpenNothingAreNoticedAtTheStart(t *testing.T) {
 	if err := w.CheckKeys(ctx); err != nil {
 		t.Errorf("the right key: %v", err)
 	}
-	if err := w.another(keys(key(2), key(1))).CheckKeys(ctx); err != nil {
+	if err := w.another(under(key(2), key(1))).CheckKeys(ctx); err != nil {
 		t.Errorf("a rotated key: %v", err)
 	}
-	wrong := w.another(keys(key(9)))
+	wrong := w.another(under(key(9)))
 	if err := wrong.CheckKeys(ctx); err == nil || !strings.Contains(err.Error(), "session.keys") {
 		t.Errorf("a wrong key: %v, want what to do", err)
 	}
@@ -195,19 +196,6 @@ func TestLargeRecordLeavesTheCookieSmall(t *testing.T) {
 	}
 	if read, err := w.Get(context.Background(), s.Name); err != nil || !read.Record.IDToken.Equal(large) {
 		t.Errorf("read: %v", err)
-	}
-}
-
-func TestDerivedKeysDifferByPurposeAndKey(t *testing.T) {
-	seen := map[string]string{}
-	for _, k := range [][]byte{key(1), key(2)} {
-		for _, purpose := range []string{"ticket", "record", "attempt hash", "attempt block"} {
-			derived := string(session.DeriveKey(k, purpose))
-			if len(derived) != 32 || seen[derived] != "" || derived == string(k) {
-				t.Errorf("key for %q is %d bytes, and that of %q too", purpose, len(derived), seen[derived])
-			}
-			seen[derived] = purpose
-		}
 	}
 }
 

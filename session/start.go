@@ -91,7 +91,7 @@ func (m *Manager) create(ctx context.Context, w http.ResponseWriter, rec *Record
 		return "", Unavailable(err)
 	}
 	t := ticket{value: token, issued: rec.CreatedAt}
-	value, err := m.keys.Load().sign(t)
+	value, err := m.signer.sign(t)
 	if err != nil {
 		_ = m.scs.Destroy(withReason(ctx, ReasonRefused)) // nobody will ever have its cookie
 		return "", err

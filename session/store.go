@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -34,20 +33,13 @@ type Entry struct {
 	ExpiresAt   time.Time // absolute
 	IdleExpires time.Time // zero: none
 	LastActive  time.Time
-	// Head is the first HeadSize bytes of Sealed, given where Sealed is left out: it tells which key
-	// sealed the record.
+	// Head is keys.HeadOf(Sealed), given where Sealed is left out: it tells which key sealed the record.
 	Head []byte
 }
 
 // FrozenFactor is how many times its ttl a lease may last while its holder is frozen. A process whose machine lost its
 // power looks frozen, too, until the store gives up its connection.
 const FrozenFactor = 4
-
-// HeadSize is how many bytes of what is sealed tell which key sealed it.
-const HeadSize = 1 + keyIDSize
-
-// HeadOf is the Head of what is sealed.
-func HeadOf(sealed []byte) []byte { return slices.Clone(sealed[:min(HeadSize, len(sealed))]) }
 
 // A Revocation is an item of the outbox: what is left to revoke of an ended session. Sealed is the
 // record as it was at the end, sealed under Origin as its name.
@@ -61,7 +53,7 @@ type Revocation struct {
 	NotBefore time.Time // next attempt; leases push it ahead
 	Attempts  int
 	LastError string // why the last attempt failed, already free of secrets; empty at first
-	Head      []byte // the first HeadSize bytes of Sealed, where Sealed is left out
+	Head      []byte // keys.HeadOf(Sealed), where Sealed is left out
 }
 
 // An Inspection is what an operator should know of a store.

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gorilla/securecookie"
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // A ticket names a session to whoever holds it. Its value is scs's: 256 random bits, base64url.
@@ -38,17 +38,11 @@ var errTicket = errors.New("not a ticket of ours")
 // recognised without asking the store (ST4). The first key signs, all verify.
 type signer struct {
 	cookie string // the cookie's name; the signature holds for it alone
-	codecs []securecookie.Codec
+	codec  *keys.Codec
 }
 
-func newSigner(cookie string, keys [][]byte) *signer {
-	s := &signer{cookie: cookie}
-	for _, k := range keys {
-		// No limit of age: how long a session lives is the record's affair.
-		s.codecs = append(s.codecs, securecookie.New(DeriveKey(k, "ticket"), nil).
-			SetSerializer(securecookie.NopEncoder{}).MaxAge(0).MaxLength(maxTicketCookie))
-	}
-	return s
+func newSigner(cookie string, ring *keys.Ring) *signer {
+	return &signer{cookie, ring.Signer("ticket", maxTicketCookie)}
 }
 
 // sign returns the cookie's value for t.
@@ -61,7 +55,7 @@ func (s *signer) sign(t ticket) (string, error) {
 	payload = append(payload, ticketVersion)
 	payload = binary.BigEndian.AppendUint64(payload, uint64(t.issued.Unix()))
 	payload = append(payload, random...)
-	value, err := s.codecs[0].Encode(s.cookie, payload)
+	value, err := s.codec.Seal(s.cookie, payload)
 	if err != nil {
 		return "", fmt.Errorf("sign ticket: %w", err)
 	}
@@ -71,31 +65,12 @@ func (s *signer) sign(t ticket) (string, error) {
 // verify returns the ticket that a cookie's value was made of. Whatever is wrong with it, the answer
 // is the same (LG8).
 func (s *signer) verify(value string) (ticket, error) {
-	if !canonical(value) {
+	payload, ok := s.codec.Open(s.cookie, value)
+	if !ok || len(payload) != ticketPayload || payload[0] != ticketVersion {
 		return ticket{}, errTicket
 	}
-	for _, c := range s.codecs {
-		var payload []byte
-		if err := c.Decode(s.cookie, value, &payload); err != nil {
-			continue
-		}
-		if len(payload) != ticketPayload || payload[0] != ticketVersion {
-			return ticket{}, errTicket
-		}
-		return ticket{
-			value:  base64.RawURLEncoding.EncodeToString(payload[1+8:]),
-			issued: time.Unix(int64(binary.BigEndian.Uint64(payload[1:])), 0),
-		}, nil
-	}
-	return ticket{}, errTicket
-}
-
-// canonical reports whether value is the one base64 form of its bytes. Go's decoder skips line ends
-// and unused bits, so that several values would pass for one ticket.
-func canonical(value string) bool {
-	if value == "" || len(value) > maxTicketCookie {
-		return false
-	}
-	b, err := base64.URLEncoding.DecodeString(value)
-	return err == nil && base64.URLEncoding.EncodeToString(b) == value
+	return ticket{
+		value:  base64.RawURLEncoding.EncodeToString(payload[1+8:]),
+		issued: time.Unix(int64(binary.BigEndian.Uint64(payload[1:])), 0),
+	}, nil
 }

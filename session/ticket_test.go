@@ -92,7 +92,7 @@ func TestEveryLoginHasANewTicketAndEndsTheOldSession(t *testing.T) {
 func TestForgedCookiesCostNoStoreRead(t *testing.T) {
 	w := newWorld(t)
 	_, c := w.start()
-	foreign := newWorld(t, keys(key(9)))
+	foreign := newWorld(t, under(key(9)))
 	_, theirs := foreign.start() // SC14: another instance's cookie
 	loads := w.store.loads.Load()
 	for _, value := range forgeries(c.Value, theirs.Value) {
@@ -165,9 +165,9 @@ func TestTicketOfAGoneSessionCostsOneReadInAWhile(t *testing.T) {
 }
 
 func TestCookiesAndRecordsOfAnOlderKeyStillOpen(t *testing.T) {
-	older := newWorld(t, keys(key(1)))
+	older := newWorld(t, under(key(1)))
 	s, c := older.start()
-	rotated := older.another(keys(key(2), key(1)))
+	rotated := older.another(under(key(2), key(1)))
 	found, err := rotated.FromRequest(with(c))
 	if err != nil || found.Record.Subject != "alice" {
 		t.Fatalf("after a rotation: %v", err)
@@ -176,14 +176,14 @@ func TestCookiesAndRecordsOfAnOlderKeyStillOpen(t *testing.T) {
 	if _, err := rotated.Commit(context.Background(), found, func(*session.Record) error { return nil }); err != nil {
 		t.Fatalf("commit: %v", err)
 	}
-	if _, err := older.another(keys(key(2))).Get(context.Background(), s.Name); err != nil {
+	if _, err := older.another(under(key(2))).Get(context.Background(), s.Name); err != nil {
 		t.Errorf("with the new key alone: %v", err)
 	}
 	if _, err := rotated.FromRequest(with(c)); err != nil {
 		t.Errorf("the older cookie: %v", err)
 	}
 	_, fresh := rotated.start()
-	if _, err := older.another(keys(key(2))).FromRequest(with(fresh)); err != nil {
+	if _, err := older.another(under(key(2))).FromRequest(with(fresh)); err != nil {
 		t.Errorf("a cookie of the new key: %v", err)
 	}
 	_, err = older.FromRequest(with(fresh))

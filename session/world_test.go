@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/memory"
@@ -48,7 +49,7 @@ func newWorld(t testing.TB, change ...func(*session.Options)) *world {
 	t.Helper()
 	w := &world{t: t, store: &watchedStore{Store: memory.New()}, log: &logBuffer{}, metrics: prometheus.NewRegistry()}
 	o := session.Options{
-		Store: w.store, Keys: [][]byte{key(1)}, Lifetime: lifetime, IdleTimeout: idle, MaxStaleness: staleness,
+		Store: w.store, Keys: keys.NewRing(key(1)), Lifetime: lifetime, IdleTimeout: idle, MaxStaleness: staleness,
 		Site:   sitetest.New(t, publicURL, site.Options{}),
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: w.metrics,
 	}
@@ -71,9 +72,12 @@ func (w *world) another(change ...func(*session.Options)) *world {
 
 func noCache(o *session.Options) { o.MaxStaleness = 0 }
 
-func keys(ks ...[]byte) func(*session.Options) { return func(o *session.Options) { o.Keys = ks } }
+// under has a Manager use a ring of its own, of these keys.
+func under(first keys.Key, others ...keys.Key) func(*session.Options) {
+	return func(o *session.Options) { o.Keys = keys.NewRing(first, others...) }
+}
 
-func key(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
+func key(n byte) keys.Key { return keys.Key{n} }
 
 // The secrets of every record that a test starts.
 const (

@@ -3,15 +3,14 @@ package login
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/gorilla/securecookie"
 	"golang.org/x/oauth2"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
@@ -89,26 +88,11 @@ func (a *attempt) maxAge() *time.Duration {
 // business.
 var errUnreadable = errors.New("not an attempt of this service")
 
-// A codec seals attempts with gorilla/securecookie: AES-256 in counter mode, then HMAC-SHA256 over
-// the cookie's name and what was encrypted, so that no value opens under another name.
-type codec []securecookie.Codec
+// A codec seals attempts, each under the name of its cookie.
+type codec struct{ sealed *keys.Codec }
 
-func newCodec(keys [][]byte) (codec, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("there is no key")
-	}
-	c := make(codec, 0, len(keys))
-	for i, key := range keys {
-		if len(key) != 32 {
-			return nil, fmt.Errorf("key %d has %d bytes, want 32", i, len(key))
-		}
-		sc := securecookie.New(session.DeriveKey(key, "attempt hash"), session.DeriveKey(key, "attempt block"))
-		// Age is judged by our own clock, from inside; size by seal, name included.
-		sc.MaxAge(0).MaxLength(0).SetSerializer(securecookie.NopEncoder{})
-		c = append(c, sc)
-	}
-	return c, nil
-}
+// newCodec sets no limit of size: seal judges that, name included.
+func newCodec(ring *keys.Ring) codec { return codec{ring.Codec("attempt", 0)} }
 
 func (c codec) seal(name string, a *attempt) (string, error) {
 	var plain bytes.Buffer
@@ -117,7 +101,7 @@ func (c codec) seal(name string, a *attempt) (string, error) {
 	if err := enc.Encode(a); err != nil {
 		return "", fmt.Errorf("encode attempt: %w", err)
 	}
-	value, err := securecookie.EncodeMulti(name, plain.Bytes(), c...)
+	value, err := c.sealed.Seal(name, plain.Bytes())
 	if err != nil {
 		return "", fmt.Errorf("seal attempt: %w", err)
 	}
@@ -127,14 +111,10 @@ func (c codec) seal(name string, a *attempt) (string, error) {
 	return value, nil
 }
 
-// open takes the very bytes that seal gave and no others: securecookie's base64 is lenient about
-// line breaks and unused bits, and a value that can be altered unnoticed is no sealed value.
+// open returns what seal sealed under name. What else value may be is errUnreadable.
 func (c codec) open(name, value string) (*attempt, error) {
-	if raw, err := base64.URLEncoding.Strict().DecodeString(value); err != nil || base64.URLEncoding.EncodeToString(raw) != value {
-		return nil, errUnreadable
-	}
-	var plain []byte
-	if err := securecookie.DecodeMulti(name, value, &plain, c...); err != nil {
+	plain, ok := c.sealed.Open(name, value)
+	if !ok {
 		return nil, errUnreadable
 	}
 	a := new(attempt)

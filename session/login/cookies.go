@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/cloakroom/cloakroom/secret"
@@ -25,7 +24,7 @@ const (
 // cookies are the attempt cookies of browsers: one per attempt, found again by its state.
 type cookies struct {
 	site  *site.Site
-	codec *atomic.Pointer[codec] // replaced whole
+	codec codec
 	now   func() time.Time
 }
 
@@ -39,7 +38,7 @@ func (c cookies) name(state string) string {
 // set gives the browser a cookie for a, and takes back the oldest ones that have no room beside it.
 func (c cookies) set(w http.ResponseWriter, r *http.Request, a *attempt, formPost bool) error {
 	name := c.name(a.State)
-	value, err := c.codec.Load().seal(name, a)
+	value, err := c.codec.seal(name, a)
 	if err != nil {
 		return err
 	}
@@ -80,7 +79,7 @@ func (c cookies) surplus(r *http.Request, size int) []string {
 		if !strings.HasPrefix(cookie.Name, prefix) {
 			continue
 		}
-		a, err := c.codec.Load().open(cookie.Name, cookie.Value)
+		a, err := c.codec.open(cookie.Name, cookie.Value)
 		if err != nil || cookie.Quoted || a.expired(c.now()) {
 			gone = append(gone, cookie.Name)
 			continue
@@ -106,7 +105,7 @@ func (c cookies) find(r *http.Request, state string) (a *attempt, present bool) 
 	name := c.name(state)
 	for _, cookie := range r.CookiesNamed(name) {
 		present = true
-		a, err := c.codec.Load().open(name, cookie.Value)
+		a, err := c.codec.open(name, cookie.Value)
 		if err == nil && !cookie.Quoted && secret.New(a.State).Equal(state) {
 			return a, true
 		}

@@ -17,12 +17,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/site"
@@ -38,7 +38,7 @@ type Options struct {
 	Site      *site.Site                    // the attempt cookies, where a login may return to, the browser's address
 	Providers map[string]*provider.Provider // by configured id
 	Sessions  *session.Manager
-	Keys      [][]byte // session.keys, 32 bytes each; the first seals, all open
+	Keys      *keys.Ring // what seals attempts
 	// Client tells clients apart, for the limit on refused codes; "" for one that can't be told from others, which
 	// has no limit. nil: nobody has one.
 	Client  func(*http.Request) string
@@ -68,12 +68,9 @@ func New(o Options) (*Login, error) {
 	if o.Site == nil {
 		return nil, errors.New("set up logins: a site is required")
 	}
-	codecs := new(atomic.Pointer[codec])
-	c, err := newCodec(o.Keys)
-	if err != nil {
-		return nil, fmt.Errorf("set up logins: %w", err)
+	if o.Keys == nil {
+		return nil, errors.New("set up logins: there is no key")
 	}
-	codecs.Store(&c)
 	spent, err := lru.New[[sha256.Size]byte, struct{}](rememberedStates)
 	if err != nil {
 		return nil, fmt.Errorf("set up logins: %w", err)
@@ -97,7 +94,7 @@ func New(o Options) (*Login, error) {
 		providers: o.Providers,
 		sessions:  o.Sessions,
 		site:      o.Site,
-		cookies:   cookies{site: o.Site, codec: codecs, now: o.Now},
+		cookies:   cookies{site: o.Site, codec: newCodec(o.Keys), now: o.Now},
 		client:    client,
 		strangers: strangers,
 		now:       o.Now,
@@ -106,17 +103,6 @@ func New(o Options) (*Login, error) {
 		spent:     spent,
 		orphans:   newOrphans(o.Sessions, o.Logger),
 	}, nil
-}
-
-// SetKeys puts other keys in the place of those there are: the first seals attempts from now on, all open
-// them. It may be called at any time. After an error the old ones hold.
-func (l *Login) SetKeys(keys [][]byte) error {
-	c, err := newCodec(keys)
-	if err != nil {
-		return fmt.Errorf("set keys of logins: %w", err)
-	}
-	l.cookies.codec.Store(&c)
-	return nil
 }
 
 // spend uses a state up and reports whether it was still unused. Of several callers at once, one

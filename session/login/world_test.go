@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
@@ -59,8 +60,9 @@ func newWorld(t *testing.T, change ...func(*provider.Config)) *world {
 	w.app = server.URL
 	app := sitetest.New(t, w.app, site.Options{})
 	var err error
+	ring := keys.NewRing(keys.Key{1})
 	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Lifetime: time.Hour, Site: app,
+		Store: w.store, Keys: ring, Lifetime: time.Hour, Site: app,
 		Now: w.now, Logger: logger, Metrics: w.metrics,
 	})
 	if err != nil {
@@ -71,7 +73,7 @@ func newWorld(t *testing.T, change ...func(*provider.Config)) *world {
 		"main": w.provider("main", w.op, change...), "other": w.provider("other", w.other),
 	}
 	l, err := login.New(login.Options{
-		Providers: providers, Sessions: w.sessions, Keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, Site: app,
+		Providers: providers, Sessions: w.sessions, Keys: ring, Site: app,
 		Now: w.now, Logger: logger, Metrics: w.metrics,
 	})
 	if err != nil {

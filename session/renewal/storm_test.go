@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/site"
@@ -195,7 +196,7 @@ func TestBothReplicasWereAnswered(t *testing.T) {
 func (w *world) replica() *renewal.Renewer {
 	w.t.Helper()
 	sessions, err := session.NewManager(session.Options{
-		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, Site: sitetest.New(w.t, "http://localhost", site.Options{}), Logger: quiet,
+		Store: w.store, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, Site: sitetest.New(w.t, "http://localhost", site.Options{}), Logger: quiet,
 	})
 	if err != nil {
 		w.t.Fatalf("new manager: %v", err)

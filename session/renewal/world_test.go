@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/secret"
@@ -61,7 +62,7 @@ func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper, now f
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Now: now, Logger: log,
+		Store: w.store, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Now: now, Logger: log,
 	})
 	if err != nil {
 		t.Fatalf("new manager: %v", err)

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
@@ -67,7 +68,7 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 func newManager(t *testing.T, store session.Store, change ...func(*session.Options)) *session.Manager {
 	t.Helper()
 	o := session.Options{
-		Store: store, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Logger: quiet,
+		Store: store, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Logger: quiet,
 	}
 	for _, c := range change {
 		c(&o)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store"
@@ -87,7 +88,7 @@ func growth(b *testing.B, s sizedStore, size int) {
 	}
 	b.Cleanup(func() { _ = opened.Close() })
 	m, err := session.NewManager(session.Options{
-		Store: opened, Keys: [][]byte{make([]byte, 32)}, Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{CookieName: "c"}), Logger: slog.New(slog.DiscardHandler),
+		Store: opened, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{CookieName: "c"}), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -188,7 +189,7 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 	var page []session.Entry
 	for _, n := range names[first:min(first+limit, len(names))] {
 		e := s.entries[n]
-		e.Head = session.HeadOf(e.Sealed)
+		e.Head = keys.HeadOf(e.Sealed)
 		e.Sealed, e.Indices = nil, nil
 		page = append(page, e)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -86,7 +87,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 		if i == limit {
 			continue
 		}
-		r.Head, r.Sealed = session.HeadOf(r.Sealed), nil
+		r.Head, r.Sealed = keys.HeadOf(r.Sealed), nil
 		page = slices.Insert(page, i, r)
 		page = page[:min(limit, len(page))]
 	}

@@ -20,9 +20,9 @@ var tags = [buckets]string{
 // alphabet are the characters of a name, base64url, in byte order.
 const alphabet = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
-// keys names what the store keeps. Buckets follow the byte order of names, so that a listing goes from
+// A keyspace names what the store keeps. Buckets follow the byte order of names, so that a listing goes from
 // one to the next.
-type keys struct{ prefix string }
+type keyspace struct{ prefix string }
 
 // bucketOf is the bucket of a record, of its outbox item and of its lease.
 func bucketOf(name string) int {
@@ -36,39 +36,39 @@ func bucketOf(name string) int {
 	return i * buckets / len(alphabet)
 }
 
-func (k keys) in(bucket int, rest string) string {
+func (k keyspace) in(bucket int, rest string) string {
 	return fmt.Sprintf("%s:{%s}:%s", k.prefix, tags[bucket], rest)
 }
 
-func (k keys) record(n session.Name) string { return k.in(bucketOf(string(n)), "s:"+string(n)) }
-func (k keys) item(id string) string        { return k.in(bucketOf(id), "o:"+id) }
-func (k keys) lease(key string) string      { return k.in(bucketOf(key), "l:"+key) }
+func (k keyspace) record(n session.Name) string { return k.in(bucketOf(string(n)), "s:"+string(n)) }
+func (k keyspace) item(id string) string        { return k.in(bucketOf(id), "o:"+id) }
+func (k keyspace) lease(key string) string      { return k.in(bucketOf(key), "l:"+key) }
 
 // due holds the names of a bucket by when the sweeper must look at them, names holds them in byte order.
-func (k keys) due(bucket int) string   { return k.in(bucket, "due") }
-func (k keys) names(bucket int) string { return k.in(bucket, "names") }
+func (k keyspace) due(bucket int) string   { return k.in(bucket, "due") }
+func (k keyspace) names(bucket int) string { return k.in(bucket, "names") }
 
 // out holds the ids of the outbox by when they are due, ended holds them by when their session ended.
-func (k keys) out(bucket int) string   { return k.in(bucket, "out") }
-func (k keys) ended(bucket int) string { return k.in(bucket, "ended") }
+func (k keyspace) out(bucket int) string   { return k.in(bucket, "out") }
+func (k keyspace) ended(bucket int) string { return k.in(bucket, "ended") }
 
 // written and indicesWritten are written after what replicas must have, in the same slots.
-func (k keys) written(bucket int) string { return k.in(bucket, "written") }
+func (k keyspace) written(bucket int) string { return k.in(bucket, "written") }
 
-func (k keys) indicesWritten(e session.Entry) (all []string) {
+func (k keyspace) indicesWritten(e session.Entry) (all []string) {
 	for _, key := range e.Indices {
 		all = append(all, fmt.Sprintf("%s:w:{%s}", k.prefix, k.index(key)))
 	}
 	return all
 }
 
-func (k keys) index(key string) string { return k.prefix + ":i:" + key }
-func (k keys) mark(key string) string  { return k.prefix + ":m:" + key }
-func (k keys) kept(key string) string  { return k.prefix + ":k:" + key }
+func (k keyspace) index(key string) string { return k.prefix + ":i:" + key }
+func (k keyspace) mark(key string) string  { return k.prefix + ":m:" + key }
+func (k keyspace) kept(key string) string  { return k.prefix + ":k:" + key }
 
 // layout holds the version of all this. In a Cluster it lies where its name puts it, as the others without a tag do.
-func (k keys) layout() string { return k.prefix + ":layout" }
-func (k keys) ping() string   { return k.prefix + ":ping" }
+func (k keyspace) layout() string { return k.prefix + ":layout" }
+func (k keyspace) ping() string   { return k.prefix + ":ping" }
 
-func (k keys) changes() string              { return k.prefix + ":changes" }
-func (k keys) beats(listener string) string { return k.prefix + ":beats:" + listener }
+func (k keyspace) changes() string              { return k.prefix + ":changes" }
+func (k keyspace) beats(listener string) string { return k.prefix + ":beats:" + listener }

@@ -15,7 +15,7 @@ func TestBucketsSpreadEvenlyOverPrimaries(t *testing.T) {
 		for primaries := 1; primaries <= buckets; primaries++ {
 			owned := make([]int, primaries)
 			for b := range buckets {
-				owned[slot(t, keys{prefix}.record(nameIn(b)))*primaries/slots]++
+				owned[slot(t, keyspace{prefix}.record(nameIn(b)))*primaries/slots]++
 			}
 			for p, n := range owned {
 				if fewest, most := buckets/primaries, (buckets+primaries-1)/primaries; n < fewest || n > most {
@@ -28,7 +28,7 @@ func TestBucketsSpreadEvenlyOverPrimaries(t *testing.T) {
 
 // What must change together lies in one slot, and two prefixes share no key.
 func TestKeysOfABucketShareASlot(t *testing.T) {
-	one, other := keys{"one"}, keys{"other"}
+	one, other := keyspace{"one"}, keyspace{"other"}
 	for b := range buckets {
 		n := nameIn(b)
 		record := one.record(n)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
 	b := bucketOf(r.ID)
 	err = scriptEnqueue.Exec(ctx, c, []string{s.keys.item(r.ID), s.keys.out(b), s.keys.ended(b)}, []string{
 		r.ID, decimal(ms(r.NotBefore)), decimal(ms(r.EndedAt)), decimal(ms(r.EndedAt.Add(itemNet))), string(r.Origin), r.Provider,
-		string(r.Reason), rueidis.BinaryString(session.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
+		string(r.Reason), rueidis.BinaryString(keys.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
 	}).Error()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -23,7 +24,7 @@ const (
 	atIdle     = 25
 	atActive   = 33
 	atHead     = 41
-	atProvider = atHead + session.HeadSize
+	atProvider = atHead + keys.HeadSize
 	// headerMost is what a listing asks for of each record: all up to the provider.
 	headerMost = atProvider + 1 + 255
 	// indexMost holds the index keys of every record that this service makes as well.
@@ -37,7 +38,7 @@ func tail(e session.Entry) ([]byte, error) {
 	if len(e.Provider) > 255 {
 		return nil, errors.New("the provider's id is longer than 255 bytes")
 	}
-	b := make([]byte, session.HeadSize, session.HeadSize+1+len(e.Provider)+2+len(e.Indices)*64+len(e.Sealed))
+	b := make([]byte, keys.HeadSize, keys.HeadSize+1+len(e.Provider)+2+len(e.Indices)*64+len(e.Sealed))
 	copy(b, e.Sealed)
 	b = append(b, byte(len(e.Provider)))
 	b = append(b, e.Provider...)

@@ -40,7 +40,7 @@ const (
 
 // A Store is a session.Store, and a session.Line, in Redis.
 type Store struct {
-	keys    keys
+	keys    keyspace
 	process string // names this Store among all that use the server
 	build   int    // the version of the layout that it makes
 	look    bool   // write nothing that lasts, not the layout's version either
@@ -68,7 +68,7 @@ func open(ctx context.Context, url string, build int, look bool) (*Store, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the Redis URL: %w", err)
 	}
-	s := &Store{keys: keys{prefix: t.prefix}, process: rand.Text(), build: build, look: look, option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
+	s := &Store{keys: keyspace{prefix: t.prefix}, process: rand.Text(), build: build, look: look, option: t.option, waitReplicas: t.waitReplicas, retired: map[*client]*time.Timer{}}
 	s.option.DialCtxFn = dial
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"

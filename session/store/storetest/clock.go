@@ -3,6 +3,7 @@ package storetest
 import (
 	"time"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -52,7 +53,7 @@ func (b *bench) clock(ahead time.Duration) *session.Clock {
 	b.Helper()
 	c := session.NewClock(session.ClockOptions{Wall: func() time.Time { return time.Now().Add(ahead).Round(0) }})
 	m, err := session.NewManager(session.Options{
-		Store: b.store, Keys: [][]byte{make([]byte, 32)}, Lifetime: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{}), Clock: c,
+		Store: b.store, Keys: keys.NewRing(keys.Key{1}), Lifetime: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{}), Clock: c,
 	})
 	b.ok("new manager", err)
 	defer m.Close()

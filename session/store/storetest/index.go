@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -72,8 +73,8 @@ var indexTests = []test{
 					b.Errorf("%q comes after %q", e.Name, after)
 				}
 				written := want[e.Name]
-				if e.Sealed != nil || !bytes.Equal(e.Head, written.Sealed[:session.HeadSize]) {
-					b.Errorf("the listing of %q has %d sealed bytes and the head %q, want none and %q", e.Name, len(e.Sealed), e.Head, written.Sealed[:session.HeadSize])
+				if e.Sealed != nil || !bytes.Equal(e.Head, written.Sealed[:keys.HeadSize]) {
+					b.Errorf("the listing of %q has %d sealed bytes and the head %q, want none and %q", e.Name, len(e.Sealed), e.Head, written.Sealed[:keys.HeadSize])
 				}
 				written.Sealed = nil
 				b.same(e, written)
