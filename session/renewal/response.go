@@ -2,12 +2,10 @@ package renewal
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
@@ -125,47 +123,15 @@ func renewedClaims(old, renewed json.RawMessage) json.RawMessage {
 // accessToken is what came with the renewed one, for at_hash.
 func originalOf(rec *session.Record, accessToken secret.Value) *jose.Original {
 	o := &jose.Original{Subject: rec.Subject, Issuer: rec.Issuer, AuthTime: rec.AuthTime, AccessToken: accessToken}
-	for _, claims := range [][]byte{rec.Claims, payload(rec.IDToken.Reveal())} {
-		var c struct {
-			Nonce string    `json:"nonce"`
-			Aud   audiences `json:"aud"`
-		}
-		if json.Unmarshal(claims, &c) != nil {
-			continue
-		}
+	kept, _ := jose.ParseObject(rec.Claims) // what can't be read is not there
+	first, _ := jose.ClaimsOf(rec.IDToken)
+	for _, claims := range []jose.Object{kept, first} {
 		if o.Nonce == "" {
-			o.Nonce = c.Nonce
+			o.Nonce, _ = claims.Text("nonce")
 		}
 		if len(o.Audience) == 0 {
-			o.Audience = c.Aud
+			o.Audience, _ = claims.Audience()
 		}
 	}
 	return o
-}
-
-// payload is the second part of a JWS in compact form (RFC 7515 §7.1); nil when there is none.
-func payload(jws string) []byte {
-	_, rest, _ := strings.Cut(jws, ".")
-	encoded, _, ok := strings.Cut(rest, ".")
-	if !ok {
-		return nil
-	}
-	b, err := base64.RawURLEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
-// audiences is an aud claim: a string or an array of them (RFC 7519 §4.1.3).
-type audiences []string
-
-// UnmarshalJSON takes either form.
-func (a *audiences) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = audiences{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(a))
 }
