@@ -27,7 +27,8 @@ type derived struct {
 }
 
 // Codec returns what encrypts and authenticates values of one purpose: AES-256 in counter mode, then
-// HMAC-SHA256. No value is longer than limit bytes; 0 means any length.
+// HMAC-SHA256. No value is longer than limit bytes; 0 means any length. Each caller has a purpose of
+// its own: two Codecs of one purpose open each other's values.
 func (r *Ring) Codec(purpose string, limit int) *Codec {
 	return &Codec{ring: r, purpose: purpose, limit: limit, encrypts: true}
 }

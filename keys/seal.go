@@ -50,8 +50,9 @@ const HeadSize = 1 + keyIDSize
 // fewer.
 func HeadOf(sealed []byte) []byte { return slices.Clone(sealed[:min(HeadSize, len(sealed))]) }
 
-// HeadID returns how a key is told from others in print, from the head of what it sealed: eight
-// hexadecimal digits, which don't tell the key. It is "unreadable" for what is no head.
+// HeadID returns the printed id of the key that sealed something, from the head of what was sealed;
+// see HeadOf. It has eight hexadecimal digits, from which the key can't be found out. It is
+// "unreadable" for anything but a head.
 func HeadID(head []byte) string {
 	if len(head) != HeadSize {
 		return "unreadable"

@@ -56,9 +56,10 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"constants with a comment behind them", "proxy/x.go", comment + "package x\nconst (\n\tC = 1 // seconds\n)", ""},
 		{"a directive is no comment", "proxy/x.go", comment + "package x\n//go:noinline\nfunc F() {}", "F has no comment"},
 
-		{"an age by securecookie's clock", "handlers/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil).MaxAge(60)", "securecookie judges age by this machine's clock"},
-		{"securecookie's age by default", "handlers/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil)", "securecookie judges age"},
-		{"no age", "handlers/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil).MaxAge(0)", ""},
+		{"an age by securecookie's clock", "keys/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil).MaxAge(60)", "securecookie judges age by this machine's clock"},
+		{"securecookie's age by default", "keys/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil)", "securecookie judges age"},
+		{"no age", "keys/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil).MaxAge(0)", ""},
+		{"sealing apart from the keyring", "handlers/x.go", comment + "package x\nimport _ \"github.com/gorilla/securecookie\"", "handlers must not import github.com/gorilla/securecookie; take a Codec"},
 		{"a part that is given time.Now", "server/x.go", comment + "package x\nvar o = struct{ Now any }{Now: time.Now}", "a part is given time.Now"},
 		{"a default of time.Now", "proxy/x.go", comment + "package x\nfunc f() { now := time.Now; _ = now() }", ""},
 

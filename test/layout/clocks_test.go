@@ -3,9 +3,8 @@ package layout
 import (
 	"fmt"
 	"go/ast"
+	"strconv"
 )
-
-const securecookie = `"github.com/gorilla/securecookie"`
 
 // clocks finds what would go by the machine's clock where replicas share a time: securecookie's own limit of age, whose
 // clock can't be chosen, and parts that are given time.Now for what they share.
@@ -15,7 +14,7 @@ func clocks(s source) []string {
 	}
 	sealed := false
 	for _, spec := range s.ast.Imports {
-		sealed = sealed || spec.Path.Value == securecookie
+		sealed = sealed || spec.Path.Value == strconv.Quote(sealing)
 	}
 	var found []string
 	makes, ageless := 0, 0

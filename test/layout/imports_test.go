@@ -35,6 +35,9 @@ func seesDevelopment(folder string) bool {
 	return folder == "cmd/cloakroom" || folder == "cmd/sampleapi" || within(folder, "demo") || within(folder, "test")
 }
 
+// sealing is the package behind a keys.Codec. A second set-up of it would miss a change of keys.
+const sealing = "github.com/gorilla/securecookie"
+
 func developmentOnly(imported string) bool {
 	return within(imported, module+"/demo") || within(imported, "github.com/zitadel/oidc")
 }
@@ -62,6 +65,9 @@ func imports(s source) []string {
 		}
 		if developmentOnly(imported) && !seesDevelopment(s.folder()) {
 			fault(imported, "the running service never knows the development provider: only demo, the commands and tests do")
+		}
+		if imported == sealing && s.folder() != "keys" {
+			fault(imported, "take a Codec of the keys.Ring that server hands out: its keys are replaced for everybody at once")
 		}
 		target, own := strings.CutPrefix(imported, module+"/")
 		if !own {
