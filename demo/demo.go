@@ -23,6 +23,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/demo/sampleapp"
 	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // Options are what can be chosen about a demo.
@@ -74,7 +75,7 @@ func appPort(ctx context.Context, listen string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read listen address %q: %w", listen, err)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if !site.IsLoopback(host) {
 		return 0, fmt.Errorf("the demo listens on loopback only, such as 127.0.0.1:8080, not on %q", listen)
 	}
 	if port != "0" {

@@ -12,6 +12,23 @@ import (
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
+// The addresses that providers and browsers are given are those of endpoints in the table.
+func TestAddressesOfTheSiteAreMounted(t *testing.T) {
+	app := sitetest.New(t, "https://app.example.com", site.Options{BasePath: "/a/b"})
+	mounted := map[string]bool{}
+	for _, e := range new(Handlers).endpoints() {
+		mounted[app.URL(e.path)] = true
+	}
+	for _, address := range []string{
+		app.RedirectURI(":provider"), app.PostLogoutRedirectURI(":provider"), app.BackchannelLogoutURI(":provider"),
+		app.FrontchannelLogoutURI(":provider"), app.JWKSURI(":provider"), app.Origin() + app.LoginURL(nil), app.Origin() + app.SessionsPage(),
+	} {
+		if !mounted[address] {
+			t.Errorf("no endpoint answers %s", address)
+		}
+	}
+}
+
 // Endpoints that somebody mounts in an Echo of their own, beside what takes everything else, keep their promises:
 // the security headers are theirs, not the server's, and so are 404 and 405 below the base path.
 func TestEndpointsBringTheirHeadersAlong(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -92,10 +91,7 @@ func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 	switch targets := given["target_link_uri"]; len(targets) {
 	case 0:
 	case 1: // a page of the app, by its whole address or by its path alone
-		ours.Set("returnUrl", targets[0])
-		if rest, own := strings.CutPrefix(targets[0], h.Site.Origin()); own && (rest == "" || rest[0] == '/') {
-			ours.Set("returnUrl", rest)
-		}
+		ours.Set("returnUrl", h.Site.Relative(targets[0]))
 	default:
 		return nil, problem.New(problem.InvalidReturnURL)
 	}

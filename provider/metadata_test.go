@@ -66,7 +66,7 @@ func TestMetadataThatIsNotTheConfiguredProvidersIsRefused(t *testing.T) {
 // MD2: an issuer must be https, or this machine.
 func TestIssuerMustBeHTTPSOrLoopback(t *testing.T) {
 	for issuer, good := range map[string]bool{
-		"https://id.example.com": true, "http://localhost:1": true, "http://127.0.0.1:1": true, "http://[::1]:1": true, "http://id.localhost": true,
+		"https://id.example.com": true, "http://localhost:1": true, "http://127.0.0.1:1": true, "http://[::1]:1": true, "http://id.localhost": true, "http://LOCALHOST:5999/op": true,
 		"http://id.example.com": false, "http://127.0.0.1.example.com": false, "ftp://localhost": false, "id.example.com": false, "": false, "https://a@b": false,
 	} {
 		_, err := provider.New(provider.Config{ID: "main", Issuer: issuer, ClientID: "c", ClientAuth: "none"}, provider.Options{})

@@ -65,7 +65,7 @@ func TestURIsComeFromThePublicURLAlone(t *testing.T) {
 
 // LS13: the page that a login leads back to is named by a Referer of ours, and judged like any other.
 func TestLoginLeadsBackToWhereTheRequestCameFrom(t *testing.T) {
-	s := sitetest.New(t, "https://app.example.com", site.Options{AllowedOrigins: []string{"https://spa.example.com"}})
+	s := sitetest.New(t, "https://app.example.com", site.Options{AllowedOrigins: []string{"https://spa.example.com", "https://app.example.com:8443"}})
 	for referer, want := range map[string]string{
 		"": "/bff/login",
 		"https://app.example.com/orders?x=1#part": "/bff/login?returnUrl=%2Forders%3Fx%3D1",
@@ -76,6 +76,8 @@ func TestLoginLeadsBackToWhereTheRequestCameFrom(t *testing.T) {
 		"/orders":                                 "/bff/login",
 		"https://spa.example.com/orders":          "/bff/login?returnUrl=https%3A%2F%2Fspa.example.com%2Forders",
 		"https://spa.example.com/bff/logout":      "/bff/login",
+		"https://app.example.com:8443/orders":     "/bff/login?returnUrl=https%3A%2F%2Fapp.example.com%3A8443%2Forders",
+		"https://app.example.com:9443/orders":     "/bff/login",
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/api/x", nil)
 		r.Header.Set("Referer", referer)

@@ -22,6 +22,14 @@ func Below(path, base string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
+// Relative is a URL of the public origin without that origin, and any other text as it is.
+func (s *Site) Relative(u string) string {
+	if rest, ours := strings.CutPrefix(u, s.origin); ours && (rest == "" || rest[0] == '/') {
+		return rest
+	}
+	return u
+}
+
 // LoginURL is the path, with its query, at which a login begins that is asked for so much; nil asks
 // for nothing.
 func (s *Site) LoginURL(query url.Values) string {
@@ -40,12 +48,10 @@ func (s *Site) LoginBackTo(returnURL string) string {
 // that a login may return to.
 func (s *Site) LoginFrom(r *http.Request) string {
 	page, _, _ := strings.Cut(r.Referer(), "#")
-	if path, ours := strings.CutPrefix(page, s.origin); ours {
-		page = path
-	} else if strings.HasPrefix(page, "/") { // no browser sends that
-		page = ""
+	if strings.HasPrefix(page, "/") { // no browser sends that
+		return s.LoginURL(nil)
 	}
-	if page == "" {
+	if page = s.Relative(page); page == "" {
 		return s.LoginURL(nil)
 	}
 	returnURL, ok := s.ReturnURL(page)

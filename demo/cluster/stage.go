@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/demo/servers"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 // StageOptions are what can be chosen about the demo.
@@ -29,7 +30,7 @@ type StageOptions struct {
 // ends.
 func Demo(ctx context.Context, o StageOptions) (err error) {
 	host, port, err := net.SplitHostPort(o.Listen)
-	if ip := net.ParseIP(host); err != nil || host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if err != nil || !site.IsLoopback(host) {
 		return fmt.Errorf("the demo listens on loopback only, such as 127.0.0.1:8090, not on %q", o.Listen)
 	}
 	folder, err := os.MkdirTemp("", "cr-cluster-")
