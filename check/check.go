@@ -14,7 +14,6 @@ import (
 
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/provider"
-	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/site"
 )
 
@@ -77,10 +76,10 @@ const timeout = 5 * time.Second
 func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	r := &Report{}
 	r.add(Finding{Area: "configuration", Name: "file", Status: OK, Detail: "reads without a fault"})
-	for _, w := range server.Warnings(cfg) {
+	for _, w := range cfg.Warnings {
 		r.add(Finding{Area: "configuration", Name: "file", Status: Warning, Detail: w})
 	}
-	app, err := server.Site(cfg)
+	app, err := site.New(cfg.Site)
 	if err != nil { // config refuses what this does
 		r.add(Finding{Area: "configuration", Name: "file", Status: Wrong, Detail: err.Error(), Remedy: "correct what it names"})
 		return r
@@ -98,7 +97,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	for _, p := range cfg.Providers {
 		r.add(checkProvider(ctx, app, p, o.Version)...)
 	}
-	for _, route := range cfg.Routes {
+	for _, route := range cfg.Proxy.Routes {
 		r.add(checkUpstream(ctx, route.Path, route.Upstream, guarded[route.Token]))
 	}
 	if cfg.SPA.DevServer != nil {

@@ -30,8 +30,8 @@ func checkStart(ctx context.Context, cfg *config.Config) []Finding {
 // checkListeners opens both ports and closes them again. One that a running cloakroom has is as it should be.
 func checkListeners(ctx context.Context, cfg *config.Config, app *site.Site) (found []Finding) {
 	for _, l := range []struct{ key, address, health string }{
-		{"server.listen", cfg.Server.Listen, app.Path("/session")},
-		{"server.admin_listen", cfg.Server.AdminListen, "/healthz"},
+		{"server.listen", cfg.Listen.Address, app.Path("/session")},
+		{"server.admin_listen", cfg.Listen.Admin, "/healthz"},
 	} {
 		if l.address == "" {
 			continue
@@ -69,7 +69,7 @@ func isCloakroom(ctx context.Context, cfg *config.Config, address, path string) 
 	}
 	req.Header.Set("X-CSRF", "1")
 	if path != "/healthz" {
-		req.Host = cfg.Server.PublicURL.Host
+		req.Host = cfg.Site.PublicURL.Host
 	}
 	transport := outbound.NewTransport()
 	defer transport.CloseIdleConnections()

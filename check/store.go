@@ -16,23 +16,23 @@ import (
 
 // checkStore opens the store as the service would.
 func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
-	kind, _, _ := strings.Cut(cfg.Session.Store.Reveal(), ":")
+	kind, _, _ := strings.Cut(cfg.Store.URL.Reveal(), ":")
 	f := Finding{Area: "store", Name: kind, Status: OK, Detail: "opens and answers"}
-	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
+	if path, ok := strings.CutPrefix(cfg.Store.URL.Reveal(), "sqlite:"); ok {
 		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 			return []Finding{checkFolder(f, filepath.Dir(path))}
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	seen, err := store.Inspect(ctx, cfg.Session.Store.Reveal())
+	seen, err := store.Inspect(ctx, cfg.Store.URL.Reveal())
 	if err != nil {
-		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), server.StoreError(cfg.Session.Store, err).Remedy
+		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), server.StoreError(cfg.Store.URL, err).Remedy
 	} else if seen.Layout != "" {
 		f.Detail += "; " + seen.Layout
 	}
 	found = append(found, f)
-	if err == nil && store.Shared(cfg.Session.Store.Reveal()) {
+	if err == nil && store.Shared(cfg.Store.URL.Reveal()) {
 		found = append(found, checkClock(kind, seen.Ahead))
 	}
 	for _, w := range seen.Warnings {
@@ -48,7 +48,7 @@ func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
 // nothing of it is changed.
 func checkKeys(ctx context.Context, cfg *config.Config) []Finding {
 	f := Finding{Area: "store", Name: "session.keys", Status: OK, Detail: "open what is stored"}
-	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok && len(cfg.Session.Keys) == 0 {
+	if path, ok := strings.CutPrefix(cfg.Store.URL.Reveal(), "sqlite:"); ok && len(cfg.Keys.Keys) == 0 {
 		if _, err := os.Stat(path + ".key"); errors.Is(err, os.ErrNotExist) {
 			f.Status, f.Detail = Wrong, "the database is there, and the key file "+path+".key is not"
 			f.Remedy = "put the key file back; if it is lost, so are the sessions: move the database away, and tell the provider to end its sessions of this client"

@@ -9,106 +9,48 @@ package config
 import (
 	"fmt"
 	"io"
-	"log/slog"
-	"net/http"
-	"net/netip"
-	"net/url"
 	"os"
-	"time"
 
+	"github.com/cloakroom/cloakroom/handlers"
+	"github.com/cloakroom/cloakroom/handlers/admin"
+	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/listen"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/proxy"
-	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/requestlog"
+	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/session/revocation"
+	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/site"
+	"github.com/cloakroom/cloakroom/templates"
+	"github.com/cloakroom/cloakroom/web"
 )
 
 // maxFile bounds the configuration file and each file that a ${file:…} names.
 const maxFile = 1 << 20
 
-// Config is the whole file, defaults filled in. It is not changed after Parse has returned it.
+// Config is the whole file, defaults filled in: the settings of each package, in that package's own
+// form. It is not changed after Parse has returned it.
 type Config struct {
-	Server      Server
-	Admin       Admin
-	Log         Log
-	Session     Session
-	Providers   []provider.Config // at least one, in the operator's order
-	Routes      []proxy.Route
-	SPA         SPA
-	CORS        CORS
-	ForwardAuth ForwardAuth
-	Pages       Pages
-}
+	Site       site.Options
+	Listen     listen.Options
+	Admin      admin.Options
+	Log        requestlog.Options
+	Store      store.Options
+	Keys       keys.Options
+	Session    session.Options
+	Renewal    renewal.Options
+	Revocation revocation.Options
+	Providers  []provider.Config // at least one, in the operator's order
+	Proxy      proxy.Options
+	Handlers   handlers.Options
+	SPA        web.Options
+	Pages      templates.Options
 
-// Server is where and how the service listens.
-type Server struct {
-	PublicURL       *url.URL // scheme and host alone, lower case, without a default port
-	Listen          string
-	AdminListen     string // "" means that there is no admin listener
-	TrustedProxies  []netip.Prefix
-	BasePath        string // begins with a slash and does not end with one
-	ShutdownTimeout time.Duration
-	DrainDelay      time.Duration // between failing readiness and taking no more connections
-	MaxRequestBody  int64         // bytes; 0 means unlimited
-	// How long a caller may go on without a byte while its request's body is waited for, and while an answer waits
-	// for it.
-	RequestStallTimeout, ResponseStallTimeout time.Duration
-}
-
-// Admin is how the admin API is guarded.
-type Admin struct {
-	Token secret.Value // the zero value means that there is no admin API
-}
-
-// Log is what is logged and how.
-type Log struct {
-	Level  slog.Level
-	Format string // json or text
-}
-
-// Session is how long sessions last and where they are kept.
-type Session struct {
-	Store               secret.Value   // a URL, which may hold a password
-	Keys                []secret.Value // each as keys.Parse reads it
-	Lifetime            time.Duration
-	IdleTimeout         time.Duration // 0 means none; never longer than Lifetime
-	RevokeOnBackchannel bool
-	MaxStaleness        time.Duration // 0 means that the store is read every time
-	MaxPerUser          int           // sessions of one user at one provider; 0: any number
-	CacheMemory         int64         // bytes; of opened records
-	RenewalLease        time.Duration // how long a replica that died while renewing keeps the others from it
-	MaxEventStreams     int           // of one session, at one replica; 0: any number
-	MaxWebSockets       int           // the same for WebSockets to routes
-	ExpiringNotice      time.Duration // how long before a session's end its apps are told; 0: not
-	OnOutage            string        // fail or serve_cached
-	OutageLimit         time.Duration // how long serve_cached goes on
-	Cookie              Cookie
-}
-
-// Cookie is the session cookie.
-type Cookie struct {
-	Name     string // without its prefix; see site.Site.SessionCookie
-	SameSite http.SameSite
-}
-
-// SPA is the app that is served: from a folder, by a development server, or not at all.
-type SPA struct {
-	Dir       string
-	DevServer *url.URL // nil unless configured
-	CSP       string   // "" means the default of package web
-}
-
-// CORS is whose pages may call the service beside those of the public origin.
-type CORS struct {
-	AllowedOrigins []string // scheme://host[:port], as browsers send them; of the public origin's site
-}
-
-// ForwardAuth is for reverse proxies that ask GET /bff/auth.
-type ForwardAuth struct {
-	Secret secret.Value // what a proxy proves itself by, so that it gets access tokens; the zero value: none does
-}
-
-// Pages are the service's own pages.
-type Pages struct {
-	Templates string // a folder whose files override the embedded templates; "" means none
+	// Warnings are what is allowed and yet seldom meant, each with what to do: for the log at start, and
+	// for check. They hold no secret.
+	Warnings []string
 }
 
 // Load reads the file at path, with the process's environment. The error is *Faults when the file
@@ -139,5 +81,6 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	if faults := append(src.faults, r.faults...); len(faults) > 0 {
 		return nil, newFaults(name, src, faults)
 	}
+	c.Warnings = r.warnings
 	return c, nil
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/proxy"
 )
 
@@ -32,23 +31,23 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 
 func TestWhatIsLeftOutHasTheContractsDefault(t *testing.T) {
 	c := parse(t, complete("routes: [{path: /api/, upstream: http://127.0.0.1:9000}]\n"))
-	equal(t, "server.listen", c.Server.Listen, ":8080")
-	equal(t, "server.admin_listen", c.Server.AdminListen, "127.0.0.1:9090")
-	equal(t, "server.trusted_proxies", len(c.Server.TrustedProxies), 0)
-	equal(t, "server.base_path", c.Server.BasePath, "/bff")
-	equal(t, "server.shutdown_timeout", c.Server.ShutdownTimeout, 20*time.Second)
-	equal(t, "server.max_request_body", c.Server.MaxRequestBody, 10<<20)
+	equal(t, "server.listen", c.Listen.Address, ":8080")
+	equal(t, "server.admin_listen", c.Listen.Admin, "127.0.0.1:9090")
+	equal(t, "server.trusted_proxies", len(c.Site.TrustedProxies), 0)
+	equal(t, "server.base_path", c.Site.BasePath, "/bff")
+	equal(t, "server.shutdown_timeout", c.Listen.ShutdownTimeout, 20*time.Second)
+	equal(t, "server.max_request_body", c.Proxy.MaxBody, 10<<20)
 	equal(t, "admin.token", c.Admin.Token.IsZero(), true)
 	equal(t, "log.level", c.Log.Level, slog.LevelInfo)
 	equal(t, "log.format", c.Log.Format, "json")
-	equal(t, "session.store", c.Session.Store.Reveal(), "sqlite:cloakroom.db")
-	equal(t, "session.keys", len(c.Session.Keys), 0)
+	equal(t, "session.store", c.Store.URL.Reveal(), "sqlite:cloakroom.db")
+	equal(t, "session.keys", len(c.Keys.Keys), 0)
 	equal(t, "session.lifetime", c.Session.Lifetime, 12*time.Hour)
 	equal(t, "session.idle_timeout", c.Session.IdleTimeout, 30*time.Minute)
-	equal(t, "session.revoke_on_backchannel", c.Session.RevokeOnBackchannel, true)
+	equal(t, "session.revoke_on_backchannel", c.Revocation.RevokeOnBackchannel, true)
 	equal(t, "session.max_staleness", c.Session.MaxStaleness, 2*time.Second)
-	equal(t, "session.cookie.name", c.Session.Cookie.Name, "cloakroom")
-	equal(t, "session.cookie.same_site", c.Session.Cookie.SameSite, http.SameSiteStrictMode)
+	equal(t, "session.cookie.name", c.Site.CookieName, "cloakroom")
+	equal(t, "session.cookie.same_site", c.Site.SameSite, http.SameSiteStrictMode)
 	p := c.Providers[0]
 	equal(t, "providers.name", p.Name, "main")
 	equal(t, "providers.client_auth", p.ClientAuth, "client_secret_basic")
@@ -58,16 +57,16 @@ func TestWhatIsLeftOutHasTheContractsDefault(t *testing.T) {
 	equal(t, "providers.refresh", p.RefreshOff, false)
 	equal(t, "providers.userinfo", p.Userinfo, "auto")
 	equal(t, "providers.client_secret", p.ClientSecret.Reveal(), literalSecret)
-	r := c.Routes[0]
+	r := c.Proxy.Routes[0]
 	equal(t, "routes.token", r.Token, "user")
 	equal(t, "routes.csrf", r.CSRF, "header")
 	equal(t, "routes.timeout", r.Timeout, 30*time.Second)
 	equal(t, "routes.idle_connection_timeout", r.IdleConnectionTimeout, 4*time.Second)
 	equal(t, "routes.methods", strings.Join(r.Methods, " "), "GET HEAD POST PUT PATCH DELETE")
 	equal(t, "routes.shared_cache", r.SharedCache, false)
-	equal(t, "spa", c.SPA, SPA{})
-	equal(t, "pages", c.Pages, Pages{})
-	equal(t, "warnings", len(c.Warnings()), 0)
+	equal(t, "spa.dir", c.SPA.Dir, "")
+	equal(t, "pages", c.Pages.Dir, "")
+	equal(t, "warnings", len(c.Warnings), 0)
 }
 
 func TestDefaultsOfOneItemAreNotThoseOfItsNeighbour(t *testing.T) {
@@ -75,9 +74,9 @@ func TestDefaultsOfOneItemAreNotThoseOfItsNeighbour(t *testing.T) {
   - {path: /a, upstream: http://127.0.0.1:9000, methods: [GET]}
   - {path: /b, upstream: http://127.0.0.1:9000}
 `))
-	c.Routes[1].Methods[0] = "X"
-	equal(t, "methods of a", strings.Join(c.Routes[0].Methods, " "), "GET")
-	equal(t, "default", proxy.Defaults().Methods[0], "GET")
+	c.Proxy.Routes[1].Methods[0] = "X"
+	equal(t, "methods of a", strings.Join(c.Proxy.Routes[0].Methods, " "), "GET")
+	equal(t, "default", proxy.DefaultRoute().Methods[0], "GET")
 }
 
 func TestExampleLoadsWithAnEnvironment(t *testing.T) {
@@ -102,15 +101,11 @@ func TestExampleLoadsWithAnEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, "warnings", strings.Join(c.Warnings(), "\n"), "")
-	equal(t, "keys", len(c.Session.Keys), 2)
-	for _, k := range c.Session.Keys {
-		_, err := keys.Parse(k.Reveal())
-		equal(t, "error of keys", err, nil)
-	}
+	equal(t, "warnings", strings.Join(c.Warnings, "\n"), "")
+	equal(t, "keys", len(c.Keys.Keys), 2)
 	equal(t, "audience", c.Providers[0].AuthParams["audience"], "https://api.example.com")
 	equal(t, "csp", c.SPA.CSP, "default-src 'self'; frame-ancestors 'none'")
-	equal(t, "client route's provider", c.Routes[1].Provider, "main")
+	equal(t, "client route's provider", c.Proxy.Routes[1].Provider, "main")
 }
 
 // TestExampleAndDocsHaveEveryKey walks the schema: a key that is added there must be explained.
@@ -188,7 +183,7 @@ func TestAShortLifetimeShortensTheDefaultIdleTimeout(t *testing.T) {
 
 func TestTheOnlyProviderIssuesClientTokens(t *testing.T) {
 	c := parse(t, complete("routes: [{path: /a, upstream: http://127.0.0.1:9000, token: client, scopes: [a]}]\n"))
-	equal(t, "provider", c.Routes[0].Provider, "main")
+	equal(t, "provider", c.Proxy.Routes[0].Provider, "main")
 }
 
 func TestOneFaultIsNotToldTwice(t *testing.T) {
@@ -205,5 +200,18 @@ func TestLoadSaysWhichFileCannotBeRead(t *testing.T) {
 	}
 	if _, err := Load(t.TempDir()); err == nil {
 		t.Error("a folder was read as a file")
+	}
+}
+
+// An operator hears at the start, and from check, of a route that leads around what another one demands.
+func TestRoutesThatOverlapAreWarnedOf(t *testing.T) {
+	c := parse(t, complete(`routes:
+  - {path: /api/, upstream: http://127.0.0.1:9000}
+  - {path: /base/, upstream: http://127.0.0.1:9000/base/}
+  - {path: /outer/, upstream: http://127.0.0.1:9000, token: none}
+`))
+	const want = "(/outer/) leads to http://127.0.0.1:9000/base too, by /outer/base/"
+	if got := strings.Join(c.Warnings, "\n"); !strings.Contains(got, want) {
+		t.Errorf("warnings = %q, want %q", got, want)
 	}
 }

@@ -58,15 +58,12 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		for _, k := range c.Session.Keys {
-			if _, err := keys.Parse(k.Reveal()); err != nil {
-				t.Errorf("keys: %v", err)
+		for i, k := range c.Keys.Keys {
+			if k == (keys.Key{}) {
+				t.Errorf("key %d is zero", i)
 			}
 		}
-		c.Warnings()
-		app, err := site.New(site.Options{
-			PublicURL: c.Server.PublicURL, BasePath: c.Server.BasePath, CookieName: c.Session.Cookie.Name, SameSite: c.Session.Cookie.SameSite,
-		})
+		app, err := site.New(c.Site)
 		if err != nil {
 			t.Fatalf("public address: %v", err)
 		}
@@ -75,7 +72,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("provider %+v, redirect URI %q", p, uri)
 			}
 		}
-		for _, r := range c.Routes {
+		for _, r := range c.Proxy.Routes {
 			if r.Upstream == nil || r.Path == "" || len(r.Methods) == 0 || r.Timeout <= 0 {
 				t.Errorf("route %+v", r)
 			}

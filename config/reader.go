@@ -18,11 +18,12 @@ type place struct {
 
 // A reader walks the file along the schema and collects values, places and faults.
 type reader struct {
-	src    *source
-	env    func(string) (string, bool)
-	places map[string]place // by path
-	meant  map[string]bool  // paths that an unknown key is probably a misspelling of
-	faults []fault
+	src      *source
+	env      func(string) (string, bool)
+	places   map[string]place // by path
+	meant    map[string]bool  // paths that an unknown key is probably a misspelling of
+	faults   []fault
+	warnings []string
 }
 
 // read reads the whole file, of which nothing may be left (nil), and then compares its values.
@@ -53,6 +54,9 @@ func (r *reader) Report(path string, f setting.Fault) {
 	}
 	r.faults = append(r.faults, fault{where, setting.Fault{What: path + " " + f.What, Remedy: f.Remedy}})
 }
+
+// Warn implements setting.State.
+func (r *reader) Warn(text string) { r.warnings = append(r.warnings, text) }
 
 // position is the value's, or the key's where the value is a list or a mapping on lines of its own.
 func (p place) position() position {

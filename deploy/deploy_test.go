@@ -16,7 +16,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/identity"
-	"github.com/cloakroom/cloakroom/server"
+	"github.com/cloakroom/cloakroom/site"
 )
 
 type compose struct {
@@ -99,7 +99,7 @@ func TestKeycloakIsToldWhatCloakroomAsksFor(t *testing.T) {
 		t.Fatalf("the realm has no client %q", p.ClientID)
 	}
 	app := realm.Clients[i]
-	public, err := server.Site(cfg)
+	public, err := site.New(cfg.Site)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,8 @@ import (
 // complete fills in the defaults and names every fault.
 func (c Config) complete() (Config, error) {
 	fresh := Defaults()
-	setting.Fill(c.Keys(), fresh.Keys())
-	if err := setting.Verify(c.Keys(), fresh.Keys(), c.Check); err != nil {
+	setting.Fill(c.Settings(), fresh.Settings())
+	if err := setting.Verify(c.Settings(), fresh.Settings(), c.Check); err != nil {
 		return c, fmt.Errorf("provider %q: %w: %w", c.ID, ErrMisconfigured, err)
 	}
 	return c, nil
@@ -90,6 +90,9 @@ func CheckAll(c setting.Check, all []Config, plainHTTP bool) {
 			item.Wrong("id", fmt.Sprintf("is that of providers[%d], too", j), "give each provider an id of its own: it tells their redirect URIs apart")
 		}
 		all[i].Check(item)
+		if all[i].ClientAuth == authNone {
+			c.Warn(fmt.Sprintf("providers[%d] (%s): client_auth is none, so that anybody can use this client's codes and refresh tokens; give it a secret or a key", i, all[i].ID))
+		}
 		if plainHTTP && all[i].ResponseMode == "form_post" {
 			item.Wrong("response_mode", "can't be form_post with an http public_url",
 				"write query: the cookie that comes along with the provider's POST needs SameSite=None, which browsers take from https alone")

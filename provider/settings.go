@@ -15,8 +15,8 @@ func Defaults() Config {
 	}
 }
 
-// Keys are the keys of one provider.
-func (c *Config) Keys() setting.Block {
+// Settings are the keys of one provider.
+func (c *Config) Settings() setting.Block {
 	return slices.Concat(c.registrationKeys(), c.clientKeys(), c.loginKeys(), c.endpointKeys())
 }
 

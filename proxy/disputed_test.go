@@ -155,7 +155,7 @@ func TestOverlappingRoutesAreNamed(t *testing.T) {
 		"a stricter way":   {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/y/", Upstream: u("http://u/svc/open"), Token: TokenNone}}, ""},
 		"case alone":       {[]Route{{Path: "/x", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/X/", Upstream: u("http://u/svc"), Token: TokenNone}}, "differ in case"},
 	} {
-		got := strings.Join(Overlaps(c.routes), "\n")
+		got := strings.Join(overlaps(c.routes), "\n")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}

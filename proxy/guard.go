@@ -109,7 +109,7 @@ func (a *atlas) disputed(escaped string, rt *route) bool {
 }
 
 // beyond returns whether a route at this upstream guards what the path, as it stands, does not reach:
-// an operator who leads a looser route onto another's ground means it (Overlaps warns of it), so who spells
+// an operator who leads a looser route onto another's ground means it (overlaps warns of it), so who spells
 // that path otherwise gains nothing.
 func (a *atlas) beyond(rt *route, target string) func(*route) bool {
 	onPurpose := a.exact[rt.origin].whose(target)

@@ -8,9 +8,9 @@ import (
 	"github.com/cloakroom/cloakroom/proxy/reading"
 )
 
-// Overlaps says where the routes themselves, without any trick, lead around what one of them demands.
+// overlaps says where the routes themselves, without any trick, lead around what one of them demands.
 // That may be meant, so it is no fault.
-func Overlaps(routes []Route) []string {
+func overlaps(routes []Route) []string {
 	all := make([]*route, 0, len(routes))
 	for _, r := range routes {
 		all = append(all, newRoute(r))

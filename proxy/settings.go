@@ -8,8 +8,11 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// Defaults is a route of which the operator has said nothing.
-func Defaults() Route {
+// Defaults are Options of which the operator has said nothing.
+func Defaults() Options { return Options{MaxBody: 10 << 20, MaxWebSockets: 100} }
+
+// DefaultRoute is a route of which the operator has said nothing.
+func DefaultRoute() Route {
 	return Route{
 		Token: TokenUser, CSRF: CSRFHeader, Methods: defaultMethods(),
 		Timeout: 30 * time.Second, IdleConnectionTimeout: 4 * time.Second,
@@ -18,8 +21,8 @@ func Defaults() Route {
 
 func defaultMethods() []string { return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} }
 
-// Keys are the keys of one route.
-func (r *Route) Keys() setting.Block {
+// Settings are the keys of one route.
+func (r *Route) Settings() setting.Block {
 	return slices.Concat(r.guardKeys(), r.clientTokenKeys(), r.streamKeys())
 }
 
@@ -159,6 +162,31 @@ func (r *Route) streamKeys() setting.Block {
 			Doc: "`true`: a `public` or `s-maxage` of the API stands. Only for answers that are the same " +
 				"for everybody",
 			Example: []string{"", "true"},
+		},
+	}
+}
+
+// Settings are the keys of what holds for all routes, in the block of the session.
+func (o *Options) Settings() setting.Block {
+	return setting.Block{
+		{
+			Name: "max_websockets", Value: setting.Number(&o.MaxWebSockets),
+			Doc: "How many WebSockets to routes one session can have open at a replica; more get 429 " +
+				"`rate_limited`. `0`: any number. Those of visitors without a session are not counted: a " +
+				"route with `token: none` leaves that to its API",
+			Example: []string{"100"},
+		},
+	}
+}
+
+// BodySettings are the keys of what holds for all routes, in the block of the server.
+func (o *Options) BodySettings() setting.Block {
+	return setting.Block{
+		{
+			Name: "max_request_body", Value: setting.Bytes(&o.MaxBody),
+			Doc: "The largest request body that is passed on; larger ones are answered 413 " +
+				"`request_too_large`. `0`: unlimited",
+			Example: []string{"10MiB"},
 		},
 	}
 }

@@ -81,15 +81,34 @@ type Surroundings struct {
 // CheckAll checks the routes of a file, each and against each other, and fills in what follows from
 // other values: the only provider is that of every route.
 func CheckAll(c setting.Check, routes []Route, around Surroundings) {
+	good := true
 	for i := range routes {
 		item := c.In(fmt.Sprintf("[%d]", i))
 		if !item.Sound("") {
+			good = false
 			continue
 		}
 		routes[i].check(item, around)
 		if item.Sound("path") {
 			checkTree(item, routes, i, around.BasePath)
 		}
+		good = good && item.Sound("path") && item.Sound("upstream")
+		routes[i].warn(c, i)
+	}
+	if good {
+		for _, text := range overlaps(routes) {
+			c.Warn(text)
+		}
+	}
+}
+
+// warn tells of what is allowed and yet seldom meant.
+func (r *Route) warn(c setting.Check, i int) {
+	if r.Upstream != nil && r.Upstream.Scheme == "http" && !site.IsLoopback(r.Upstream.Hostname()) { // can be read on the way (MD4)
+		c.Warn(fmt.Sprintf("routes[%d] (%s): access tokens go to the upstream in plain http beyond this machine; use https", i, r.Path))
+	}
+	if r.CSRF == CSRFNone && r.Token != TokenNone && r.Token != TokenClient {
+		c.Warn(fmt.Sprintf("routes[%d] (%s): csrf is none, so that other sites' pages can make a user's browser call this API; write header or fetch-metadata", i, r.Path))
 	}
 }
 

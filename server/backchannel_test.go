@@ -105,7 +105,7 @@ func TestBadLogoutRequestsAre400(t *testing.T) {
 func TestFloodOfTheBackchannelDoesNotStopLogouts(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.Server.TrustedProxies = append(cfg.Server.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
+	cfg.Site.TrustedProxies = append(cfg.Site.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
 	g.run(cfg)
 	b, op := g.browser(), g.browser()
 	b.login()

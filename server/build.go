@@ -26,15 +26,6 @@ import (
 	"github.com/cloakroom/cloakroom/web"
 )
 
-// Site is the public address of a configuration.
-func Site(cfg *config.Config) (*site.Site, error) {
-	return site.New(site.Options{
-		PublicURL: cfg.Server.PublicURL, BasePath: cfg.Server.BasePath,
-		CookieName: cfg.Session.Cookie.Name, SameSite: cfg.Session.Cookie.SameSite,
-		AllowedOrigins: cfg.CORS.AllowedOrigins, TrustedProxies: cfg.Server.TrustedProxies,
-	})
-}
-
 func newRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -44,24 +35,23 @@ func newRegistry() *prometheus.Registry {
 // buildClock makes the clock that everything goes by which replicas share.
 func (s *Server) buildClock(machine func() time.Time) {
 	s.clock = session.NewClock(session.ClockOptions{
-		Wall: machine, Shared: store.Shared(s.cfg.Session.Store.Reveal()), Logger: s.log, Metrics: s.registry,
+		Wall: machine, Shared: store.Shared(s.cfg.Store.URL.Reveal()), Logger: s.log, Metrics: s.registry,
 	})
 	s.now = s.clock.Now
 }
 
 func (s *Server) buildSessions(ctx context.Context) (err error) {
-	c := s.cfg.Session
-	if s.store, err = store.Open(ctx, c.Store.Reveal()); err != nil {
-		return StoreError(c.Store, err)
+	url := s.cfg.Store.URL
+	if s.store, err = store.Open(ctx, url.Reveal()); err != nil {
+		return StoreError(url, err)
 	}
-	if store.Shared(c.Store.Reveal()) {
+	if store.Shared(url.Reveal()) {
 		s.store = store.Guard(s.store, s.log, s.registry)
 	}
-	s.sessions, err = session.NewManager(session.Options{
-		Store: s.store, Keys: s.keys, Lifetime: c.Lifetime, IdleTimeout: c.IdleTimeout, MaxStaleness: c.MaxStaleness,
-		MaxPerUser: c.MaxPerUser, Issuers: configuredIssuers(s.cfg), CacheMemory: int(c.CacheMemory), ServeCached: servedCached(c),
-		Site: s.site, Clock: s.clock, Logger: s.log, Metrics: s.registry,
-	})
+	o := s.cfg.Session
+	o.Store, o.Keys, o.Issuers = s.store, s.keys, configuredIssuers(s.cfg)
+	o.Site, o.Clock, o.Logger, o.Metrics = s.site, s.clock, s.log, s.registry
+	s.sessions, err = session.NewManager(o)
 	if err != nil {
 		return err
 	}
@@ -86,7 +76,7 @@ func configuredIssuers(cfg *config.Config) map[string]string {
 // OpenSessions opens the sessions of a configuration for a tool that works beside the service. closeAll
 // must be called.
 func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m *session.Manager, closeAll func() error, err error) {
-	app, err := Site(cfg)
+	app, err := site.New(cfg.Site)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -99,14 +89,6 @@ func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m 
 		return nil, nil, errors.Join(err, s.close())
 	}
 	return s.sessions, s.close, nil
-}
-
-// servedCached is how long sessions in memory are served in an outage of the store.
-func servedCached(c config.Session) time.Duration {
-	if c.OnOutage == "serve_cached" {
-		return c.OutageLimit
-	}
-	return 0
 }
 
 func (s *Server) buildProviders() error {
@@ -133,19 +115,18 @@ func ProviderConfig(app *site.Site, p provider.Config) provider.Config {
 
 // buildWorkers makes what renews and revokes.
 func (s *Server) buildWorkers() {
-	s.renewer = renewal.New(renewal.Options{
-		Providers: s.byID, Sessions: s.sessions, Lease: s.cfg.Session.RenewalLease, Now: s.now, Logger: s.log, Metrics: s.registry,
-	})
+	o := s.cfg.Renewal
+	o.Providers, o.Sessions, o.Now, o.Logger, o.Metrics = s.byID, s.sessions, s.now, s.log, s.registry
+	s.renewer = renewal.New(o)
 	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry})
-	s.outbox = revocation.NewWorker(revocation.Options{
-		Sessions: s.sessions, Providers: s.byID, RevokeOnBackchannel: s.cfg.Session.RevokeOnBackchannel,
-		Now: s.now, Logger: s.log, Metrics: s.registry,
-	})
+	r := s.cfg.Revocation
+	r.Sessions, r.Providers, r.Now, r.Logger, r.Metrics = s.sessions, s.byID, s.now, s.log, s.registry
+	s.outbox = revocation.NewWorker(r)
 }
 
 // buildHandlers makes what answers on the two listeners.
 func (s *Server) buildHandlers(app fs.FS) error {
-	pages, err := templates.Load(s.cfg.Pages.Templates)
+	pages, err := templates.Load(s.cfg.Pages.Dir)
 	if err != nil {
 		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
 	}
@@ -166,40 +147,29 @@ func (s *Server) buildHandlers(app fs.FS) error {
 	if err != nil {
 		return err
 	}
-	s.bff = handlers.New(handlers.Options{
-		Site: s.site, Providers: s.providers, Sessions: s.sessions, Login: s.login, Tokens: s.renewer, Outbox: s.outbox, Pages: pages, Keys: s.keys,
-		ForwardAuthSecret: s.cfg.ForwardAuth.Secret, Stopping: s.stopping, ExpiringNotice: s.cfg.Session.ExpiringNotice, MaxEventStreams: s.cfg.Session.MaxEventStreams,
-		Client: who.key, Now: s.now, Logger: s.log, Metrics: s.registry,
-	})
+	o := s.cfg.Handlers
+	o.Providers, o.Sessions, o.Login, o.Tokens, o.Outbox, o.Pages, o.Keys = s.providers, s.sessions, s.login, s.renewer, s.outbox, pages, s.keys
+	o.Site, o.Stopping, o.Client, o.Now, o.Logger, o.Metrics = s.site, s.stopping, who.key, s.now, s.log, s.registry
+	s.bff = handlers.New(o)
 	s.publicHandler = s.publicRoutes(s.bff, api, spa, problems)
-	s.adminHandler = s.adminRoutes(admin.New(admin.Options{
-		Token: s.cfg.Admin.Token, Providers: s.providers, Sessions: s.sessions, Outbox: s.outbox, Draining: s.draining.Load,
-		Gatherer: s.registry, Now: s.now, Logger: s.log,
-	}), problems)
+	a := s.cfg.Admin
+	a.Providers, a.Sessions, a.Outbox, a.Draining = s.providers, s.sessions, s.outbox, s.draining.Load
+	a.Gatherer, a.Now, a.Logger = s.registry, s.now, s.log
+	s.adminHandler = s.adminRoutes(admin.New(a), problems)
 	return nil
 }
 
-// Warnings are what a configuration allows and yet is seldom meant, each with what to do.
-func Warnings(cfg *config.Config) []string {
-	return append(cfg.Warnings(), proxy.Overlaps(cfg.Routes)...)
-}
-
 func (s *Server) buildProxy(problems *handlers.ErrorWriter) (*proxy.Proxy, error) {
-	api, err := proxy.New(proxy.Options{
-		Site: s.site, Routes: s.cfg.Routes, Sessions: s.sessions, Tokens: s.renewer, ClientTokens: s.clients,
-		MaxBody: s.cfg.Server.MaxRequestBody, MaxWebSockets: s.cfg.Session.MaxWebSockets, Fail: problems.Write, Stopping: s.stopping,
-		Now: s.now, Logger: s.log, Metrics: s.registry,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return api, nil
+	o := s.cfg.Proxy
+	o.Sessions, o.Tokens, o.ClientTokens, o.Fail, o.Stopping = s.sessions, s.renewer, s.clients, problems.Write, s.stopping
+	o.Site, o.Now, o.Logger, o.Metrics = s.site, s.now, s.log, s.registry
+	return proxy.New(o)
 }
 
 func (s *Server) buildSPA(app fs.FS, problems *handlers.ErrorWriter) (*web.SPA, error) {
-	spa, err := web.NewSPA(web.Options{
-		FS: app, Dir: s.cfg.SPA.Dir, DevServer: s.cfg.SPA.DevServer, CSP: s.cfg.SPA.CSP, Site: s.site, Fail: problems.Write,
-	})
+	o := s.cfg.SPA
+	o.FS, o.Site, o.Fail = app, s.site, problems.Write
+	spa, err := web.NewSPA(o)
 	if err != nil {
 		return nil, &StartError{fmt.Errorf("serve the app: %w", err), "build the app, or point `spa.dir` at the folder that holds its index.html"}
 	}

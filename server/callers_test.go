@@ -20,7 +20,7 @@ func newImpatientRig(t *testing.T) *rig {
 	t.Helper()
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.Server.RequestStallTimeout, cfg.Server.ResponseStallTimeout = stallTime, stallTime
+	cfg.Listen.RequestStallTimeout, cfg.Listen.ResponseStallTimeout = stallTime, stallTime
 	g.run(cfg)
 	return g
 }

@@ -14,7 +14,7 @@ func corsRig(t *testing.T) *rig {
 	t.Helper()
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.CORS.AllowedOrigins = []string{spaOrigin}
+	cfg.Site.AllowedOrigins = []string{spaOrigin}
 	g.run(cfg)
 	return g
 }

@@ -25,9 +25,9 @@ func guarded(t *testing.T) (g *rig, own int) {
 	g = newStage(t)
 	own = servers.FreePort(t)
 	cfg := g.config(own, "sqlite:"+g.db, "")
-	cfg.Routes = nil
-	cfg.Server.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-	cfg.ForwardAuth.Secret = secret.New(proxySecret)
+	cfg.Proxy.Routes = nil
+	cfg.Site.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
 	g.run(cfg)
 	return g, own
 }
@@ -304,8 +304,8 @@ func TestForwardAuthAsksForTheStrictCookie(t *testing.T) {
 func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.ForwardAuth.Secret = secret.New(proxySecret)
-	cfg.Server.TrustedProxies = append(cfg.Server.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
+	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
+	cfg.Site.TrustedProxies = append(cfg.Site.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
 	g.run(cfg)
 	b := g.browser()
 	page := []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}

@@ -16,10 +16,10 @@ import (
 // readKeys reads session.keys. Left out, an SQLite store has a key file beside it, and a memory store,
 // which forgets its sessions at the end anyway, gets a fresh key.
 func (s *Server) readKeys(cfg *config.Config) (*keys.Ring, error) {
-	if len(cfg.Session.Keys) > 0 {
-		return configuredKeys(cfg.Session)
+	if all := cfg.Keys.Keys; len(all) > 0 {
+		return keys.NewRing(all[0], all[1:]...), nil
 	}
-	if path, ok := strings.CutPrefix(cfg.Session.Store.Reveal(), "sqlite:"); ok {
+	if path, ok := strings.CutPrefix(cfg.Store.URL.Reveal(), "sqlite:"); ok {
 		key, err := sqlite.LoadOrCreateKey(path + ".key")
 		if err != nil {
 			return nil, &StartError{
@@ -34,19 +34,6 @@ func (s *Server) readKeys(cfg *config.Config) (*keys.Ring, error) {
 		s.ownKey = &key
 	}
 	return keys.NewRing(*s.ownKey), nil
-}
-
-// configuredKeys reads the keys of a configuration that has some. The error can't happen to one that config.Parse returned.
-func configuredKeys(c config.Session) (*keys.Ring, error) {
-	var found []keys.Key
-	for i, text := range c.Keys {
-		key, err := keys.Parse(text.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("session.keys[%d]: %w", i, err)
-		}
-		found = append(found, key)
-	}
-	return keys.NewRing(found[0], found[1:]...), nil
 }
 
 // checkKeys stops the start with keys that open nothing of what is stored.

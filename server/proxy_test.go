@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
-
-	"github.com/cloakroom/cloakroom/server"
 )
 
 // PX1, PX4, PX5: a path whose meaning depends on who decodes it is refused, on every route.
@@ -468,20 +466,5 @@ func TestBadFramingOfAnUpstreamIs502(t *testing.T) {
 		if r := b.get("/api/x"); r.StatusCode != http.StatusBadGateway || !strings.Contains(r.body, "upstream_unreachable") {
 			t.Errorf("%q = %d %s, want 502", answer, r.StatusCode, r.body)
 		}
-	}
-}
-
-// An operator hears at the start, and from check, of a route that leads around what another one demands.
-func TestRoutesThatOverlapAreWarnedOf(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	before := len(server.Warnings(cfg))
-	inner := cfg.Routes[0]
-	inner.Path, inner.Upstream, inner.Token = "/inner/", cfg.Routes[1].Upstream, "user"
-	outer := inner
-	outer.Path, outer.Upstream, outer.Token = "/outer/", cfg.Routes[0].Upstream, "none"
-	cfg.Routes = append(cfg.Routes, inner, outer)
-	if got := server.Warnings(cfg)[before:]; !strings.Contains(strings.Join(got, "\n"), "(/outer/) leads to "+g.api.URL+"/base too, by /outer/base/") {
-		t.Errorf("warnings = %q", got)
 	}
 }

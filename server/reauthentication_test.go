@@ -168,7 +168,7 @@ func TestCallThatIsCutByTheEndIsToldWhy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newStage(t)
 			cfg := g.config(g.port, "sqlite:"+g.db, "")
-			cfg.Routes[0].Timeout = time.Minute
+			cfg.Proxy.Routes[0].Timeout = time.Minute
 			g.run(cfg)
 			asked := make(chan struct{})
 			g.api.respond(func(_ http.ResponseWriter, r *http.Request) {

@@ -11,7 +11,7 @@ import (
 func TestRefreshOfASessionWithoutRefreshTokenIsNoLogout(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.Providers[0].RefreshOff = true
+	cfg.Providers[0].RefreshOff, cfg.Providers[0].Scopes = true, []string{"openid", "profile", "email"}
 	g.run(cfg)
 	b := g.browser()
 	b.login()

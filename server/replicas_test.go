@@ -253,7 +253,7 @@ func TestReloadWithoutKeysLogsNobodyOut(t *testing.T) {
 func TestStopIsToldBeforeItHappens(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "memory:", "")
-	cfg.Server.DrainDelay = 500 * time.Millisecond
+	cfg.Listen.DrainDelay = 500 * time.Millisecond
 	release := make(chan struct{})
 	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
 		<-release

@@ -41,17 +41,17 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.admin != nil {
 		serving.Go(func() error { return s.serve(admin, s.admin) })
 	}
-	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.cfg.Server.PublicURL.String(),
-		"listen", s.public.Addr().String(), "admin_listen", s.cfg.Server.AdminListen)
+	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.cfg.Site.PublicURL.String(),
+		"listen", s.public.Addr().String(), "admin_listen", s.cfg.Listen.Admin)
 	call(s.notify.Ready)
 
 	<-failed.Done()
 	s.drain(ctx)
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Listen.ShutdownTimeout)
 	defer cancel()
 	err := shutdown(grace, public, s.public)
 	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
-	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Server.ShutdownTimeout)
+	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Listen.ShutdownTimeout)
 	defer cancel()
 	var refused sync.WaitGroup
 	refused.Go(func() { s.login.Close(commit) })
@@ -66,9 +66,9 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) drain(ctx context.Context) {
 	call(s.notify.Stopping)
 	s.draining.Store(true)
-	s.log.InfoContext(ctx, "shutting down", "drain_delay", s.cfg.Server.DrainDelay.String(), "timeout", s.cfg.Server.ShutdownTimeout.String())
+	s.log.InfoContext(ctx, "shutting down", "drain_delay", s.cfg.Listen.DrainDelay.String(), "timeout", s.cfg.Listen.ShutdownTimeout.String())
 	if ctx.Err() != nil { // else a listener failed, and there is nothing to wait for
-		time.Sleep(s.cfg.Server.DrainDelay)
+		time.Sleep(s.cfg.Listen.DrainDelay)
 	}
 	s.stop()
 }

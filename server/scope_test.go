@@ -14,9 +14,9 @@ import (
 func TestRenewalOpensNoRouteThatTheLoginDidNot(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	admin := cfg.Routes[0]
+	admin := cfg.Proxy.Routes[0]
 	admin.Path, admin.Require = "/admin/", proxy.Require{Scopes: []string{"admin"}}
-	cfg.Routes = append(cfg.Routes, admin)
+	cfg.Proxy.Routes = append(cfg.Proxy.Routes, admin)
 	g.run(cfg)
 	scope := map[string]string{}
 	g.op.OnToken(func(form url.Values, answer odd.Claims) {

@@ -84,7 +84,7 @@ type Server struct {
 // anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
 // all of it.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
-	app, err := Site(cfg)
+	app, err := site.New(cfg.Site)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +92,8 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	s.buildClock(o.Now)
 	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.patience = newPatience(cfg.Server.RequestStallTimeout, cfg.Server.ResponseStallTimeout, s.stopping, s.registry)
-	for _, w := range Warnings(cfg) {
+	s.patience = newPatience(cfg.Listen.RequestStallTimeout, cfg.Listen.ResponseStallTimeout, s.stopping, s.registry)
+	for _, w := range cfg.Warnings {
 		s.log.WarnContext(ctx, w)
 	}
 	if err := s.build(ctx, o.SPA); err != nil {
@@ -127,15 +127,15 @@ func (s *Server) build(ctx context.Context, app fs.FS) (err error) {
 func (s *Server) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	if s.public == nil {
-		if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Server.Listen); err != nil {
-			return ListenError("server.listen", s.cfg.Server.Listen, err)
+		if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Listen.Address); err != nil {
+			return ListenError("server.listen", s.cfg.Listen.Address, err)
 		}
 	}
-	if s.admin != nil || s.cfg.Server.AdminListen == "" {
+	if s.admin != nil || s.cfg.Listen.Admin == "" {
 		return nil
 	}
-	if s.admin, err = lc.Listen(ctx, "tcp", s.cfg.Server.AdminListen); err != nil {
-		return ListenError("server.admin_listen", s.cfg.Server.AdminListen, err)
+	if s.admin, err = lc.Listen(ctx, "tcp", s.cfg.Listen.Admin); err != nil {
+		return ListenError("server.admin_listen", s.cfg.Listen.Admin, err)
 	}
 	return nil
 }

@@ -237,6 +237,9 @@ func TestSilentLoginByFormPostIsTheLoginThatASessionWaitsFor(t *testing.T) {
 			g.op.SetTokenLife(shortLife)
 			cfg := g.config(g.port, "sqlite:"+g.db, "")
 			cfg.Providers[0].ResponseMode, cfg.Providers[0].RefreshOff = "form_post", off
+			if off {
+				cfg.Providers[0].Scopes = []string{"openid", "profile", "email"}
+			}
 			g.run(cfg)
 			b := g.browser()
 			b.postBack(g.callback(b.navigate("/bff/login")), "document").want(t, http.StatusSeeOther, "")

@@ -227,7 +227,7 @@ func TestRefusalsOverHTTP2DoNotWaitForTheBody(t *testing.T) {
 func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.Server.ShutdownTimeout = time.Minute
+	cfg.Listen.ShutdownTimeout = time.Minute
 	_, stop := g.launch(cfg)
 	g.bigFile()
 	streaming := make(chan struct{}, 1)

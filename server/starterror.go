@@ -55,7 +55,7 @@ func StoreError(url secret.Value, err error) *StartError {
 // at once. It asks nobody for anything. The error is New's.
 func Try(ctx context.Context, cfg *config.Config) (err error) {
 	c := *cfg
-	c.Session.Store = secret.New("memory:")
+	c.Store.URL = secret.New("memory:")
 	o := Options{Logger: slog.New(slog.DiscardHandler)}
 	for _, l := range []*net.Listener{&o.Public, &o.Admin} {
 		if *l, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {

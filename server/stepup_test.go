@@ -20,10 +20,10 @@ func stepUpRig(t *testing.T) *rig {
 	t.Helper()
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	gold, sales := cfg.Routes[0], cfg.Routes[0]
+	gold, sales := cfg.Proxy.Routes[0], cfg.Proxy.Routes[0]
 	gold.Path, gold.Require = "/gold/", proxy.Require{ACR: []string{"gold", "platinum"}, MaxAge: 10 * time.Minute}
 	sales.Path, sales.Require = "/sales/", proxy.Require{Claims: map[string]string{"department": "sales"}, Scopes: []string{"profile"}}
-	cfg.Routes = append(cfg.Routes, gold, sales)
+	cfg.Proxy.Routes = append(cfg.Proxy.Routes, gold, sales)
 	g.run(cfg)
 	return g
 }
@@ -175,9 +175,9 @@ func TestStepUpIsHeldToWhatItAsksForBesideAuthParams(t *testing.T) {
 		g := newStage(t)
 		cfg := g.config(g.port, "sqlite:"+g.db, "")
 		cfg.Providers[0].AuthParams = params
-		gold := cfg.Routes[0]
+		gold := cfg.Proxy.Routes[0]
 		gold.Path, gold.Require = "/gold/", proxy.Require{ACR: []string{"gold"}, MaxAge: time.Minute}
-		cfg.Routes = append(cfg.Routes, gold)
+		cfg.Proxy.Routes = append(cfg.Proxy.Routes, gold)
 		g.run(cfg)
 		g.acr("silver", 10*time.Minute)
 		b := g.browser()
@@ -289,10 +289,10 @@ func TestRouteDemandsClaimsAndScopes(t *testing.T) {
 func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	admin, upstream := cfg.Routes[0], *cfg.Routes[0].Upstream
+	admin, upstream := cfg.Proxy.Routes[0], *cfg.Proxy.Routes[0].Upstream
 	upstream.Path = "/admin/"
 	admin.Path, admin.Upstream, admin.Require = "/api/admin/", &upstream, proxy.Require{Claims: map[string]string{"role": "admin"}}
-	cfg.Routes = append(cfg.Routes, admin)
+	cfg.Proxy.Routes = append(cfg.Proxy.Routes, admin)
 	g.run(cfg)
 	b := g.browser()
 	b.login()
@@ -310,9 +310,9 @@ func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
 func TestRequireIsNotMetByLoggingOut(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	optional := cfg.Routes[1]
+	optional := cfg.Proxy.Routes[1]
 	optional.Path, optional.Require = "/guarded/", proxy.Require{Claims: map[string]string{"role": "admin"}}
-	cfg.Routes = append(cfg.Routes, optional)
+	cfg.Proxy.Routes = append(cfg.Proxy.Routes, optional)
 	g.run(cfg)
 	b := g.browser()
 	b.get("/guarded/x").want(t, http.StatusUnauthorized, "not_authenticated")

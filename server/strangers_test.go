@@ -99,12 +99,12 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 	}
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	for i := range cfg.Routes { // an API that is slow because the machine is busy is no failure here
-		cfg.Routes[i].Timeout = time.Minute
+	for i := range cfg.Proxy.Routes { // an API that is slow because the machine is busy is no failure here
+		cfg.Proxy.Routes[i].Timeout = time.Minute
 	}
-	service := cfg.Routes[0]
+	service := cfg.Proxy.Routes[0]
 	service.Path, service.Token, service.CSRF, service.Provider = "/service/", "client", "none", "main"
-	cfg.Routes = append(cfg.Routes, service)
+	cfg.Proxy.Routes = append(cfg.Proxy.Routes, service)
 	g.run(cfg)
 	g.op.SetTokenLife(time.Second)
 	user := g.browser()
@@ -168,7 +168,7 @@ func behindATrustedProxy(t *testing.T, change ...func(*config.Config)) *rig {
 	t.Helper()
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.Server.TrustedProxies = append(cfg.Server.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
+	cfg.Site.TrustedProxies = append(cfg.Site.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
 	for _, f := range change {
 		f(cfg)
 	}

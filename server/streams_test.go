@@ -155,9 +155,9 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 func TestStreamEndsWithItsTokenIfTheRouteSaysSo(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "memory:", "")
-	strict := cfg.Routes[0]
+	strict := cfg.Proxy.Routes[0]
 	strict.Path, strict.EndWithToken = "/strict/", true
-	cfg.Routes = append(cfg.Routes, strict)
+	cfg.Proxy.Routes = append(cfg.Proxy.Routes, strict)
 	g.run(cfg)
 	g.serveStreams()
 	g.op.SetTokenLife(2 * time.Second)

@@ -91,14 +91,14 @@ func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 	}
 }
 
-func allowSPA(c *config.Config) { c.CORS.AllowedOrigins = []string{spaOrigin} }
+func allowSPA(c *config.Config) { c.Site.AllowedOrigins = []string{spaOrigin} }
 
 // routeAtRoot is allowSPA with a route that takes everything that is nobody else's, by methods of its own.
 func routeAtRoot(c *config.Config) {
 	allowSPA(c)
-	root := c.Routes[0]
+	root := c.Proxy.Routes[0]
 	root.Path, root.Methods = "/", []string{"GET", "OPTIONS", "BREW"}
-	c.Routes = append(c.Routes, root)
+	c.Proxy.Routes = append(c.Proxy.Routes, root)
 }
 
 // table is what every method gets at every path. Methods that get the same share a line, and headers that are the same

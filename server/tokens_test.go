@@ -110,7 +110,7 @@ func TestNoTokenReachesTheBrowser(t *testing.T) {
 	h := &haul{tokens: map[string]bool{stowaway: true}}
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	cfg.ForwardAuth.Secret = secret.New(proxySecret)
+	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
 	g.run(cfg)
 	g.api.respond(echoing)
 	newest := func() string {

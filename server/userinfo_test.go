@@ -15,9 +15,9 @@ func TestClaimsOfUserinfoCount(t *testing.T) {
 	g := newStage(t)
 	cfg := g.config(g.port, "sqlite:"+g.db, "")
 	for path, claims := range map[string]map[string]string{"/admins/": {"groups": "admins"}, "/strong/": {"acr": "high"}} {
-		r := cfg.Routes[0]
+		r := cfg.Proxy.Routes[0]
 		r.Path, r.Require = path, proxy.Require{Claims: claims}
-		cfg.Routes = append(cfg.Routes, r)
+		cfg.Proxy.Routes = append(cfg.Proxy.Routes, r)
 	}
 	g.run(cfg)
 	g.op.OnClaims(func(_ string, c odd.Claims) { delete(c, "email") })

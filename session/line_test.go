@@ -334,7 +334,7 @@ func TestSilentLineIsNotTrusted(t *testing.T) {
 // session.on_outage: serve_cached.
 func TestOutageServesWhatIsCachedForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		here, _, store := two(t, func(o *session.Options) { o.ServeCached = time.Minute })
+		here, _, store := two(t, func(o *session.Options) { o.OnOutage, o.OutageLimit = session.OutageServeCached, time.Minute })
 		s, c := here.start()
 		_, cold := here.start()
 		if _, err := here.FromRequest(with(c)); err != nil {

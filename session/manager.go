@@ -35,10 +35,9 @@ type Options struct {
 	MaxStaleness time.Duration     // how long an opened session is served without hearing from the store; 0: never
 	Issuers      map[string]string // configured issuer by provider: what a stored record without one counts as
 	MaxPerUser   int               // sessions that one user of one provider can have; 0: any number
-	CacheMemory  int               // bytes that opened sessions may take; 0: 64 MiB
-	// ServeCached is how long after it was last read a session is served while the store can't be asked;
-	// 0: not at all.
-	ServeCached time.Duration
+	CacheMemory  int64             // bytes that opened sessions may take; 0: 64 MiB
+	OnOutage     string            // what happens while the store can't be asked: OutageFail (also "") or OutageServeCached
+	OutageLimit  time.Duration     // how long after it was last read a session is served then
 
 	Site *site.Site // the session cookie's name and attributes
 
@@ -81,10 +80,10 @@ func NewManager(o Options) (*Manager, error) {
 		store: o.Store, keys: o.Keys, cookie: o.Site.SessionCookie(),
 		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
 		issuers: o.Issuers,
-		cache:   newCache(o.MaxStaleness, o.CacheMemory, lined), past: newPast(), hub: newHub(),
+		cache:   newCache(o.MaxStaleness, int(o.CacheMemory), lined), past: newPast(), hub: newHub(),
 		idle: newIdleClock(o),
 	}
-	m.cache.grace = o.ServeCached
+	m.cache.grace = o.servedCached()
 	m.signer = newSigner(o.Site.SessionCookie(), o.Keys)
 	m.scs = newSCS(m, o)
 	m.touches = newToucher(m)
@@ -117,7 +116,7 @@ func (o *Options) complete() error {
 		return errors.New("the lifetime is not positive")
 	case o.MaxPerUser < 0:
 		return errors.New("the number of sessions that a user can have is negative")
-	case o.IdleTimeout < 0 || o.MaxStaleness < 0 || o.ServeCached < 0:
+	case o.IdleTimeout < 0 || o.MaxStaleness < 0 || o.OutageLimit < 0:
 		return errors.New("a time is negative")
 	}
 	return nil

@@ -9,6 +9,7 @@ type State interface {
 	// Misspelt reports whether an unknown key is probably meant for this one: a fault already.
 	Misspelt(path string) bool
 	Report(path string, f Fault)
+	Warn(text string) // of what is allowed and yet seldom meant, with what to do
 }
 
 // A Check looks at the values of one block that contradict each other, or are missing. Keys are
@@ -51,3 +52,6 @@ func (c Check) Need(key, remedy string) bool {
 
 // Wrong reports a fault.
 func (c Check) Wrong(key, what, remedy string) { c.State.Report(c.at(key), Fault{what, remedy}) }
+
+// Warn tells of what is allowed and yet seldom meant: what, and what to do. It must hold no secret.
+func (c Check) Warn(text string) { c.State.Warn(text) }

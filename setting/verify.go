@@ -65,6 +65,9 @@ func (v *values) Report(path string, f Fault) {
 	v.faults = append(v.faults, fmt.Errorf("%s %s: %s", path, f.What, f.Remedy))
 }
 
+// Warn implements State. Whoever writes the options in a program is not warned.
+func (v *values) Warn(string) {}
+
 func (v *values) block(path string, keys, fresh Block) {
 	for i, k := range keys {
 		v.value(Join(path, k.Name), k.Value, fresh[i].Value)

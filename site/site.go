@@ -10,12 +10,13 @@
 package site
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
+	"slices"
+
+	"github.com/cloakroom/cloakroom/setting"
 )
 
 // Options are what a Site is made of. PublicURL is required.
@@ -44,18 +45,17 @@ type Site struct {
 	hostname string // of the public address, as KnownHost compares it
 }
 
+// Defaults are Options of which the operator has said nothing.
+func Defaults() Options {
+	return Options{BasePath: "/bff", CookieName: "cloakroom", SameSite: http.SameSiteStrictMode}
+}
+
 // New checks o and fills in what was left out.
 func New(o Options) (*Site, error) {
-	if o.BasePath == "" {
-		o.BasePath = "/bff"
-	}
-	if o.CookieName == "" {
-		o.CookieName = "cloakroom"
-	}
-	if o.SameSite == 0 || o.SameSite == http.SameSiteDefaultMode {
-		o.SameSite = http.SameSiteStrictMode
-	}
-	if err := o.check(); err != nil {
+	fresh := Defaults()
+	setting.Fill(o.all(), fresh.all())
+	err := setting.Verify(o.all(), fresh.all(), func(c setting.Check) { o.Check(c, c) })
+	if err != nil {
 		return nil, fmt.Errorf("set up the public address: %w", err)
 	}
 	s := &Site{o: o, origin: o.PublicURL.String(), cookie: o.CookieName, hostname: hostname(o.PublicURL.Host)}
@@ -65,24 +65,8 @@ func New(o Options) (*Site, error) {
 	return s, nil
 }
 
-// check names the first thing that can't work.
-func (o *Options) check() error {
-	u := o.PublicURL
-	switch {
-	case u == nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
-		return errors.New("the public URL is no http or https URL")
-	case u.String() != u.Scheme+"://"+u.Host:
-		return fmt.Errorf("the public URL %q is more than scheme and host", u.Redacted())
-	case o.BasePath[0] != '/' || strings.HasSuffix(o.BasePath, "/"):
-		return fmt.Errorf("the base path %q does not begin with a slash, or ends with one", o.BasePath)
-	case o.SameSite != http.SameSiteStrictMode && o.SameSite != http.SameSiteLaxMode:
-		return errors.New("the session cookie can't be SameSite=None") // any page could act with it (SC3)
-	case (&http.Cookie{Name: o.CookieName}).Valid() != nil:
-		return fmt.Errorf("%q can't be a cookie's name", o.CookieName)
-	case strings.HasPrefix(strings.ToLower(o.CookieName), "__"):
-		return fmt.Errorf("the cookie's name %q has a prefix, which browsers read a meaning into", o.CookieName)
-	}
-	return nil
+func (o *Options) all() setting.Block {
+	return slices.Concat(o.Settings(), o.CookieSettings(), o.CORSSettings())
 }
 
 // Origin is the one origin that browsers see, in the form that they serialize it (RFC 6454 §6.2):

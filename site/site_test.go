@@ -24,7 +24,7 @@ func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
 		"no public URL":       {},
 		"another scheme":      {PublicURL: &url.URL{Scheme: "ftp", Host: "app.example.com"}},
 		"no host":             {PublicURL: &url.URL{Scheme: "https"}},
-		"a path":              {PublicURL: &url.URL{Scheme: "https", Host: "app.example.com", Path: "/"}},
+		"a path":              {PublicURL: &url.URL{Scheme: "https", Host: "app.example.com", Path: "/x"}},
 		"a query":             {PublicURL: &url.URL{Scheme: "https", Host: "app.example.com", RawQuery: "a"}},
 		"no slash before":     {PublicURL: public, BasePath: "bff"},
 		"a slash behind":      {PublicURL: public, BasePath: "/bff/"},

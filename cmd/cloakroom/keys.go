@@ -108,7 +108,7 @@ func withSessions(ctx context.Context, path string, fn func(context.Context, *se
 	if err != nil {
 		return err
 	}
-	if cfg.Session.Store.Equal("memory:") {
+	if cfg.Store.URL.Equal("memory:") {
 		return errors.New("session.store is memory: its sessions are in the service's own process, and end with it")
 	}
 	m, closeAll, err := server.OpenSessions(ctx, cfg, slog.New(slog.DiscardHandler))

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -35,7 +33,7 @@ func serve(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(os.Stderr, cfg.Log)
+	log := cfg.Log.NewLogger(os.Stderr)
 	public, admin, err := inherited()
 	if err != nil {
 		return err
@@ -72,12 +70,4 @@ func onHangup(fn func()) (stop func()) {
 		}
 	}()
 	return func() { signal.Stop(hangups); close(done) }
-}
-
-func newLogger(w io.Writer, l config.Log) *slog.Logger {
-	o := &slog.HandlerOptions{Level: l.Level}
-	if l.Format == "text" {
-		return slog.New(slog.NewTextHandler(w, o))
-	}
-	return slog.New(slog.NewJSONHandler(w, o))
 }

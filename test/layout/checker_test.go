@@ -15,7 +15,7 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		want             string // begins the fault, after the path; "" means that there must be none
 	}{
 		{"a row above", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/session\"", ""},
-		{"the same row", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/web\"", "proxy must not import web; it is in row 5"},
+		{"the same row", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/web\"", "proxy must not import web; it is in row 4"},
 		{"the routes and the endpoints", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/handlers\"", "proxy must not import handlers; it is the endpoints' own"},
 		{"the app and the endpoints", "web/x.go", comment + "package x\nimport _ \"" + module + "/handlers\"", "web must not import handlers; it is the endpoints' own"},
 		{"what only the endpoints use", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/handlers/headers\"", "proxy must not import handlers/headers; it is the endpoints' own"},

@@ -12,15 +12,15 @@ import (
 var rows = map[string]int{
 	"secret": 0, "setting": 0, "outbound": 0, "fairqueue": 0,
 	"problem": 1, "site": 1, "keys": 1, "identity": 1, "handlers/headers": 1,
-	"site/sitetest": 2, "provider": 2, "provider/jose": 2, "session": 2, "templates": 2, "requestlog": 2, "session/store/layout": 1,
+	"site/sitetest": 2, "provider": 2, "provider/jose": 2, "session": 2, "templates": 2, "requestlog": 2, "listen": 2, "session/store/layout": 1,
 	"session/login": 3, "session/renewal": 3, "session/revocation": 3, "proxy/reading": 3,
 	"session/store": 3, "session/store/memory": 3, "session/store/sqlite": 3, "session/store/redis": 3,
 	"session/store/postgres": 3, "session/store/storetest": 3,
-	"handlers": 5, "handlers/admin": 5, "proxy": 5, "web": 5,
-	"config": 6,
-	"server": 7,
-	"check":  8, "demo": 8, "demo/devprovider": 8, "demo/sampleapi": 8, "demo/sampleapp": 8, "demo/servers": 8,
-	"demo/cluster": 9, "cmd/cloakroom": 10, "cmd/sampleapi": 10,
+	"handlers": 4, "handlers/admin": 4, "proxy": 4, "web": 4,
+	"config": 5,
+	"server": 6,
+	"check":  7, "demo": 7, "demo/devprovider": 7, "demo/sampleapi": 7, "demo/sampleapp": 7, "demo/servers": 7,
+	"demo/cluster": 8, "cmd/cloakroom": 9, "cmd/sampleapi": 9,
 }
 
 // families are folders whose package may import those below it, in the same row.

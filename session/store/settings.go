@@ -1,4 +1,4 @@
-package config
+package store
 
 import (
 	"net/url"
@@ -6,20 +6,62 @@ import (
 
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/setting"
+	"github.com/cloakroom/cloakroom/site"
 )
+
+// Options are where sessions are kept.
+type Options struct {
+	URL secret.Value // it may hold a password
+}
+
+// Defaults are Options of which the operator has said nothing.
+func Defaults() Options { return Options{URL: secret.New("sqlite:cloakroom.db")} }
+
+// Settings are the keys of the store.
+func (o *Options) Settings() setting.Block {
+	return setting.Block{
+		{
+			Name: "store", Value: location(&o.URL),
+			Doc: "Where sessions are kept. `sqlite:PATH`: a file, made with mode 0600, that survives " +
+				"restarts; the folder must exist. `memory:`: lost at a restart, revocations not yet " +
+				"delivered with it. `redis://…`, `rediss://…`, `postgres://…`: a server that several " +
+				"replicas share; their parameters are in [scaling.md](scaling.md)",
+			Default: "`sqlite:cloakroom.db`",
+			Example: []string{"sqlite:/var/lib/cloakroom/cloakroom.db"},
+		},
+	}
+}
+
+// Check warns of what is seldom meant.
+func (o *Options) Check(c setting.Check) {
+	if !c.Well("store") {
+		return
+	}
+	if o.URL.Equal("memory:") {
+		c.Warn("session.store is memory: every session and every revocation still to be delivered is lost at a restart; write sqlite:PATH")
+	}
+	if u, err := url.Parse(o.URL.Reveal()); err == nil && u.Scheme == "redis" && !site.IsLoopback(u.Hostname()) {
+		c.Warn("session.store is reached in plain text beyond this machine: whoever is on the way can end sessions and learn the password; write rediss:")
+	}
+}
+
+// Embedded reports whether a store's address is that of a store in this process.
+func Embedded(address string) bool {
+	return strings.HasPrefix(address, "memory:") || strings.HasPrefix(address, "sqlite:")
+}
 
 // storeForm is what a session.store can be.
 const storeForm = "write sqlite:PATH, memory:, redis://…, rediss://… or postgres://…, such as sqlite:/var/lib/cloakroom/cloakroom.db or rediss://user:password@redis.example.com:6379/0"
 
-// storeURL takes session.store. Only the embedded stores' addresses can't hold a password.
-func storeURL(into *secret.Value) setting.Scalar {
-	s := setting.Hidden(into, checkStore)
+// location takes session.store. Only the embedded stores' addresses can't hold a password.
+func location(into *secret.Value) setting.Scalar {
+	s := setting.Hidden(into, checkLocation)
 	s.Secret = false
-	s.Hides = func(written string) bool { return !isEmbedded(written) || strings.Contains(written, "?") }
+	s.Hides = func(written string) bool { return !Embedded(written) || strings.Contains(written, "?") }
 	return s
 }
 
-func checkStore(s string) *setting.Fault {
+func checkLocation(s string) *setting.Fault {
 	scheme, rest, _ := strings.Cut(s, ":")
 	switch scheme {
 	case "memory":
@@ -61,9 +103,4 @@ func checkDatabase(path string) *setting.Fault {
 		return setting.Wrong("is a folder", "add the name of the file: "+storeForm)
 	}
 	return nil
-}
-
-// isEmbedded reports whether a store's address is that of a store in this process.
-func isEmbedded(address string) bool {
-	return strings.HasPrefix(address, "memory:") || strings.HasPrefix(address, "sqlite:")
 }

@@ -1,0 +1,53 @@
+package handlers
+
+import (
+	"strings"
+	"time"
+
+	"github.com/cloakroom/cloakroom/setting"
+)
+
+// Defaults are Options of which the operator has said nothing.
+func Defaults() Options { return Options{MaxEventStreams: 5_000, ExpiringNotice: time.Minute} }
+
+// Settings are the keys of the streams of one session's events.
+func (o *Options) Settings() setting.Block {
+	return setting.Block{
+		{
+			Name: "max_event_streams", Value: setting.Number(&o.MaxEventStreams),
+			Doc: "How many `/bff/events` streams one session can have open at a replica; more get 429. The " +
+				"default only keeps one session from filling the replica. `0`: any number",
+			Example: []string{"5000"},
+		},
+		{
+			Name: "expiring_notice", Value: setting.OrZero(&o.ExpiringNotice),
+			Doc: "How long before a session runs out its apps hear of it over `/bff/events`; `0`: not at " +
+				"all",
+			Example: []string{"1m"},
+		},
+	}
+}
+
+// ForwardAuthSettings are the keys of forward-auth.
+func (o *Options) ForwardAuthSettings() setting.Block {
+	return setting.Block{
+		{
+			Name: "secret", Value: setting.Hidden(&o.ForwardAuthSecret, checkProxySecret),
+			Doc: "What a reverse proxy sends as `X-Forward-Auth-Secret`, so that `GET " +
+				"/bff/auth?token=access` gives it the user's access token; at least 32 characters. " +
+				"Without it nobody gets one",
+			Example: []string{"${FORWARD_AUTH_SECRET}"},
+		},
+	}
+}
+
+// minProxySecret is 32 characters of base64: 192 bits.
+const minProxySecret = 32
+
+func checkProxySecret(s string) *setting.Fault {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=."
+	if len(s) < minProxySecret || strings.Trim(s, letters) != "" {
+		return setting.Wrong("is shorter than 32 characters, or has some that a header can't hold", "take a random one, such as cloakroom keygen prints: who knows it gets users' access tokens")
+	}
+	return nil
+}

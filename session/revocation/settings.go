@@ -1,0 +1,20 @@
+package revocation
+
+import (
+	"github.com/cloakroom/cloakroom/setting"
+)
+
+// Defaults are Options of which the operator has said nothing.
+func Defaults() Options { return Options{RevokeOnBackchannel: true} }
+
+// Settings are the keys of revocation.
+func (o *Options) Settings() setting.Block {
+	return setting.Block{
+		{
+			Name: "revoke_on_backchannel", Value: setting.Bool(&o.RevokeOnBackchannel),
+			Doc: "Whether a logout that comes from the provider's side also revokes `offline_access` " +
+				"tokens, which that specification lets live on",
+			Example: []string{"true"},
+		},
+	}
+}

@@ -1,0 +1,102 @@
+package session
+
+import (
+	"time"
+
+	"github.com/cloakroom/cloakroom/setting"
+)
+
+// What happens to sessions while the store can't be asked.
+const (
+	OutageFail        = "fail"         // nobody is served
+	OutageServeCached = "serve_cached" // sessions in memory go on, read-only, for Options.OutageLimit
+)
+
+// Defaults are Options of which the operator has said nothing.
+func Defaults() Options {
+	return Options{
+		Lifetime: 12 * time.Hour, IdleTimeout: 30 * time.Minute, MaxStaleness: 2 * time.Second, MaxPerUser: 10_000,
+		CacheMemory: defaultCacheMemory, OnOutage: OutageFail, OutageLimit: time.Minute,
+	}
+}
+
+// Settings are the keys that say how long sessions last and what is kept of them.
+func (o *Options) Settings() setting.Block {
+	return setting.Block{
+		{
+			Name: "lifetime", Value: setting.Positive(&o.Lifetime),
+			Doc:     "How long a session lasts at most, however busy; more than 0",
+			Example: []string{"12h"},
+		},
+		{
+			Name: "idle_timeout", Value: setting.OrZero(&o.IdleTimeout),
+			Doc: "How long a session lasts without activity; `0`: no limit. It stands still while the " +
+				"store can't be asked. Not longer than `lifetime`",
+			Default: "`30m`, or `lifetime` if that is shorter",
+			Example: []string{"30m"},
+		},
+		{
+			Name: "max_staleness", Value: setting.OrZero(&o.MaxStaleness),
+			Doc: "How long a replica may serve a session that it has cached without hearing of its end; " +
+				"`0`: the store is read every time",
+			Example: []string{"2s"},
+		},
+		{
+			Name: "max_per_user", Value: setting.Number(&o.MaxPerUser),
+			Doc: "How many sessions one user of one provider can have; a login beyond that ends those that " +
+				"were idle the longest (beyond 100, a hundredth of them at once). The default only keeps " +
+				"one account from filling the store. `0`: any number",
+			Example: []string{"10000"},
+		},
+		{
+			Name: "cache_memory", Value: setting.Bytes(&o.CacheMemory),
+			Doc: "How much memory opened records may take, so that a session in use costs neither a " +
+				"question to the store nor a decryption; more than 0. With several replicas the store " +
+				"tells each what the others did; while it can't, every session is read from it",
+			Example: []string{"64MiB"},
+		},
+		{
+			Name: "on_outage", Value: setting.OneOf(&o.OnOutage, OutageFail, OutageServeCached),
+			Doc: "What happens while the store can't be asked. `fail`: 503 `store_unavailable`. " +
+				"`serve_cached`: sessions that this replica has in memory go on, read-only: no renewal, " +
+				"no logout, no login",
+			Example: []string{"serve_cached"},
+		},
+		{
+			Name: "outage_limit", Value: setting.Positive(&o.OutageLimit),
+			Doc: "How long after it was last read a session is served by `serve_cached`. A session that " +
+				"was ended elsewhere in the moment before the outage may live on here for so long",
+			Example: []string{"1m"},
+		},
+	}
+}
+
+// Check compares the values. An idle timeout that nobody set is no longer than the lifetime.
+func (o *Options) Check(c setting.Check) {
+	if c.Well("lifetime") && c.Well("idle_timeout") && o.IdleTimeout > o.Lifetime {
+		if c.Given("idle_timeout") {
+			c.Wrong("idle_timeout", "is longer than session.lifetime", "shorten it, or write 0 for none")
+		}
+		o.IdleTimeout = o.Lifetime
+	}
+	if c.Sound("cache_memory") && o.CacheMemory == 0 {
+		c.Wrong("cache_memory", "is 0", "write max_staleness: 0 to read the store at every request")
+	}
+	if !c.Well("on_outage") {
+		return
+	}
+	if c.Given("outage_limit") && o.OnOutage != OutageServeCached {
+		c.Wrong("outage_limit", "has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out")
+	}
+	if o.OnOutage == OutageServeCached && c.Well("max_staleness") && o.MaxStaleness == 0 {
+		c.Wrong("on_outage", "can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail")
+	}
+}
+
+// servedCached is how long sessions in memory are served in an outage of the store; 0: not at all.
+func (o *Options) servedCached() time.Duration {
+	if o.OnOutage == OutageServeCached {
+		return o.OutageLimit
+	}
+	return 0
+}

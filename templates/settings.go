@@ -1,0 +1,22 @@
+package templates
+
+import (
+	"github.com/cloakroom/cloakroom/setting"
+)
+
+// Options are the operator's own pages.
+type Options struct {
+	Dir string // a folder whose files override the embedded ones; "": none do
+}
+
+// Settings are the keys of the pages.
+func (o *Options) Settings() setting.Block {
+	return setting.Block{
+		{
+			Name: "templates", Value: setting.Any(&o.Dir),
+			Doc: "A folder whose files take the place of the built-in ones of the same name " +
+				"(`login_failed.html`, `page.css`, `locales/en.json`, …), each singly",
+			Example: []string{"/etc/cloakroom/templates"},
+		},
+	}
+}
