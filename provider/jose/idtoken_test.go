@@ -34,6 +34,8 @@ func TestIDTokenClaimsAreChecked(t *testing.T) {
 		{"ID2 audience missing", "aud", drop("aud")},
 		{"ID2 audience empty", "aud", set("aud", []string{})},
 		{"ID2 foreign audience", "aud", set("aud", "other")},
+		{"ID2 trusted audience without us", "aud", set("aud", "trusted")},
+		{"ID2 trusted audiences without us", "aud", set("aud", []string{"trusted", "trusted"})},
 		{"ID2 further audience", "aud", set("aud", []string{"cloakroom", "other"})},
 		{"ID2 further audience with azp", "aud", func(c odd.Claims) { c["aud"] = []string{"cloakroom", "other"}; c["azp"] = "cloakroom" }},
 		{"ID2 trusted further audience", "", set("aud", []string{"cloakroom", "trusted"})},

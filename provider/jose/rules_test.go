@@ -127,6 +127,40 @@ func TestSignedUserinfoIsChecked(t *testing.T) {
 	}
 }
 
+// go-oidc's own words may hold a token's values, so that what it refuses is told in ours.
+func TestRefusalsAreToldInOurWords(t *testing.T) {
+	key := odd.NewKey("rsa-1", "RS256")
+	v := verifierOf(t, setOf(t, key.JWK()), func(want *jose.Expectations) { want.TrustedAudiences = []string{"trusted"} })
+	for _, test := range []struct {
+		name, want string
+		value      any // nil: left out
+	}{
+		{"iss", `"iss": it is not the configured issuer`, "https://evil.example.com"},
+		{"iss", `"iss": it is not the configured issuer`, 7},
+		{"iss", `"iss": it is not the configured issuer`, nil},
+		{"aud", `"aud": this client is not in it`, "trusted"},
+		{"aud", `"aud": it is neither a string nor an array of strings`, 7},
+		{"aud", `"aud": it is neither a string nor an array of strings`, nil},
+		{"exp", `"exp": it ran out at 2001-09-09T01:46:40Z`, 1000000000},
+		{"exp", `"exp": it is missing`, nil},
+		{"exp", `"exp": it is out of range`, -1},
+		{"exp", `"exp": it is not a number of seconds`, "9999999999"},
+		{"nbf", `"nbf": it is valid from 2286-11-20T17:46:39Z`, 9999999999},
+		{"nonce", `"format": it has claims of the wrong type`, 7},
+		{"at_hash", `"format": it has claims of the wrong type`, 7},
+		{"_claim_names", `"format": it has claims of the wrong type`, odd.Claims{"email": "nowhere"}},
+	} {
+		c := idClaims()
+		if delete(c, test.name); test.value != nil {
+			c[test.name] = test.value
+		}
+		_, err := logIn(t, v, odd.Sign(key, headerOf(key), c))
+		if want := "ID token or userinfo breaks rule " + test.want; err == nil || err.Error() != want {
+			t.Errorf("%s %v: error = %v, want %s", test.name, test.value, err, want)
+		}
+	}
+}
+
 // ID4: no token is taken for another's, whatever its claims: each kind is judged by the same signature rule.
 func TestATokenThatNobodySignedIsNoToken(t *testing.T) {
 	key, foreign := odd.NewKey("rsa-1", "RS256"), odd.NewKey("rsa-1", "RS256")

@@ -50,7 +50,7 @@ func TestCodeIsSentOnce(t *testing.T) {
 }
 
 // ID1–ID13, TE3, TE5: nothing is used of a token response whose ID token does not hold (ID10), and what
-// was issued is revoked. That each rule is checked is shown in package provider.
+// was issued is revoked. That each rule is checked is shown in package jose.
 func TestBadIDTokenStartsNoSession(t *testing.T) {
 	claim := func(name string, value any) func(*world) {
 		return func(w *world) {
@@ -72,7 +72,13 @@ func TestBadIDTokenStartsNoSession(t *testing.T) {
 		"another token type (TE3)": {func(w *world) {
 			w.op.OnToken(func(_ url.Values, a odd.Claims) { a["token_type"] = "mac" })
 		}, problem.InvalidResponse, "token_type"},
-		"issuer (ID1)":                {claim("iss", "https://e.test"), problem.IDTokenInvalid, "iss"},
+		"issuer (ID1)": {claim("iss", "https://e.test"), problem.IDTokenInvalid, "iss"},
+		"another's key (ID4)": {func(w *world) {
+			w.op.OnSign(func(h, c odd.Claims) string { return odd.Sign(odd.NewKey("rsa-1", "RS256"), h, c) })
+		}, problem.IDTokenInvalid, "signature"},
+		"expired (ID6)": {func(w *world) {
+			w.op.OnClaims(func(_ string, c odd.Claims) { c["exp"] = w.now().Add(-time.Hour).Unix() })
+		}, problem.IDTokenInvalid, "exp"},
 		"a further audience (ID2)":    {claim("aud", []string{"cloakroom", "other"}), problem.IDTokenInvalid, "aud"},
 		"no iat (ID7)":                {claim("iat", nil), problem.IDTokenInvalid, "iat"},
 		"no subject (ID8)":            {claim("sub", nil), problem.IDTokenInvalid, "sub"},
