@@ -12,26 +12,13 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// readsInTwoWays reports whether what a path means depends on who reads it (PX4).
-func readsInTwoWays(path string) bool {
-	if strings.ContainsAny(path, "%\\;") || strings.Contains(path, "//") {
-		return true
-	}
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
-}
-
 var routePath = regexp.MustCompile(`^/[A-Za-z0-9/._~!$&'()+,=:@-]*$`)
 
 func checkPath(s string) *setting.Fault {
 	switch {
 	case !strings.HasPrefix(s, "/"):
 		return setting.Wrong("does not begin with a slash", "write the prefix of the paths, such as /api/")
-	case !routePath.MatchString(s) || readsInTwoWays(s):
+	case !routePath.MatchString(s) || !setting.IsPlainPath(s):
 		return setting.Wrong("is no plain path", "write it without dot segments, double slashes, *, ;, ?, # and %; it matches everything below it by itself")
 	}
 	return nil
@@ -40,7 +27,7 @@ func checkPath(s string) *setting.Fault {
 // parseUpstream takes where a route leads to.
 func parseUpstream(s string) (*url.URL, *setting.Fault) {
 	u, w := setting.ParseURL(s, "http://127.0.0.1:9000")
-	if w == nil && readsInTwoWays(u.EscapedPath()) {
+	if w == nil && !setting.IsPlainPath(u.EscapedPath()) {
 		w = setting.Wrong("has a path that can be read in two ways", "write it without dot segments, double or encoded slashes, and ;")
 	}
 	return u, w

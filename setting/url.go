@@ -40,6 +40,21 @@ var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A
 // IsHostName reports whether a name is one of the DNS in its ASCII form.
 func IsHostName(name string) bool { return hostName.MatchString(name) && len(name) <= 253 }
 
+// IsPlainPath reports whether a path that an operator writes means the same to whoever reads it (PX4):
+// nothing in it is encoded, no segment is "." or "..", none but the last is empty, and none has
+// parameters.
+func IsPlainPath(path string) bool {
+	if strings.ContainsAny(path, "%\\;") || strings.Contains(path, "//") {
+		return false
+	}
+	for segment := range strings.SplitSeq(path, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
 func checkHost(u *url.URL) *Fault {
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

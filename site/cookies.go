@@ -48,7 +48,7 @@ func (s *Site) NewCookie(name, value string) *http.Cookie {
 // careless reader: other case, white space around it (SC7). No upstream may see such a cookie, nor
 // set one.
 func (s *Site) OwnCookie(name string) bool {
-	rest, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(name)), strings.ToLower(s.cookie))
+	rest, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(name)), s.folded)
 	return ok && (rest == "" || rest == loginsSuffix || strings.HasPrefix(rest, attemptSuffix))
 }
 

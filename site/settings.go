@@ -99,23 +99,10 @@ func origin(s string) (*url.URL, *setting.Fault) {
 var basePathForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 func checkBasePath(s string) *setting.Fault {
-	if !basePathForm.MatchString(s) || ambiguousPath(s) || len(s) > 200 {
+	if !basePathForm.MatchString(s) || !setting.IsPlainPath(s) || len(s) > 200 {
 		return setting.Wrong("is not a path of letters, digits, -, _ and ~", "write something like /bff, with a slash before it and none behind")
 	}
 	return nil
-}
-
-// ambiguousPath reports whether what a path means depends on who reads it (PX4).
-func ambiguousPath(path string) bool {
-	if strings.ContainsAny(path, "%\\;") || strings.Contains(path, "//") {
-		return true
-	}
-	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
-			return true
-		}
-	}
-	return false
 }
 
 // network takes a CIDR or a single address.

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/cloakroom/cloakroom/setting"
 )
@@ -42,6 +43,7 @@ type Site struct {
 	o        Options
 	origin   string
 	cookie   string // the session cookie's name, with its prefix
+	folded   string // the same in lower case
 	hostname string // of the public address, as KnownHost compares it
 }
 
@@ -62,6 +64,7 @@ func New(o Options) (*Site, error) {
 	if s.Secure() {
 		s.cookie = hostPrefix + o.CookieName
 	}
+	s.folded = strings.ToLower(s.cookie)
 	return s, nil
 }
 
