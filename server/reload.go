@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/keys"
 )
 
 // Reload takes session.keys over from a configuration that was read anew, without a pause: the first seals
@@ -31,7 +32,7 @@ func (s *Server) Reload(cfg *config.Config) error {
 		s.log.Warn("session.keys are those that there were; a running process sees no change of ${NAME}, but one of ${file:PATH}", "key_ids", ids)
 	}
 	before, after := *s.cfg, *cfg
-	before.Session.Keys, after.Session.Keys = nil, nil
+	before.Keys, after.Keys = keys.Options{}, keys.Options{}
 	if !reflect.DeepEqual(before, after) {
 		s.log.Warn("the configuration has other changes too; they hold after a restart")
 	}
