@@ -3,7 +3,7 @@
 # The release image: one static binary, certificates, a folder for the store; no shell, not root, and
 # without the demo. `--target sample-api` is the API that docker-compose.yml puts behind it.
 
-FROM golang:1.26.8-alpine AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.8-alpine AS build
 WORKDIR /src
 RUN apk add --no-cache ca-certificates
 COPY go.mod go.sum ./
@@ -11,7 +11,8 @@ RUN go mod download
 COPY . .
 ARG VERSION=unknown
 ARG COMMIT=unknown
-ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
+ARG TARGETOS TARGETARCH
+ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOOS=$TARGETOS GOARCH=$TARGETARCH
 RUN go build -trimpath -tags nodemo -ldflags "-s -w -X main.version=${VERSION} -X main.commit=${COMMIT}" -o /out/cloakroom ./cmd/cloakroom
 RUN go build -trimpath -ldflags "-s -w" -o /out/sampleapi ./cmd/sampleapi
 # What scratch lacks: a user, a place for the store, a place for temporary files.

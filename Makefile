@@ -9,6 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 10s
+BIN     ?= bin/cloakroom
 
 export GOFLAGS ?= -buildvcs=false
 export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
@@ -27,7 +28,11 @@ demo-cluster: setup ## run three replicas, Redis and nginx, and print where to b
 
 .PHONY: build
 build: ## build the binary as it is released, into bin/
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/cloakroom ./cmd/cloakroom
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/cloakroom
+
+.PHONY: release
+release: ## build the archives of a release for every platform, with checksums, into bin/release
+	@tools/release $(VERSION)
 
 ##@ Check
 
