@@ -280,9 +280,9 @@ func TestWriteNotesTheErrorForTheRequestsLine(t *testing.T) {
 	w := handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: sitetest.New(t, origin, site.Options{}), Logger: slog.New(slog.NewTextHandler(&out, nil))})
 	var noted string
 	fetch(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		ctx, notes := requestlog.WithNotes(r.Context())
+		ctx := requestlog.WithNotes(r.Context())
 		w.Write(rw, r.WithContext(ctx), fmt.Errorf("load: %w", session.ErrUnavailable))
-		noted = fmt.Sprint(notes.Attrs())
+		noted = fmt.Sprint(requestlog.Attrs(ctx))
 	}), http.MethodGet)
 	if !strings.Contains(noted, "code=store_unavailable") || !strings.Contains(noted, "error=load: ") || out.Len() != 0 {
 		t.Errorf("noted %s, logged %q", noted, out.String())
@@ -293,11 +293,11 @@ func TestWriteNotesTheErrorForTheRequestsLine(t *testing.T) {
 func TestCallerWhoHungUpIsNoInternalError(t *testing.T) {
 	w := newWriter(t)
 	rec := httptest.NewRecorder()
-	ctx, notes := requestlog.WithNotes(t.Context())
+	ctx := requestlog.WithNotes(t.Context())
 	ctx, hangUp := context.WithCancel(ctx)
 	hangUp()
 	w.Write(rec, httptest.NewRequestWithContext(ctx, http.MethodGet, "/x", nil), ctx.Err())
-	if got := fmt.Sprint(notes.Attrs()); rec.Code != 499 || !strings.Contains(got, "client_gone") {
+	if got := fmt.Sprint(requestlog.Attrs(ctx)); rec.Code != 499 || !strings.Contains(got, "client_gone") {
 		t.Errorf("%d, noted %s", rec.Code, got)
 	}
 }

@@ -12,9 +12,9 @@ import (
 // maxErrorText bounds an error in the log: some carry what another party sent.
 const maxErrorText = 1000
 
-// Notes gather, while a request is answered, what its one log line will say of an error. They are
+// notes gather, while a request is answered, what its one log line will say of an error. They are
 // safe for concurrent use.
-type Notes struct {
+type notes struct {
 	mu   sync.Mutex // guards code and text
 	code problem.Code
 	text string
@@ -22,18 +22,16 @@ type Notes struct {
 
 type notesKey struct{}
 
-// WithNotes is ctx with an empty holder of notes, which the middleware reads when the request is
-// done.
-func WithNotes(ctx context.Context) (context.Context, *Notes) {
-	n := new(Notes)
-	return context.WithValue(ctx, notesKey{}, n), n
+// WithNotes is ctx with room for notes, which Attrs reads when the request is done.
+func WithNotes(ctx context.Context) context.Context {
+	return context.WithValue(ctx, notesKey{}, new(notes))
 }
 
 // Annotate notes err for the log line of the request that ctx belongs to. The last one counts.
 // Whoever writes the answer to an error does so; call it for an error that is answered with something
 // else than an error.
 func Annotate(ctx context.Context, err error) {
-	n, ok := ctx.Value(notesKey{}).(*Notes)
+	n, ok := ctx.Value(notesKey{}).(*notes)
 	if !ok || err == nil {
 		return
 	}
@@ -46,9 +44,13 @@ func Annotate(ctx context.Context, err error) {
 	}
 }
 
-// Attrs are the attributes for the log line: code, and error where there is more to say; none when
-// nothing went wrong.
-func (n *Notes) Attrs() []slog.Attr {
+// Attrs are the attributes for the log line of the request that ctx belongs to: code, and error where
+// there is more to say; none when nothing went wrong.
+func Attrs(ctx context.Context) []slog.Attr {
+	n, ok := ctx.Value(notesKey{}).(*notes)
+	if !ok {
+		return nil
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.code == "" {

@@ -12,31 +12,31 @@ import (
 )
 
 func TestNotesKeepTheLastErrorForTheLog(t *testing.T) {
-	ctx, notes := WithNotes(t.Context())
-	if got := notes.Attrs(); len(got) != 0 {
+	ctx := WithNotes(t.Context())
+	if got := Attrs(ctx); len(got) != 0 {
 		t.Errorf("attributes before anything happened = %v", got)
 	}
 	Annotate(ctx, problem.New(problem.CSRF))
-	if got := notes.Attrs(); len(got) != 1 || got[0].String() != "code=csrf" {
+	if got := Attrs(ctx); len(got) != 1 || got[0].String() != "code=csrf" {
 		t.Errorf("attributes = %v", got)
 	}
 	Annotate(ctx, errors.New("disk on fire"))
-	if got := notes.Attrs(); len(got) != 2 || got[0].String() != "code=internal_error" || got[1].String() != "error=disk on fire" {
+	if got := Attrs(ctx); len(got) != 2 || got[0].String() != "code=internal_error" || got[1].String() != "error=disk on fire" {
 		t.Errorf("attributes = %v", got)
 	}
 	Annotate(ctx, nil)
 	Annotate(context.Background(), errors.New("nobody notes this"))
-	if got := notes.Attrs(); len(got) != 2 {
+	if got := Attrs(ctx); len(got) != 2 {
 		t.Errorf("attributes = %v", got)
 	}
 }
 
 // LG2, LG3: what others sent is bounded, and one event stays one line.
 func TestNotedErrorsAreBounded(t *testing.T) {
-	ctx, notes := WithNotes(t.Context())
+	ctx := WithNotes(t.Context())
 	Annotate(ctx, errors.New("a\r\nlevel=ERROR msg=forged \xff"+strings.Repeat("é", 100_000)))
 	var out bytes.Buffer
-	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(ctx, slog.LevelInfo, "request", notes.Attrs()...)
+	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(ctx, slog.LevelInfo, "request", Attrs(ctx)...)
 	if n := strings.Count(out.String(), "\n"); n != 1 || out.Len() > 2*maxErrorText {
 		t.Errorf("%d lines, %d bytes", n, out.Len())
 	}

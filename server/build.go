@@ -151,11 +151,11 @@ func (s *Server) buildHandlers(app fs.FS) error {
 	o.Providers, o.Sessions, o.Login, o.Tokens, o.Outbox, o.Pages, o.Keys = s.providers, s.sessions, s.login, s.renewer, s.outbox, pages, s.keys
 	o.Site, o.Stopping, o.Client, o.Now, o.Logger, o.Metrics = s.site, s.stopping, who.key, s.now, s.log, s.registry
 	s.bff = handlers.New(o)
-	s.publicHandler = s.publicRoutes(s.bff, api, spa, problems)
+	s.publicHandler.swap(s.publicRoutes(s.bff, api, spa, problems))
 	a := s.cfg.Admin
 	a.Providers, a.Sessions, a.Outbox, a.Draining = s.providers, s.sessions, s.outbox, s.draining.Load
 	a.Gatherer, a.Now, a.Logger = s.registry, s.now, s.log
-	s.adminHandler = s.adminRoutes(admin.New(a), problems)
+	s.adminHandler.swap(s.adminRoutes(admin.New(a), problems))
 	return nil
 }
 

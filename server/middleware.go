@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/requestlog"
@@ -34,53 +34,57 @@ func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// requestLog gives each request its id and, when it is done, its one line. The query is left out:
-// on the callback it holds the code.
-func (s *Server) requestLog(next echo.HandlerFunc) echo.HandlerFunc {
+// first is what every request to either listener passes first, the outermost at the top. An error is
+// answered by the request log, so that its line tells the status; a panic, inside it, is an error like
+// any other.
+func (s *Server) first() []echo.MiddlewareFunc {
+	return []echo.MiddlewareFunc{
+		s.withID,
+		middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
+			LogValuesFunc: s.logRequest, HandleError: true, LogLatency: true, LogMethod: true, LogStatus: true,
+		}),
+		middleware.RecoverWithConfig(middleware.RecoverConfig{
+			LogErrorFunc: afterPanic, DisablePrintStack: true, DisableErrorHandler: true,
+		}),
+		s.headers,
+	}
+}
+
+// withID gives each request its id, which the answer and all log lines bear, and room for notes on errors.
+func (s *Server) withID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		start := time.Now()
 		r := c.Request()
 		id := s.requestID(r)
-		ctx, notes := requestlog.WithNotes(requestlog.WithID(r.Context(), id))
-		c.SetRequest(r.WithContext(ctx))
+		c.SetRequest(r.WithContext(requestlog.WithNotes(requestlog.WithID(r.Context(), id))))
 		c.Response().Header().Set("X-Request-Id", id)
-		defer func() {
-			if p := recover(); p != nil {
-				s.afterPanic(c, p)
-			}
-			s.logRequest(c, start, notes)
-		}()
-		if err := next(c); err != nil {
-			c.Error(err)
-		}
-		return nil
+		return next(c)
 	}
 }
 
-// afterPanic answers generically and keeps the process alive. http.ErrAbortHandler is no fault: it
-// is how the proxy cuts an answer that it can't finish, and the connection must be cut with it.
-func (s *Server) afterPanic(c echo.Context, p any) {
-	if p == http.ErrAbortHandler {
-		panic(p)
-	}
-	c.Error(fmt.Errorf("panic: %v", p))
-}
+// afterPanic makes an error of a panic, which is answered generically and keeps the process alive. It isn't
+// called for http.ErrAbortHandler, which is no fault: it is how the proxy cuts an answer that it can't
+// finish, and the connection must be cut with it.
+func afterPanic(_ echo.Context, err error, _ []byte) error { return fmt.Errorf("panic: %v", err) }
 
-func (s *Server) logRequest(c echo.Context, start time.Time, notes *requestlog.Notes) {
-	r, status := c.Request(), c.Response().Status
+// logRequest writes the one line of a request that is done. The query is left out: on the callback it holds
+// the code.
+func (s *Server) logRequest(c echo.Context, v middleware.RequestLoggerValues) error {
 	level := slog.LevelInfo
-	if status >= http.StatusInternalServerError {
+	if v.Status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
 	}
-	if status == http.StatusInternalServerError {
+	if v.Status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
+	r := c.Request()
 	attrs := []slog.Attr{
 		slog.String("request_id", requestlog.ID(r.Context())),
-		slog.String("method", r.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", status),
-		slog.Float64("took_ms", float64(time.Since(start).Microseconds())/1000), slog.String("client", s.site.Forwarded(r).Client.String()),
+		slog.String("method", v.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", v.Status),
+		slog.Float64("took_ms", float64(v.Latency.Microseconds())/1000),
+		slog.String("client", s.site.Forwarded(r).Client.String()),
 	}
-	s.log.LogAttrs(r.Context(), level, "request", append(attrs, notes.Attrs()...)...)
+	s.log.LogAttrs(r.Context(), level, "request", append(attrs, requestlog.Attrs(r.Context())...)...)
+	return nil
 }
 
 // requestID is the one a trusted proxy gave, if it is short and plain, otherwise a new one.

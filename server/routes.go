@@ -22,10 +22,12 @@ func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 // can shadow, then the routes, then the app.
 func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
-	e.Use(s.requestLog, s.headers, s.knownHost, s.corsOfEndpoints)
+	e.Use(s.first()...)
+	e.Use(s.knownHost, s.corsOfEndpoints)
 	bff.Mount(e.Group(s.site.Path("")))
-	e.Any("/*", s.elsewhere(api, app))
-	e.RouteNotFound("/*", s.elsewhere(api, app)) // by a method that Any does not know; a route may name any
+	elsewhere := s.elsewhere(api, app)
+	e.Any("/*", elsewhere)
+	e.RouteNotFound("/*", elsewhere) // a method that Any does not know; a route may name it
 	return e
 }
 
@@ -53,7 +55,7 @@ func (s *Server) elsewhere(api *proxy.Proxy, app http.Handler) echo.HandlerFunc 
 // adminRoutes puts together the admin listener. It knows no cookie and no session of its own.
 func (s *Server) adminRoutes(h *admin.Handlers, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
-	e.Use(s.requestLog, s.headers)
+	e.Use(s.first()...)
 	h.Mount(e)
 	return e
 }

@@ -14,8 +14,6 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 )
 
-type handler = http.Handler
-
 const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
@@ -35,7 +33,7 @@ func (s *Server) Run(ctx context.Context) error {
 		background.Go(func() { s.learn(workers, p) })
 	}
 
-	public, admin := s.httpServer(s.publicHandler), s.httpServer(s.adminHandler)
+	public, admin := s.httpServer(&s.publicHandler), s.httpServer(&s.adminHandler)
 	serving, failed := errgroup.WithContext(ctx)
 	serving.Go(func() error { return s.serve(public, s.public) })
 	if s.admin != nil {
