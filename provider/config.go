@@ -137,7 +137,7 @@ func (c *Config) checkClientAuth(s setting.Check) {
 	if !s.Well("client_auth") {
 		return
 	}
-	hmac := strings.HasPrefix(c.IDTokenAlg, "HS")
+	hmac := jose.IsHMAC(c.IDTokenAlg)
 	uses := map[string]bool{
 		"client_secret":           strings.HasPrefix(c.ClientAuth, "client_secret_"),
 		"client_key_file":         c.ClientAuth == "private_key_jwt" || c.ClientAuth == "tls_client_auth",
@@ -152,7 +152,7 @@ func (c *Config) checkClientAuth(s setting.Check) {
 		uses["client_secret"] = true // it signs the ID tokens
 	}
 	if uses["client_assertion_alg"] && c.ClientAssertionAlg != "" && s.Well("client_assertion_alg") &&
-		strings.HasPrefix(c.ClientAssertionAlg, "HS") != (c.ClientAuth == "client_secret_jwt") {
+		jose.IsHMAC(c.ClientAssertionAlg) != (c.ClientAuth == "client_secret_jwt") {
 		s.Wrong("client_assertion_alg", "does not fit client_auth "+c.ClientAuth, "write HS256, HS384 or HS512 for client_secret_jwt, and one of the others for private_key_jwt")
 	}
 	for _, name := range append([]string{"client_secret", "client_key_file", "client_certificate_file"}, optional...) {

@@ -98,17 +98,10 @@ func checkKeyID(s string) *setting.Fault {
 	return nil
 }
 
-// algs are the algorithms that signatures of and for a provider may have (RFC 7518 §3.1, RFC 8037 §3.1).
-func algs() []string {
-	return []string{
-		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512",
-	}
-}
-
 // algorithm takes one that ID tokens may bear.
 func algorithm(into *string) setting.Scalar {
 	s := setting.Matching(into, checkAlg)
-	s.Words = algs()
+	s.Words = jose.Algorithms()
 	return s
 }
 
@@ -116,7 +109,7 @@ func checkAlg(s string) *setting.Fault {
 	if strings.EqualFold(s, "none") {
 		return setting.Wrong("can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's")
 	}
-	return setting.Unlisted(s, algs())
+	return setting.Unlisted(s, jose.Algorithms())
 }
 
 // ownParams are the authorization-request parameters that carry a login's checks. Who sets one by

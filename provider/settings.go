@@ -3,6 +3,7 @@ package provider
 import (
 	"slices"
 
+	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/setting"
 )
 
@@ -101,7 +102,7 @@ func (c *Config) clientKeys() setting.Block {
 			Example: []string{"", "", "2026-11"},
 		},
 		{
-			Name: "client_assertion_alg", Value: setting.OneOf(&c.ClientAssertionAlg, algs()...),
+			Name: "client_assertion_alg", Value: setting.OneOf(&c.ClientAssertionAlg, jose.Algorithms()...),
 			Doc: "The algorithm of client assertions, with `private_key_jwt` and `client_secret_jwt`. Left " +
 				"out, the first that the key can sign with and the provider lists " +
 				"(`token_endpoint_auth_signing_alg_values_supported`): for RSA keys of RS256, PS256, " +

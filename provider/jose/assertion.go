@@ -33,9 +33,11 @@ const assertionLifetime = time.Minute
 
 // An AssertionKey signs client assertions (RFC 7523 §2.2). It is safe for concurrent use.
 type AssertionKey struct {
-	key  any      // private key, or the secret's bytes
-	id   string   // kid; "" for none
-	algs []string // that the key can sign with, in the order of our choice; one where the operator or the JWK says so
+	key any    // private key, or the secret's bytes
+	id  string // kid; "" for none
+	// algs are those that the key can sign with, in the order of our choice; one alone where the operator
+	// or the JWK says so.
+	algs []string
 }
 
 // SecretAssertionKey signs with the client secret (client_secret_jwt). alg is the algorithm; "" for
@@ -45,8 +47,9 @@ func SecretAssertionKey(clientSecret secret.Value, alg string) (*AssertionKey, e
 	return (&AssertionKey{key: key, algs: secretAlgs(len(key))}).fixed(alg)
 }
 
-// PrivateAssertionKey signs with a private key (private_key_jwt): PEM, or one JWK, whose own kid and alg
-// win. id is the kid; "" or thumbprint for the thumbprint, none for no kid. alg is as SecretAssertionKey's.
+// PrivateAssertionKey signs with a private key (private_key_jwt): PEM, or one JWK, whose own kid
+// and alg win. id is the kid; "" or thumbprint for the thumbprint, none for no kid. alg is as
+// SecretAssertionKey's.
 func PrivateAssertionKey(key secret.Value, id, alg string) (*AssertionKey, error) {
 	jwk, err := parsePrivateJWK(key)
 	if err != nil {
@@ -104,8 +107,9 @@ func (a *AssertionKey) signingKey(alg string) jose.SigningKey {
 	return jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: jose.JSONWebKey{Key: a.key, KeyID: a.id}}
 }
 
-// alg is the first of the key's algorithms that the provider takes; without a list of those, the one
-// that providers most likely expect. What the provider lists chooses among what the key can do, no more.
+// alg is the first of the key's algorithms that the provider takes; without a list of those, the
+// one that providers most likely expect. What the provider lists chooses among what the key can
+// do, no more.
 func (a *AssertionKey) alg(listed []string) string {
 	for _, alg := range a.algs {
 		if slices.Contains(listed, alg) {
@@ -115,8 +119,8 @@ func (a *AssertionKey) alg(listed []string) string {
 	return a.algs[0]
 }
 
-// parsePrivateJWK reads a private key: PEM (PKCS #8, PKCS #1, SEC 1), or one JWK, whose kid and alg are
-// then used. Errors hold nothing of it.
+// parsePrivateJWK reads a private key: PEM (PKCS #8, PKCS #1, SEC 1), or one JWK, whose kid and
+// alg are then used. Errors hold nothing of it.
 func parsePrivateJWK(v secret.Value) (jose.JSONWebKey, error) {
 	text := strings.TrimSpace(v.Reveal())
 	if strings.HasPrefix(text, "{") {
@@ -168,8 +172,9 @@ func keyAlgs(key any) []string {
 	return nil
 }
 
-// secretAlgs are the algorithms of a client secret of n bytes: for the longer hashes it must be as long
-// as they are (RFC 7518 §3.2). HS256 is taken with a short one, too: the provider has issued it.
+// secretAlgs are the algorithms of a client secret of n bytes: for the longer hashes it must be as
+// long as they are (RFC 7518 §3.2). HS256 is taken with a short one, too: the provider has issued
+// it.
 func secretAlgs(n int) []string {
 	algs := []string{"HS256"}
 	if n >= 48 {
@@ -200,8 +205,8 @@ func (a *AssertionKey) PublicKeys() jose.JSONWebKeySet {
 	return set
 }
 
-// Sign is a fresh assertion of clientID for one audience (OIDC Core §9, TE6). listed are the algorithms
-// that the provider takes.
+// Sign is a fresh assertion of clientID for one audience (OIDC Core §9, TE6). listed are the
+// algorithms that the provider takes.
 func (a *AssertionKey) Sign(clientID, audience string, listed []string, now time.Time) (string, error) {
 	signer, err := jose.NewSigner(a.signingKey(a.alg(listed)), (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {

@@ -5,14 +5,16 @@ import (
 	"fmt"
 )
 
-// ErrBusy means that strangers have so many tokens checked at this moment that there was no turn for this one. Its
-// sender should try again.
+// ErrBusy means that strangers have so many tokens checked at this moment that there was no turn
+// for this one. Its sender should try again.
 var ErrBusy = errors.New("too many tokens are being checked")
 
-// RuleUserinfoSub is the rule that userinfo is about the subject of the ID token (OIDC Core §5.3.2).
+// RuleUserinfoSub is the rule that userinfo is about the subject of the ID token (OIDC Core
+// §5.3.2).
 const RuleUserinfoSub = "userinfo_sub"
 
-// An InvalidTokenError is an ID token or userinfo answer that broke a rule. Nothing in it may be used.
+// An InvalidTokenError is an ID token or userinfo answer that broke a rule. Nothing in it may be
+// used.
 type InvalidTokenError struct {
 	Rule   string // a stable word: the claim or header ("nonce", "aud", "typ"), "signature", "format"
 	Detail string // in our words, bounded; no claim values but times

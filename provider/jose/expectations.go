@@ -1,7 +1,6 @@
 package jose
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -17,24 +16,27 @@ type Expectations struct {
 	Issuers          Issuers
 	ClientID         string
 	TrustedAudiences []string     // that a token may name beside ClientID
-	Alg              string       // the one algorithm that tokens may be signed with; Supported
+	Alg              string       // the one algorithm that tokens may be signed with, of Algorithms
 	Secret           secret.Value // the client secret, where Alg is an HMAC; else not used
 	// MaxAge bounds the age of every login (max_age); nil: only an Attempt's own does.
 	MaxAge *time.Duration
-	// LogoutByIssued lets a logout token leave out exp: it is then good for two minutes from its iat.
+	// LogoutByIssued lets a logout token leave out exp: it is then good for two minutes from its
+	// iat.
 	LogoutByIssued bool
 	Now            func() time.Time // what times in tokens are judged by
 }
 
 // An Attempt is what a login attempt expects of its ID token beside Expectations.
 type Attempt struct {
-	Nonce        string         // as sent; required
-	Issuer       string         // iss of the authorization response (RFC 9207); "": it had none
-	AccessToken  secret.Value   // that came with the ID token, for at_hash; zero: not checked
-	MaxAge       *time.Duration // max_age as sent; nil: not asked. A smaller one of Expectations wins
-	Started      time.Time      // for PromptLogin and max_age=0; zero: not compared
-	PromptLogin  bool           // prompt=login was sent: an auth_time, where there is one, must be newer than the attempt
-	EssentialACR []string       // acr must be one of these; empty: not asked
+	Nonce       string         // as sent; required
+	Issuer      string         // iss of the authorization response (RFC 9207); "": it had none
+	AccessToken secret.Value   // that came with the ID token, for at_hash; zero: not checked
+	MaxAge      *time.Duration // max_age as sent; nil: not asked. A smaller one of Expectations wins
+	Started     time.Time      // for PromptLogin and max_age=0; zero: not compared
+	// PromptLogin says that prompt=login was sent: an auth_time, where there is one, must be newer than
+	// the attempt.
+	PromptLogin  bool
+	EssentialACR []string // acr must be one of these; empty: not asked
 }
 
 // An Original is what a renewed ID token must agree with: what that of the login said.
@@ -47,13 +49,15 @@ type Original struct {
 	AccessToken secret.Value // that came with the renewed token, for at_hash; zero: not checked
 }
 
-// Supported reports whether alg is an algorithm that tokens can be checked for.
-func Supported(alg string) bool {
-	return slices.Contains([]string{
+// Algorithms are those that signatures of and for a provider may have (RFC 7518 §3.1, RFC 8037
+// §3.1).
+func Algorithms() []string {
+	return []string{
 		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
 		"HS256", "HS384", "HS512",
-	}, alg)
+	}
 }
 
-// IsHMAC reports whether signatures of alg are made with the client secret, and not with a key pair.
+// IsHMAC reports whether signatures of alg are made with the client secret, and not with a key
+// pair.
 func IsHMAC(alg string) bool { return strings.HasPrefix(alg, "HS") }

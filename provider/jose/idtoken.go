@@ -18,13 +18,18 @@ import (
 // An IDToken is a verified ID token.
 type IDToken struct {
 	Issuer, Subject, SID, AuthorizedParty, Nonce, ACR, SessionState string
-	Audience                                                        []string
-	IssuedAt, Expiry, AuthTime                                      time.Time       // AuthTime is zero where the token has none
-	SessionExpiry                                                   time.Time       // when the provider wants the session to be over (session_expiry, OpenID Connect Enterprise Extensions); zero: it does not say, or nothing that makes sense
-	Claims                                                          json.RawMessage // all of them, one JSON object
+
+	Audience         []string
+	IssuedAt, Expiry time.Time
+	AuthTime         time.Time // zero where the token has none
+	// SessionExpiry is when the provider wants the session to be over (session_expiry, OpenID Connect
+	// Enterprise Extensions); zero: it does not say, or nothing that makes sense.
+	SessionExpiry time.Time
+	Claims        json.RawMessage // all of them, one JSON object
 }
 
-// notIDTokens are the kinds that Keycloak names in a claim "typ", while its header says JWT for all.
+// notIDTokens are the kinds that Keycloak names in a claim "typ", while its header says JWT for
+// all.
 var notIDTokens = []string{"Bearer", "DPoP", "Refresh", "Offline", "Logout"}
 
 // IDToken makes the checks of OIDC Core §3.1.3.7 on the ID token of a login. The error is an
@@ -180,7 +185,8 @@ func (v *Verifier) maxAge(want Attempt) *time.Duration {
 	return want.MaxAge
 }
 
-// checkAtHash binds the access token to the ID token, where that has at_hash (OIDC Core §3.1.3.6, ID11).
+// checkAtHash binds the access token to the ID token, where that has at_hash (OIDC Core §3.1.3.6,
+// ID11).
 func (v *Verifier) checkAtHash(by *verified, accessToken secret.Value) error {
 	if !by.claims.Has("at_hash") || accessToken.IsZero() {
 		return nil
@@ -189,15 +195,20 @@ func (v *Verifier) checkAtHash(by *verified, accessToken secret.Value) error {
 	if err != nil || got != by.AccessTokenHash { // as checkExactNames
 		return errAtHash()
 	}
-	if IsHMAC(v.want.Alg) && got == halfHash(v.want.Alg, accessToken) || by.VerifyAccessToken(accessToken.Reveal()) == nil {
-		return nil
+	matches := by.VerifyAccessToken(accessToken.Reveal()) == nil
+	if IsHMAC(v.want.Alg) {
+		matches = got == halfHash(v.want.Alg, accessToken)
 	}
-	return errAtHash()
+	if !matches {
+		return errAtHash()
+	}
+	return nil
 }
 
 func errAtHash() error { return broken("at_hash", "it is not that of the access token") }
 
-// halfHash is the at_hash of a token under an HMAC (OIDC Core §3.1.3.6), of which go-oidc knows none.
+// halfHash is the at_hash of a token under an HMAC (OIDC Core §3.1.3.6), of which go-oidc knows
+// none.
 func halfHash(alg string, accessToken secret.Value) string {
 	h := map[string]func() hash.Hash{"HS256": sha256.New, "HS384": sha512.New384, "HS512": sha512.New}[alg]()
 	h.Write([]byte(accessToken.Reveal()))

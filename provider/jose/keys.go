@@ -58,7 +58,8 @@ func ParseKeys(data []byte) ([]PublicKey, error) {
 	return keys, nil
 }
 
-// parseKey takes an entry only if it is a public key that may verify signatures (RFC 7517 §4.2, §4.3).
+// parseKey takes an entry only if it is a public key that may verify signatures (RFC 7517 §4.2,
+// §4.3).
 func parseKey(entry json.RawMessage) (PublicKey, bool) {
 	var e jwk
 	if json.Unmarshal(entry, &e) != nil ||
@@ -77,11 +78,12 @@ func parseKey(entry json.RawMessage) (PublicKey, bool) {
 	return PublicKey{id: e.Kid, alg: e.Alg, issuer: e.Issuer, key: k.Key}, true
 }
 
-// candidates are the keys of the right type and curve, at most maxTries, in the order in which they are
-// tried on a signature. sure are those that the token's kid names, and the one that verified last
-// where the set still has it: a provider that signs with a new key under the old kid (Ory Hydra after
-// a rotation) is then known by it. Where there is neither, one key is sure. rest are the others, those
-// without a kid first: kid is a hint (RFC 7515 §4.1.4), and a provider may be wrong about it.
+// candidates are the keys of the right type and curve, at most maxTries, in the order in which
+// they are tried on a signature. sure are those that the token's kid names, and the one that
+// verified last where the set still has it: a provider that signs with a new key under the old kid
+// (Ory Hydra after a rotation) is then known by it. Where there is neither, one key is sure. rest
+// are the others, those without a kid first: kid is a hint (RFC 7515 §4.1.4), and a provider may
+// be wrong about it.
 func candidates(keys []PublicKey, kid, alg string, last *PublicKey) (sure, rest []PublicKey) {
 	var proven, nameless, others []PublicKey
 	for _, k := range keys {
@@ -108,8 +110,8 @@ func (k PublicKey) same(other *PublicKey) bool {
 	return ok && key.Equal(other.key)
 }
 
-// Fits reports whether the key can have made a signature of alg (RFC 7518 §3.1; at least 2048 bits for
-// RSA, §3.3).
+// Fits reports whether the key can have made a signature of alg (RFC 7518 §3.1; at least 2048 bits
+// for RSA, §3.3).
 func (k PublicKey) Fits(alg string) bool {
 	if k.alg != "" && k.alg != alg && !(alg == "EdDSA" && k.alg == "Ed25519") {
 		return false

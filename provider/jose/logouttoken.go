@@ -10,8 +10,9 @@ import (
 const (
 	maxLogoutToken = 16 << 10
 	logoutEvent    = "http://schemas.openid.net/event/backchannel-logout"
-	// logoutTokenLife bounds a logout token without exp, which Expectations.LogoutByIssued lets pass: from
-	// its iat, the difference between the clocks included. §2.4 recommends "at most two minutes".
+	// logoutTokenLife bounds a logout token without exp, which Expectations.LogoutByIssued lets
+	// pass: from its iat, the difference between the clocks included. §2.4 recommends "at most two
+	// minutes".
 	logoutTokenLife = 2 * time.Minute
 )
 
@@ -25,10 +26,10 @@ type LogoutToken struct {
 // LogoutToken makes the checks of OIDC Back-Channel Logout §2.6, replay excepted. The error is an
 // *InvalidLogoutTokenError, ErrBusy, or that of Keys.
 //
-// Anyone may call with anything: all that can be told without a key is checked before a signature is, and costs no
-// fetch (BC13). Signatures are checked a few at a time, and clients take turns; client "" is one that is not told from
-// others. None is refused because there are many from one address: the provider's own may be among them, and waits
-// a little instead.
+// Anyone may call with anything: all that can be told without a key is checked before a signature
+// is, and costs no fetch (BC13). Signatures are checked a few at a time, and clients take turns;
+// client "" is one that is not told from others. None is refused because there are many from one
+// address: the provider's own may be among them, and waits a little instead.
 func (v *Verifier) LogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
 	t, err := v.readLogoutToken(ctx, client, raw)
 	var b *breach
@@ -67,11 +68,11 @@ func remedyFor(b *breach) string {
 
 func (v *Verifier) readLogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
 	kind := tokenKind{
-		types:   []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
-		limit:   maxLogoutToken,
-		from:    &v.keys.strangers,
-		client:  client,
-		lasting: true,
+		types:      []string{"", "jwt", "logout+jwt"}, // §2.4 asks for logout+jwt, older providers send none (BC7)
+		limit:      maxLogoutToken,
+		from:       &v.keys.strangers,
+		client:     client,
+		withoutExp: true,
 	}
 	sent, err := v.inspect(raw, kind)
 	if err != nil {
@@ -121,7 +122,8 @@ func (v *Verifier) logoutToken(c Object) (*LogoutToken, error) {
 	return t, nil
 }
 
-// checkLogoutTimes checks exp, nbf and iat, but bounds a token without exp by its iat where the operator says so (BC3).
+// checkLogoutTimes checks exp, nbf and iat, but bounds a token without exp by its iat where the
+// operator says so (BC3).
 func (v *Verifier) checkLogoutTimes(c Object) (issued, expiry time.Time, err error) {
 	if _, there, err := c.time("exp"); there || err != nil || !v.want.LogoutByIssued {
 		if expiry, err = v.checkExpiry(c); err != nil {

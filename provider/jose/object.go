@@ -20,8 +20,8 @@ const (
 	maxName    = 255       // of sub (OIDC Core §2), sid and jti
 )
 
-// An Object is the members of one JSON object, unparsed, under their exact names: encoding/json would
-// take "ISS" for "iss".
+// An Object is the members of one JSON object, unparsed, under their exact names: encoding/json
+// would take "ISS" for "iss".
 type Object map[string]json.RawMessage
 
 // decodeJWT takes a compact JWS apart without checking its signature: for cheap refusals before a
@@ -59,8 +59,8 @@ func decodePart(part string) (Object, error) {
 	return ParseObject(data)
 }
 
-// ParseObject reads one JSON object and refuses repeated members at any depth: two readers could take
-// a different one each (RFC 7515 §4, RFC 7519 §4; ID13).
+// ParseObject reads one JSON object and refuses repeated members at any depth: two readers could
+// take a different one each (RFC 7515 §4, RFC 7519 §4; ID13).
 func ParseObject(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not UTF-8")

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// maxTokenAge is how long before its arrival a token may have been issued: it comes straight from the
-// provider, so only slow clocks and queues count (ID7).
+// maxTokenAge is how long before its arrival a token may have been issued: it comes straight from
+// the provider, so only slow clocks and queues count (ID7).
 const maxTokenAge = 10 * time.Minute
 
 // missing is the detail of a breach whose claim is not there.
@@ -22,8 +22,8 @@ func (v *Verifier) checkHeader(head Object, kind tokenKind) error {
 	if err != nil || !slices.Contains(kind.types, strings.TrimPrefix(strings.ToLower(typ), "application/")) {
 		return broken("typ", "it says it is another kind of token")
 	}
-	// RFC 7515 §4.1.11: an extension that is not understood must not be passed over, and none is. cty
-	// would mean that the payload is a token in turn (RFC 7519 §5.2).
+	// RFC 7515 §4.1.11: an extension that is not understood must not be passed over, and none is.
+	// cty would mean that the payload is a token in turn (RFC 7519 §5.2).
 	for _, name := range []string{"crit", "b64", "cty", "enc"} {
 		if head.Has(name) {
 			return broken(name, "the header has it")
@@ -93,8 +93,8 @@ func (v *Verifier) checkTenant(c Object, iss string) error {
 	return nil
 }
 
-// checkFurtherAudiences refuses a token that names an audience which is not trusted (OIDC Core §3.1.3.7
-// step 3): go-oidc looks no further than for the client.
+// checkFurtherAudiences refuses a token that names an audience which is not trusted (OIDC Core
+// §3.1.3.7 step 3): go-oidc looks no further than for the client.
 func (v *Verifier) checkFurtherAudiences(aud []string) error {
 	for _, a := range aud {
 		if a != v.want.ClientID && !slices.Contains(v.want.TrustedAudiences, a) {
@@ -104,8 +104,8 @@ func (v *Verifier) checkFurtherAudiences(aud []string) error {
 	return nil
 }
 
-// checkExactNames wants what go-oidc has judged to be the claims of exactly those names (RFC 7519 §7.3):
-// encoding/json, by which it reads, takes a member "ISS" for iss, too.
+// checkExactNames wants what go-oidc has judged to be the claims of exactly those names (RFC 7519
+// §7.3): encoding/json, by which it reads, takes a member "ISS" for iss, too.
 func checkExactNames(t *verified) error {
 	iss, err := t.claims.Text("iss")
 	if err != nil || iss != t.Issuer {
@@ -119,13 +119,14 @@ func checkExactNames(t *verified) error {
 		return errAudience()
 	}
 	at, _, err := t.claims.time("exp")
-	if err != nil || !at.Equal(t.Expiry) && at.Unix() != t.Expiry.Unix() {
+	if err != nil || at.Unix() != t.Expiry.Unix() {
 		return broken("exp", missing)
 	}
 	return nil
 }
 
-// expiry is exp, a number of seconds in a range that go-oidc does not look at (RFC 7519 §2 and §4.1.4).
+// expiry is exp, a number of seconds in a range that go-oidc does not look at (RFC 7519 §2 and
+// §4.1.4).
 func expiry(c Object) (time.Time, error) {
 	at, ok, err := c.time("exp")
 	switch {
@@ -160,7 +161,8 @@ func (v *Verifier) checkNotBefore(c Object) error {
 	return nil
 }
 
-// checkIssued checks nbf and iat (OIDC Core §2 and §3.1.3.7 step 10): go-oidc takes iat as it comes.
+// checkIssued checks nbf and iat (OIDC Core §2 and §3.1.3.7 step 10): go-oidc takes iat as it
+// comes.
 func (v *Verifier) checkIssued(c Object) (issued time.Time, err error) {
 	if err := v.checkNotBefore(c); err != nil {
 		return issued, err
@@ -180,7 +182,8 @@ func (v *Verifier) checkIssued(c Object) (issued time.Time, err error) {
 
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// checkName reads a claim that names someone or something: a string, bounded; "" where it is absent.
+// checkName reads a claim that names someone or something: a string, bounded; "" where it is
+// absent.
 func checkName(c Object, name string) (string, error) {
 	s, err := c.Text(name)
 	if err != nil {

@@ -19,15 +19,15 @@ import (
 
 // A keySet is the provider's keys, and the limits on fetching them anew (MD5, MD6).
 //
-// A token that no known key has signed may be the first after a rotation, or forged. ID tokens come
-// from the provider itself, so their fetches are limited only against a provider that signs wrongly.
-// Logout tokens come from anyone: three fetches at once, then one in two seconds, whoever asks. Since
-// any of those fetches brings the new keys, a flood of forgeries hides a rotation for two seconds at
-// most, and never from a login.
+// A token that no known key has signed may be the first after a rotation, or forged. ID tokens
+// come from the provider itself, so their fetches are limited only against a provider that signs
+// wrongly. Logout tokens come from anyone: three fetches at once, then one in two seconds, whoever
+// asks. Since any of those fetches brings the new keys, a flood of forgeries hides a rotation for
+// two seconds at most, and never from a login.
 //
-// Trying keys that a token does not name costs processor time, so strangers' tokens share a budget for
-// that. While a flood of forgeries uses it up, a logout token under a wrong kid is refused, until any
-// login or renewal has shown which key signs now.
+// Trying keys that a token does not name costs processor time, so strangers' tokens share a budget
+// for that. While a flood of forgeries uses it up, a logout token under a wrong kid is refused,
+// until any login or renewal has shown which key signs now.
 type keySet struct {
 	alg       string
 	issuers   Issuers
@@ -58,8 +58,8 @@ func newStrangers() source {
 }
 
 const (
-	// turnPatience is how long a stranger's token waits for its signature to be checked. There are thousands of turns
-	// in that time.
+	// turnPatience is how long a stranger's token waits for its signature to be checked. There are
+	// thousands of turns in that time.
 	turnPatience = 5 * time.Second
 	// maxFetchWaiters bounds those who wait for keys to be fetched, which can take ten seconds.
 	maxFetchWaiters = 256
@@ -71,14 +71,17 @@ const (
 	triesAtOnce    = 400
 )
 
-// Keys are the keys that a provider has published. Each set that was fetched has a generation, from 1.
+// Keys are the keys that a provider has published. Each set that was fetched has a generation,
+// from 1.
 type Keys interface {
 	// Known is the newest set that was fetched; generation 0 means none. It does not wait.
 	Known(ctx context.Context) (keys []PublicKey, generation int)
-	// Newer is a set of a later generation than the one given, and waits for it to be fetched if it has
-	// to. Where it has one and may not fetch, since allow says so, it answers with a generation that is
-	// not later.
-	Newer(ctx context.Context, than int, allow func(now time.Time) bool) (keys []PublicKey, generation int, err error)
+	// Newer is a set of a later generation than the one given, and waits for it to be fetched if
+	// it has to. Where it has one and may not fetch, since allow says so, it answers with a
+	// generation that is not later.
+	Newer(
+		ctx context.Context, than int, allow func(now time.Time) bool,
+	) (keys []PublicKey, generation int, err error)
 }
 
 // errSignature means that no key of the provider's has made the signature.
@@ -99,8 +102,8 @@ func newKeySet(want Expectations, published Keys, now func() time.Time) *keySet 
 	return s
 }
 
-// A verification checks one signature; it is the oidc.KeySet of one call. go-oidc prints errors of a
-// KeySet instead of wrapping them, so the caller finds it in err.
+// A verification checks one signature; it is the oidc.KeySet of one call. go-oidc prints errors of
+// a KeySet instead of wrapping them, so the caller finds it in err.
 type verification struct {
 	keys   *keySet
 	from   *source
@@ -146,8 +149,9 @@ func (v *verification) verify(ctx context.Context, jwt string) ([]byte, error) {
 	return v.inTurn(ctx, func() ([]byte, bool) { return v.withAny(jws, fresh) })
 }
 
-// inTurn checks a signature, errSignature if it is not good. It waits for the processor, as far as the source has to,
-// and never for the network: a token of a key that has to be fetched holds up no other.
+// inTurn checks a signature, errSignature if it is not good. It waits for the processor, as far as
+// the source has to, and never for the network: a token of a key that has to be fetched holds up
+// no other.
 func (v *verification) inTurn(ctx context.Context, check func() ([]byte, bool)) ([]byte, error) {
 	if v.from.turns != nil {
 		ctx, cancel := context.WithTimeout(ctx, turnPatience)
@@ -181,14 +185,16 @@ func (v *verification) known(ctx context.Context) (keys []PublicKey, generation 
 func (v *verification) newer(ctx context.Context, than int) (keys []PublicKey, ok bool, err error) {
 	err = v.waiting(func() (err error) {
 		var generation int
-		keys, generation, err = v.keys.published.Newer(ctx, than, func(now time.Time) bool { return v.from.fetches.AllowN(now, 1) })
+		allow := func(now time.Time) bool { return v.from.fetches.AllowN(now, 1) }
+		keys, generation, err = v.keys.published.Newer(ctx, than, allow)
 		ok = generation > than
 		return err
 	})
 	return keys, ok, err
 }
 
-// waiting bounds how many of a source wait for a fetch: strangers could have any number of requests wait for it.
+// waiting bounds how many of a source wait for a fetch: strangers could have any number of
+// requests wait for it.
 func (v *verification) waiting(fetch func() error) error {
 	if v.from.waiting == nil {
 		return fetch()
@@ -203,7 +209,8 @@ func (v *verification) waiting(fetch func() error) error {
 // withAny tries the keys of one set, those that the budget does not cover excepted.
 func (v *verification) withAny(jws *jose.JSONWebSignature, keys []PublicKey) ([]byte, bool) {
 	if v.keys.issuers.tenants != nil {
-		keys = slices.DeleteFunc(slices.Clone(keys), func(k PublicKey) bool { return !v.keys.issuers.signs(k.issuer, v.iss) })
+		anothers := func(k PublicKey) bool { return !v.keys.issuers.signs(k.issuer, v.iss) }
+		keys = slices.DeleteFunc(slices.Clone(keys), anothers)
 	}
 	sure, rest := candidates(keys, jws.Signatures[0].Header.KeyID, v.keys.alg, v.keys.proven.Load())
 	if payload, ok := v.try(jws, sure); ok {

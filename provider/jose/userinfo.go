@@ -2,10 +2,10 @@ package jose
 
 import "context"
 
-// Userinfo reads a signed answer of the userinfo endpoint: it must bear the registered algorithm, iss
-// and aud (OIDC Core §5.3.2, MD10). Errors are those of IDToken.
+// Userinfo reads a signed answer of the userinfo endpoint: it must bear the registered algorithm,
+// iss and aud (OIDC Core §5.3.2, MD10). Errors are those of IDToken.
 func (v *Verifier) Userinfo(ctx context.Context, raw string) (Object, error) {
-	kind := tokenKind{types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &v.keys.own, lasting: true}
+	kind := tokenKind{types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &v.keys.own, withoutExp: true}
 	sent, err := v.inspect(raw, kind)
 	if err != nil {
 		return nil, tokenError(err)
@@ -17,8 +17,9 @@ func (v *Verifier) Userinfo(ctx context.Context, raw string) (Object, error) {
 	return t.claims, nil
 }
 
-// CheckUserinfoSubject wants userinfo to be about the subject of the ID token (OIDC Core §5.3.2, MD9): it
-// may be about another user (token substitution). The error is an *InvalidTokenError of RuleUserinfoSub.
+// CheckUserinfoSubject wants userinfo to be about the subject of the ID token (OIDC Core §5.3.2,
+// MD9): it may be about another user (token substitution). The error is an *InvalidTokenError of
+// RuleUserinfoSub.
 func CheckUserinfoSubject(userinfo Object, subject string) error {
 	if sub, err := userinfo.Text("sub"); err != nil || sub == "" || sub != subject {
 		return &InvalidTokenError{Rule: RuleUserinfoSub, Detail: "userinfo is not about the ID token's subject"}

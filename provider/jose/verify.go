@@ -23,11 +23,11 @@ func NewVerifier(want Expectations, keys Keys, now func() time.Time) *Verifier {
 
 // A tokenKind is what one kind of JWT may look like.
 type tokenKind struct {
-	types   []string // header typ, lower case, without "application/"; "" when it may be absent
-	limit   int      // bytes
-	from    *source
-	client  string // who sent it, where that counts; "": not told from others
-	lasting bool   // exp may be left out
+	types      []string // header typ, lower case, without "application/"; "" when it may be absent
+	limit      int      // bytes
+	from       *source
+	client     string // who sent it, where that counts; "": not told from others
+	withoutExp bool   // exp may be left out
 }
 
 // A verified token is go-oidc's verdict, with all the claims of the token.
@@ -45,8 +45,8 @@ func broken(rule, format string, args ...any) error {
 	return &breach{rule, fmt.Sprintf(format, args...)}
 }
 
-// inspect makes the checks that come before any key is touched. The claims that it returns may have been
-// written by anybody. The error is a *breach.
+// inspect makes the checks that come before any key is touched. The claims that it returns may
+// have been written by anybody. The error is a *breach.
 func (v *Verifier) inspect(raw string, kind tokenKind) (Object, error) {
 	head, claims, err := decodeJWT(raw, kind.limit)
 	if err != nil {
@@ -55,9 +55,9 @@ func (v *Verifier) inspect(raw string, kind tokenKind) (Object, error) {
 	return claims, v.checkHeader(head, kind)
 }
 
-// verify has go-oidc judge a token: its signature, by keys that this package chooses, and iss, aud and
-// exp. Then come the rules for those claims that are stricter. sent are its claims as inspect has them.
-// The error is a *breach or that of Keys.
+// verify has go-oidc judge a token: its signature, by keys that this package chooses, and iss, aud
+// and exp. Then come the rules for those claims that are stricter. sent are its claims as inspect
+// has them. The error is a *breach or that of Keys.
 func (v *Verifier) verify(ctx context.Context, raw string, sent Object, kind tokenKind) (*verified, error) {
 	iss, ok := v.want.Issuers.expected(sent)
 	if !ok {
@@ -67,7 +67,7 @@ func (v *Verifier) verify(ctx context.Context, raw string, sent Object, kind tok
 	token, err := oidc.NewVerifier(iss, by, &oidc.Config{
 		ClientID:             v.want.ClientID,
 		SupportedSigningAlgs: []string{v.want.Alg},
-		SkipExpiryCheck:      kind.lasting && !sent.Has("exp"),
+		SkipExpiryCheck:      kind.withoutExp && !sent.Has("exp"),
 		Now:                  v.late,
 	}).Verify(ctx, raw)
 	switch {
@@ -85,8 +85,8 @@ func (v *Verifier) verify(ctx context.Context, raw string, sent Object, kind tok
 	return t, v.checkStrictly(t)
 }
 
-// late is the time that go-oidc compares exp with, since it knows no skew. The nanosecond is for "on or
-// after" (RFC 7519 §4.1.4), where go-oidc says "after".
+// late is the time that go-oidc compares exp with, since it knows no skew. The nanosecond is for
+// "on or after" (RFC 7519 §4.1.4), where go-oidc says "after".
 func (v *Verifier) late() time.Time { return v.want.Now().Add(time.Nanosecond - skew) }
 
 // refusal names the rule for which go-oidc has refused a token. Its own words may hold the token's
@@ -101,7 +101,7 @@ func (v *Verifier) refusal(err error, sent Object) error {
 		}
 		return ranOut(expired.Expiry)
 	}
-	if _, _, noTime := sent.time("nbf"); noTime == nil {
+	if _, _, noTime := sent.time("nbf"); noTime == nil { // else it is of the wrong type
 		if err := v.checkNotBefore(sent); err != nil {
 			return err
 		}
