@@ -6,7 +6,7 @@ require (
 	github.com/alexedwards/scs/v2 v2.9.0 // the session's start: its data, deadline and cookie
 	github.com/cenkalti/backoff/v5 v5.0.3 // pauses between tries to commit a renewed token
 	github.com/coder/websocket v1.8.15 // demo: the sample API's WebSocket
-	github.com/coreos/go-oidc/v3 v3.21.0 // verifies ID tokens
+	github.com/coreos/go-oidc/v3 v3.21.0 // judges ID tokens, logout tokens and signed userinfo
 	github.com/coreos/go-systemd/v22 v22.7.0 // systemd: socket activation, readiness
 	github.com/dustin/go-humanize v1.1.0 // sizes such as 10MiB in the configuration
 	github.com/go-jose/go-jose/v4 v4.1.8 // signs client assertions, checks signatures, reads key sets

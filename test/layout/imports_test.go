@@ -38,6 +38,9 @@ func seesDevelopment(folder string) bool {
 // sealing is the package behind a keys.Codec. A second set-up of it would miss a change of keys.
 const sealing = "github.com/gorilla/securecookie"
 
+// judging is the package behind a jose.Verifier, without the rules that stand around it there.
+const judging = "github.com/coreos/go-oidc"
+
 func developmentOnly(imported string) bool {
 	return within(imported, module+"/demo") || within(imported, "github.com/zitadel/oidc")
 }
@@ -68,6 +71,12 @@ func imports(s source) []string {
 		}
 		if imported == sealing && s.folder() != "keys" {
 			fault(imported, "take a Codec of the keys.Ring that server hands out: its keys are replaced for everybody at once")
+		}
+		if within(imported, judging) && s.folder() != "provider/jose" {
+			fault(imported, "ask a jose.Verifier: it refuses what go-oidc alone lets pass")
+		}
+		if imported == "net/http" && s.folder() == "provider/jose" {
+			fault(imported, "tokens are judged without HTTP: let provider fetch what is needed")
 		}
 		target, own := strings.CutPrefix(imported, module+"/")
 		if !own {
