@@ -39,7 +39,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.admin != nil {
 		serving.Go(func() error { return s.serve(admin, s.admin) })
 	}
-	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.cfg.Site.PublicURL.String(),
+	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.site.Origin(),
 		"listen", s.public.Addr().String(), "admin_listen", s.cfg.Listen.Admin)
 	call(s.notify.Ready)
 
