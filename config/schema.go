@@ -40,11 +40,11 @@ func schema(c *Config) setting.Block {
 		{Name: "session", Value: c.sessionSettings(), Doc: "How long sessions last and where they are kept"},
 		{
 			Name: "providers", Value: setting.Blocks(&c.Providers, "a dash before each provider's id", provider.Defaults, (*provider.Config).Settings),
-			Doc: "Where people log in, with at least one item. With several, the login page asks which",
+			Doc: "Where people log in. With several providers, the login page asks which",
 		},
 		{
 			Name: "routes", Value: setting.Blocks(&c.Proxy.Routes, "a dash before each route's path", proxy.DefaultRoute, (*proxy.Route).Settings),
-			Doc: "APIs behind path prefixes. The longest that matches wins; all else is the app",
+			Doc: "APIs behind path prefixes; the longest that matches wins, and all else is the app",
 		},
 		{Name: "spa", Value: c.SPA.Settings(), Doc: "The app that browsers load"},
 		{Name: "cors", Value: c.Site.CORSSettings(), Doc: "For an app on another origin of the same site"},

@@ -25,8 +25,8 @@ func (c *Config) registrationKeys() setting.Block {
 	return setting.Block{
 		{
 			Name: "id", Value: setting.Matching(&c.ID, checkID),
-			Doc: "a–z, 0–9 and `-`, at most 64, each once. Part of the redirect URI, so changing it means " +
-				"registering anew",
+			Doc: "A short name for the provider: a–z, 0–9 and `-`, at most 64, each once. Part of the " +
+				"redirect URI, so changing it means registering anew",
 			Default: "required",
 			Example: []string{"main", "partners", "staff"},
 		},
@@ -38,7 +38,7 @@ func (c *Config) registrationKeys() setting.Block {
 		},
 		{
 			Name: "issuer", Value: setting.Matching(&c.Issuer, checkIssuer),
-			Doc: "The issuer, spelled exactly as in the provider's metadata. https; http only on this " +
+			Doc: "The issuer, spelled exactly as in the provider's metadata. It is https, or http on this " +
 				"machine. It may be a template for a provider of many tenants, with `{tenantid}` once, " +
 				"for a whole segment of its path; each tenant of `tenants` is then an issuer of its own",
 			Default: "required",
@@ -54,8 +54,8 @@ func (c *Config) registrationKeys() setting.Block {
 		{
 			Name: "metadata_url", Value: setting.Matching(&c.MetadataURL, checkAddress),
 			Doc: "Where the provider's metadata is, if not below the issuer. Needed with a template. What " +
-				"it says as `issuer` must still be `providers.issuer`. https; http only on this machine, " +
-				"and the endpoints may then be http there, too",
+				"it says as `issuer` must still be `providers.issuer`. It is https, or http on this " +
+				"machine, and the endpoints may then be http there, too",
 			Default: "the issuer, then `/.well-known/openid-configuration`",
 			Example: []string{"", "", "https://login.staff.example/organizations/v2.0/.well-known/openid-configuration"},
 		},
@@ -96,9 +96,9 @@ func (c *Config) clientKeys() setting.Block {
 		},
 		{
 			Name: "client_key_id", Value: setting.Matching(&c.ClientKeyID, checkKeyID),
-			Doc: "The `kid` of client assertions, with `private_key_jwt`: `thumbprint`, the key's own (RFC " +
-				"7638, SHA-256); `none`, for a provider that knows the key without a `kid` and refuses " +
-				"any; or the `kid` itself. A JWK's own `kid` wins",
+			Doc: "The `kid` of client assertions, with `private_key_jwt`: `thumbprint`, `none` or the " +
+				"`kid` itself. `thumbprint` is the key's own (RFC 7638, SHA-256). `none` is for a " +
+				"provider that knows the key without a `kid` and refuses any. A JWK's own `kid` wins",
 			Example: []string{"", "", "2026-11"},
 		},
 		{
@@ -125,9 +125,10 @@ func (c *Config) loginKeys() setting.Block {
 		},
 		{
 			Name: "logout_token_exp", Value: setting.OneOf(&c.LogoutTokenExp, "required", "iat"),
-			Doc: "`required`: a logout token (back-channel logout) without `exp` is refused. `iat`: it is " +
-				"good for two minutes from its `iat`; for a provider that never sends `exp`, such as Ory " +
-				"Hydra. An `exp` that is there is checked either way",
+			Doc: "Whether a logout token (back-channel logout) needs an `exp`: `required` or `iat`. " +
+				"`required`: one without is refused. `iat`: it is good for two minutes from its `iat`; " +
+				"for a provider that never sends `exp`, such as Ory Hydra. An `exp` that is there is " +
+				"checked either way",
 			Example: []string{"required"},
 		},
 		{
@@ -137,8 +138,8 @@ func (c *Config) loginKeys() setting.Block {
 		},
 		{
 			Name: "response_mode", Value: setting.OneOf(&c.ResponseMode, "query", "form_post"),
-			Doc: "`query` or `form_post`. The latter needs an https `public_url`: that attempt's cookie is " +
-				"`SameSite=None`",
+			Doc: "How the provider sends the code back: `query` or `form_post`. The latter needs an https " +
+				"`public_url`: that attempt's cookie is `SameSite=None`",
 			Example: []string{"query"},
 		},
 		{
@@ -151,19 +152,20 @@ func (c *Config) loginKeys() setting.Block {
 		{
 			Name: "userinfo", Value: setting.OneOf(&c.Userinfo, UserinfoAuto, UserinfoOff, UserinfoRequired),
 			Doc: "Whether a login asks the provider's userinfo endpoint for more claims, once the ID token " +
-				"has passed. They reach `/bff/user`, `require` and forward-auth; the ID token's win, and " +
-				"claims about the login itself (`acr`, `auth_time`, `sid`, …) come from it alone. `auto`: " +
-				"it is asked, for 3 seconds at most, and a login goes on without an answer, with a " +
-				"warning in the log that says what to do. `required`: without an answer the login fails; " +
-				"a provider whose metadata has no `userinfo_endpoint` is then a fault, and `check` says " +
-				"so. `off`: it is never asked. An answer about another `sub`, or about none, fails the " +
-				"login whenever it was asked",
+				"has passed: `auto`, `off` or `required`. They reach `/bff/user`, `require` and " +
+				"forward-auth; the ID token's win, and claims about the login itself (`acr`, `auth_time`, " +
+				"`sid`, …) come from it alone. `auto`: it is asked, for 3 seconds at most, and a login " +
+				"goes on without an answer, with a warning in the log that says what to do. `required`: " +
+				"without an answer the login fails; a provider whose metadata has no `userinfo_endpoint` " +
+				"is then a fault, and `check` says so. `off`: it is never asked. An answer about another " +
+				"`sub`, or about none, fails the login whenever it was asked",
 			Example: []string{"auto"},
 		},
 		{
 			Name: "refresh", Value: setting.Meaning(&c.RefreshOff, []string{"auto", "off"}, []bool{false, true}),
-			Doc: "`auto`, or `off`: no refresh token is asked for, and one that comes all the same is " +
-				"revoked, not kept. When the access token has run out, the API needs a new login",
+			Doc: "Whether refresh tokens are asked for and kept: `auto` or `off`. With `off`, one that " +
+				"comes all the same is revoked. When the access token has run out, the API needs a new " +
+				"login",
 			Example: []string{"auto"},
 		},
 	}
@@ -173,19 +175,20 @@ func (c *Config) endpointKeys() setting.Block {
 	return setting.Block{
 		{
 			Name: "end_session", Value: setting.Matching(&c.EndSession, checkEndSession),
-			Doc: "Where a logout sends the browser: `auto`, the `end_session_endpoint` of the provider's " +
-				"metadata; `off`, nowhere; or an address, for providers that announce none: " +
+			Doc: "Where a logout sends the browser: `auto`, `off` or an address. `auto`: to the " +
+				"`end_session_endpoint` of the provider's metadata. `off`: nowhere. An address is for " +
+				"providers that announce none: " +
 				"`https://id.example.com/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}`. " +
 				"Its query alone may hold `{client_id}`, `{post_logout_redirect_uri}`, `{state}`, " +
 				"`{id_token_hint}`, `{logout_hint}`; values are percent-encoded, and a parameter whose " +
 				"value is empty is left out. The ID token goes along only where the address asks for it. " +
-				"https; http only on this machine",
+				"It is https, or http on this machine",
 			Example: []string{"https://id.example.com/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}"},
 		},
 		{
 			Name: "revocation_endpoint", Value: setting.Matching(&c.RevocationEndpoint, checkAddress),
-			Doc: "Where tokens are revoked (RFC 7009), for a provider whose metadata does not say. https; " +
-				"http only on this machine",
+			Doc: "Where tokens are revoked (RFC 7009), for a provider whose metadata does not say. It is " +
+				"https, or http on this machine",
 			Default: "as the metadata says",
 			Example: []string{"https://id.example.com/oauth2/revoke"},
 		},

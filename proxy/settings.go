@@ -57,17 +57,18 @@ func (r *Route) guardKeys() setting.Block {
 		},
 		{
 			Name: "csrf", Value: setting.OneOf(&r.CSRF, CSRFHeader, CSRFFetchMetadata, CSRFNone),
-			Doc: "`header`: each request needs `X-CSRF: 1`. `fetch-metadata`: what the browser says of the " +
-				"request's origin decides: Fetch Metadata, `Origin`, and for a `GET` or `HEAD` that bears " +
-				"neither the `Referer`. One that bears no mark at all is let in if it is a `GET` or " +
-				"`HEAD`; everything else then needs `X-CSRF: 1`. Both refuse what comes from another " +
-				"origin. `none`: nothing is checked; warned about where a user's token is added",
+			Doc: "How a forged request is told: `header`, `fetch-metadata` or `none`. `header`: each " +
+				"request needs `X-CSRF: 1`. `fetch-metadata`: what the browser says of the request's " +
+				"origin decides: Fetch Metadata, `Origin`, and for a `GET` or `HEAD` that bears neither " +
+				"the `Referer`. One that bears no mark at all is let in if it is a `GET` or `HEAD`; " +
+				"everything else then needs `X-CSRF: 1`. Both refuse what comes from another origin. " +
+				"`none`: nothing is checked; warned about where a user's token is added",
 			Example: []string{"header"},
 		},
 		{
 			Name: "methods", Value: setting.ListOf(&r.Methods, "[GET, POST]", setting.Each(checkMethod)),
-			Doc: "In capitals; all others are answered 405. Never `CONNECT`, `TRACE`, `TRACK`. Preflights " +
-				"are answered here",
+			Doc: "The methods that are passed on, in capitals; all others are answered 405. Never " +
+				"`CONNECT`, `TRACE`, `TRACK`. Preflights are answered here",
 			Example: []string{"[GET, HEAD, POST, PUT, PATCH, DELETE]", "[GET, HEAD]"},
 		},
 		{
@@ -145,21 +146,21 @@ func (r *Route) streamKeys() setting.Block {
 		},
 		{
 			Name: "encoded_slashes", Value: setting.Meaning(&r.EncodedSlashes, []string{"refuse", "allow"}, []bool{false, true}),
-			Doc: "`allow`: `%2F` in a path goes to the API byte for byte, as GitLab's identifiers " +
-				"(`/api/projects/group%2Fproject`) need it. Refused all the same: what, with its slashes " +
-				"decoded, has a dot or empty segment, or could be another route's that demands something " +
-				"else. Otherwise `%2F` is answered 400",
+			Doc: "Whether `%2F` in a path is passed on: `refuse` or `allow`. `allow`: it goes to the API " +
+				"byte for byte, as GitLab's identifiers (`/api/projects/group%2Fproject`) need it. " +
+				"Refused all the same: what, with its slashes decoded, has a dot or empty segment, or " +
+				"could be another route's that demands something else. Otherwise `%2F` is answered 400",
 			Example: []string{"refuse"},
 		},
 		{
 			Name: "end_with_token", Value: setting.Bool(&r.EndWithToken),
-			Doc: "`true`: a stream (WebSocket, server-sent events, a long download) is cut when the access " +
+			Doc: "Whether a stream (WebSocket, server-sent events, a long download) is cut when the access " +
 				"token that it was opened with runs out. Otherwise it goes on for as long as the session",
 			Example: []string{"false"},
 		},
 		{
 			Name: "shared_cache", Value: setting.Bool(&r.SharedCache),
-			Doc: "`true`: a `public` or `s-maxage` of the API stands. Only for answers that are the same " +
+			Doc: "Whether a `public` or `s-maxage` of the API stands. Only for answers that are the same " +
 				"for everybody",
 			Example: []string{"", "true"},
 		},

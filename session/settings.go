@@ -57,9 +57,9 @@ func (o *Options) Settings() setting.Block {
 		},
 		{
 			Name: "on_outage", Value: setting.OneOf(&o.OnOutage, OutageFail, OutageServeCached),
-			Doc: "What happens while the store can't be asked. `fail`: 503 `store_unavailable`. " +
-				"`serve_cached`: sessions that this replica has in memory go on, read-only: no renewal, " +
-				"no logout, no login",
+			Doc: "What happens while the store can't be asked: `fail` or `serve_cached`. `fail`: 503 " +
+				"`store_unavailable`. `serve_cached`: sessions that this replica has in memory go on, " +
+				"read-only: no renewal, no logout, no login",
 			Example: []string{"serve_cached"},
 		},
 		{

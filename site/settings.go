@@ -60,8 +60,8 @@ func (o *Options) CookieSettings() setting.Block {
 		},
 		{
 			Name: "same_site", Value: sameSite(&o.SameSite),
-			Doc: "`strict` or `lax`. With `strict`, the first page after a link from another site is " +
-				"loaded without the session. Attempt cookies are always lax",
+			Doc: "How the session cookie is marked: `strict` or `lax`. With `strict`, the first page after " +
+				"a link from another site is loaded without the session. Attempt cookies are always lax",
 			Example: []string{"strict"},
 		},
 	}

@@ -22,10 +22,11 @@ func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
 			Name: "store", Value: location(&o.URL),
-			Doc: "Where sessions are kept. `sqlite:PATH`: a file, made with mode 0600, that survives " +
-				"restarts; the folder must exist. `memory:`: lost at a restart, revocations not yet " +
-				"delivered with it. `redis://…`, `rediss://…`, `postgres://…`: a server that several " +
-				"replicas share; their parameters are in [scaling.md](scaling.md)",
+			Doc: "Where sessions are kept: `sqlite:PATH`, `memory:`, `redis://…`, `rediss://…` or " +
+				"`postgres://…`. `sqlite:PATH` is a file, made with mode 0600, that survives restarts; " +
+				"the folder must exist. `memory:`: lost at a restart, revocations not yet delivered with " +
+				"it. `redis://…`, `rediss://…`, `postgres://…`: a server that several replicas share; " +
+				"their parameters are in [scaling.md](scaling.md)",
 			Default: "`sqlite:cloakroom.db`",
 			Example: []string{"sqlite:/var/lib/cloakroom/cloakroom.db"},
 		},
