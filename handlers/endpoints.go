@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroom/cloakroom/problem"
 )
 
-// An endpoint is a row of the table: a route of Echo's.
+// An endpoint is a row of the table: one route in Echo's router.
 type endpoint struct {
 	method string
 	path   string // below the base path
@@ -58,9 +58,9 @@ func (h *Handlers) endpoints() []endpoint {
 // another method at an endpoint, 404 to another path. Each answer bears the headers that package
 // headers promises.
 //
-// Echo's router prefers a wildcard of the method that is asked for to a 405 of its own, so the 405s are
-// routes too: without them what is mounted beside g at /* would answer. A method that Any does not know
-// is answered 404, and below /auth/ by Echo's own 405, without those headers.
+// The 405s are routes, too. Without them a wildcard route that is mounted beside g would answer:
+// Echo's router prefers one that takes the method to its own 405. A method that Echo's Any does not
+// know gets 404, and below /auth/ Echo's own 405, without those headers.
 func (h *Handlers) Mount(g *echo.Group) {
 	endpoints := h.endpoints()
 	for _, e := range endpoints {
@@ -77,8 +77,8 @@ func (h *Handlers) Mount(g *echo.Group) {
 	g.RouteNotFound("/*", NotFound)
 }
 
-// methodNotAllowed answers a method that no endpoint of this path has. That is HEAD, too: endpoints that
-// take GET don't take it.
+// methodNotAllowed answers a method that no endpoint of this path has. An endpoint that takes GET
+// does not take HEAD.
 func methodNotAllowed(endpoints []endpoint, path string) echo.HandlerFunc {
 	var methods []string
 	for _, e := range endpoints {
@@ -94,7 +94,7 @@ func methodNotAllowed(endpoints []endpoint, path string) echo.HandlerFunc {
 	}
 }
 
-// NotFound answers for a path below the base path that is no endpoint's, in whatever spelling it came.
+// NotFound answers a path below the base path that is no endpoint's, however it is spelled.
 func NotFound(c echo.Context) error {
 	return headers.Endpoint(func(echo.Context) error { return problem.New(problem.NotFound) })(c)
 }

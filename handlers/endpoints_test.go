@@ -29,8 +29,9 @@ func TestAddressesOfTheSiteAreMounted(t *testing.T) {
 	}
 }
 
-// Endpoints that somebody mounts in an Echo of their own, beside what takes everything else, keep their promises:
-// the security headers are theirs, not the server's, and so are 404 and 405 below the base path.
+// Endpoints that somebody mounts in an Echo of their own, beside what takes everything else, keep
+// their promises: the security headers are theirs, not the server's, and so are 404 and 405 below
+// the base path.
 func TestEndpointsBringTheirHeadersAlong(t *testing.T) {
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = c.NoContent(problem.From(err).Status) }
@@ -64,7 +65,8 @@ func TestEndpointsBringTheirHeadersAlong(t *testing.T) {
 		}
 		_ = res.Body.Close()
 		if res.StatusCode != c.status || res.Header.Get("Allow") != c.allow {
-			t.Errorf("%s %s = %d, Allow %q, want %d, %q", c.method, c.path, res.StatusCode, res.Header.Get("Allow"), c.status, c.allow)
+			t.Errorf("%s %s = %d, Allow %q, want %d, %q",
+				c.method, c.path, res.StatusCode, res.Header.Get("Allow"), c.status, c.allow)
 		}
 		for name, want := range map[string]string{
 			"Cache-Control":                "no-store",

@@ -44,23 +44,25 @@ func newRoute(r Route) *route {
 
 func longerFirst(a, b *route) int { return cmp.Compare(len(b.prefix), len(a.prefix)) }
 
-// Handler returns what answers an escaped path: it passes the request on by the route that takes the
-// path. It returns nil where no route does. A path that is refused because it could be read in two ways is
-// a route's, too, where one of its readings is: its handler refuses it, so that the app's files never
-// answer it. The handler is for requests for this very path.
+// Handler returns what answers requests for an escaped path: it passes them on by the route that
+// takes the path. It returns nil if no route does. If a path can be read in more than one way and
+// one of the readings is a route's, the handler refuses the request, so that the app's files never
+// answer it.
 func (p *Proxy) Handler(escaped string) http.Handler {
 	rt, ours := p.lookUp(escaped)
 	switch {
 	case rt != nil:
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.pass(w, r, rt) })
 	case ours:
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.Fail(w, r, ambiguousPath()) })
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			p.Fail(w, r, ambiguousPath())
+		})
 	}
 	return nil
 }
 
-// lookUp returns the route that takes an escaped path; nil if there is none, or the path's meaning depends
-// on who reads it. ours reports whether some reading of the path is a route's.
+// lookUp returns the route that takes an escaped path; nil if there is none, or the path's meaning
+// depends on who reads it. ours reports whether some reading of the path is a route's.
 func (p *Proxy) lookUp(escaped string) (rt *route, ours bool) {
 	rt = p.find(escaped)
 	if rt == nil {

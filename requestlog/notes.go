@@ -28,8 +28,8 @@ func WithNotes(ctx context.Context) context.Context {
 }
 
 // Annotate notes err for the log line of the request that ctx belongs to. The last one counts.
-// Whoever writes the answer to an error does so; call it for an error that is answered with something
-// else than an error.
+// Whoever writes the answer to an error does so; call it for an error that is answered with
+// something else than an error.
 func Annotate(ctx context.Context, err error) {
 	n, ok := ctx.Value(notesKey{}).(*notes)
 	if !ok || err == nil {
@@ -44,8 +44,8 @@ func Annotate(ctx context.Context, err error) {
 	}
 }
 
-// Attrs are the attributes for the log line of the request that ctx belongs to: code, and error where
-// there is more to say; none when nothing went wrong.
+// Attrs are the attributes for the log line of the request that ctx belongs to: code, and error
+// where there is more to say; none when nothing went wrong.
 func Attrs(ctx context.Context) []slog.Attr {
 	n, ok := ctx.Value(notesKey{}).(*notes)
 	if !ok {

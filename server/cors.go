@@ -37,11 +37,11 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 			h.Set("Access-Control-Expose-Headers", corsExposed)
 			return next(c)
 		}
-		return permit(c)
+		return answerPreflight(c)
 	}
 }
 
-// corsOfEndpoints is cors for what the router finds below the base path; elsewhere sees to the rest.
+// corsOfEndpoints is cors for what the router found below the base path.
 func (s *Server) corsOfEndpoints(next echo.HandlerFunc) echo.HandlerFunc {
 	withCORS := s.cors(next)
 	return func(c echo.Context) error {
@@ -52,8 +52,8 @@ func (s *Server) corsOfEndpoints(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// permit answers the preflight of a page that may call us.
-func permit(c echo.Context) error {
+// answerPreflight answers the preflight of a page that may call us.
+func answerPreflight(c echo.Context) error {
 	r, h := c.Request(), c.Response().Header()
 	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
 	h.Set("Access-Control-Allow-Methods", corsMethods)

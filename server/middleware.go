@@ -34,24 +34,36 @@ func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// first is what every request to either listener passes first, the outermost at the top. An error is
-// answered by the request log, so that its line tells the status; a panic, inside it, is an error like
-// any other.
-func (s *Server) first() []echo.MiddlewareFunc {
+// commonMiddleware is what stands in front of everything on either listener, the outermost first.
+// Errors and panics are answered inside the request log, so that its line has the status.
+func (s *Server) commonMiddleware() []echo.MiddlewareFunc {
 	return []echo.MiddlewareFunc{
-		s.withID,
+		s.withRequestID,
 		middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
-			LogValuesFunc: s.logRequest, HandleError: true, LogLatency: true, LogMethod: true, LogStatus: true,
+			LogValuesFunc: s.logRequest, LogLatency: true, LogMethod: true, LogStatus: true,
 		}),
 		middleware.RecoverWithConfig(middleware.RecoverConfig{
-			LogErrorFunc: afterPanic, DisablePrintStack: true, DisableErrorHandler: true,
+			LogErrorFunc: panicError, DisablePrintStack: true,
 		}),
+		answerErrors,
 		s.headers,
 	}
 }
 
-// withID gives each request its id, which the answer and all log lines bear, and room for notes on errors.
-func (s *Server) withID(next echo.HandlerFunc) echo.HandlerFunc {
+// answerErrors has Echo's error handler answer an error at once. It stands inside Recover, which so
+// answers a panic of the error handler, too.
+func answerErrors(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		return nil
+	}
+}
+
+// withRequestID gives each request its id, which the answer and all its log lines bear, and room
+// for notes on errors.
+func (s *Server) withRequestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		id := s.requestID(r)
@@ -61,13 +73,13 @@ func (s *Server) withID(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// afterPanic makes an error of a panic, which is answered generically and keeps the process alive. It isn't
-// called for http.ErrAbortHandler, which is no fault: it is how the proxy cuts an answer that it can't
-// finish, and the connection must be cut with it.
-func afterPanic(_ echo.Context, err error, _ []byte) error { return fmt.Errorf("panic: %v", err) }
+// panicError is the error that a panic is answered as; the process goes on. It isn't called for
+// http.ErrAbortHandler, which is no fault: the proxy cuts an answer with it that it can't finish,
+// and the connection must be cut, too.
+func panicError(_ echo.Context, err error, _ []byte) error { return fmt.Errorf("panic: %v", err) }
 
-// logRequest writes the one line of a request that is done. The query is left out: on the callback it holds
-// the code.
+// logRequest writes the one line of a request that is done. The query is left out: on the callback
+// it holds the code.
 func (s *Server) logRequest(c echo.Context, v middleware.RequestLoggerValues) error {
 	level := slog.LevelInfo
 	if v.Status >= http.StatusInternalServerError {
@@ -79,7 +91,8 @@ func (s *Server) logRequest(c echo.Context, v middleware.RequestLoggerValues) er
 	r := c.Request()
 	attrs := []slog.Attr{
 		slog.String("request_id", requestlog.ID(r.Context())),
-		slog.String("method", v.Method), slog.String("path", r.URL.EscapedPath()), slog.Int("status", v.Status),
+		slog.String("method", v.Method), slog.String("path", r.URL.EscapedPath()),
+		slog.Int("status", v.Status),
 		slog.Float64("took_ms", float64(v.Latency.Microseconds())/1000),
 		slog.String("client", s.site.Forwarded(r).Client.String()),
 	}

@@ -33,8 +33,8 @@ func (l *lines) take() string {
 	return l.text.String()
 }
 
-// Whatever a handler does, its request has an id and one line in the log, and the process goes on. Only an answer that
-// is cut on purpose cuts the connection.
+// Whatever a handler does, its request has an id and one line in the log, and the process goes on.
+// Only an answer that is cut on purpose cuts the connection.
 func TestEveryRequestIsAnsweredAndLoggedOnce(t *testing.T) {
 	var log lines
 	s := bare(t, slog.New(slog.NewTextHandler(&log, nil)))
@@ -44,14 +44,24 @@ func TestEveryRequestIsAnsweredAndLoggedOnce(t *testing.T) {
 		e.GET("/panic", func(echo.Context) error { panic("boom") })
 		e.GET("/panic-with-error", func(echo.Context) error { panic(fmt.Errorf("load: %w", http.ErrAbortHandler)) })
 		e.GET("/cut", func(echo.Context) error { panic(http.ErrAbortHandler) })
+		broken, answer := errors.New("broken page"), e.HTTPErrorHandler
+		e.GET("/broken-page", func(echo.Context) error { return broken })
+		e.HTTPErrorHandler = func(err error, c echo.Context) {
+			if errors.Is(err, broken) {
+				panic("template")
+			}
+			answer(err, c)
+		}
 	}))
 	for path, want := range map[string]string{
-		"/fine":             `level=INFO msg=request request_id=ID method=GET path=/fine status=204`,
-		"/error":            `level=ERROR msg=request request_id=ID method=GET path=/error status=500 … code=internal_error error="disk on fire"`,
-		"/panic":            `level=ERROR msg=request request_id=ID method=GET path=/panic status=500 … code=internal_error error="panic: boom"`,
-		"/panic-with-error": `level=ERROR msg=request request_id=ID method=GET path=/panic-with-error status=500 … code=internal_error error="panic: load: net/http: abort Handler"`,
-		"/missing":          `level=INFO msg=request request_id=ID method=GET path=/missing status=404 … code=not_found`,
-		"/cut":              "",
+		"/fine":  `level=INFO msg=request request_id=ID method=GET path=/fine status=204`,
+		"/error": `level=ERROR … request_id=ID method=GET path=/error status=500 … code=internal_error error="disk on fire"`,
+		"/panic": `level=ERROR … request_id=ID method=GET path=/panic status=500 … code=internal_error error="panic: boom"`,
+		"/panic-with-error": `level=ERROR … request_id=ID method=GET path=/panic-with-error status=500 … ` +
+			`code=internal_error error="panic: load: net/http: abort Handler"`,
+		"/broken-page": `level=ERROR … request_id=ID method=GET path=/broken-page status=500 … code=internal_error error="panic: template"`,
+		"/missing":     `level=INFO msg=request request_id=ID method=GET path=/missing status=404 … code=not_found`,
+		"/cut":         "",
 	} {
 		id := ""
 		res, err := http.Get(origin + path)

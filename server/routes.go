@@ -20,27 +20,29 @@ func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 
 // publicRoutes puts together what browsers see: our endpoints below the base path, which no route
 // can shadow, then the routes, then the app.
-func (s *Server) publicRoutes(bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter) http.Handler {
+func (s *Server) publicRoutes(
+	bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter,
+) http.Handler {
 	e := newEcho(problems)
-	e.Use(s.first()...)
+	e.Use(s.commonMiddleware()...)
 	e.Use(s.knownHost, s.corsOfEndpoints)
 	bff.Mount(e.Group(s.site.Path("")))
-	elsewhere := s.elsewhere(api, app)
-	e.Any("/*", elsewhere)
-	e.RouteNotFound("/*", elsewhere) // a method that Any does not know; a route may name it
+	rest := s.routeOrApp(api, app)
+	e.Any("/*", rest)
+	e.RouteNotFound("/*", rest) // methods that Any leaves out; a proxied route may name one
 	return e
 }
 
-// elsewhere answers what is not below the base path: the route that takes the path, else the app. Routes
-// have a table of their own, since Echo's router does not choose the longest prefix in the form that is
-// forwarded. It is asked once.
-func (s *Server) elsewhere(api *proxy.Proxy, app http.Handler) echo.HandlerFunc {
+// routeOrApp answers what is not below the base path, by the proxied route that takes the path, or
+// with the app. Proxied routes have a table of their own: Echo's router does not choose the longest
+// prefix in the form that is forwarded.
+func (s *Server) routeOrApp(api *proxy.Proxy, app http.Handler) echo.HandlerFunc {
 	toApp := echo.WrapHandler(app)
 	return func(c echo.Context) error {
 		u, next := c.Request().URL, toApp
 		routed := api.Handler(u.EscapedPath())
 		switch {
-		case s.site.Owns(u.Path): // in another spelling: answered 404, never with the app or by a route (PR4, BR6)
+		case s.site.Owns(u.Path): // in another spelling: never the app's or a route's (PR4, BR6)
 			next = handlers.NotFound
 		case routed != nil:
 			next = echo.WrapHandler(routed)
@@ -55,7 +57,7 @@ func (s *Server) elsewhere(api *proxy.Proxy, app http.Handler) echo.HandlerFunc 
 // adminRoutes puts together the admin listener. It knows no cookie and no session of its own.
 func (s *Server) adminRoutes(h *admin.Handlers, problems *handlers.ErrorWriter) http.Handler {
 	e := newEcho(problems)
-	e.Use(s.first()...)
+	e.Use(s.commonMiddleware()...)
 	h.Mount(e)
 	return e
 }

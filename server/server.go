@@ -6,26 +6,32 @@
 //
 // # Echo
 //
-// Echo routes our own endpoints: packages handlers and handlers/admin have an ordered table each, a route
-// in each row. What no row takes, one route at /* hands to package proxy's table and to the app. Of Echo's
-// middleware, RequestLogger and Recover stand in front of both listeners. The rest doesn't fit:
+// Echo routes our own endpoints: packages handlers and handlers/admin have an ordered table each,
+// one route in each row. A route at /* takes the rest and hands it to package proxy's table or to
+// the app. RequestLogger and Recover of Echo's middleware stand in front of both listeners. The
+// others don't fit:
 //
-//   - RequestID takes an id from anybody; only a trusted proxy may give one, and a short and plain one.
-//   - Secure sends HSTS to whoever claims https in X-Forwarded-Proto, and knows four of the eight headers
-//     that endpoints promise.
-//   - CORS takes every OPTIONS request for a preflight, reads origins as patterns, and answers origins that
-//     are not allowed.
-//   - CSRF hands out tokens in a cookie of its own; package site goes by what browsers say of a request.
-//   - BodyLimit puts one limit on everything before the method, the origin and the route are judged, and
-//     doesn't close the connection; the proxy and the endpoints that read a form have their own.
-//   - ContextTimeout and Timeout end streams, which have no limit, and Timeout keeps whole answers in memory.
+//   - RequestID takes an id from anybody; only a trusted proxy may give one, and a short and plain
+//     one.
+//   - Secure sends HSTS to whoever claims https in X-Forwarded-Proto, and knows four of the eight
+//     headers that endpoints promise.
+//   - CORS takes every OPTIONS request for a preflight, reads origins as patterns, and answers
+//     preflights of origins that are not allowed.
+//   - CSRF hands out tokens in a cookie of its own; package site goes by what browsers say of a
+//     request.
+//   - BodyLimit puts one limit on everything before the method, the origin and the route are
+//     judged, and does not close the connection; the proxy and the endpoints that read a form have
+//     limits of their own.
+//   - ContextTimeout and Timeout end streams, which have no limit, and Timeout keeps whole answers
+//     in memory.
 //   - KeyAuth tries each of several Authorization fields; the admin API takes the first alone.
 //   - RateLimiter counts requests; logins are limited by the codes that the provider refused.
-//   - Gzip would compress an API's streams, and secrets together with what a caller chose (BREACH).
-//   - Proxy finds no route by the longest prefix of the form that is forwarded, and repeats no request with
-//     a renewed token.
-//   - Static sends no Content-Security-Policy with the app's page, and follows links out of the folder.
-//   - Rewrite, MethodOverride and the slash middleware change what was judged.
+//   - Gzip would compress an API's streams, and secrets together with what a caller chose
+//     (BREACH).
+//   - Proxy does not choose the longest prefix in the form that is forwarded, and repeats no
+//     request with a renewed token.
+//   - Static sends no Content-Security-Policy with the app's page.
+//   - Rewrite, MethodOverride and the middleware for slashes change what was judged.
 package server
 
 import (

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// A swappable is what a listener serves with: the whole composed handler, endpoints, routes and app, behind
-// one pointer. Each request is served from its beginning to its end by the handler that was there when it
-// began. It is safe for concurrent use.
+// A swappable is what a listener serves with: the whole composed handler, endpoints, routes and
+// app, behind one pointer. Each request is served from its beginning to its end by the handler
+// that was there when it began. It is safe for concurrent use.
 type swappable struct {
 	current atomic.Pointer[http.Handler] // not nil once the server is built
 }

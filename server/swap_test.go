@@ -24,7 +24,7 @@ import (
 // composed is a server's own composition, middleware and all, around endpoints of a test's.
 func composed(s *Server, mount func(e *echo.Echo)) http.Handler {
 	e := newEcho(handlers.NewErrorWriter(handlers.ErrorOptions{Logger: s.log}))
-	e.Use(s.first()...)
+	e.Use(s.commonMiddleware()...)
 	mount(e)
 	return e
 }
@@ -56,8 +56,8 @@ func bare(t *testing.T, log *slog.Logger) *Server {
 	}
 }
 
-// While handlers are swapped as fast as they can be, each request is served whole by one of them: its middleware, its
-// router, its answer to the last byte. None is lost.
+// While handlers are swapped as fast as they can be, each request is served whole by one of them:
+// its middleware, its router, its answer to the last byte. None is lost.
 func TestSwapUnderLoadServesEachRequestWhole(t *testing.T) {
 	s := bare(t, slog.New(slog.DiscardHandler))
 	version := func(n int) http.Handler {
@@ -134,7 +134,8 @@ func wholeAnswer(ctx context.Context, origin string) (string, error) {
 	return mark, nil
 }
 
-// A request that is under way when its handler is swapped ends with the old one; the next gets the new one.
+// A request that is under way when its handler is swapped ends with the old one; the next gets the
+// new one.
 func TestRequestUnderWayOutlivesASwap(t *testing.T) {
 	s := bare(t, slog.New(slog.DiscardHandler))
 	begun, swapped := make(chan struct{}), make(chan struct{})

@@ -27,14 +27,17 @@ var tableMethods = []string{
 
 var publicPaths = []string{
 	"/", "/app/page", "/index.html", "/missing.js", "/healthz",
-	"/bff", "/bff/", "/bffx", "/BFF/user", "//bff/user", "/bff//user", "/bff%2Fuser", "/b%66f/user", "/bff/us%65r", "/bff/typo", "/bff/%25zz",
-	"/bff/login", "/bff/login/", "/bff/silent-login", "/bff/callback", "/bff/callback/main", "/bff/callback/nobody", "/bff/callback/main/more",
+	"/bff", "/bff/", "/bffx", "/BFF/user", "//bff/user", "/bff//user", "/bff%2Fuser", "/b%66f/user", "/bff/us%65r",
+	"/bff/typo", "/bff/%25zz",
+	"/bff/login", "/bff/login/", "/bff/silent-login", "/bff/callback", "/bff/callback/main", "/bff/callback/nobody",
+	"/bff/callback/main/more",
 	"/bff/logout", "/bff/logout/", "/bff/logout/continue", "/bff/logout/callback/main", "/bff/logout/callback/nobody", "/bff/logout/typo",
 	"/bff/backchannel/main", "/bff/frontchannel/main", "/bff/jwks/main", "/bff/jwks/nobody",
 	"/bff/user", "/bff/user/", "/bff/session", "/bff/session/", "/bff/session/refresh", "/bff/events",
 	"/bff/auth", "/bff/auth/", "/bff/auth/orders/1", "/bff/auth%2Forders", "/bff/authx",
 	"/bff/sessions", "/bff/sessions/", "/bff/sessions/x", "/bff/sessions/x/y", "/bff/sessions/end-others", "/bff/sessions/end-others/x",
-	"/api", "/api/", "/api/x", "/apix", "/%61pi/x", "/api/a%2Fb", "/api/../bff/user", "/optional/x", "/open", "/open/x", "/meta/x", "/dead/x",
+	"/api", "/api/", "/api/x", "/apix", "/%61pi/x", "/api/a%2Fb", "/api/../bff/user", "/optional/x", "/open", "/open/x",
+	"/meta/x", "/dead/x",
 }
 
 // strayPaths are those that more than one part of the service might take.
@@ -45,11 +48,13 @@ var strayPaths = []string{
 
 var adminPaths = []string{
 	"/", "/typo", "/healthz", "/healthz/", "/readyz", "/metrics", "/bff/user", "/api/x",
-	"/admin", "/admin/", "/admin/typo", "/admin/sessions", "/admin/sessions/", "/admin/sessions/x", "/admin/sessions/x/y", "/admin/providers", "/admin/revocations",
+	"/admin", "/admin/", "/admin/typo", "/admin/sessions", "/admin/sessions/", "/admin/sessions/x", "/admin/sessions/x/y",
+	"/admin/providers", "/admin/revocations",
 }
 
-// Every method at every path of both listeners gets what testdata/table says: status, code, Allow and all headers.
-// The files were written before the endpoints became a table of Echo routes: a change of routing must not change them.
+// Every method at every path of both listeners gets what testdata/table says: status, code, Allow
+// and all headers. The files were written before the endpoints became a table of Echo routes: a
+// change of routing must not change them.
 func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -61,13 +66,14 @@ func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 	}{
 		{name: "public", paths: publicPaths},
 		{name: "navigation", paths: publicPaths, header: []string{
-			"X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin",
+			"X-CSRF", "", "Accept", "text/html",
+			"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin",
 		}},
 		{name: "another-host", paths: []string{"/", "/bff", "/bff/user", "/bff/typo", "/api/x"}, header: []string{"Host", "evil.example"}},
 		{name: "cors", change: allowSPA, paths: publicPaths, header: fromSPA(spaOrigin)},
-		{name: "cors-preflight", change: allowSPA, paths: publicPaths, header: append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "POST")},
+		{name: "cors-preflight", change: allowSPA, paths: publicPaths, header: preflight()},
 		{name: "cors-root", change: routeAtRoot, paths: strayPaths, header: fromSPA(spaOrigin)},
-		{name: "cors-root-preflight", change: routeAtRoot, paths: strayPaths, header: append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "POST")},
+		{name: "cors-root-preflight", change: routeAtRoot, paths: strayPaths, header: preflight()},
 		{name: "foreign", change: allowSPA, paths: strayPaths, header: fromSPA("http://evil.example")},
 		{name: "admin", admin: true, paths: adminPaths, header: []string{"Authorization", "Bearer " + adminToken}},
 		{name: "admin-anonymous", admin: true, paths: adminPaths},
@@ -91,9 +97,15 @@ func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 	}
 }
 
+// preflight is what a browser asks before a page of spaOrigin may POST.
+func preflight() []string {
+	return append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "POST")
+}
+
 func allowSPA(c *config.Config) { c.Site.AllowedOrigins = []string{spaOrigin} }
 
-// routeAtRoot is allowSPA with a route that takes everything that is nobody else's, by methods of its own.
+// routeAtRoot is allowSPA with a route that takes everything that is nobody else's, by methods of
+// its own.
 func routeAtRoot(c *config.Config) {
 	allowSPA(c)
 	root := c.Proxy.Routes[0]
@@ -101,8 +113,8 @@ func routeAtRoot(c *config.Config) {
 	c.Proxy.Routes = append(c.Proxy.Routes, root)
 }
 
-// table is what every method gets at every path. Methods that get the same share a line, and headers that are the same
-// stand once, at the end.
+// table is what every method gets at every path. Methods that get the same share a line, and
+// headers that are the same stand once, at the end.
 func table(g *rig, origin string, paths, header []string) []byte {
 	g.t.Helper()
 	var out bytes.Buffer

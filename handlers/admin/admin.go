@@ -44,7 +44,7 @@ type Handlers struct{ Options }
 // New returns the endpoints; Mount mounts them.
 func New(o Options) *Handlers { return &Handlers{o} }
 
-// An endpoint is a row of the table: a route of Echo's.
+// An endpoint is a row of the table: one route in Echo's router.
 type endpoint struct {
 	method string
 	path   string
@@ -69,9 +69,10 @@ func (h *Handlers) endpoints() []endpoint {
 	}
 }
 
-// Mount adds every endpoint to e, which must have no other. Each answer bears the headers that package
-// headers promises; what is below /admin wants the token, be it there or not, and is not there without one.
-// Another method gets Echo's own answer: 405, or what is allowed for OPTIONS.
+// Mount adds every endpoint to e, which must have no other. Each answer bears the headers that
+// package headers promises. Every path below /admin asks for the token, unknown ones too; without a
+// token in the configuration nothing is mounted there. Another method gets Echo's own answer: 405,
+// or 204 with what is allowed for OPTIONS.
 func (h *Handlers) Mount(e *echo.Echo) {
 	e.Use(headers.Endpoint)
 	var api *echo.Group
