@@ -21,7 +21,7 @@ type endpoint struct {
 // anyMethod marks an endpoint that answers every method that Echo's Any knows.
 const anyMethod = ""
 
-// endpoints is the table of what is answered below the base path (contract §3).
+// endpoints is the table of what is answered below the base path (docs/endpoints.md).
 func (h *Handlers) endpoints() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/login", h.startLogin},

@@ -1,5 +1,5 @@
-// Package handlers answers the browser-facing endpoints below the base path (contract §3), one
-// file each; endpoints.go has the table of them, one route in Echo's router each.
+// Package handlers answers the browser-facing endpoints below the base path (docs/endpoints.md),
+// one file each; endpoints.go has the table of them, one route in Echo's router each.
 //
 // A handler parses, calls and returns; what goes wrong it returns as an error, and ErrorWriter
 // turns that into the one answer. It knows nothing of configuration files, stores or routes.

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Contract §3: told by Fetch Metadata, else by the absence of X-Requested-With, else by Accept (BR5).
+// BR5: told by Fetch Metadata, else by the absence of X-Requested-With, else by Accept.
 func TestNavigationsAreToldFromFetches(t *testing.T) {
 	for headers, want := range map[string]bool{
 		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document|Accept: text/html": true,
@@ -43,8 +43,8 @@ func TestNavigationsAreToldFromFetches(t *testing.T) {
 	}
 }
 
-// Contract §3: a login is started, and a logout done, by a navigation that a person can notice (LS9). A
-// service worker sends one on with the destination empty.
+// LS9: a login is started, and a logout done, by a navigation that a person can notice. A service
+// worker sends one on with the destination empty.
 func TestAWindowIsToldFromFramesAndFetches(t *testing.T) {
 	for headers, want := range map[string]bool{
 		"": true, // an old browser; there is nothing to tell by

@@ -7,7 +7,7 @@ type Code string
 // Error implements error.
 func (c Code) Error() string { return string(c) }
 
-// The codes of the contract.
+// The codes, as docs/endpoints.md lists them.
 const (
 	NotAuthenticated         Code = "not_authenticated"
 	SessionExpired           Code = "session_expired"

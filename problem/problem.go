@@ -1,5 +1,5 @@
-// Package problem owns the codes of the contract: what a caller is told of an error, with its status
-// and its words. It also finds the code that an error names, so that one error has one answer
+// Package problem owns the error codes of docs/endpoints.md: what a caller is told of an error, with
+// its status and its words. It also finds the code that an error names, so that one error has one answer
 // wherever it happened. It knows no other package of this module, and it writes nothing: pages and
 // problem details (RFC 9457) are those of package handlers.
 //

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The contract's table of codes, and what joined it.
-func TestCodesHaveTheStatusOfTheContract(t *testing.T) {
+// Apps rely on the status of each code.
+func TestCodesHaveTheirStatus(t *testing.T) {
 	want := map[Code]int{
 		NotAuthenticated: 401, SessionExpired: 401, ReauthenticationRequired: 401, CSRF: 403, Forbidden: 403, NotFound: 404,
 		InvalidReturnURL: 400, InvalidLogout: 400, InvalidLogoutToken: 400, UnknownProvider: 404, RequestTooLarge: 413,

@@ -52,7 +52,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 	return copy(p, "ten bytes."), nil
 }
 
-// Contract §4.10: what the caller takes to send its body is no fault of the API, and what the API takes
+// What the caller takes to send its body is no fault of the API, and what the API takes
 // after that, or lets lie, is.
 func TestTheRoutesTimeoutCountsTheAPIsTimeAlone(t *testing.T) {
 	const timeout = 2 * time.Second

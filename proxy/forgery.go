@@ -36,8 +36,7 @@ func isWebSocket(r *http.Request) bool {
 }
 
 // checkWorker refuses scripts of service workers (Service Workers §4.3). Such a script acts as the app for as long as
-// its registration lives, and no policy that comes with it takes its origin away, as the sandbox does with a page
-// (contract §4.11).
+// its registration lives, and no policy that comes with it takes its origin away, as the sandbox does with a page (PR5).
 func checkWorker(r *http.Request) error {
 	if len(r.Header["Service-Worker"]) > 0 || r.Header.Get("Sec-Fetch-Dest") == "serviceworker" {
 		return problem.New(problem.Forbidden).Because("an API's script can't be a service worker of the app; serve the worker's script with the app's own files")
@@ -45,7 +44,7 @@ func checkWorker(r *http.Request) error {
 	return nil
 }
 
-// checkForgery is the route's CSRF check (contract §4.2). A script of another origin can't send our
+// checkForgery is the route's CSRF check (CS1). A script of another origin can't send our
 // header without a preflight, which is answered with no permission. A WebSocket can't carry the header
 // (WS1).
 func (p *Proxy) checkForgery(rt *route, r *http.Request) error {

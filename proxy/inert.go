@@ -50,7 +50,7 @@ func isInert(lines []string) bool {
 	return false
 }
 
-// disarm keeps what an API answered from running in the app's origin (contract §4.11). The policy is a line
+// disarm keeps what an API answered from running in the app's origin (PR5). The policy is a line
 // of its own: browsers obey all of them, so the API's own can't loosen it. net/http's server would guess the
 // type of an answer without one, HTML included, after every filter; such an answer gets one that is only ever
 // downloaded.

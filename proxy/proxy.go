@@ -125,7 +125,7 @@ func New(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// pass passes one request on by a route, or answers why not. The order is part of the design: form, method
+// pass passes one request on by a route, or answers why not. The order matters: form, method
 // and forgery are judged before any session is looked up, so that a refused request costs nothing,
 // renews nothing and counts as no activity (CS11).
 func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, rt *route) {

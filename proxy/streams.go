@@ -21,7 +21,7 @@ const (
 // A streamOver is why a request under way was cut: what its WebSocket is told.
 type streamOver struct {
 	code   int
-	reason string         // one of the contract's words, or ours
+	reason string         // session_ended's reason as docs/endpoints.md lists it, or ours
 	ended  session.Reason // of the session; "" when it goes on
 }
 

@@ -46,7 +46,7 @@ func (p *bufferPool) Get() []byte { return *p.Pool.Get().(*[]byte) }
 func (p *bufferPool) Put(b []byte) { p.Pool.Put(&b) }
 
 // retrying is a route's RoundTripper: it bounds the wait for the first byte, drops interim responses,
-// and sends a request once more when the API blames the token (contract §4.5).
+// and sends a request once more when the API blames the token (RN10).
 type retrying struct {
 	proxy *Proxy
 	next  *connections

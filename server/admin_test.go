@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// LG9 and contract §5: the admin listener answers health to everyone and the rest to the token.
+// LG9: the admin listener answers health to everyone and the rest to the token.
 func TestAdminListener(t *testing.T) {
 	g := newRig(t, "")
 	b := g.browser()

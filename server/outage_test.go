@@ -27,7 +27,7 @@ func (g *rig) breakStore() (mend func()) {
 	return func() { rename("sessions_away", "sessions") }
 }
 
-// ST1, ST2 and contract §4.7: a store that can't be asked is 503. It is never "logged out", never a
+// ST1, ST2: a store that can't be asked is 503. It is never "logged out", never a
 // cleared cookie, and never a logout that did not happen.
 func TestStoreOutageKeepsCookie(t *testing.T) {
 	g := newRig(t, "  max_staleness: 0s")
@@ -90,7 +90,7 @@ func TestProviderOutageLogsNobodyOut(t *testing.T) {
 	})
 }
 
-// CB10 and contract §4.6: a provider that refuses the client is the operator's affair; one that refuses
+// CB10, RN9: a provider that refuses the client is the operator's affair; one that refuses
 // the token ends the session, with a code of its own.
 func TestRefusalsOfARenewalAreToldApart(t *testing.T) {
 	g := newRig(t, "")

@@ -202,7 +202,7 @@ func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
 	}
 }
 
-// CS5, HT7 and contract §4: preflights, limits, time-outs and upstreams that are down.
+// CS5, HT7: preflights, limits, time-outs and upstreams that are down.
 func TestLimitsAndOutagesOfUpstreams(t *testing.T) {
 	g := newRig(t, "")
 	b := g.browser()

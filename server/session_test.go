@@ -212,7 +212,7 @@ func TestOnlyANavigationStartsALogin(t *testing.T) {
 	b.login()
 }
 
-// Contract §3: an app's service worker passes navigations on with the destination empty.
+// LS9: an app's service worker passes navigations on with the destination empty.
 func TestNavigationsThroughAServiceWorkerAreNavigations(t *testing.T) {
 	g := newRig(t, "")
 	b := g.browser()

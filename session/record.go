@@ -79,7 +79,7 @@ const (
 	ReasonUnreadable     Reason = "unreadable"      // the stored record does not open
 )
 
-// Public is the reason as the browser is told it, one of the contract's words.
+// Public is the reason as the browser is told it, one of those in docs/endpoints.md.
 func (r Reason) Public() string {
 	switch r {
 	case ReasonContinued: // a browser that missed its new ticket

@@ -41,7 +41,7 @@ type LoggedOut struct {
 
 // ErrorPage says what went wrong with any other navigation.
 type ErrorPage struct {
-	Code      string // the contract's; picks the words
+	Code      string // a problem.Code; picks the words
 	Status    int
 	LoginURL  string // "" where logging in would not help
 	RequestID string

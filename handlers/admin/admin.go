@@ -1,4 +1,4 @@
-// Package admin answers the admin listener: health, readiness, metrics and the admin API (contract §5).
+// Package admin answers the admin listener: health, readiness, metrics and the admin API.
 //
 // It is apart from the browser-facing handlers so that nothing of it can be mounted in public by
 // slip. Whoever holds the admin token can see who is logged in and end their sessions; no answer
@@ -54,7 +54,7 @@ type endpoint struct {
 // guarded is the path below which everything wants the token.
 const guarded = "/admin"
 
-// endpoints is the table of what the listener answers (contract §5).
+// endpoints is the table of what the listener answers.
 func (h *Handlers) endpoints() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/healthz", h.healthz},

@@ -31,7 +31,7 @@ var (
 )
 
 // A lease is this replica's right to send a session's refresh token, for so long that nobody else thinks
-// it has died (design §3). It saves traffic and, at a provider that takes a token sent twice for theft, the
+// it has died. It saves traffic and, at a provider that takes a token sent twice for theft, the
 // session; what makes the outcome right is the version check at the commit.
 //
 // A store that can tell a frozen process from a dead one has the others wait for it beyond the lease

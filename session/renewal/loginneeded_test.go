@@ -35,7 +35,7 @@ func (w *world) wantNoLoginNeeded(s *session.Session) {
 	}
 }
 
-// TestRefusalThatOnlyALoginHelpsKeepsTheSession (contract §4.6): the valid token is used to its end, whichever way the
+// TestRefusalThatOnlyALoginHelpsKeepsTheSession (RN17): the valid token is used to its end, whichever way the
 // provider puts it; then only a login helps, or a renewal that succeeds after all. The provider is asked once a minute.
 func TestRefusalThatOnlyALoginHelpsKeepsTheSession(t *testing.T) {
 	for code, status := range map[string]int{

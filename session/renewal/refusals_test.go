@@ -41,7 +41,7 @@ func (w *world) neededAfter(s *session.Session, others ...*session.Session) time
 	return 0
 }
 
-// TestRefusalsWithoutReasonAskForALoginWhenOthersAreRenewed (contract §4.6): five in a row, over five minutes.
+// TestRefusalsWithoutReasonAskForALoginWhenOthersAreRenewed (RN18): five in a row, over five minutes.
 func TestRefusalsWithoutReasonAskForALoginWhenOthersAreRenewed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
