@@ -26,7 +26,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6 // reads the configuration with the line and column of each value
 	golang.org/x/net v0.62.0 // public suffix list, syntax of HTTP fields
 	golang.org/x/oauth2 v0.37.0 // token requests, PKCE and their errors
-	golang.org/x/sync v0.24.0 // groups of goroutines; requests at a provider at once
+	golang.org/x/sync v0.24.0 // groups of goroutines; semaphores and one fetch for all who wait
 	golang.org/x/sys v0.49.0 // Linux: state of TCP connections, clock that counts suspend
 	golang.org/x/text v0.43.0 // languages of pages; lookalike characters in paths
 	golang.org/x/time v0.16.0 // rate limits

@@ -27,7 +27,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return min(max(wait, 0), maxRetryAfter)
 }
 
-// A breaker keeps the requests of one lane away from a token endpoint that fails, so that it is not trampled when it
+// A breaker keeps the requests of one bulkhead away from a token endpoint that fails, so that it is not trampled when it
 // comes back (RN14). One lost answer is no outage: it opens at the second failure in a row, or at the
 // first that bears Retry-After. When its time is over it lets one request through to see.
 type breaker struct {

@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// maxTokenRequests bounds the token requests of one lane under way at one provider (RN14); more wait.
+	// maxTokenRequests bounds the token requests of one bulkhead under way at one provider (RN14); more wait.
 	maxTokenRequests = 32
 	// slowRequest is when a token request without an answer no longer counts among them.
 	slowRequest    = 5 * time.Second
@@ -97,9 +97,9 @@ type Provider struct {
 	metadata *document[*Metadata]
 	keys     *document[[]jose.PublicKey]
 	verifier *jose.Verifier
-	renewals *lane
-	clients  *lane               // client credentials
-	logins   *lane               // codes
+	renewals *bulkhead
+	clients  *bulkhead           // client credentials
+	logins   *bulkhead           // codes
 	userinfo *semaphore.Weighted // slots of logins that ask for claims
 
 	assertion *jose.AssertionKey // nil: this client signs no assertions
@@ -137,7 +137,7 @@ func New(c Config, o Options) (*Provider, error) {
 		assertion: assertion,
 		userinfo:  semaphore.NewWeighted(maxTokenRequests),
 	}
-	p.renewals, p.clients, p.logins = newLane(newCaller(c.ID, forRenewals), o.Now), newLane(p.client, o.Now), newLane(p.client, o.Now)
+	p.renewals, p.clients, p.logins = newBulkhead(newCaller(c.ID, forRenewals), o.Now), newBulkhead(p.client, o.Now), newBulkhead(p.client, o.Now)
 	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
 	p.keys = newDocument(o, c.ID, endpointKeys, p.fetchKeys)
 	p.verifier = jose.NewVerifier(p.expectations(), p.keys, o.Now)

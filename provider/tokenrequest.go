@@ -81,27 +81,27 @@ func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*Tok
 	return t, nil
 }
 
-// requestWhenUp sends nothing while the lane's breaker is open. It is asked after a slot is free: those who
+// requestWhenUp sends nothing while the bulkhead's breaker is open. It is asked after a slot is free: those who
 // waited for one must not all go to a provider that has failed meanwhile.
-func (p *Provider) requestWhenUp(ctx context.Context, l *lane, form url.Values, ready func() error) (*TokenResponse, error) {
-	if err := l.resting(); err != nil {
+func (p *Provider) requestWhenUp(ctx context.Context, b *bulkhead, form url.Values, ready func() error) (*TokenResponse, error) {
+	if err := b.resting(); err != nil {
 		return nil, err
 	}
 	m, err := p.Metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return l.inSlot(ctx, func() (*TokenResponse, error) {
-		if err := l.enter(); err != nil {
+	return b.inSlot(ctx, func() (*TokenResponse, error) {
+		if err := b.enter(); err != nil {
 			return nil, err
 		}
 		if ready != nil {
 			if err := ready(); err != nil {
-				l.breaker.abandon()
+				b.breaker.abandon()
 				return nil, err
 			}
 		}
-		return p.sendGrant(ctx, l, m, form)
+		return p.sendGrant(ctx, b, m, form)
 	})
 }
 
@@ -112,18 +112,18 @@ func (p *Provider) Resting() error { return p.renewals.resting() }
 // ClientCredentialsResting is Resting for ClientCredentials.
 func (p *Provider) ClientCredentialsResting() error { return p.clients.resting() }
 
-// sendGrant sends one token request and tells the lane's breaker how the provider did.
-func (p *Provider) sendGrant(ctx context.Context, l *lane, m *Metadata, form url.Values) (*TokenResponse, error) {
-	number := l.breaker.begin()
-	t, err := p.postGrant(ctx, l.client, m, form)
+// sendGrant sends one token request and tells the bulkhead's breaker how the provider did.
+func (p *Provider) sendGrant(ctx context.Context, b *bulkhead, m *Metadata, form url.Values) (*TokenResponse, error) {
+	number := b.breaker.begin()
+	t, err := p.postGrant(ctx, b.client, m, form)
 	var u *UnreachableError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled): // the caller's doing; a deadline is the provider's
-		l.breaker.abandon()
+		b.breaker.abandon()
 	case errors.As(err, &u):
-		l.breaker.fail(number, u.RetryAfter)
+		b.breaker.fail(number, u.RetryAfter)
 	default:
-		l.breaker.succeed(number)
+		b.breaker.succeed(number)
 	}
 	return t, err
 }

@@ -28,7 +28,7 @@ const (
 	deliveryTime = 20*time.Second + storeTimeout
 )
 
-// take has an item that is leased until then delivered in its provider's lane. An item that finds the lane full, or
+// take has an item that is leased until then delivered in its provider's bulkhead. An item that finds the bulkhead full, or
 // whose turn comes so late that another worker could begin before this one ends, is put down again: it becomes due
 // when its lease is over.
 func (w *Worker) take(ctx context.Context, item session.Revocation, until time.Time) {
@@ -37,20 +37,20 @@ func (w *Worker) take(ctx context.Context, item session.Revocation, until time.T
 		w.finish(ctx, item, outcomeDropped)
 		return
 	}
-	l := w.lanes[item.Provider]
-	if l == nil {
+	b := w.bulkheads[item.Provider]
+	if b == nil {
 		w.putOff(ctx, item, outcomeUnknownProvider, hopelessRetry, errors.New("provider is not configured any more"))
 		return
 	}
-	if !l.enter() {
+	if !b.held.TryAcquire(1) {
 		return
 	}
 	w.deliveries.Go(func() {
-		defer l.leave()
-		if !l.begin(ctx) {
+		defer b.held.Release(1)
+		if b.underWay.Acquire(ctx, 1) != nil {
 			return
 		}
-		defer l.end()
+		defer b.underWay.Release(1)
 		if left := until.Sub(w.Now()); left >= min(deliveryTime, w.Lease/2) {
 			w.deliver(ctx, item, left-min(storeTimeout, left/4))
 		}

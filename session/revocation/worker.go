@@ -66,7 +66,7 @@ type Worker struct {
 	wake    chan struct{}
 
 	deliveries sync.WaitGroup
-	lanes      map[string]*lane // by provider id; the map does not change
+	bulkheads  map[string]*bulkhead // by provider id; the map does not change
 }
 
 // NewWorker makes a Worker; Run makes it work.
@@ -83,10 +83,10 @@ func NewWorker(o Options) *Worker {
 	}
 	w := &Worker{
 		Options: o, metrics: newMetrics(o.Metrics), log: o.Logger,
-		wake: make(chan struct{}, 1), lanes: make(map[string]*lane, len(o.Providers)),
+		wake: make(chan struct{}, 1), bulkheads: make(map[string]*bulkhead, len(o.Providers)),
 	}
 	for id := range o.Providers {
-		w.lanes[id] = newLane()
+		w.bulkheads[id] = newBulkhead()
 	}
 	return w
 }

@@ -1,0 +1,18 @@
+package revocation
+
+import "golang.org/x/sync/semaphore"
+
+const (
+	maxDeliveries = 8                      // revocations at one provider at once
+	maxHeld       = leaseBatch * maxLeases // items held in memory for one provider: all that one look at the outbox can lease
+)
+
+// A bulkhead is what one provider's deliveries have to themselves, so that a slow one holds up its own alone.
+type bulkhead struct {
+	held     *semaphore.Weighted // one per item in memory
+	underWay *semaphore.Weighted // one per delivery
+}
+
+func newBulkhead() *bulkhead {
+	return &bulkhead{held: semaphore.NewWeighted(maxHeld), underWay: semaphore.NewWeighted(maxDeliveries)}
+}
