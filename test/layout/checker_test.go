@@ -74,6 +74,10 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"a file of 500 lines", "proxy/x.go", comment + "package x\n" + strings.Repeat("\n", 498), ""},
 		{"a file of 501 lines", "proxy/x.go", comment + "package x\n" + strings.Repeat("\n", 499), "501 lines; split it"},
 		{"a test of 501 lines", "proxy/x_test.go", comment + "package x\n" + strings.Repeat("\n", 499), ""},
+
+		{"a line of 140 columns", "fairqueue/x.go", comment + "package x\n\t// " + strings.Repeat("é", 133), ""},
+		{"a line of 141 columns", "fairqueue/x.go", comment + "package x\n\t// " + strings.Repeat("é", 134), "line 3 has 141 columns"},
+		{"a wide line in a test", "fairqueue/x_test.go", comment + "package x\n// " + strings.Repeat("x", 138), "line 3 has 141 columns"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := parse(c.path, c.text)

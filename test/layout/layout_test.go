@@ -1,6 +1,7 @@
 // Package layout holds the source to its own rules: what may import what, what must have a comment,
-// how packages are called, how long a file may be, whose clock is gone by, and that no development provider gets into the
-// running service. It reads every Go file of the module, whatever its build tags.
+// how packages are named, how long a file and how wide a line may be, which clock is used, and that
+// the running service holds no development provider. It reads every Go file of the module, whatever
+// its build tags.
 package layout
 
 import (
@@ -22,9 +23,9 @@ const module = "github.com/cloakroom/cloakroom"
 
 // A source is one Go file: path is relative to the module, with slashes.
 type source struct {
-	path  string
-	lines int
-	ast   *ast.File
+	path string
+	text string
+	ast  *ast.File
 }
 
 func (s source) folder() string { return path.Dir(s.path) }
@@ -33,7 +34,7 @@ func (s source) test() bool     { return strings.HasSuffix(s.path, "_test.go") }
 // parse reads one file. An error stops everything: what can't be parsed is not checked either.
 func parse(name, text string) (source, error) {
 	f, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
-	return source{path: name, lines: strings.Count(text, "\n"), ast: f}, err
+	return source{path: name, text: text, ast: f}, err
 }
 
 // readModule reads the module's own files, whatever their build tags.
@@ -85,6 +86,7 @@ func faults(sources []source) []string {
 		found = append(found, packageName(s)...)
 		found = append(found, undocumented(s)...)
 		found = append(found, tooLong(s)...)
+		found = append(found, tooWide(s)...)
 		found = append(found, clocks(s)...)
 	}
 	return append(found, withoutPackageComment(sources)...)
@@ -135,10 +137,13 @@ func dependencies(t *testing.T, flags ...string) []string {
 const most = 500
 
 func tooLong(s source) []string {
-	if s.test() || s.lines <= most {
+	lines := strings.Count(s.text, "\n")
+	if s.test() || lines <= most {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %d lines; split it where one part does not need the other (at most %d)", s.path, s.lines, most)}
+	return []string{fmt.Sprintf(
+		"%s: %d lines; split it where one part does not need the other (at most %d)", s.path, lines, most,
+	)}
 }
 
 // vague are names that say nothing of what a package owns.
