@@ -1,5 +1,8 @@
-// Package listen owns the two listeners' settings: their addresses, and how long the service is patient
-// with callers. It knows nothing of what answers there.
+// Package listen owns the two listeners: their settings, and how long the service waits for callers who
+// send nothing and read nothing. It knows nothing of what answers there.
+//
+// Its weak point is what the kernel reports: how much of an answer a caller has read is known over
+// HTTP/1 by what its side has acknowledged, and for a stream of HTTP/2 by what it makes room for.
 package listen
 
 import (

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cloakroom/cloakroom/listen"
 	"github.com/cloakroom/cloakroom/provider"
 )
 
@@ -105,7 +106,7 @@ func (s *Server) learn(ctx context.Context, p *provider.Provider) {
 // time-out: streams run on, as long as somebody reads them. HTTP/2 without TLS is for the load balancer in front.
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	srv := &http.Server{
-		Handler: s.patience.waitForCallers(h), ConnContext: withConn, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: s.patience.Handler(h), ConnContext: listen.ConnContext, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true)
@@ -114,7 +115,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 }
 
 func (s *Server) serve(srv *http.Server, l net.Listener) error {
-	if err := srv.Serve(patientListener{l, s.patience}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	if err := srv.Serve(s.patience.Listener(l)); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

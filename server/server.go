@@ -49,6 +49,7 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/listen"
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
@@ -100,7 +101,7 @@ type Server struct {
 	draining  atomic.Bool     // about to stop: not ready, and connections are not kept
 	stopping  context.Context // ended when requests that never end by themselves should
 	stop      context.CancelFunc
-	patience  *patience // with callers
+	patience  *listen.Patience // with callers
 	notify    Notify
 	reloading sync.Mutex // one at a time
 
@@ -120,7 +121,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	s.buildClock(o.Now)
 	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
 	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.patience = newPatience(cfg.Listen.RequestStallTimeout, cfg.Listen.ResponseStallTimeout, s.stopping, s.registry)
+	s.patience = listen.NewPatience(cfg.Listen, s.stopping, s.registry)
 	for _, w := range cfg.Warnings {
 		s.log.WarnContext(ctx, w)
 	}

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/handlers"
+	"github.com/cloakroom/cloakroom/listen"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
@@ -52,7 +52,7 @@ func bare(t *testing.T, log *slog.Logger) *Server {
 	t.Helper()
 	return &Server{
 		site: sitetest.New(t, "http://localhost", site.Options{}), log: log,
-		patience: newPatience(time.Minute, time.Minute, context.Background(), prometheus.NewRegistry()),
+		patience: listen.NewPatience(listen.Defaults(), context.Background(), nil),
 	}
 }
 

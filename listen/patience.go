@@ -1,7 +1,8 @@
-package server
+package listen
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
@@ -15,26 +16,37 @@ const (
 	lookTime = time.Second
 )
 
-// patience is how long a caller may go on without a byte while we wait for it: for its request's body to come, or
-// for it to read the answer. It never counts while an API, a provider or a store is waited for.
-type patience struct {
+// A Patience is how long callers may go on without a byte while we wait for them: for a request's body
+// to come, or for them to read the answer. It never counts while an API, a provider or a store is waited
+// for. An http.Server needs all three of its parts: Handler, Listener and ConnContext.
+type Patience struct {
 	request, response time.Duration
 	stopping          context.Context // ended when the service stops, which no caller may hold up
 	stalled           *prometheus.CounterVec
 }
 
-func newPatience(request, response time.Duration, stopping context.Context, registry prometheus.Registerer) *patience {
-	p := &patience{request: request, response: response, stopping: stopping, stalled: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cloakroom_stalled_callers_total", Help: "Exchanges that were ended because the caller went on without a byte, by what was waited for.",
-	}, []string{"waited_for"})}
-	registry.MustRegister(p.stalled)
+// NewPatience returns a Patience with the limits of o, which are short once stopping has ended. registry
+// may be nil.
+func NewPatience(o Options, stopping context.Context, registry prometheus.Registerer) *Patience {
+	p := &Patience{
+		request: o.RequestStallTimeout, response: o.ResponseStallTimeout, stopping: stopping,
+		stalled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "cloakroom_stalled_callers_total", Help: "Exchanges that were ended because the caller went on without a byte, by what was waited for.",
+		}, []string{"waited_for"}),
+	}
+	if registry != nil {
+		registry.MustRegister(p.stalled)
+	}
 	return p
 }
 
-func (p *patience) forRequest() time.Duration  { return p.now(p.request) }
-func (p *patience) forResponse() time.Duration { return p.now(p.response) }
+// Listener hands out l's connections with limits.
+func (p *Patience) Listener(l net.Listener) net.Listener { return patientListener{l, p} }
 
-func (p *patience) now(limit time.Duration) time.Duration {
+func (p *Patience) forRequest() time.Duration  { return p.now(p.request) }
+func (p *Patience) forResponse() time.Duration { return p.now(p.response) }
+
+func (p *Patience) now(limit time.Duration) time.Duration {
 	if p.stopping.Err() != nil {
 		return min(limit, leaveTime)
 	}

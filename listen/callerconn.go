@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"context"
@@ -21,7 +21,7 @@ var errStalled = errors.New("the caller read nothing for server.response_stall_t
 // patientListener hands out connections that don't wait for ever.
 type patientListener struct {
 	net.Listener
-	patience *patience
+	patience *Patience
 }
 
 // Accept implements net.Listener.
@@ -39,7 +39,7 @@ func (l patientListener) Accept() (net.Conn, error) {
 // single streams of HTTP/2 have windows of their own, see exchange.
 type callerConn struct {
 	net.Conn
-	patience *patience
+	patience *Patience
 	deadline atomic.Pointer[time.Time] // of SetWriteDeadline
 	closing  sync.Once
 
@@ -146,7 +146,7 @@ func (c *callerConn) linger() {
 
 type connKey struct{}
 
-// withConn is an http.Server's ConnContext.
-func withConn(ctx context.Context, conn net.Conn) context.Context {
+// ConnContext is an http.Server's ConnContext.
+func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }

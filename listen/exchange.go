@@ -1,4 +1,4 @@
-package server
+package listen
 
 import (
 	"context"
@@ -21,9 +21,9 @@ const (
 	restAtHand = 64 << 10
 )
 
-// waitForCallers is the outermost handler: it bounds every wait for the caller. Over HTTP/1 an answer may begin
+// Handler is the outermost handler: it bounds every wait for the caller. Over HTTP/1 an answer may begin
 // before the body is there (net/http would wait for 256 KB of it first), and what nobody reads of a body is left.
-func (p *patience) waitForCallers(next http.Handler) http.Handler {
+func (p *Patience) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hasBody := r.Body != nil && r.Body != http.NoBody
 		if r.ProtoMajor == 1 && !hasBody {
@@ -47,7 +47,7 @@ func (p *patience) waitForCallers(next http.Handler) http.Handler {
 // An exchange is one request and its answer, as far as the caller may keep us waiting.
 type exchange struct {
 	http.ResponseWriter
-	patience *patience
+	patience *Patience
 	control  *http.ResponseController
 	conn     *callerConn // of HTTP/1
 	expects  bool        // the caller waits for 100 before it sends its body
@@ -61,7 +61,7 @@ type exchange struct {
 	leave  context.CancelFunc // ends what contextOf returned; nil: nothing to end
 }
 
-func (p *patience) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
+func (p *Patience) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{ResponseWriter: w, patience: p, control: http.NewResponseController(w), piece: wholePiece}
 	x.body.exchange = x
 	x.body.watch.limit, x.body.watch.cut = p.forRequest, x.giveUp
