@@ -125,7 +125,7 @@ func TestIDTokenSignatureAndHeaderAreChecked(t *testing.T) {
 		{"ID5 PS256 by the RSA key", "alg", func(h, c odd.Claims) string { h["alg"] = "PS256"; return odd.Sign(rsaKey, h, c) }},
 		{"ID5 HS256 with the client secret", "alg", func(h, c odd.Claims) string {
 			h["alg"] = "HS256"
-			return odd.Sign(&odd.Key{Secret: []byte("secret")}, h, c)
+			return odd.Sign(&odd.Key{Secret: []byte(clientSecret)}, h, c)
 		}},
 		{"ID5 HS256 with the public key", "alg", func(h, c odd.Claims) string {
 			h["alg"] = "HS256"

@@ -19,6 +19,8 @@ const (
 	client      = "cloakroom"
 	nonce       = "n-0S6_WzA2Mj"
 	accessToken = "at-of-alice"
+	// clientSecret is long enough for each HMAC (RFC 7518 §3.2).
+	clientSecret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,7 +55,7 @@ func verifierOf(t testing.TB, keys published, changes ...func(*jose.Expectations
 	t.Helper()
 	want := jose.Expectations{
 		Issuers: jose.NewIssuers(issuer, nil), ClientID: client, Alg: "RS256",
-		Secret: secret.New("secret"), Now: time.Now,
+		Secret: secret.New(clientSecret), Now: time.Now,
 	}
 	for _, change := range changes {
 		change(&want)

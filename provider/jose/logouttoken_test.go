@@ -98,6 +98,30 @@ func TestLogoutTokenIsChecked(t *testing.T) {
 	}
 }
 
+// BC3: where the operator lets a provider leave out exp, iat bounds the token, and an exp still counts.
+func TestLogoutTokenByItsIat(t *testing.T) {
+	key := odd.NewKey("rsa-1", "RS256")
+	v := verifierOf(t, setOf(t, key.JWK()), func(want *jose.Expectations) { want.LogoutByIssued = true })
+	for _, test := range []struct {
+		name, rule string
+		alter      func(c odd.Claims)
+	}{
+		{"fresh", "", func(c odd.Claims) { delete(c, "exp") }},
+		{"null", "format", func(c odd.Claims) { c["exp"] = nil }},
+		{"old", "iat", func(c odd.Claims) { delete(c, "exp"); c["iat"] = now() - 121 }},
+		{"exp past", "exp", func(c odd.Claims) { c["exp"] = now() - 120 }},
+		{"exp in other case", "", func(c odd.Claims) { delete(c, "exp"); c["EXP"] = now() - 3600 }},
+	} {
+		c := logoutClaims()
+		test.alter(c)
+		_, err := v.LogoutToken(t.Context(), "", odd.Sign(key, headerOf(key), c))
+		var invalid *jose.InvalidLogoutTokenError
+		if test.rule == "" && err != nil || test.rule != "" && (!errors.As(err, &invalid) || invalid.Rule != test.rule || invalid.Remedy == "") {
+			t.Errorf("%s: error = %v, want rule %q", test.name, err, test.rule)
+		}
+	}
+}
+
 // FuzzLogoutToken: a stranger's bytes neither panic nor pass. What passes was signed by the provider,
 // and says all that it must.
 func FuzzLogoutToken(f *testing.F) {

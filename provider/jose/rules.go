@@ -71,7 +71,7 @@ func (v *Verifier) checkStrictly(t *verified) error {
 			return err
 		}
 	}
-	return checkExactNames(t)
+	return v.checkExactNames(t)
 }
 
 // checkIssuerIsURL wants iss to have a scheme (OIDC Core §2): go-oidc lets Google leave it out.
@@ -106,7 +106,7 @@ func (v *Verifier) checkFurtherAudiences(aud []string) error {
 
 // checkExactNames wants what go-oidc has judged to be the claims of exactly those names (RFC 7519
 // §7.3): encoding/json, by which it reads, takes a member "ISS" for iss, too.
-func checkExactNames(t *verified) error {
+func (v *Verifier) checkExactNames(t *verified) error {
 	iss, err := t.claims.Text("iss")
 	if err != nil || iss != t.Issuer {
 		return errIssuer()
@@ -118,11 +118,10 @@ func checkExactNames(t *verified) error {
 	if !slices.Equal(aud, t.Audience) {
 		return errAudience()
 	}
-	at, _, err := t.claims.time("exp")
-	if err != nil || at.Unix() != t.Expiry.Unix() {
-		return broken("exp", missing)
+	if at, there, _ := t.claims.time("exp"); there && at.Unix() != t.Expiry.Unix() {
+		_, err = v.checkExpiry(t.claims)
 	}
-	return nil
+	return err
 }
 
 // expiry is exp, a number of seconds in a range that go-oidc does not look at (RFC 7519 §2 and

@@ -161,6 +161,28 @@ func TestRefusalsAreToldInOurWords(t *testing.T) {
 	}
 }
 
+// OIDC Core §3.1.3.6: at_hash is made with the hash of the signature's algorithm, that of an HMAC too.
+func TestAtHashIsOfTheAlgorithm(t *testing.T) {
+	for _, alg := range jose.Algorithms() {
+		key := &odd.Key{ID: "k", Alg: alg, Secret: []byte(clientSecret)}
+		var keys published
+		if !jose.IsHMAC(alg) {
+			key = odd.NewKey("k", alg)
+			keys = setOf(t, key.JWK())
+		}
+		v := verifierOf(t, keys, func(want *jose.Expectations) { want.Alg = alg })
+		for token, rule := range map[string]string{accessToken: "", "another": "at_hash"} {
+			c := idClaims()
+			c["at_hash"] = odd.HalfHash(alg, token)
+			_, err := logIn(t, v, odd.Sign(key, headerOf(key), c))
+			checkRule(t, err, rule)
+			if t.Failed() {
+				t.Fatal(alg)
+			}
+		}
+	}
+}
+
 // ID4: no token is taken for another's, whatever its claims: each kind is judged by the same signature rule.
 func TestATokenThatNobodySignedIsNoToken(t *testing.T) {
 	key, foreign := odd.NewKey("rsa-1", "RS256"), odd.NewKey("rsa-1", "RS256")
