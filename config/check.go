@@ -20,14 +20,14 @@ func (r *reader) check(c *Config) {
 	c.Store.Check(sessions)
 	c.Session.Check(sessions)
 	c.Renewal.Check(sessions)
-	c.Keys.Check(sessions, !sessions.Well("store") || store.Embedded(c.Store.URL.Reveal()))
+	c.Keys.Check(sessions, !sessions.Valid("store") || store.Embedded(c.Store.URL.Reveal()))
 
-	if whole.Need("providers", "add at least one provider; see cloakroom.example.yaml") && len(c.Providers) == 0 && whole.Sound("providers") {
-		whole.Wrong("providers", "is empty", "add at least one provider; see cloakroom.example.yaml")
+	if whole.Require("providers", "add at least one provider; see cloakroom.example.yaml") && len(c.Providers) == 0 && whole.GivenAndValid("providers") {
+		whole.Report("providers", "is empty", "add at least one provider; see cloakroom.example.yaml")
 	}
 	provider.CheckAll(in("providers"), c.Providers, c.Site.PublicURL != nil && c.Site.PublicURL.Scheme != "https")
 	around := proxy.Surroundings{Providers: c.Providers, Loop: c.Listen.Loop(server, c.Site.PublicURL)}
-	if server.Well("base_path") {
+	if server.Valid("base_path") {
 		around.BasePath = c.Site.BasePath
 	}
 	proxy.CheckAll(in("routes"), c.Proxy.Routes, around)

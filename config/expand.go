@@ -38,7 +38,7 @@ func expand(text string, env func(string) (string, bool)) (string, *setting.Faul
 		b.WriteString(before)
 		name, after, closed := strings.Cut(rest, "}")
 		if !closed {
-			return "", setting.Wrong("has a ${ without its }", "write ${NAME} or ${file:PATH}; a ${ that is meant as it stands is written $${")
+			return "", setting.NewFault("has a ${ without its }", "write ${NAME} or ${file:PATH}; a ${ that is meant as it stands is written $${")
 		}
 		value, w := lookUp(name, env)
 		if w != nil {
@@ -54,14 +54,14 @@ func lookUp(name string, env func(string) (string, bool)) (string, *setting.Faul
 		return readSecretFile(path)
 	}
 	if !variable.MatchString(name) {
-		return "", setting.Wrong("has a ${…} that is neither ${NAME} nor ${file:PATH}", "a name holds letters, digits and underscores; there are no defaults. A ${ that is meant as it stands is written $${")
+		return "", setting.NewFault("has a ${…} that is neither ${NAME} nor ${file:PATH}", "a name holds letters, digits and underscores; there are no defaults. A ${ that is meant as it stands is written $${")
 	}
 	value, ok := env(name)
 	switch {
 	case !ok:
-		return "", setting.Wrong("needs the environment variable "+name+", which is not set", "set "+name+" before the start, or take it from a mounted file: ${file:/run/secrets/…}")
+		return "", setting.NewFault("needs the environment variable "+name+", which is not set", "set "+name+" before the start, or take it from a mounted file: ${file:/run/secrets/…}")
 	case !utf8.ValidString(value):
-		return "", setting.Wrong("needs the environment variable "+name+", whose value is not UTF-8", "set "+name+" to text")
+		return "", setting.NewFault("needs the environment variable "+name+", whose value is not UTF-8", "set "+name+" to text")
 	}
 	return value, nil
 }
@@ -69,7 +69,7 @@ func lookUp(name string, env func(string) (string, bool)) (string, *setting.Faul
 // readSecretFile reads a mounted secret without its trailing newline.
 func readSecretFile(path string) (string, *setting.Fault) {
 	problem := func(what string) (string, *setting.Fault) {
-		return "", setting.Wrong(fmt.Sprintf("needs the file %q, %s", path, what), "give the path of a text file that the service may read; a relative one begins at the working directory")
+		return "", setting.NewFault(fmt.Sprintf("needs the file %q, %s", path, what), "give the path of a text file that the service may read; a relative one begins at the working directory")
 	}
 	st, err := os.Stat(path)
 	switch {

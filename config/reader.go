@@ -79,8 +79,8 @@ func (r *reader) Given(path string) bool {
 	return ok
 }
 
-// Sound reports whether the file has something at a path, and it read without a fault.
-func (r *reader) Sound(path string) bool {
+// GivenAndValid reports whether the file has something at a path, and it read without a fault.
+func (r *reader) GivenAndValid(path string) bool {
 	p, ok := r.places[path]
 	return ok && !p.bad
 }
@@ -140,15 +140,15 @@ func (r *reader) text(path string, n *yaml.Node) (string, bool) {
 // oddText refuses what no value of this file needs and what splits headers and lines where it goes.
 func oddText(text string) *setting.Fault {
 	if strings.ContainsAny(text, "\r\n") {
-		return setting.Wrong("has a line break in its value", "write it on one line, or fold it with >-; of a file, ${file:…} drops the last line break alone")
+		return setting.NewFault("has a line break in its value", "write it on one line, or fold it with >-; of a file, ${file:…} drops the last line break alone")
 	}
 	for _, c := range text {
 		if unicode.IsControl(c) {
-			return setting.Wrong(fmt.Sprintf("has a control character (U+%04X) in its value", c), "take it out")
+			return setting.NewFault(fmt.Sprintf("has a control character (U+%04X) in its value", c), "take it out")
 		}
 	}
 	if text != strings.TrimSpace(text) {
-		return setting.Wrong("has a blank at an end of its value", "take it out")
+		return setting.NewFault("has a blank at an end of its value", "take it out")
 	}
 	return nil
 }

@@ -236,7 +236,7 @@ func schemaOf(v setting.Value) map[string]any {
 	case setting.List:
 		v.Grow(1)
 		return map[string]any{"type": []string{"array", "null"}, "items": schemaOf(v.Item(0))}
-	case setting.Texts:
+	case setting.StringMap:
 		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": map[string]any{"type": []string{"string", "number", "boolean"}}}
 	case setting.Scalar:
 		return map[string]any{"anyOf": []any{scalarSchema(v), anyReference}}
@@ -248,9 +248,9 @@ func scalarSchema(s setting.Scalar) map[string]any {
 	switch {
 	case len(s.Words) > 0:
 		return map[string]any{"enum": s.Words}
-	case s.Kind == setting.YesOrNo:
+	case s.Kind == setting.Boolean:
 		return map[string]any{"type": "boolean"}
-	case s.Kind == setting.Count:
+	case s.Kind == setting.Integer:
 		return map[string]any{"type": "integer", "minimum": 0}
 	case s.Kind == setting.Duration:
 		return map[string]any{"anyOf": []any{map[string]any{"const": 0}, map[string]any{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`}}}

@@ -16,7 +16,7 @@ func (r *reader) value(v setting.Value, path string, n *yaml.Node) {
 		r.block(v, path, n)
 	case setting.List:
 		r.list(v, path, n)
-	case setting.Texts:
+	case setting.StringMap:
 		r.texts(v, path, n)
 	case setting.Scalar:
 		r.scalar(v, path, n)
@@ -113,7 +113,7 @@ func (r *reader) list(l setting.List, path string, n *yaml.Node) {
 
 const keyLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
 
-func (r *reader) texts(t setting.Texts, path string, n *yaml.Node) {
+func (r *reader) texts(t setting.StringMap, path string, n *yaml.Node) {
 	if isNull(n) || !r.ordinary(path, n, yaml.MappingNode, "keys below it, such as "+t.Example) {
 		return
 	}

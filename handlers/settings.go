@@ -20,7 +20,7 @@ func (o *Options) Settings() setting.Block {
 			Example: []string{"5000"},
 		},
 		{
-			Name: "expiring_notice", Value: setting.OrZero(&o.ExpiringNotice),
+			Name: "expiring_notice", Value: setting.NonNegativeDuration(&o.ExpiringNotice),
 			Doc: "How long before a session runs out its apps hear of it over `/bff/events`; `0`: not at " +
 				"all",
 			Example: []string{"1m"},
@@ -47,7 +47,7 @@ const minProxySecret = 32
 func checkProxySecret(s string) *setting.Fault {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=."
 	if len(s) < minProxySecret || strings.Trim(s, letters) != "" {
-		return setting.Wrong("is shorter than 32 characters, or has some that a header can't hold", "take a random one, such as cloakroom keygen prints: who knows it gets users' access tokens")
+		return setting.NewFault("is shorter than 32 characters, or has some that a header can't hold", "take a random one, such as cloakroom keygen prints: who knows it gets users' access tokens")
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func hidden(into *Key) setting.Scalar {
 	s := setting.Parsed(into, func(text string) (Key, *setting.Fault) {
 		k, err := Parse(text)
 		if err != nil {
-			return k, setting.Wrong("is no key: "+err.Error(), "print one with: cloakroom keygen")
+			return k, setting.NewFault("is no key: "+err.Error(), "print one with: cloakroom keygen")
 		}
 		return k, nil
 	}, Key.Reveal)
@@ -44,11 +44,11 @@ func hidden(into *Key) setting.Scalar {
 // one that can have a key of its own.
 func (o *Options) Check(c setting.Check, embedded bool) {
 	if len(o.Keys) == 0 && !embedded {
-		c.Wrong("keys", "is missing", "print one with cloakroom keygen, and give every replica the same: only with sqlite: and memory: can it be left out")
+		c.Report("keys", "is missing", "print one with cloakroom keygen, and give every replica the same: only with sqlite: and memory: can it be left out")
 	}
 	for i, k := range o.Keys {
-		if at := fmt.Sprintf("keys[%d]", i); slices.Contains(o.Keys[:i], k) && c.Sound(at) {
-			c.Wrong(at, "is the same key as one before it", "take it out")
+		if at := fmt.Sprintf("keys[%d]", i); slices.Contains(o.Keys[:i], k) && c.GivenAndValid(at) {
+			c.Report(at, "is the same key as one before it", "take it out")
 		}
 	}
 }

@@ -52,18 +52,18 @@ func (o *Options) Settings() setting.Block {
 			Example: []string{"127.0.0.1:9090"},
 		},
 		{
-			Name: "shutdown_timeout", Value: setting.Positive(&o.ShutdownTimeout),
+			Name: "shutdown_timeout", Value: setting.PositiveDuration(&o.ShutdownTimeout),
 			Doc:     "How long requests under way may still take after SIGTERM; more than 0",
 			Example: []string{"20s"},
 		},
 		{
-			Name: "drain_delay", Value: setting.OrZero(&o.DrainDelay),
+			Name: "drain_delay", Value: setting.NonNegativeDuration(&o.DrainDelay),
 			Doc: "How long the service goes on as before, after SIGTERM has made `/readyz` fail, so that a " +
 				"load balancer can notice; `0`: not at all. Make it longer than the balancer takes",
 			Example: []string{"1s"},
 		},
 		{
-			Name: "request_stall_timeout", Value: setting.Positive(&o.RequestStallTimeout),
+			Name: "request_stall_timeout", Value: setting.PositiveDuration(&o.RequestStallTimeout),
 			Doc: "How long a caller may send nothing while the rest of its request's body is waited for. " +
 				"Then it gets 408 `request_timeout`, over HTTP/1.1 on a connection that closes. It does " +
 				"not count while an API does not take what has come, nor once an answer has begun: a " +
@@ -71,7 +71,7 @@ func (o *Options) Settings() setting.Block {
 			Example: []string{"60s"},
 		},
 		{
-			Name: "response_stall_timeout", Value: setting.Positive(&o.ResponseStallTimeout),
+			Name: "response_stall_timeout", Value: setting.PositiveDuration(&o.ResponseStallTimeout),
 			Doc: "How long a caller may read nothing while bytes of an answer wait for it; then the " +
 				"connection, or the HTTP/2 stream, is cut. It does not count while the API has nothing to " +
 				"send: long polls and silent event streams live. It holds for WebSockets too, towards the " +
@@ -83,7 +83,7 @@ func (o *Options) Settings() setting.Block {
 
 // Check compares the listeners.
 func (o *Options) Check(c setting.Check) {
-	if o.Admin == "" || !c.Well("admin_listen") || !c.Well("listen") {
+	if o.Admin == "" || !c.Valid("admin_listen") || !c.Valid("listen") {
 		return
 	}
 	host, port, _ := net.SplitHostPort(o.Address) // checkAddress has read it
@@ -92,7 +92,7 @@ func (o *Options) Check(c setting.Check) {
 		if !c.Given(key) {
 			key = "listen"
 		}
-		c.Wrong(key, "can't be served: server.listen and server.admin_listen are the same port", "give them a port each: metrics and the admin API must never answer where browsers come")
+		c.Report(key, "can't be served: server.listen and server.admin_listen are the same port", "give them a port each: metrics and the admin API must never answer where browsers come")
 	}
 }
 
@@ -106,11 +106,11 @@ func (o *Options) Loop(c setting.Check, public *url.URL) func(*url.URL) *setting
 			port = setting.DefaultPort(u.Scheme)
 		}
 		switch {
-		case o.Admin != "" && c.Well("admin_listen") && listensOn(o.Admin, u.Hostname(), port):
-			return setting.Wrong("leads to server.admin_listen", "name the API's own address: the admin listener must not be reachable from a browser")
-		case c.Well("listen") && listensOn(o.Address, u.Hostname(), port),
+		case o.Admin != "" && c.Valid("admin_listen") && listensOn(o.Admin, u.Hostname(), port):
+			return setting.NewFault("leads to server.admin_listen", "name the API's own address: the admin listener must not be reachable from a browser")
+		case c.Valid("listen") && listensOn(o.Address, u.Hostname(), port),
 			public != nil && u.Scheme == public.Scheme && u.Host == public.Host:
-			return setting.Wrong("leads back to cloakroom itself", "name the API's own address, not the one that browsers see")
+			return setting.NewFault("leads back to cloakroom itself", "name the API's own address, not the one that browsers see")
 		}
 		return nil
 	}
@@ -152,12 +152,12 @@ func checkAddress(s string) *setting.Fault {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return setting.Wrong("is not an address to listen on", `write host:port, such as 127.0.0.1:8080, or ":8080" for all of this machine`)
+		return setting.NewFault("is not an address to listen on", `write host:port, such as 127.0.0.1:8080, or ":8080" for all of this machine`)
 	}
 	if _, err := netip.ParseAddr(host); err == nil || host == "" || setting.IsHostName(host) {
 		return nil
 	}
-	return setting.Wrong("has a host that is neither a name nor an address", "leave it out to listen on all of this machine's addresses")
+	return setting.NewFault("has a host that is neither a name nor an address", "leave it out to listen on all of this machine's addresses")
 }
 
 // checkAdminAddress also takes nothing: no admin listener.

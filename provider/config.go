@@ -80,21 +80,21 @@ func (c *Config) readFiles() error {
 func CheckAll(c setting.Check, all []Config, plainHTTP bool) {
 	for i := range all {
 		item := c.In(fmt.Sprintf("[%d]", i))
-		if !item.Sound("") {
+		if !item.GivenAndValid("") {
 			continue
 		}
 		if all[i].Name == "" {
 			all[i].Name = all[i].ID
 		}
-		if j := slices.IndexFunc(all[:i], func(p Config) bool { return p.ID == all[i].ID }); j >= 0 && item.Sound("id") {
-			item.Wrong("id", fmt.Sprintf("is that of providers[%d], too", j), "give each provider an id of its own: it tells their redirect URIs apart")
+		if j := slices.IndexFunc(all[:i], func(p Config) bool { return p.ID == all[i].ID }); j >= 0 && item.GivenAndValid("id") {
+			item.Report("id", fmt.Sprintf("is that of providers[%d], too", j), "give each provider an id of its own: it tells their redirect URIs apart")
 		}
 		all[i].Check(item)
 		if all[i].ClientAuth == authNone {
 			c.Warn(fmt.Sprintf("providers[%d] (%s): client_auth is none, so that anybody can use this client's codes and refresh tokens; give it a secret or a key", i, all[i].ID))
 		}
 		if plainHTTP && all[i].ResponseMode == "form_post" {
-			item.Wrong("response_mode", "can't be form_post with an http public_url",
+			item.Report("response_mode", "can't be form_post with an http public_url",
 				"write query: the cookie that comes along with the provider's POST needs SameSite=None, which browsers take from https alone")
 		}
 	}
@@ -102,9 +102,9 @@ func CheckAll(c setting.Check, all []Config, plainHTTP bool) {
 
 // Check looks for what is missing and what contradicts each other.
 func (c *Config) Check(s setting.Check) {
-	s.Need("id", "add id: main, or another short name; it becomes part of the redirect URI")
-	s.Need("issuer", "add issuer: and what the provider's metadata says under \"issuer\"")
-	s.Need("client_id", "add client_id: and the name that this client is registered under")
+	s.Require("id", "add id: main, or another short name; it becomes part of the redirect URI")
+	s.Require("issuer", "add issuer: and what the provider's metadata says under \"issuer\"")
+	s.Require("client_id", "add client_id: and the name that this client is registered under")
 	c.checkTenants(s)
 	c.checkClientAuth(s)
 	c.checkScopes(s)
@@ -112,19 +112,19 @@ func (c *Config) Check(s setting.Check) {
 
 // checkTenants compares the issuer with the tenants and the metadata's address.
 func (c *Config) checkTenants(s setting.Check) {
-	if !s.Sound("issuer") {
+	if !s.GivenAndValid("issuer") {
 		return
 	}
 	if !jose.IsTemplate(c.Issuer) {
 		if len(c.Tenants) > 0 {
-			s.Wrong("tenants", "is not used: the issuer has no "+jose.TenantPlaceholder, "take it out, or write the issuer as a template: https://login.microsoftonline.com/"+jose.TenantPlaceholder+"/v2.0")
+			s.Report("tenants", "is not used: the issuer has no "+jose.TenantPlaceholder, "take it out, or write the issuer as a template: https://login.microsoftonline.com/"+jose.TenantPlaceholder+"/v2.0")
 		}
 		return
 	}
-	if len(c.Tenants) == 0 && s.Well("tenants") {
-		s.Wrong("issuer", "is a template, and no tenants are listed", "add tenants: and the ids of those whose users may log in; anybody can have a tenant of their own")
+	if len(c.Tenants) == 0 && s.Valid("tenants") {
+		s.Report("issuer", "is a template, and no tenants are listed", "add tenants: and the ids of those whose users may log in; anybody can have a tenant of their own")
 	}
-	s.Need("metadata_url", "add metadata_url: and where the metadata of all these tenants is, such as https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration")
+	s.Require("metadata_url", "add metadata_url: and where the metadata of all these tenants is, such as https://login.microsoftonline.com/organizations/v2.0/.well-known/openid-configuration")
 }
 
 func clientAuths() []string {
@@ -134,7 +134,7 @@ func clientAuths() []string {
 // checkClientAuth compares the method with the keys that it uses. What it does not use is a fault,
 // too: it may be what the operator believes to protect the client.
 func (c *Config) checkClientAuth(s setting.Check) {
-	if !s.Well("client_auth") {
+	if !s.Valid("client_auth") {
 		return
 	}
 	hmac := jose.IsHMAC(c.IDTokenAlg)
@@ -147,21 +147,21 @@ func (c *Config) checkClientAuth(s setting.Check) {
 	}
 	optional := []string{"client_key_id", "client_assertion_alg"}
 	if hmac && c.ClientAuth == "none" {
-		s.Wrong("id_token_alg", "needs a client secret, and client_auth is none", "write the algorithm that this client is registered with, such as RS256")
+		s.Report("id_token_alg", "needs a client secret, and client_auth is none", "write the algorithm that this client is registered with, such as RS256")
 	} else if hmac {
 		uses["client_secret"] = true // it signs the ID tokens
 	}
-	if uses["client_assertion_alg"] && c.ClientAssertionAlg != "" && s.Well("client_assertion_alg") &&
+	if uses["client_assertion_alg"] && c.ClientAssertionAlg != "" && s.Valid("client_assertion_alg") &&
 		jose.IsHMAC(c.ClientAssertionAlg) != (c.ClientAuth == "client_secret_jwt") {
-		s.Wrong("client_assertion_alg", "does not fit client_auth "+c.ClientAuth, "write HS256, HS384 or HS512 for client_secret_jwt, and one of the others for private_key_jwt")
+		s.Report("client_assertion_alg", "does not fit client_auth "+c.ClientAuth, "write HS256, HS384 or HS512 for client_secret_jwt, and one of the others for private_key_jwt")
 	}
 	for _, name := range append([]string{"client_secret", "client_key_file", "client_certificate_file"}, optional...) {
 		switch {
 		case uses[name] && slices.Contains(optional, name):
 		case uses[name] && !c.has(name):
-			s.Need(name, remedies[name]+"; client_auth is "+c.ClientAuth)
+			s.Require(name, remedies[name]+"; client_auth is "+c.ClientAuth)
 		case !uses[name] && s.Given(name):
-			s.Wrong(name, "is not used with client_auth "+c.ClientAuth, "take it out, or correct client_auth")
+			s.Report(name, "is not used with client_auth "+c.ClientAuth, "take it out, or correct client_auth")
 		}
 	}
 }
@@ -174,14 +174,14 @@ var remedies = map[string]string{
 }
 
 func (c *Config) checkScopes(s setting.Check) {
-	if !s.Sound("scopes") {
+	if !s.GivenAndValid("scopes") {
 		return
 	}
 	if !slices.Contains(c.Scopes, "openid") {
-		s.Wrong("scopes", "lacks openid", "add openid: without it there is no ID token (OIDC Core §3.1.2.1)")
+		s.Report("scopes", "lacks openid", "add openid: without it there is no ID token (OIDC Core §3.1.2.1)")
 	}
 	if i := slices.Index(c.Scopes, "offline_access"); i >= 0 && c.RefreshOff {
-		s.Wrong(fmt.Sprintf("scopes[%d]", i), "asks for a refresh token, and refresh is off", "take it out, or write refresh: auto")
+		s.Report(fmt.Sprintf("scopes[%d]", i), "asks for a refresh token, and refresh is off", "take it out, or write refresh: auto")
 	}
 }
 

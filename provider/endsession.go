@@ -114,19 +114,19 @@ func checkEndSession(s string) *setting.Fault {
 	known := strings.Join(endSessionPlaceholders(), ", ")
 	address, query, _ := strings.Cut(s, "?")
 	if !strings.Contains(address, "://") {
-		return setting.Wrong("is neither auto, off nor a URL", "write auto, off, or the provider's logout address, such as https://id.example.com/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}")
+		return setting.NewFault("is neither auto, off nor a URL", "write auto, off, or the provider's logout address, such as https://id.example.com/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}")
 	}
 	if strings.ContainsAny(address, "{}") {
-		return setting.Wrong("has a placeholder in front of its query", "write host and path out; placeholders stand behind the ? alone")
+		return setting.NewFault("has a placeholder in front of its query", "write host and path out; placeholders stand behind the ? alone")
 	}
 	for _, name := range placeholder.FindAllString(query, -1) {
 		if !slices.Contains(endSessionPlaceholders(), name) {
-			return setting.Wrong("has a placeholder that is not known", "the placeholders are "+known)
+			return setting.NewFault("has a placeholder that is not known", "the placeholders are "+known)
 		}
 	}
 	filled := placeholder.ReplaceAllString(query, "x")
 	if strings.ContainsAny(filled, "{}") {
-		return setting.Wrong("has a brace that belongs to no placeholder", "write it as %7B or %7D; the placeholders are "+known)
+		return setting.NewFault("has a brace that belongs to no placeholder", "write it as %7B or %7D; the placeholders are "+known)
 	}
 	if filled != "" {
 		address += "?" + filled

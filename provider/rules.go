@@ -16,7 +16,7 @@ var idForm = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 func checkID(s string) *setting.Fault {
 	if !idForm.MatchString(s) || len(s) > setting.MaxName {
-		return setting.Wrong(fmt.Sprintf("is not made of a–z, 0–9 and - alone, %d at most", setting.MaxName), "write something like main: it becomes part of the redirect URI")
+		return setting.NewFault(fmt.Sprintf("is not made of a–z, 0–9 and - alone, %d at most", setting.MaxName), "write something like main: it becomes part of the redirect URI")
 	}
 	return nil
 }
@@ -29,9 +29,9 @@ func checkIssuer(s string) *setting.Fault {
 	case w != nil:
 		return w
 	case u.Scheme == "http" && !site.IsLoopback(u.Hostname()):
-		return setting.Wrong("is http, and its host is not this machine", "write https (OIDC Core §2); only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
+		return setting.NewFault("is http, and its host is not this machine", "write https (OIDC Core §2); only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
 	case strings.Contains(s, "/.well-known/"):
-		return setting.Wrong("is the address of the metadata, not the issuer", "write what the metadata says under \"issuer\"; its address goes into metadata_url, if it is not the issuer and /.well-known/openid-configuration")
+		return setting.NewFault("is the address of the metadata, not the issuer", "write what the metadata says under \"issuer\"; its address goes into metadata_url, if it is not the issuer and /.well-known/openid-configuration")
 	case jose.IsTemplate(s):
 		return checkIssuerTemplate(s, u)
 	}
@@ -41,7 +41,7 @@ func checkIssuer(s string) *setting.Fault {
 // checkIssuerTemplate takes one placeholder, as a whole segment of the path: no tenant may choose the host.
 func checkIssuerTemplate(s string, u *url.URL) *setting.Fault {
 	if strings.Count(s, "{") != 1 || strings.Count(s, "}") != 1 || !slices.Contains(strings.Split(u.Path, "/"), jose.TenantPlaceholder) {
-		return setting.Wrong("is no issuer, and no template either", "write "+jose.TenantPlaceholder+" once, for a whole segment of the path: https://login.microsoftonline.com/"+jose.TenantPlaceholder+"/v2.0; or write the issuer out")
+		return setting.NewFault("is no issuer, and no template either", "write "+jose.TenantPlaceholder+" once, for a whole segment of the path: https://login.microsoftonline.com/"+jose.TenantPlaceholder+"/v2.0; or write the issuer out")
 	}
 	return nil
 }
@@ -55,11 +55,11 @@ var (
 func checkTenant(s string) *setting.Fault {
 	switch {
 	case slices.Contains([]string{"common", "organizations", "consumers"}, s):
-		return setting.Wrong("is Microsoft's word for many tenants, and no tenant", "list the ids of the tenants whose users may log in; metadata_url may hold that word")
+		return setting.NewFault("is Microsoft's word for many tenants, and no tenant", "list the ids of the tenants whose users may log in; metadata_url may hold that word")
 	case guid.MatchString(s) && s != strings.ToLower(s):
-		return setting.Wrong("has capital letters, which the id in a token has not", "write it in lower case")
+		return setting.NewFault("has capital letters, which the id in a token has not", "write it in lower case")
 	case !tenantName.MatchString(s):
-		return setting.Wrong("is no tenant's id or name", "write letters, digits, dots, _ and -, as the provider's tokens spell it in iss")
+		return setting.NewFault("is no tenant's id or name", "write letters, digits, dots, _ and -, as the provider's tokens spell it in iss")
 	}
 	return nil
 }
@@ -73,9 +73,9 @@ func checkAddress(s string) *setting.Fault {
 	case w != nil:
 		return w
 	case u.Scheme == "http" && !site.IsLoopback(u.Hostname()):
-		return setting.Wrong("is http, and its host is not this machine", "write https; only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
+		return setting.NewFault("is http, and its host is not this machine", "write https; only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
 	case strings.Contains(query, "#"):
-		return setting.Wrong("has a fragment", "take out what begins with #")
+		return setting.NewFault("has a fragment", "take out what begins with #")
 	}
 	return checkQuery(query)
 }
@@ -83,7 +83,7 @@ func checkAddress(s string) *setting.Fault {
 // checkQuery takes a query that can go into a header as it is.
 func checkQuery(query string) *setting.Fault {
 	if _, err := url.ParseQuery(query); err != nil || !plainQuery.MatchString(query) {
-		return setting.Wrong("has a query that is not percent-encoded", "write blanks and letters beyond ASCII as %20 and the like, and join parameters with &")
+		return setting.NewFault("has a query that is not percent-encoded", "write blanks and letters beyond ASCII as %20 and the like, and join parameters with &")
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ var plainQuery = regexp.MustCompile(`^[!$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]*$`)
 // checkKeyID takes the kid of client assertions.
 func checkKeyID(s string) *setting.Fault {
 	if s == "" || len(s) > 255 {
-		return setting.Wrong("is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, thumbprint, or none")
+		return setting.NewFault("is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, thumbprint, or none")
 	}
 	return nil
 }
@@ -107,9 +107,9 @@ func algorithm(into *string) setting.Scalar {
 
 func checkAlg(s string) *setting.Fault {
 	if strings.EqualFold(s, "none") {
-		return setting.Wrong("can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's")
+		return setting.NewFault("can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's")
 	}
-	return setting.Unlisted(s, jose.Algorithms())
+	return setting.CheckOneOf(s, jose.Algorithms())
 }
 
 // ownParams are the authorization-request parameters that carry a login's checks. Who sets one by
@@ -124,9 +124,9 @@ var ownParams = []string{
 func checkAuthParam(name string) *setting.Fault {
 	switch {
 	case name == "scope" || name == "response_mode":
-		return setting.Wrong("can't be set here", "use the provider's own key for it: "+map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name])
+		return setting.NewFault("can't be set here", "use the provider's own key for it: "+map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name])
 	case slices.Contains(ownParams, name):
-		return setting.Wrong("can't be set here", "take it out: cloakroom sets it itself, and a login's safety hangs on it")
+		return setting.NewFault("can't be set here", "take it out: cloakroom sets it itself, and a login's safety hangs on it")
 	}
 	return nil
 }

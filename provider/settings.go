@@ -31,7 +31,7 @@ func (c *Config) registrationKeys() setting.Block {
 			Example: []string{"main", "partners", "staff"},
 		},
 		{
-			Name: "name", Value: setting.Any(&c.Name),
+			Name: "name", Value: setting.String(&c.Name),
 			Doc:     "What the login page calls it",
 			Default: "the id",
 			Example: []string{"Example Login", "Partners", "Staff"},
@@ -60,7 +60,7 @@ func (c *Config) registrationKeys() setting.Block {
 			Example: []string{"", "", "https://login.staff.example/organizations/v2.0/.well-known/openid-configuration"},
 		},
 		{
-			Name: "client_id", Value: setting.Any(&c.ClientID),
+			Name: "client_id", Value: setting.String(&c.ClientID),
 			Doc:     "The name that this client is registered under",
 			Default: "required",
 			Example: []string{"spa-bff", "spa-bff", "spa-bff"},
@@ -84,13 +84,13 @@ func (c *Config) clientKeys() setting.Block {
 			Example: []string{"client_secret_basic", "tls_client_auth", "private_key_jwt"},
 		},
 		{
-			Name: "client_key_file", Value: setting.Any(&c.ClientKeyFile),
+			Name: "client_key_file", Value: setting.String(&c.ClientKeyFile),
 			Doc: "A file with the private key, for `private_key_jwt` (PEM or one JWK) and " +
 				"`tls_client_auth` (PEM)",
 			Example: []string{"", "/run/secrets/partners-key.pem", "/run/secrets/staff-key.pem"},
 		},
 		{
-			Name: "client_certificate_file", Value: setting.Any(&c.ClientCertificateFile),
+			Name: "client_certificate_file", Value: setting.String(&c.ClientCertificateFile),
 			Doc:     "A file with the certificate (PEM), for `tls_client_auth`",
 			Example: []string{"", "/etc/cloakroom/partners-cert.pem"},
 		},
@@ -132,7 +132,7 @@ func (c *Config) loginKeys() setting.Block {
 			Example: []string{"required"},
 		},
 		{
-			Name: "trusted_audiences", Value: setting.ListOf(&c.TrustedAudiences, "[other-client]", setting.Any),
+			Name: "trusted_audiences", Value: setting.ListOf(&c.TrustedAudiences, "[other-client]", setting.String),
 			Doc:     "Further audiences that an ID token may have. One with any other is refused",
 			Example: []string{"[reports]"},
 		},
@@ -162,7 +162,7 @@ func (c *Config) loginKeys() setting.Block {
 			Example: []string{"auto"},
 		},
 		{
-			Name: "refresh", Value: setting.Meaning(&c.RefreshOff, []string{"auto", "off"}, []bool{false, true}),
+			Name: "refresh", Value: setting.Enum(&c.RefreshOff, []string{"auto", "off"}, []bool{false, true}),
 			Doc: "Whether refresh tokens are asked for and kept: `auto` or `off`. With `off`, one that " +
 				"comes all the same is revoked. When the access token has run out, the API needs a new " +
 				"login",
@@ -193,7 +193,7 @@ func (c *Config) endpointKeys() setting.Block {
 			Example: []string{"https://id.example.com/oauth2/revoke"},
 		},
 		{
-			Name: "auth_params", Value: setting.Texts{Into: &c.AuthParams, Check: checkAuthParam, Example: "prompt: select_account"},
+			Name: "auth_params", Value: setting.StringMap{Into: &c.AuthParams, Check: checkAuthParam, Example: "prompt: select_account"},
 			Doc: "Further parameters of the authorization request, the same at each login (`audience: …`). " +
 				"They win over what an app asks for, except for `prompt`; a step-up's `acr_values` and " +
 				"smaller `max_age` win for the session that it is for. An empty value keeps a parameter " +
@@ -203,7 +203,7 @@ func (c *Config) endpointKeys() setting.Block {
 			Example: []string{"{audience: https://api.example.com}"},
 		},
 		{
-			Name: "ca_file", Value: setting.Any(&c.CAFile),
+			Name: "ca_file", Value: setting.String(&c.CAFile),
 			Doc: "Certificates (PEM) of an authority of your own, trusted for this provider beside the " +
 				"system's",
 			Example: []string{"/etc/cloakroom/example-ca.pem"},

@@ -89,7 +89,7 @@ func (q *Require) keys() setting.Block {
 			Example: []string{"urn:example:mfa"},
 		},
 		{
-			Name: "max_age", Value: setting.Positive(&q.MaxAge),
+			Name: "max_age", Value: setting.PositiveDuration(&q.MaxAge),
 			Doc: "The user must have logged in at the provider at most so long ago; otherwise 401 " +
 				"`step_up_required`",
 			Default: "any",
@@ -102,7 +102,7 @@ func (q *Require) keys() setting.Block {
 			Example: []string{"[orders.read]"},
 		},
 		{
-			Name: "claims", Value: setting.Texts{Into: &q.Claims, Check: setting.AnyText, Example: "department: sales"},
+			Name: "claims", Value: setting.StringMap{Into: &q.Claims, Check: setting.AnyText, Example: "department: sales"},
 			Doc: "Claims and the value that each must have, or have among its values; otherwise 403 " +
 				"`forbidden`",
 			Example: []string{"{department: sales}"},
@@ -118,7 +118,7 @@ func (r *Route) clientTokenKeys() setting.Block {
 			Example: []string{"", "[catalogue.read]"},
 		},
 		{
-			Name: "provider", Value: setting.Any(&r.Provider),
+			Name: "provider", Value: setting.String(&r.Provider),
 			Doc: "Whose token the service's own is; needed when several providers are configured. Its " +
 				"`client_auth` can't be `none`",
 			Default: "the only provider",
@@ -130,14 +130,14 @@ func (r *Route) clientTokenKeys() setting.Block {
 func (r *Route) streamKeys() setting.Block {
 	return setting.Block{
 		{
-			Name: "timeout", Value: setting.Positive(&r.Timeout),
+			Name: "timeout", Value: setting.PositiveDuration(&r.Timeout),
 			Doc: "The API's time: from the last byte that the caller has sent to the first byte of the " +
 				"answer (interim ones, 1xx, don't count); streams then run on. An API that takes no more " +
 				"of a body meets it, too. More than 0",
 			Example: []string{"30s"},
 		},
 		{
-			Name: "idle_connection_timeout", Value: setting.Positive(&r.IdleConnectionTimeout),
+			Name: "idle_connection_timeout", Value: setting.PositiveDuration(&r.IdleConnectionTimeout),
 			Doc: "How long a connection to the API that nobody uses is kept. It must be shorter than the " +
 				"API's own (Node closes after 5 s, most others later): a `POST` that meets a connection " +
 				"just closed is answered 502, because nobody can tell whether the API has seen it. More " +
@@ -145,7 +145,7 @@ func (r *Route) streamKeys() setting.Block {
 			Example: []string{"4s"},
 		},
 		{
-			Name: "encoded_slashes", Value: setting.Meaning(&r.EncodedSlashes, []string{"refuse", "allow"}, []bool{false, true}),
+			Name: "encoded_slashes", Value: setting.Enum(&r.EncodedSlashes, []string{"refuse", "allow"}, []bool{false, true}),
 			Doc: "Whether `%2F` in a path is passed on: `refuse` or `allow`. `allow`: it goes to the API " +
 				"byte for byte, as GitLab's identifiers (`/api/projects/group%2Fproject`) need it. " +
 				"Refused all the same: what, with its slashes decoded, has a dot or empty segment, or " +

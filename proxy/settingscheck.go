@@ -17,9 +17,9 @@ var routePath = regexp.MustCompile(`^/[A-Za-z0-9/._~!$&'()+,=:@-]*$`)
 func checkPath(s string) *setting.Fault {
 	switch {
 	case !strings.HasPrefix(s, "/"):
-		return setting.Wrong("does not begin with a slash", "write the prefix of the paths, such as /api/")
+		return setting.NewFault("does not begin with a slash", "write the prefix of the paths, such as /api/")
 	case !routePath.MatchString(s) || !setting.IsPlainPath(s):
-		return setting.Wrong("is no plain path", "write it without dot segments, double slashes, *, ;, ?, # and %; it matches everything below it by itself")
+		return setting.NewFault("is no plain path", "write it without dot segments, double slashes, *, ;, ?, # and %; it matches everything below it by itself")
 	}
 	return nil
 }
@@ -28,7 +28,7 @@ func checkPath(s string) *setting.Fault {
 func parseUpstream(s string) (*url.URL, *setting.Fault) {
 	u, w := setting.ParseURL(s, "http://127.0.0.1:9000")
 	if w == nil && !setting.IsPlainPath(u.EscapedPath()) {
-		w = setting.Wrong("has a path that can be read in two ways", "write it without dot segments, double or encoded slashes, and ;")
+		w = setting.NewFault("has a path that can be read in two ways", "write it without dot segments, double or encoded slashes, and ;")
 	}
 	return u, w
 }
@@ -37,11 +37,11 @@ func checkMethod(s string) *setting.Fault {
 	upper := strings.ToUpper(s)
 	switch {
 	case !setting.IsToken(s):
-		return setting.Wrong("is not an HTTP method", "write names such as GET or POST")
+		return setting.NewFault("is not an HTTP method", "write names such as GET or POST")
 	case upper == "CONNECT" || upper == "TRACE" || upper == "TRACK":
-		return setting.Wrong("can't be "+upper, "take it out: such requests are always refused (RFC 9110 §9.3.6, §9.3.8)")
+		return setting.NewFault("can't be "+upper, "take it out: such requests are always refused (RFC 9110 §9.3.6, §9.3.8)")
 	case s != upper && slices.Contains(allMethods(), upper):
-		return setting.Wrong("is not in capitals", "write "+upper+": names of methods are case-sensitive (RFC 9110 §9.1)")
+		return setting.NewFault("is not in capitals", "write "+upper+": names of methods are case-sensitive (RFC 9110 §9.1)")
 	}
 	return nil
 }
@@ -53,7 +53,7 @@ func allMethods() []string { return append(defaultMethods(), "OPTIONS") }
 func parseACR(s string) ([]string, *setting.Fault) {
 	values := strings.Fields(s)
 	if len(values) == 0 || len(s) > 512 {
-		return nil, setting.Wrong("is no acr value, nor several with spaces between them", "write one that the provider knows, such as urn:example:mfa")
+		return nil, setting.NewFault("is no acr value, nor several with spaces between them", "write one that the provider knows, such as urn:example:mfa")
 	}
 	return values, nil
 }
@@ -71,15 +71,15 @@ func CheckAll(c setting.Check, routes []Route, around Surroundings) {
 	good := true
 	for i := range routes {
 		item := c.In(fmt.Sprintf("[%d]", i))
-		if !item.Sound("") {
+		if !item.GivenAndValid("") {
 			good = false
 			continue
 		}
 		routes[i].check(item, around)
-		if item.Sound("path") {
+		if item.GivenAndValid("path") {
 			checkTree(item, routes, i, around.BasePath)
 		}
-		good = good && item.Sound("path") && item.Sound("upstream")
+		good = good && item.GivenAndValid("path") && item.GivenAndValid("upstream")
 		routes[i].warn(c, i)
 	}
 	if good {
@@ -100,22 +100,22 @@ func (r *Route) warn(c setting.Check, i int) {
 }
 
 func (r *Route) check(c setting.Check, around Surroundings) {
-	c.Need("path", "add path: /api/, or another prefix")
-	if c.Need("upstream", "add upstream: and the address of the API, such as http://127.0.0.1:9000") && c.Sound("upstream") {
+	c.Require("path", "add path: /api/, or another prefix")
+	if c.Require("upstream", "add upstream: and the address of the API, such as http://127.0.0.1:9000") && c.GivenAndValid("upstream") {
 		if f := around.Loop(r.Upstream); f != nil {
-			c.Wrong("upstream", f.What, f.Remedy)
+			c.Report("upstream", f.What, f.Remedy)
 		}
 	}
-	if c.Sound("methods") && len(r.Methods) == 0 {
-		c.Wrong("methods", "is empty, so that every request would be refused", "name some, or take the line out for "+strings.Join(defaultMethods(), ", "))
+	if c.GivenAndValid("methods") && len(r.Methods) == 0 {
+		c.Report("methods", "is empty, so that every request would be refused", "name some, or take the line out for "+strings.Join(defaultMethods(), ", "))
 	}
-	if !c.Well("token") {
+	if !c.Valid("token") {
 		return
 	}
 	r.checkClientToken(c, around.Providers)
 	if r.Require.Any() && r.Token != TokenUser {
 		// Whoever lacks what is required would have only to log out.
-		c.Wrong("require", "asks something of a user, and this route can do without one: its token is "+r.Token, "write token: user, or take it out")
+		c.Report("require", "asks something of a user, and this route can do without one: its token is "+r.Token, "write token: user, or take it out")
 	}
 }
 
@@ -123,11 +123,11 @@ func (r *Route) check(c setting.Check, around Surroundings) {
 func checkTree(c setting.Check, routes []Route, i int, base string) {
 	path := routes[i].Path
 	if base != "" && site.Below(path, base) {
-		c.Wrong("path", "lies in server.base_path, where cloakroom's own endpoints are", "choose another prefix, or another base_path")
+		c.Report("path", "lies in server.base_path, where cloakroom's own endpoints are", "choose another prefix, or another base_path")
 	}
 	for j := range i {
 		if strings.TrimSuffix(routes[j].Path, "/") == strings.TrimSuffix(path, "/") { // both match the same paths
-			c.Wrong("path", fmt.Sprintf("is that of routes[%d], too", j), "keep one of the two")
+			c.Report("path", fmt.Sprintf("is that of routes[%d], too", j), "keep one of the two")
 			return
 		}
 	}
@@ -138,7 +138,7 @@ func (r *Route) checkClientToken(c setting.Check, providers []provider.Config) {
 	if r.Token != TokenClient && r.Token != TokenUserOrClient {
 		for _, name := range []string{"scopes", "provider"} {
 			if c.Given(name) {
-				c.Wrong(name, "is not used with token "+r.Token, "take it out, or write token: client or user_or_client; a user's token has the scopes of its provider")
+				c.Report(name, "is not used with token "+r.Token, "take it out, or write token: client or user_or_client; a user's token has the scopes of its provider")
 			}
 		}
 		return
@@ -150,11 +150,11 @@ func (r *Route) checkClientToken(c setting.Check, providers []provider.Config) {
 	i := slices.IndexFunc(providers, func(p provider.Config) bool { return p.ID == r.Provider })
 	switch {
 	case !given && len(providers) > 1:
-		c.Wrong("provider", "is missing, and there are several providers", "write the id of the one that issues the client's token")
-	case i < 0 && c.Sound("provider"):
-		c.Wrong("provider", "is the id of no provider", "write the id of one of those under providers")
+		c.Report("provider", "is missing, and there are several providers", "write the id of the one that issues the client's token")
+	case i < 0 && c.GivenAndValid("provider"):
+		c.Report("provider", "is the id of no provider", "write the id of one of those under providers")
 	}
 	if i >= 0 && providers[i].ClientAuth == "none" {
-		c.Wrong("token", "needs a client that authenticates, and client_auth of its provider is none", "give the client a secret or a key (RFC 6749 §4.4)")
+		c.Report("token", "needs a client that authenticates, and client_auth of its provider is none", "give the client a secret or a key (RFC 6749 §4.4)")
 	}
 }

@@ -21,7 +21,7 @@ func (o *Options) Settings() setting.Block {
 	words, levels := []string{"debug", "info", "warn", "error"}, []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
 	return setting.Block{
 		{
-			Name: "level", Value: setting.Meaning(&o.Level, words, levels),
+			Name: "level", Value: setting.Enum(&o.Level, words, levels),
 			Doc:     "The least severe lines that are written: `debug`, `info`, `warn` or `error`",
 			Example: []string{"info"},
 		},

@@ -24,19 +24,19 @@ func Defaults() Options {
 func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
-			Name: "lifetime", Value: setting.Positive(&o.Lifetime),
+			Name: "lifetime", Value: setting.PositiveDuration(&o.Lifetime),
 			Doc:     "How long a session lasts at most, however busy; more than 0",
 			Example: []string{"12h"},
 		},
 		{
-			Name: "idle_timeout", Value: setting.OrZero(&o.IdleTimeout),
+			Name: "idle_timeout", Value: setting.NonNegativeDuration(&o.IdleTimeout),
 			Doc: "How long a session lasts without activity; `0`: no limit. It stands still while the " +
 				"store can't be asked. Not longer than `lifetime`",
 			Default: "`30m`, or `lifetime` if that is shorter",
 			Example: []string{"30m"},
 		},
 		{
-			Name: "max_staleness", Value: setting.OrZero(&o.MaxStaleness),
+			Name: "max_staleness", Value: setting.NonNegativeDuration(&o.MaxStaleness),
 			Doc: "How long a replica may serve a session that it has cached without hearing of its end; " +
 				"`0`: the store is read every time",
 			Example: []string{"2s"},
@@ -63,7 +63,7 @@ func (o *Options) Settings() setting.Block {
 			Example: []string{"serve_cached"},
 		},
 		{
-			Name: "outage_limit", Value: setting.Positive(&o.OutageLimit),
+			Name: "outage_limit", Value: setting.PositiveDuration(&o.OutageLimit),
 			Doc: "How long after it was last read a session is served by `serve_cached`. A session that " +
 				"was ended elsewhere in the moment before the outage may live on here for so long",
 			Example: []string{"1m"},
@@ -73,23 +73,23 @@ func (o *Options) Settings() setting.Block {
 
 // Check compares the values. An idle timeout that nobody set is no longer than the lifetime.
 func (o *Options) Check(c setting.Check) {
-	if c.Well("lifetime") && c.Well("idle_timeout") && o.IdleTimeout > o.Lifetime {
+	if c.Valid("lifetime") && c.Valid("idle_timeout") && o.IdleTimeout > o.Lifetime {
 		if c.Given("idle_timeout") {
-			c.Wrong("idle_timeout", "is longer than session.lifetime", "shorten it, or write 0 for none")
+			c.Report("idle_timeout", "is longer than session.lifetime", "shorten it, or write 0 for none")
 		}
 		o.IdleTimeout = o.Lifetime
 	}
-	if c.Sound("cache_memory") && o.CacheMemory == 0 {
-		c.Wrong("cache_memory", "is 0", "write max_staleness: 0 to read the store at every request")
+	if c.GivenAndValid("cache_memory") && o.CacheMemory == 0 {
+		c.Report("cache_memory", "is 0", "write max_staleness: 0 to read the store at every request")
 	}
-	if !c.Well("on_outage") {
+	if !c.Valid("on_outage") {
 		return
 	}
 	if c.Given("outage_limit") && o.OnOutage != OutageServeCached {
-		c.Wrong("outage_limit", "has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out")
+		c.Report("outage_limit", "has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out")
 	}
-	if o.OnOutage == OutageServeCached && c.Well("max_staleness") && o.MaxStaleness == 0 {
-		c.Wrong("on_outage", "can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail")
+	if o.OnOutage == OutageServeCached && c.Valid("max_staleness") && o.MaxStaleness == 0 {
+		c.Report("on_outage", "can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail")
 	}
 }
 

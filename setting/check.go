@@ -4,8 +4,8 @@ import "strings"
 
 // A State is what is known of the file's keys once each was read, by path.
 type State interface {
-	Given(path string) bool // the file has something there
-	Sound(path string) bool // and nothing is wrong with it so far
+	Given(path string) bool         // the file has something there
+	GivenAndValid(path string) bool // and nothing is wrong with it so far
 	// Misspelt reports whether an unknown key is probably meant for this one: a fault already.
 	Misspelt(path string) bool
 	Report(path string, f Fault)
@@ -32,14 +32,14 @@ func (c Check) at(key string) string {
 // Given reports whether the file has something at a key.
 func (c Check) Given(key string) bool { return c.State.Given(c.at(key)) }
 
-// Sound reports whether the file has something at a key, and nothing is wrong with it so far.
-func (c Check) Sound(key string) bool { return c.State.Sound(c.at(key)) }
+// GivenAndValid reports whether the file has something at a key, and nothing is wrong with it so far.
+func (c Check) GivenAndValid(key string) bool { return c.State.GivenAndValid(c.at(key)) }
 
-// Well reports whether nothing is wrong with a key's value so far, be it the file's or the default.
-func (c Check) Well(key string) bool { return !c.Given(key) || c.Sound(key) }
+// Valid reports whether nothing is wrong with a key's value so far, be it the file's or the default.
+func (c Check) Valid(key string) bool { return !c.Given(key) || c.GivenAndValid(key) }
 
-// Need reports a missing key as a fault, and whether it is there.
-func (c Check) Need(key, remedy string) bool {
+// Require reports a missing key as a fault, and whether it is there.
+func (c Check) Require(key, remedy string) bool {
 	at := c.at(key)
 	if c.State.Given(at) {
 		return true
@@ -50,8 +50,8 @@ func (c Check) Need(key, remedy string) bool {
 	return false
 }
 
-// Wrong reports a fault.
-func (c Check) Wrong(key, what, remedy string) { c.State.Report(c.at(key), Fault{what, remedy}) }
+// Report reports a fault.
+func (c Check) Report(key, what, remedy string) { c.State.Report(c.at(key), Fault{what, remedy}) }
 
 // Warn tells of what is allowed and yet seldom meant: what, and what to do. It must hold no secret.
 func (c Check) Warn(text string) { c.State.Warn(text) }

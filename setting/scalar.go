@@ -18,10 +18,10 @@ type Kind int
 // The kinds.
 const (
 	Text     Kind = iota
-	YesOrNo       // true or false
+	Boolean       // true or false
 	Duration      // 500ms, 30s, 15m, 12h
 	Size          // bytes, or a number with KiB, MiB, GiB or TiB
-	Count         // a whole number
+	Integer       // a whole number
 )
 
 // A Scalar is a single value.
@@ -52,8 +52,8 @@ func (s Scalar) OrEmpty() Scalar {
 	return s
 }
 
-// Any takes a text as it is.
-func Any(into *string) Scalar { return Matching(into, func(string) *Fault { return nil }) }
+// String takes a text as it is.
+func String(into *string) Scalar { return Matching(into, func(string) *Fault { return nil }) }
 
 // Matching takes a text that check finds nothing wrong with.
 func Matching(into *string, check func(string) *Fault) Scalar {
@@ -89,7 +89,7 @@ func Hidden(into Secret, check func(string) *Fault) Scalar {
 		Secret: true,
 		Set: func(s string) *Fault {
 			if err := into.UnmarshalText([]byte(s)); err != nil {
-				return Wrong("can't be read: "+err.Error(), "correct it")
+				return NewFault("can't be read: "+err.Error(), "correct it")
 			}
 			return check(s)
 		},
@@ -108,18 +108,18 @@ func AnyText(string) *Fault { return nil }
 
 // OneOf takes one of a few words.
 func OneOf(into *string, words ...string) Scalar {
-	s := Matching(into, func(s string) *Fault { return Unlisted(s, words) })
+	s := Matching(into, func(s string) *Fault { return CheckOneOf(s, words) })
 	s.Words = words
 	return s
 }
 
-// Meaning takes one of a few words, each of which stands for a value.
-func Meaning[T comparable](into *T, words []string, values []T) Scalar {
+// Enum takes one of a few words, each of which stands for a value.
+func Enum[T comparable](into *T, words []string, values []T) Scalar {
 	s := Parsed(into, func(s string) (value T, f *Fault) {
 		if i := slices.Index(words, s); i >= 0 {
 			value = values[i]
 		}
-		return value, Unlisted(s, words)
+		return value, CheckOneOf(s, words)
 	}, func(value T) string {
 		if i := slices.Index(values, value); i >= 0 {
 			return words[i]
@@ -130,12 +130,12 @@ func Meaning[T comparable](into *T, words []string, values []T) Scalar {
 	return s
 }
 
-// Unlisted says what is wrong with a word that is none of those, and which of them is near.
-func Unlisted(s string, words []string) *Fault {
+// CheckOneOf says what is wrong with a word that is none of those, and which of them is near.
+func CheckOneOf(s string, words []string) *Fault {
 	if slices.Contains(words, s) {
 		return nil
 	}
-	f := Wrong("is none of "+strings.Join(words, ", "), "write one of them")
+	f := NewFault("is none of "+strings.Join(words, ", "), "write one of them")
 	if near := Nearest(s, words); near != "" {
 		f.Remedy = "did you mean " + near + "?"
 	}
@@ -146,22 +146,22 @@ func Unlisted(s string, words []string) *Fault {
 func Bool(into *bool) Scalar {
 	s := Parsed(into, func(s string) (bool, *Fault) {
 		if s != "true" && s != "false" {
-			return false, Wrong("is neither true nor false", "write true or false")
+			return false, NewFault("is neither true nor false", "write true or false")
 		}
 		return s == "true", nil
 	}, strconv.FormatBool)
-	s.Kind = YesOrNo
+	s.Kind = Boolean
 	return s
 }
 
 // maxDuration is as long as browsers keep any cookie (draft-ietf-httpbis-rfc6265bis §5.5).
 const maxDuration = 400 * 24 * time.Hour
 
-// Positive takes a duration above zero, of 400 days at most.
-func Positive(into *time.Duration) Scalar { return duration(into, 1) }
+// PositiveDuration takes a duration above zero, of 400 days at most.
+func PositiveDuration(into *time.Duration) Scalar { return duration(into, 1) }
 
-// OrZero takes a duration that may be zero, of 400 days at most.
-func OrZero(into *time.Duration) Scalar { return duration(into, 0) }
+// NonNegativeDuration takes a duration that may be zero, of 400 days at most.
+func NonNegativeDuration(into *time.Duration) Scalar { return duration(into, 0) }
 
 var bareNumber = regexp.MustCompile(`^[0-9]+$`)
 
@@ -179,7 +179,7 @@ func duration(into *time.Duration, least time.Duration) Scalar {
 		case d < least:
 			return d, &Fault{"must be more than 0", form}
 		case d > maxDuration:
-			return d, Wrong("is longer than 400 days", "write at most 9600h")
+			return d, NewFault("is longer than 400 days", "write at most 9600h")
 		}
 		return d, nil
 	}, DurationText)
@@ -238,11 +238,11 @@ func Number(into *int) Scalar {
 	s := Parsed(into, func(s string) (int, *Fault) {
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil {
-			return 0, Wrong("is not a whole number", "write a number such as 5 or 10000; 0 means any number")
+			return 0, NewFault("is not a whole number", "write a number such as 5 or 10000; 0 means any number")
 		}
 		return int(n), nil
 	}, strconv.Itoa)
-	s.Kind = Count
+	s.Kind = Integer
 	return s
 }
 
@@ -259,7 +259,7 @@ var scopeToken = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]+$`)
 // CheckScope takes one scope (RFC 6749 §3.3).
 func CheckScope(s string) *Fault {
 	if !scopeToken.MatchString(s) {
-		return Wrong("is not a scope", "write each scope as an item of its own, without blanks or quotes (RFC 6749 §3.3)")
+		return NewFault("is not a scope", "write each scope as an item of its own, without blanks or quotes (RFC 6749 §3.3)")
 	}
 	return nil
 }

@@ -15,10 +15,10 @@ import (
 // path, Remedy says what would be right. Neither holds the value itself, which may be a secret.
 type Fault struct{ What, Remedy string }
 
-// Wrong is a Fault.
-func Wrong(what, remedy string) *Fault { return &Fault{what, remedy} }
+// NewFault returns a Fault.
+func NewFault(what, remedy string) *Fault { return &Fault{what, remedy} }
 
-// A Value is what a key holds: a Scalar, a List, a Block or Texts.
+// A Value is what a key holds: a Scalar, a List, a Block or StringMap.
 type Value interface {
 	// Text is the present value as the file would write it on one line, "" if there is none. Of
 	// fresh options it is the default.
@@ -109,18 +109,18 @@ func (l List) one() Value {
 	return l.Item(0)
 }
 
-// Texts is a block of free keys with one text each.
-type Texts struct {
+// StringMap is a block of free keys with one text each.
+type StringMap struct {
 	Into    *map[string]string
 	Check   func(key string) *Fault // nil if the key may be set
 	Example string                  // of one key and its value
 }
 
 // Text is "": a block has no text of its own.
-func (Texts) Text() string { return "" }
+func (StringMap) Text() string { return "" }
 
 // HoldsSecret implements Value.
-func (Texts) HoldsSecret() bool { return false }
+func (StringMap) HoldsSecret() bool { return false }
 
 // Walk calls visit for each key of a block and of the blocks below it, with its path without indices:
 // providers.client_id. It changes the values of lists, so it is for descriptions of fresh options.

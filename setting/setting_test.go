@@ -22,15 +22,15 @@ func (o *options) settings() Block {
 	return Block{
 		{Name: "word", Value: OneOf(&o.word, "red", "green")},
 		{Name: "below", Value: Block{
-			{Name: "life", Value: Positive(&o.life)},
+			{Name: "life", Value: PositiveDuration(&o.life)},
 			{Name: "size", Value: Bytes(&o.size)},
-			{Name: "state", Value: Meaning(&o.off, []string{"on", "off"}, []bool{false, true})},
+			{Name: "state", Value: Enum(&o.off, []string{"on", "off"}, []bool{false, true})},
 		}},
 		{Name: "hidden", Value: Hidden(&o.hidden, AnyText)},
 		{Name: "scopes", Value: ListOf(&o.scopes, "[a]", Each(CheckScope))},
-		{Name: "params", Value: Texts{Into: &o.params, Check: func(key string) *Fault {
+		{Name: "params", Value: StringMap{Into: &o.params, Check: func(key string) *Fault {
 			if key == "state" {
-				return Wrong("can't be set here", "take it out")
+				return NewFault("can't be set here", "take it out")
 			}
 			return nil
 		}}},
@@ -47,10 +47,10 @@ func TestTextsReadBack(t *testing.T) {
 		scalar Scalar
 		want   string
 	}{
-		{Positive(new(12 * time.Hour)), "12h"},
-		{Positive(new(90 * time.Second)), "1m30s"},
-		{OrZero(new(time.Duration(0))), "0"},
-		{Positive(new(1500 * time.Millisecond)), "1.5s"},
+		{PositiveDuration(new(12 * time.Hour)), "12h"},
+		{PositiveDuration(new(90 * time.Second)), "1m30s"},
+		{NonNegativeDuration(new(time.Duration(0))), "0"},
+		{PositiveDuration(new(1500 * time.Millisecond)), "1.5s"},
 		{Bytes(new(int64(10 << 20))), "10MiB"},
 		{Bytes(new(int64(10<<20 + 1))), "10485761"},
 		{Bytes(new(int64(0))), "0"},
@@ -95,10 +95,10 @@ func TestWhatIsEmptyIsFilledWithTheDefault(t *testing.T) {
 func TestOptionsOfAProgramAreCheckedAsAFileIs(t *testing.T) {
 	bad := &options{word: "blue", life: -1, size: -1, scopes: []string{"openid", "a b"}, params: map[string]string{"state": "x"}}
 	err := Verify(bad.settings(), fresh().settings(), func(c Check) {
-		if c.Well("word") || c.Well("scopes[1]") || !c.Well("hidden") {
+		if c.Valid("word") || c.Valid("scopes[1]") || !c.Valid("hidden") {
 			t.Error("a check that compares keys does not see which of them are wrong")
 		}
-		c.Need("hidden", "add it")
+		c.Require("hidden", "add it")
 		if c.Given("below.state") {
 			t.Error("a default counts as given")
 		}
@@ -112,7 +112,7 @@ func TestOptionsOfAProgramAreCheckedAsAFileIs(t *testing.T) {
 		}
 	}
 	good := &options{word: "green", life: time.Minute, off: true, hidden: secret.New("s"), scopes: []string{"openid"}}
-	if err := Verify(good.settings(), fresh().settings(), func(c Check) { c.Need("hidden", "") }); err != nil || !good.off || good.life != time.Minute {
+	if err := Verify(good.settings(), fresh().settings(), func(c Check) { c.Require("hidden", "") }); err != nil || !good.off || good.life != time.Minute {
 		t.Errorf("good options = %+v, %v", good, err)
 	}
 }

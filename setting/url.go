@@ -21,9 +21,9 @@ func ParseURL(s, example string) (*url.URL, *Fault) {
 	case u.Hostname() == "":
 		return nil, &Fault{"has no host", remedy}
 	case u.User != nil:
-		return nil, Wrong("holds a user name or password", "take out what stands before the @")
+		return nil, NewFault("holds a user name or password", "take out what stands before the @")
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
-		return nil, Wrong("has a query or fragment", "take out what begins with ? or #")
+		return nil, NewFault("has a query or fragment", "take out what begins with ? or #")
 	}
 	if f := checkHost(u); f != nil {
 		return nil, f
@@ -58,14 +58,14 @@ func IsPlainPath(path string) bool {
 func checkHost(u *url.URL) *Fault {
 	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return Wrong("has no port between 1 and 65535", "correct the number behind the colon")
+			return NewFault("has no port between 1 and 65535", "correct the number behind the colon")
 		}
 	}
 	if addr, err := netip.ParseAddr(u.Hostname()); err == nil && addr.Zone() == "" {
 		return nil
 	}
 	if !IsHostName(u.Hostname()) {
-		return Wrong("has a host that is neither a name nor an address", "write a name in its ASCII form (xn--… for others), without a dot at its end")
+		return NewFault("has a host that is neither a name nor an address", "write a name in its ASCII form (xn--… for others), without a dot at its end")
 	}
 	return nil
 }

@@ -53,8 +53,8 @@ type values struct {
 // Given implements State.
 func (v *values) Given(path string) bool { return v.given[path] }
 
-// Sound implements State.
-func (v *values) Sound(path string) bool { return v.given[path] && !v.bad[path] }
+// GivenAndValid implements State.
+func (v *values) GivenAndValid(path string) bool { return v.given[path] && !v.bad[path] }
 
 // Misspelt implements State.
 func (v *values) Misspelt(string) bool { return false }
@@ -82,7 +82,7 @@ func (v *values) value(path string, value, fresh Value) {
 		v.scalar(path, value, fresh.(Scalar))
 	case List:
 		v.list(path, value, fresh.(List))
-	case Texts:
+	case StringMap:
 		v.given[path] = len(*value.Into) > 0
 		for key := range *value.Into {
 			if f := value.Check(key); f != nil {

@@ -88,9 +88,9 @@ func origin(s string) (*url.URL, *setting.Fault) {
 	case w != nil:
 		return nil, w
 	case u.Path != "" && u.Path != "/":
-		return nil, setting.Wrong("has a path", "write scheme and host alone: the app is served at the root of its origin")
+		return nil, setting.NewFault("has a path", "write scheme and host alone: the app is served at the root of its origin")
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
-		return nil, setting.Wrong("is http, and its host is not this machine", "write https: on http anybody on the way takes over the session. Only localhost, 127.0.0.0/8 and [::1] may be http")
+		return nil, setting.NewFault("is http, and its host is not this machine", "write https: on http anybody on the way takes over the session. Only localhost, 127.0.0.0/8 and [::1] may be http")
 	}
 	u.Path = ""
 	return u, nil
@@ -100,7 +100,7 @@ var basePathForm = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 func checkBasePath(s string) *setting.Fault {
 	if !basePathForm.MatchString(s) || !setting.IsPlainPath(s) || len(s) > 200 {
-		return setting.Wrong("is not a path of letters, digits, -, _ and ~", "write something like /bff, with a slash before it and none behind")
+		return setting.NewFault("is not a path of letters, digits, -, _ and ~", "write something like /bff, with a slash before it and none behind")
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func network(s string) (netip.Prefix, *setting.Fault) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil || p.Addr().Is4In6() {
-		return p, setting.Wrong("is neither a network nor an address", "write something like 10.0.0.0/8, 192.0.2.7 or fd00::/8; names are not looked up")
+		return p, setting.NewFault("is neither a network nor an address", "write something like 10.0.0.0/8, 192.0.2.7 or fd00::/8; names are not looked up")
 	}
 	return p.Masked(), nil
 }
@@ -121,9 +121,9 @@ func network(s string) (netip.Prefix, *setting.Fault) {
 func checkCookieName(s string) *setting.Fault {
 	switch {
 	case !setting.IsToken(s):
-		return setting.Wrong(fmt.Sprintf("is not made of letters, digits, - and _ alone, %d at most", setting.MaxName), "write something like cloakroom (RFC 6265 §4.1.1)")
+		return setting.NewFault(fmt.Sprintf("is not made of letters, digits, - and _ alone, %d at most", setting.MaxName), "write something like cloakroom (RFC 6265 §4.1.1)")
 	case strings.HasPrefix(s, "__") || strings.HasPrefix(s, "$"):
-		return setting.Wrong("begins with __ or $, which browsers and servers read a meaning into", "leave the prefix out: on https, __Host-Http- is put in front")
+		return setting.NewFault("begins with __ or $, which browsers and servers read a meaning into", "leave the prefix out: on https, __Host-Http- is put in front")
 	}
 	return nil
 }
@@ -147,9 +147,9 @@ func sameSite(into *http.SameSite) setting.Scalar {
 	words := map[string]http.SameSite{"strict": http.SameSiteStrictMode, "lax": http.SameSiteLaxMode}
 	s := setting.Parsed(into, func(s string) (http.SameSite, *setting.Fault) {
 		if s == "none" {
-			return 0, setting.Wrong("can't be none", "write strict or lax: with none, any site could make a browser use the session")
+			return 0, setting.NewFault("can't be none", "write strict or lax: with none, any site could make a browser use the session")
 		}
-		return words[s], setting.Unlisted(s, []string{"strict", "lax"})
+		return words[s], setting.CheckOneOf(s, []string{"strict", "lax"})
 	}, sameSiteText)
 	s.Words = []string{"strict", "lax"}
 	return s
@@ -162,7 +162,7 @@ func checkAllowedOrigin(s string) *setting.Fault {
 		return w
 	}
 	if origin := u.Scheme + "://" + u.Host; s != origin {
-		return setting.Wrong("is not written as browsers send an origin", "write "+origin)
+		return setting.NewFault("is not written as browsers send an origin", "write "+origin)
 	}
 	return nil
 }
@@ -170,13 +170,13 @@ func checkAllowedOrigin(s string) *setting.Fault {
 // Check looks at the address that browsers see, and at the proxies in front of it. c is of the block
 // server, cors of the block cors.
 func (o *Options) Check(c, cors setting.Check) {
-	c.Need("public_url", "add public_url: https://app.example.com, the origin that browsers see")
+	c.Require("public_url", "add public_url: https://app.example.com, the origin that browsers see")
 	for _, p := range o.TrustedProxies {
 		if p.IsValid() && p.Bits() == 0 { // anybody is in it
 			c.Warn(fmt.Sprintf("server.trusted_proxies holds %s: every caller can then claim any address; name your own proxies", p))
 		}
 	}
-	if o.PublicURL != nil && c.Sound("public_url") {
+	if o.PublicURL != nil && c.GivenAndValid("public_url") {
 		o.checkOrigins(cors)
 	}
 }
@@ -186,14 +186,14 @@ func (o *Options) checkOrigins(c setting.Check) {
 	for i, origin := range o.AllowedOrigins {
 		at := fmt.Sprintf("allowed_origins[%d]", i)
 		u, err := url.Parse(origin)
-		if err != nil || !c.Sound(at) {
+		if err != nil || !c.GivenAndValid(at) {
 			continue
 		}
 		switch {
 		case origin == o.PublicURL.String():
-			c.Wrong(at, "is the public origin itself", "take it out: its pages may call anyway")
+			c.Report(at, "is the public origin itself", "take it out: its pages may call anyway")
 		case u.Scheme != o.PublicURL.Scheme || !ofOneSite(u.Hostname(), o.PublicURL.Hostname()):
-			c.Wrong(at, "is of another site than server.public_url", "let the app live under the same registrable domain and scheme: browsers send the session cookie (SameSite) to no other")
+			c.Report(at, "is of another site than server.public_url", "let the app live under the same registrable domain and scheme: browsers send the session cookie (SameSite) to no other")
 		}
 	}
 }

@@ -13,7 +13,7 @@ type Options struct {
 func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
-			Name: "templates", Value: setting.Any(&o.Dir),
+			Name: "templates", Value: setting.String(&o.Dir),
 			Doc: "A folder whose files take the place of the built-in ones of the same name " +
 				"(`login_failed.html`, `page.css`, `locales/en.json`, …), each singly",
 			Example: []string{"/etc/cloakroom/templates"},

@@ -12,7 +12,7 @@ import (
 func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
-			Name: "dir", Value: setting.Any(&o.Dir),
+			Name: "dir", Value: setting.String(&o.Dir),
 			Doc:     "The built app's folder: its files, and its `index.html` for paths that are no file",
 			Example: []string{"./dist"},
 		},
@@ -35,7 +35,7 @@ func (o *Options) Settings() setting.Block {
 func parseDevServer(s string) (*url.URL, *setting.Fault) {
 	u, f := setting.ParseURL(s, "http://localhost:5173")
 	if f == nil && strings.Trim(u.Path, "/") != "" {
-		f = setting.Wrong("has a path", "write scheme and host alone: paths are passed on as they come")
+		f = setting.NewFault("has a path", "write scheme and host alone: paths are passed on as they come")
 	}
 	return u, f
 }
@@ -43,7 +43,7 @@ func parseDevServer(s string) (*url.URL, *setting.Fault) {
 // checkCSP bounds what goes into a header as it is.
 func checkCSP(s string) *setting.Fault {
 	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) >= 0 {
-		return setting.Wrong("holds a character that a header can't", "write ASCII; fold several lines with >-")
+		return setting.NewFault("holds a character that a header can't", "write ASCII; fold several lines with >-")
 	}
 	return nil
 }
@@ -52,14 +52,14 @@ func checkCSP(s string) *setting.Fault {
 // back to this service; public is where browsers see the app, nil if that is not known.
 func (o *Options) Check(c setting.Check, loop func(*url.URL) *setting.Fault, public *url.URL) {
 	if c.Given("dir") && c.Given("dev_server") {
-		c.Wrong("dev_server", "contradicts spa.dir", "keep one: dir for the built app, dev_server while it is being written")
+		c.Report("dev_server", "contradicts spa.dir", "keep one: dir for the built app, dev_server while it is being written")
 	}
 	if c.Given("csp") && c.Given("dev_server") && !c.Given("dir") {
-		c.Wrong("csp", "has no effect with spa.dev_server", "set it together with spa.dir: a development server sends headers of its own")
+		c.Report("csp", "has no effect with spa.dev_server", "set it together with spa.dir: a development server sends headers of its own")
 	}
-	if c.Sound("dev_server") {
+	if c.GivenAndValid("dev_server") {
 		if f := loop(o.DevServer); f != nil {
-			c.Wrong("dev_server", f.What, f.Remedy)
+			c.Report("dev_server", f.What, f.Remedy)
 		}
 	}
 	if o.DevServer != nil && public != nil && !site.IsLoopback(public.Hostname()) {

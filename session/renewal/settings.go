@@ -16,7 +16,7 @@ func Defaults() Options { return Options{Lease: 30 * time.Second} }
 func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
-			Name: "renewal_lease", Value: setting.Positive(&o.Lease),
+			Name: "renewal_lease", Value: setting.PositiveDuration(&o.Lease),
 			Doc: "How long a replica that died while it renewed a session keeps the others from trying; at " +
 				"least `1s`. Another replica that sends the same refresh token again looks like a thief " +
 				"to a provider that detects reuse, so this is longer than a replica may be cut off. One " +
@@ -28,7 +28,7 @@ func (o *Options) Settings() setting.Block {
 
 // Check looks at the values.
 func (o *Options) Check(c setting.Check) {
-	if c.Sound("renewal_lease") && o.Lease < minLease {
-		c.Wrong("renewal_lease", "is shorter than "+minLease.String(), "give a renewal time to be answered and saved: another replica that sends the refresh token again looks like a thief to the provider")
+	if c.GivenAndValid("renewal_lease") && o.Lease < minLease {
+		c.Report("renewal_lease", "is shorter than "+minLease.String(), "give a renewal time to be answered and saved: another replica that sends the refresh token again looks like a thief to the provider")
 	}
 }

@@ -35,7 +35,7 @@ func (o *Options) Settings() setting.Block {
 
 // Check warns of what is seldom meant.
 func (o *Options) Check(c setting.Check) {
-	if !c.Well("store") {
+	if !c.Valid("store") {
 		return
 	}
 	if o.URL.Equal("memory:") {
@@ -67,7 +67,7 @@ func checkLocation(s string) *setting.Fault {
 	switch scheme {
 	case "memory":
 		if rest != "" {
-			return setting.Wrong("says more than memory:", "write memory: alone; sessions are then forgotten at each restart")
+			return setting.NewFault("says more than memory:", "write memory: alone; sessions are then forgotten at each restart")
 		}
 		return nil
 	case "sqlite":
@@ -75,7 +75,7 @@ func checkLocation(s string) *setting.Fault {
 	case "redis", "rediss", "postgres", "postgresql":
 		return checkServer(s)
 	}
-	return setting.Wrong("names no store", storeForm)
+	return setting.NewFault("names no store", storeForm)
 }
 
 // checkServer looks no further than the form: what the parameters may be is the store's to know.
@@ -83,9 +83,9 @@ func checkServer(address string) *setting.Fault {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return setting.Wrong("is not a URL", "percent-encode what is special in a user's name or password (@ is %40, / is %2F, % is %25)")
+		return setting.NewFault("is not a URL", "percent-encode what is special in a user's name or password (@ is %40, / is %2F, % is %25)")
 	case u.Host == "" && !strings.HasPrefix(u.Scheme, "postgres"): // PostgreSQL's may name a socket as a parameter
-		return setting.Wrong("names no host", storeForm)
+		return setting.NewFault("names no host", storeForm)
 	}
 	return nil
 }
@@ -95,13 +95,13 @@ func checkServer(address string) *setting.Fault {
 func checkDatabase(path string) *setting.Fault {
 	switch {
 	case path == "":
-		return setting.Wrong("names no database file", storeForm)
+		return setting.NewFault("names no database file", storeForm)
 	case strings.HasPrefix(path, "//"), strings.HasPrefix(path, "file:"), strings.Contains(path, "?"):
-		return setting.Wrong("is a URL where a path is wanted", "write sqlite: and a path, such as sqlite:/var/lib/cloakroom/cloakroom.db, without // or parameters")
+		return setting.NewFault("is a URL where a path is wanted", "write sqlite: and a path, such as sqlite:/var/lib/cloakroom/cloakroom.db, without // or parameters")
 	case path == ":memory:":
-		return setting.Wrong("names no database file", "write memory: for a store that forgets everything at a restart")
+		return setting.NewFault("names no database file", "write memory: for a store that forgets everything at a restart")
 	case strings.HasSuffix(path, "/"):
-		return setting.Wrong("is a folder", "add the name of the file: "+storeForm)
+		return setting.NewFault("is a folder", "add the name of the file: "+storeForm)
 	}
 	return nil
 }
