@@ -121,7 +121,10 @@ func TestIDTokenSignatureAndHeaderAreChecked(t *testing.T) {
 		{"ID4 encryption key", "signature", func(h, c odd.Claims) string { h["kid"] = "enc-1"; return odd.Sign(forEncryption, h, c) }},
 		{"ID4 key for wrapping", "signature", func(h, c odd.Claims) string { h["kid"] = "enc-2"; return odd.Sign(forEncryption, h, c) }},
 		{"ID5 none", "alg", func(h, c odd.Claims) string { h["alg"] = "none"; return odd.Sign(nil, h, c) }},
-		{"ID5 ES256 by a published key", "alg", func(h, c odd.Claims) string { h["alg"], h["kid"] = "ES256", "ec-1"; return odd.Sign(ecKey, h, c) }},
+		{"ID5 ES256 by a published key", "alg", func(h, c odd.Claims) string {
+			h["alg"], h["kid"] = "ES256", "ec-1"
+			return odd.Sign(ecKey, h, c)
+		}},
 		{"ID5 PS256 by the RSA key", "alg", func(h, c odd.Claims) string { h["alg"] = "PS256"; return odd.Sign(rsaKey, h, c) }},
 		{"ID5 HS256 with the client secret", "alg", func(h, c odd.Claims) string {
 			h["alg"] = "HS256"
@@ -134,7 +137,10 @@ func TestIDTokenSignatureAndHeaderAreChecked(t *testing.T) {
 		{"ID13 at+jwt", "typ", func(h, c odd.Claims) string { h["typ"] = "at+jwt"; return odd.Sign(rsaKey, h, c) }},
 		{"ID13 application/at+jwt", "typ", func(h, c odd.Claims) string { h["typ"] = "application/at+JWT"; return odd.Sign(rsaKey, h, c) }},
 		{"ID13 logout+jwt", "typ", func(h, c odd.Claims) string { h["typ"] = "logout+jwt"; return odd.Sign(rsaKey, h, c) }},
-		{"ID13 oauth-authz-req+jwt", "typ", func(h, c odd.Claims) string { h["typ"] = "oauth-authz-req+jwt"; return odd.Sign(rsaKey, h, c) }},
+		{"ID13 oauth-authz-req+jwt", "typ", func(h, c odd.Claims) string {
+			h["typ"] = "oauth-authz-req+jwt"
+			return odd.Sign(rsaKey, h, c)
+		}},
 		{"ID13 unknown crit", "crit", func(h, c odd.Claims) string { h["crit"] = []string{"exp"}; return odd.Sign(rsaKey, h, c) }},
 		{"ID13 nested", "cty", func(h, c odd.Claims) string { h["cty"] = "JWT"; return odd.Sign(rsaKey, h, c) }},
 		{"ID13 repeated claim", "format", func(h, c odd.Claims) string {

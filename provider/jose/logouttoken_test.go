@@ -89,7 +89,8 @@ func TestLogoutTokenIsChecked(t *testing.T) {
 			got, err := v.LogoutToken(t.Context(), "", odd.Sign(by, h, c))
 			var invalid *jose.InvalidLogoutTokenError
 			switch {
-			case test.rule == "" && (err != nil || got.JTI == "" || got.Subject == "" && got.SID == "" || got.Expiry.IsZero() || got.IssuedAt.IsZero()):
+			case test.rule == "" && (err != nil || got.JTI == "" || got.Subject == "" && got.SID == "" ||
+				got.Expiry.IsZero() || got.IssuedAt.IsZero()):
 				t.Errorf("token = %+v, %v", got, err)
 			case test.rule != "" && (!errors.As(err, &invalid) || invalid.Rule != test.rule):
 				t.Errorf("error = %v, want rule %q", err, test.rule)
@@ -116,7 +117,8 @@ func TestLogoutTokenByItsIat(t *testing.T) {
 		test.alter(c)
 		_, err := v.LogoutToken(t.Context(), "", odd.Sign(key, headerOf(key), c))
 		var invalid *jose.InvalidLogoutTokenError
-		if test.rule == "" && err != nil || test.rule != "" && (!errors.As(err, &invalid) || invalid.Rule != test.rule || invalid.Remedy == "") {
+		if test.rule == "" && err != nil || test.rule != "" && (!errors.As(err, &invalid) ||
+			invalid.Rule != test.rule || invalid.Remedy == "") {
 			t.Errorf("%s: error = %v, want rule %q", test.name, err, test.rule)
 		}
 	}
@@ -147,7 +149,8 @@ func FuzzLogoutToken(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !signed || got.JTI == "" || got.Subject == "" && got.SID == "" || got.Issuer != issuer || got.Expiry.Before(time.Now().Add(-2*time.Minute)) {
+		if !signed || got.JTI == "" || got.Subject == "" && got.SID == "" ||
+			got.Issuer != issuer || got.Expiry.Before(time.Now().Add(-2*time.Minute)) {
 			t.Errorf("passed: %+v from %q.%q, signed %v", got, header, payload, signed)
 		}
 	})

@@ -187,7 +187,8 @@ func TestAtHashIsOfTheAlgorithm(t *testing.T) {
 func TestATokenThatNobodySignedIsNoToken(t *testing.T) {
 	key, foreign := odd.NewKey("rsa-1", "RS256"), odd.NewKey("rsa-1", "RS256")
 	v := verifierOf(t, setOf(t, key.JWK()))
-	_, err := v.RenewedIDToken(t.Context(), secret.New(odd.Sign(foreign, headerOf(foreign), idClaims())), &jose.Original{Issuer: issuer, Subject: "alice"})
+	raw := secret.New(odd.Sign(foreign, headerOf(foreign), idClaims()))
+	_, err := v.RenewedIDToken(t.Context(), raw, &jose.Original{Issuer: issuer, Subject: "alice"})
 	checkRule(t, err, "signature")
 	if _, err := v.LogoutToken(t.Context(), "", odd.Sign(foreign, headerOf(foreign), logoutClaims())); err == nil {
 		t.Error("a logout token of a foreign key was believed")

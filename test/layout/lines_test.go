@@ -30,7 +30,6 @@ var notYetNarrow = []string{
 	"outbound",
 	"problem",
 	"provider",
-	"provider/jose",
 	"proxy",
 	"proxy/reading",
 	"requestlog",
