@@ -23,15 +23,15 @@ func (h *Handlers) explainAddress(c echo.Context, query url.Values) (explained b
 	ctx := c.Request().Context()
 	cause := ""
 	switch r := c.Request(); {
-	case h.Site.ByHTTP(r):
+	case h.o.Site.ByHTTP(r):
 		cause = plainHTTP
-	case h.Site.ByOtherName(r):
+	case h.o.Site.ByOtherName(r):
 		cause = otherHost
 	default:
 		return false, nil
 	}
-	h.Logger.InfoContext(ctx, "a login was begun at another address than the public one", "cause", cause, "request_id", requestlog.ID(ctx))
+	h.o.Logger.InfoContext(ctx, "a login was begun at another address than the public one", "cause", cause, "request_id", requestlog.ID(ctx))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginFailed{
-		Kind: cause, Host: h.Site.Origin(), RetryURL: h.Site.Origin() + h.Site.LoginURL(query), RequestID: requestlog.ID(ctx),
+		Kind: cause, Host: h.o.Site.Origin(), RetryURL: h.o.Site.Origin() + h.o.Site.LoginURL(query), RequestID: requestlog.ID(ctx),
 	})
 }

@@ -20,8 +20,8 @@ func redirect(c echo.Context, status int, to string) error {
 
 // page writes one of our pages in the reader's language.
 func (h *Handlers) page(c echo.Context, status int, p templates.Page) error {
-	lang := h.Pages.Language(c.Request().Header.Get("Accept-Language"))
-	return h.Pages.Write(c.Response(), status, lang, p)
+	lang := h.o.Pages.Language(c.Request().Header.Get("Accept-Language"))
+	return h.o.Pages.Write(c.Response(), status, lang, p)
 }
 
 // unknownProvider is the answer to a provider id that no operator configured.
@@ -32,7 +32,7 @@ func (h *Handlers) requireCSRF(r *http.Request) error { return h.admit(r, site.F
 
 // admit refuses a request that another site's page may have made.
 func (h *Handlers) admit(r *http.Request, g site.Guard) error {
-	if !h.Site.Admits(r, g) {
+	if !h.o.Site.Admits(r, g) {
 		return problem.New(problem.CSRF)
 	}
 	return nil

@@ -49,7 +49,7 @@ func (h *Handlers) auth(c echo.Context) error {
 // an access token, and says 200: to Envoy any other status is a refusal, whose fields may go to the browser.
 func (h *Handlers) authPath(c echo.Context) error {
 	r := c.Request()
-	page := strings.TrimPrefix(r.URL.EscapedPath(), h.Site.Path("/auth"))
+	page := strings.TrimPrefix(r.URL.EscapedPath(), h.o.Site.Path("/auth"))
 	if r.URL.RawQuery != "" {
 		page += "?" + r.URL.RawQuery
 	}
@@ -77,7 +77,7 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 			return problem.New(problem.Forbidden).Because("the request has a field that says whom it is for and that the proxy may not know how to take away (X-Auth-Request-…, Remote-… and their like, or one of them with underscores): such fields are the proxy's to set")
 		}
 	}
-	s, err := h.Sessions.FromRequest(r)
+	s, err := h.o.Sessions.FromRequest(r)
 	if loggedOut(err) && page != "" && isNavigation(r) {
 		requestlog.Annotate(r.Context(), err)
 		return h.towardsLogin(c, page)
@@ -85,7 +85,7 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 	if err != nil {
 		return err
 	}
-	h.Sessions.Touch(r.Context(), s)
+	h.o.Sessions.Touch(r.Context(), s)
 	accessToken := ""
 	if withToken {
 		if accessToken, err = h.tokenForProxy(r, s); err != nil {
@@ -118,10 +118,10 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 // provider's answer to a login is as well, comes without a strict cookie even from who is logged in: such a browser is
 // led to the same page once more, with a 401, since any proxy takes 2xx for leave to pass the request on.
 func (h *Handlers) towardsLogin(c echo.Context, page string) error {
-	if again, ok := h.Site.ReturnPath(page); ok && h.cameWithoutStrictCookie(c.Request()) {
+	if again, ok := h.o.Site.ReturnPath(page); ok && h.cameWithoutStrictCookie(c.Request()) {
 		return h.page(c, http.StatusUnauthorized, templates.Continue{URL: again})
 	}
-	return c.Redirect(http.StatusFound, h.Site.Origin()+h.Site.LoginBackTo(page))
+	return c.Redirect(http.StatusFound, h.o.Site.Origin()+h.o.Site.LoginBackTo(page))
 }
 
 // requireOwnRequest judges the request that the proxy is about to pass on, whose headers come along: a page of another
@@ -146,10 +146,10 @@ func isHandshake(r *http.Request) bool {
 
 // tokenForProxy is the session's access token, for a proxy that proves itself.
 func (h *Handlers) tokenForProxy(r *http.Request, s *session.Session) (string, error) {
-	if given := r.Header.Values(ForwardAuthSecretHeader); h.ForwardAuthSecret.IsZero() || len(given) != 1 || !h.ForwardAuthSecret.Equal(given[0]) {
+	if given := r.Header.Values(ForwardAuthSecretHeader); h.o.ForwardAuthSecret.IsZero() || len(given) != 1 || !h.o.ForwardAuthSecret.Equal(given[0]) {
 		return "", problem.New(problem.Forbidden).Because("access tokens go to a reverse proxy that sends forward_auth.secret, and to nobody else")
 	}
-	token, err := h.Tokens.AccessToken(r.Context(), s)
+	token, err := h.o.Tokens.AccessToken(r.Context(), s)
 	if err != nil {
 		return "", err
 	}

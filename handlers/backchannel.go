@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cloakroom/cloakroom/fairqueue"
 	"github.com/cloakroom/cloakroom/problem"
@@ -47,14 +48,12 @@ type backchannel struct {
 }
 
 func newBackchannel(reg prometheus.Registerer, log *slog.Logger) *backchannel {
-	b := &backchannel{
+	return &backchannel{
 		lookups: fairqueue.New(frontchannelLookups), refusals: newRefusals(log),
-		total: prometheus.NewCounterVec(prometheus.CounterOpts{
+		total: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 			Name: "cloakroom_backchannel_logouts_total", Help: "Back-channel logout requests by outcome (ok, invalid, replayed, busy, unavailable).",
 		}, []string{"provider", "outcome"}),
 	}
-	reg.MustRegister(b.total)
-	return b
 }
 
 // busy is the answer to a logout that could not be looked at: its sender should try again.
@@ -83,7 +82,7 @@ func (h *Handlers) backchannelLogout(c echo.Context) error {
 // endByLogoutToken reads and verifies the logout token and ends what it names. It returns the outcome for the counter.
 func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (string, error) {
 	ctx := c.Request().Context()
-	client := h.Client(c.Request())
+	client := h.o.Client(c.Request())
 	params, err := form(c, maxLogoutBody)
 	if err != nil {
 		h.backchannel.refusals.warn(ctx, p.ID(), noLogoutToken)
@@ -93,7 +92,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 		h.backchannel.refusals.warn(ctx, p.ID(), noLogoutToken)
 		return "invalid", problem.New(problem.InvalidLogoutToken).Because("the body must have one logout_token")
 	}
-	if err := h.Sessions.Know(ctx); err != nil { // else a good one could be refused for its times
+	if err := h.o.Sessions.Know(ctx); err != nil { // else a good one could be refused for its times
 		return "unavailable", err
 	}
 	token, err := p.Verifier().LogoutToken(ctx, client, params.Get("logout_token"))
@@ -109,7 +108,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	}
 	// A jti is marked only after the work is done: a provider that repeats a request which we could
 	// not carry out must be heard, and ending a session twice harms nobody.
-	replayed, err := h.Sessions.Outbox().Marked(ctx, jtiKey(p, token))
+	replayed, err := h.o.Sessions.Outbox().Marked(ctx, jtiKey(p, token))
 	if err != nil {
 		return "unavailable", session.Unavailable(err)
 	}
@@ -122,11 +121,11 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	if err := h.endNamedBy(ctx, p, token); err != nil {
 		return "unavailable", err
 	}
-	until := h.Now().Add(replayWindow)
+	until := h.o.Now().Add(replayWindow)
 	if token.Expiry.After(until) {
 		until = token.Expiry
 	}
-	if _, err := h.Sessions.Outbox().MarkOnce(ctx, jtiKey(p, token), until); err != nil {
+	if _, err := h.o.Sessions.Outbox().MarkOnce(ctx, jtiKey(p, token), until); err != nil {
 		return "unavailable", session.Unavailable(err)
 	}
 	return "ok", nil
@@ -151,21 +150,21 @@ func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *jose
 		if t.Subject != "" && s.Record.Subject != t.Subject || s.Record.CreatedAt.After(t.IssuedAt.Add(clockSkew)) {
 			continue
 		}
-		if err := h.Sessions.End(ctx, s.Name, session.ReasonProviderLogout); err != nil {
+		if err := h.o.Sessions.End(ctx, s.Name, session.ReasonProviderLogout); err != nil {
 			return err
 		}
 	}
 	if len(sessions) > 0 {
-		h.Outbox.Wake()
+		h.o.Outbox.Wake()
 	}
 	return nil
 }
 
 func (h *Handlers) namedBy(ctx context.Context, p *provider.Provider, t *jose.LogoutToken) ([]*session.Session, error) {
 	if t.SID != "" {
-		return h.Sessions.OfSID(ctx, p.ID(), t.Issuer, t.SID)
+		return h.o.Sessions.OfSID(ctx, p.ID(), t.Issuer, t.SID)
 	}
-	return h.Sessions.OfUser(ctx, p.ID(), t.Issuer, t.Subject)
+	return h.o.Sessions.OfUser(ctx, p.ID(), t.Issuer, t.Subject)
 }
 
 // frontchannelLogout answers GET /bff/frontchannel/{provider} (OIDC Front-Channel Logout §2). It
@@ -193,22 +192,22 @@ func (h *Handlers) frontchannelLogout(c echo.Context) error {
 func (h *Handlers) endByFrontchannel(r *http.Request, p *provider.Provider, iss, sid string) error {
 	ctx, cancel := context.WithTimeout(r.Context(), frontchannelPatience)
 	defer cancel()
-	leave, err := h.backchannel.lookups.Enter(ctx, h.Client(r))
+	leave, err := h.backchannel.lookups.Enter(ctx, h.o.Client(r))
 	if err != nil {
 		return busy(err)
 	}
 	defer leave()
-	sessions, err := h.Sessions.OfSID(r.Context(), p.ID(), iss, sid)
+	sessions, err := h.o.Sessions.OfSID(r.Context(), p.ID(), iss, sid)
 	if err != nil {
 		return err
 	}
 	for _, s := range sessions {
-		if err := h.Sessions.End(r.Context(), s.Name, session.ReasonProviderLogout); err != nil {
+		if err := h.o.Sessions.End(r.Context(), s.Name, session.ReasonProviderLogout); err != nil {
 			return err
 		}
 	}
 	if len(sessions) > 0 {
-		h.Outbox.Wake()
+		h.o.Outbox.Wake()
 	}
 	return nil
 }

@@ -40,15 +40,15 @@ func (h *Handlers) finishLogin(c echo.Context) error {
 	if params.Has("stale") && len(params) == 1 {
 		return h.afterStaleCallback(c)
 	}
-	outcome, err := h.Login.Finish(c.Response(), r, p.ID(), params)
+	outcome, err := h.o.Login.Finish(c.Response(), r, p.ID(), params)
 	if err != nil {
 		return h.callbackFailed(c, err)
 	}
-	h.Outbox.Wake() // a session that this login replaced has tokens to revoke
+	h.o.Outbox.Wake() // a session that this login replaced has tokens to revoke
 	if outcome.Silent {
 		return h.silentSucceeded(c, outcome)
 	}
-	h.loops.note(c, h.Now())
+	h.loops.note(c, h.o.Now())
 	return redirect(c, seeOther(r), outcome.ReturnURL)
 }
 
@@ -111,7 +111,7 @@ func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 		return h.silentFailed(c)
 	}
 	if failure.Stale() {
-		if _, sessionErr := h.Sessions.FromRequest(c.Request()); sessionErr == nil {
+		if _, sessionErr := h.o.Sessions.FromRequest(c.Request()); sessionErr == nil {
 			return redirect(c, seeOther(c.Request()), "/")
 		}
 		if h.cameWithoutStrictCookie(c.Request()) {
@@ -128,13 +128,13 @@ func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 // show: a SameSite=Strict cookie stays behind on a navigation that another site began. A page of
 // ours that goes on by itself brings it along.
 func (h *Handlers) cameWithoutStrictCookie(r *http.Request) bool {
-	return h.Site.StrictCookie() && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
+	return h.o.Site.StrictCookie() && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
 		r.Header.Get("Sec-Fetch-Dest") != "" && isNavigation(r) && isWindow(r)
 }
 
 // afterStaleCallback is where that page leads: now the cookie shows whether there is a session.
 func (h *Handlers) afterStaleCallback(c echo.Context) error {
-	if _, err := h.Sessions.FromRequest(c.Request()); err == nil {
+	if _, err := h.o.Sessions.FromRequest(c.Request()); err == nil {
 		return redirect(c, http.StatusFound, "/")
 	}
 	return login.StaleFailure(c.Param("provider"), c.QueryParam("stale"))

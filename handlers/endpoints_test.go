@@ -37,7 +37,7 @@ func TestEndpointsBringTheirHeadersAlong(t *testing.T) {
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = c.NoContent(problem.From(err).Status) }
 	e.Any("/*", func(c echo.Context) error { return c.String(http.StatusTeapot, "somebody else's") })
 	app := sitetest.New(t, "https://app.example.com", site.Options{})
-	(&Handlers{Options: Options{Site: app}}).Mount(e.Group(app.Path("")))
+	(&Handlers{o: Options{Site: app}}).Mount(e.Group(app.Path("")))
 	srv := httptest.NewServer(e)
 	defer srv.Close()
 

@@ -22,11 +22,11 @@ import (
 // typePrefix makes the problem type of a code (RFC 9457 §3.1.1): an identifier, not an address.
 const typePrefix = "urn:cloakroom:problem:"
 
-// ErrorOptions are what an ErrorWriter needs. All fields are required.
+// ErrorOptions are what an ErrorWriter needs. Pages and Site are required.
 type ErrorOptions struct {
 	Pages  *templates.Set
-	Site   *site.Site // where a login begins, and whose pages it may lead back to
-	Logger *slog.Logger
+	Site   *site.Site   // where a login begins, and whose pages it may lead back to
+	Logger *slog.Logger // nil: slog.Default
 }
 
 // An ErrorWriter writes the answers to errors: problem details (RFC 9457) for programs, a page with the
@@ -39,6 +39,9 @@ type ErrorWriter struct {
 
 // NewErrorWriter makes an ErrorWriter.
 func NewErrorWriter(o ErrorOptions) *ErrorWriter {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
 	return &ErrorWriter{pages: o.Pages, site: o.Site, logger: o.Logger}
 }
 

@@ -38,17 +38,17 @@ func (h *Handlers) events(c echo.Context) error {
 	if err := h.admit(r, site.ForStream); err != nil {
 		return err
 	}
-	s, err := h.Sessions.FromRequest(r)
+	s, err := h.o.Sessions.FromRequest(r)
 	if err != nil {
 		return h.missedEnd(c, err)
 	}
-	if most := h.MaxEventStreams; most > 0 && h.Sessions.Subscribers(s.Name) >= most {
+	if most := h.o.MaxEventStreams; most > 0 && h.o.Sessions.Subscribers(s.Name) >= most {
 		return problem.New(problem.RateLimited).Because("this session has too many event streams open")
 	}
-	changes, stop := h.Sessions.Subscribe(s.Name)
+	changes, stop := h.o.Sessions.Subscribe(s.Name)
 	defer stop()
 	// Again, now that nothing can slip by: an end between the look-up and the subscription is heard of by nobody.
-	if s, err = h.Sessions.Get(r.Context(), s.Name); err != nil {
+	if s, err = h.o.Sessions.Get(r.Context(), s.Name); err != nil {
 		return h.missedEnd(c, err)
 	}
 	h.listeners.Inc()
@@ -72,15 +72,15 @@ func (h *Handlers) missedEnd(c echo.Context, err error) error {
 	if last == endedID {
 		return c.NoContent(http.StatusNoContent)
 	}
-	name := h.Sessions.NameFromRequest(c.Request())
-	reason, known := h.Sessions.EndReason(name)
+	name := h.o.Sessions.NameFromRequest(c.Request())
+	reason, known := h.o.Sessions.EndReason(name)
 	if errors.Is(err, session.ErrSessionExpired) {
 		reason, known = session.ReasonExpired, true
 	}
 	switch {
 	case !known:
 		return err
-	case h.Sessions.Continued(name, newTicketTime):
+	case h.o.Sessions.Continued(name, newTicketTime):
 		_ = newEventStream(c.Response()).retry(newTicketPause)
 	default:
 		_ = newEventStream(c.Response()).ended(reason) // if the browser is gone there is nobody to tell
@@ -116,7 +116,7 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 		select {
 		case <-r.Context().Done():
 			return
-		case <-l.Stopping.Done():
+		case <-l.o.Stopping.Done():
 			_ = l.stream.retry(rand.N(reconnectSpread)) // another replica takes over
 			return
 		case <-beat.C:
@@ -178,15 +178,15 @@ func (l *listener) changed(s *session.Session) error {
 // untilAlarm is the time to the next moment that concerns the session's end: the notice, or the end itself.
 func (l *listener) untilAlarm() time.Duration {
 	end := l.session.Expires()
-	if notice := end.Add(-l.ExpiringNotice); l.ExpiringNotice > 0 && !l.warned.Equal(end) {
+	if notice := end.Add(-l.o.ExpiringNotice); l.o.ExpiringNotice > 0 && !l.warned.Equal(end) {
 		end = notice
 	}
-	return max(end.Sub(l.Now()), 0)
+	return max(end.Sub(l.o.Now()), 0)
 }
 
 // ring tells that the session is about to end, or that it has. Activity may have moved the end.
 func (l *listener) ring(r *http.Request) (wait time.Duration, over bool) {
-	s, err := l.Sessions.Get(r.Context(), l.session.Name)
+	s, err := l.o.Sessions.Get(r.Context(), l.session.Name)
 	switch {
 	case errors.Is(err, session.ErrSessionExpired):
 		_ = l.stream.ended(session.ReasonExpired) // if the browser is gone there is nobody to tell
@@ -198,8 +198,8 @@ func (l *listener) ring(r *http.Request) (wait time.Duration, over bool) {
 	}
 	l.session = s
 	end := s.Expires()
-	left := end.Sub(l.Now())
-	if l.ExpiringNotice > 0 && left <= l.ExpiringNotice && !l.warned.Equal(end) {
+	left := end.Sub(l.o.Now())
+	if l.o.ExpiringNotice > 0 && left <= l.o.ExpiringNotice && !l.warned.Equal(end) {
 		l.warned = end
 		if l.stream.send("expiring", "", map[string]any{"expires_at": timestamp(end), "in_seconds": int(max(left, 0).Seconds())}) != nil {
 			return 0, true

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
@@ -25,7 +26,7 @@ import (
 // A Waker is told that the outbox has something to deliver; *revocation.Worker is one.
 type Waker interface{ Wake() }
 
-// Options are what the endpoints need. All fields are required.
+// Options are what the endpoints need. What has no zero value named is required.
 type Options struct {
 	Site      *site.Site
 	Providers []*provider.Provider // in the operator's order, which is the chooser's
@@ -35,25 +36,26 @@ type Options struct {
 	Outbox    Waker
 	Pages     *templates.Set
 	Keys      *keys.Ring      // what seals values that travel through browsers and providers
-	Stopping  context.Context // ended when event streams should: the service stops
+	Stopping  context.Context // ended when event streams should: the service stops; nil: never
 	// ForwardAuthSecret is what a reverse proxy proves itself by; zero: none gets access tokens.
 	ForwardAuthSecret secret.Value
 	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
 	ExpiringNotice time.Duration
 	// Client tells those apart who ask, so that they take turns; "" for who can't be told from others.
+	// nil: nobody can.
 	Client func(*http.Request) string
 	// MaxEventStreams is how many one session can have open at this replica; 0: any number. Each is a connection, or a
 	// part of one, and some memory, for as long as whoever asked for it likes.
 	MaxEventStreams int
-	Now             func() time.Time
-	Logger          *slog.Logger
-	Metrics         prometheus.Registerer
+	Now             func() time.Time      // nil: time.Now
+	Logger          *slog.Logger          // nil: slog.Default
+	Metrics         prometheus.Registerer // nil: not registered
 }
 
 // Handlers are the endpoints of one service. They hold no state of their own but the limits of
 // the back channel.
 type Handlers struct {
-	Options
+	o           Options
 	byID        map[string]*provider.Provider
 	logoutState logoutState
 	onward      onwardSealer
@@ -69,23 +71,40 @@ const maxSealed = 4096
 
 // New returns the endpoints; Mount mounts them.
 func New(o Options) *Handlers {
+	o = o.complete()
 	h := &Handlers{
-		Options:     o,
+		o:           o,
 		byID:        make(map[string]*provider.Provider, len(o.Providers)),
 		logoutState: newLogoutState(o.Keys),
 		onward:      newOnwardSealer(o.Keys),
 		loops:       newLoops(o.Site, o.Keys),
 		silent:      newSilentSeal(o.Keys),
 		backchannel: newBackchannel(o.Metrics, o.Logger),
-		listeners: prometheus.NewGauge(prometheus.GaugeOpts{
+		listeners: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{
 			Name: "cloakroom_event_listeners", Help: "Browsers that listen to what happens to their session.",
 		}),
 	}
-	o.Metrics.MustRegister(h.listeners)
 	for _, p := range o.Providers {
 		h.byID[p.ID()] = p
 	}
 	return h
+}
+
+// complete fills in what was left out.
+func (o Options) complete() Options {
+	if o.Client == nil {
+		o.Client = func(*http.Request) string { return "" }
+	}
+	if o.Stopping == nil {
+		o.Stopping = context.Background()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
 }
 
 // provider returns the provider that a path or a query names; there is no default to fall back on.

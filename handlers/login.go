@@ -47,7 +47,7 @@ func (h *Handlers) startLogin(c echo.Context) error {
 	if explained, err := h.explainLoop(c); explained || err != nil {
 		return err
 	}
-	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: returnURL, Params: query})
+	to, err := h.o.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: returnURL, Params: query})
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 		return nil, unknownProvider()
 	}
 	ours := url.Values{}
-	for _, p := range h.Providers {
+	for _, p := range h.o.Providers {
 		if p.IssuedBy(given.Get("iss")) && !ours.Has("provider") {
 			ours.Set("provider", p.ID())
 		}
@@ -91,7 +91,7 @@ func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 	switch targets := given["target_link_uri"]; len(targets) {
 	case 0:
 	case 1: // a page of the app, by its whole address or by its path alone
-		ours.Set("returnUrl", h.Site.Relative(targets[0]))
+		ours.Set("returnUrl", h.o.Site.Relative(targets[0]))
 	default:
 		return nil, problem.New(problem.InvalidReturnURL)
 	}
@@ -110,8 +110,8 @@ func (h *Handlers) chosenProvider(query url.Values) (string, error) {
 			return "", err
 		}
 		return p.ID(), nil
-	case len(h.Providers) == 1:
-		return h.Providers[0].ID(), nil
+	case len(h.o.Providers) == 1:
+		return h.o.Providers[0].ID(), nil
 	}
 	return "", nil
 }
@@ -119,13 +119,13 @@ func (h *Handlers) chosenProvider(query url.Values) (string, error) {
 // chooser shows the providers, each as a link back here that keeps everything else that was asked.
 func (h *Handlers) chooser(c echo.Context, query url.Values, returnURL string) error {
 	page := templates.ChooseProvider{RequestID: requestlog.ID(c.Request().Context())}
-	for _, p := range h.Providers {
+	for _, p := range h.o.Providers {
 		next := url.Values{}
 		maps.Copy(next, query)
 		next.Set("provider", p.ID())
 		next.Set("returnUrl", returnURL)
 		page.Providers = append(page.Providers, templates.ProviderChoice{
-			ID: p.ID(), Name: p.Name(), URL: h.Site.LoginURL(next),
+			ID: p.ID(), Name: p.Name(), URL: h.o.Site.LoginURL(next),
 		})
 	}
 	return h.page(c, http.StatusOK, page)
@@ -140,7 +140,7 @@ func (h *Handlers) returnURL(query url.Values) (string, error) {
 	if len(given) == 0 {
 		return "/", nil
 	}
-	checked, ok := h.Site.ReturnURL(given[0])
+	checked, ok := h.o.Site.ReturnURL(given[0])
 	if !ok {
 		return "", problem.New(problem.InvalidReturnURL)
 	}

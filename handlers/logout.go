@@ -29,7 +29,7 @@ func (h *Handlers) logoutByNavigation(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := h.Sessions.FromRequest(r)
+	s, err := h.o.Sessions.FromRequest(r)
 	if loggedOut(err) {
 		return redirect(c, http.StatusFound, orHome(returnURL))
 	}
@@ -59,7 +59,7 @@ func (h *Handlers) logoutByFetch(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := h.Sessions.FromRequest(r)
+	s, err := h.o.Sessions.FromRequest(r)
 	if loggedOut(err) {
 		h.forget(c)
 		return c.NoContent(http.StatusNoContent)
@@ -82,10 +82,10 @@ func (h *Handlers) logoutByFetch(c echo.Context) error {
 // with the same step (LO6). It reports whether it was this call that ended it. When the store can't be
 // reached nothing happened, and nothing pretends that it did (ST2).
 func (h *Handlers) logout(c echo.Context, s *session.Session) (first bool, err error) {
-	if first, err = h.Sessions.EndFirst(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+	if first, err = h.o.Sessions.EndFirst(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
 		return false, err
 	}
-	h.Outbox.Wake()
+	h.o.Outbox.Wake()
 	h.forget(c)
 	return first, nil
 }
@@ -93,7 +93,7 @@ func (h *Handlers) logout(c echo.Context, s *session.Session) (first bool, err e
 // forget takes the cookie back, and what the browser's cache keeps of the session's answers.
 func (h *Handlers) forget(c echo.Context) {
 	h.loops.forget(c)
-	h.Sessions.ClearCookie(c.Response())
+	h.o.Sessions.ClearCookie(c.Response())
 	c.Response().Header().Set("Cache-Control", "no-store")
 	c.Response().Header().Set("Clear-Site-Data", `"cache"`)
 }
@@ -108,9 +108,9 @@ func (h *Handlers) endSessionURL(r *http.Request, providerID string, rec *sessio
 	}
 	ctx, cancel := withShortDeadline(r)
 	defer cancel()
-	state, err := h.logoutState.seal(returnURL, h.Now())
+	state, err := h.logoutState.seal(returnURL, h.o.Now())
 	if err != nil {
-		h.Logger.ErrorContext(ctx, "seal the state of a logout", "error", err)
+		h.o.Logger.ErrorContext(ctx, "seal the state of a logout", "error", err)
 		return ""
 	}
 	request := provider.EndSessionRequest{State: state}
@@ -119,7 +119,7 @@ func (h *Handlers) endSessionURL(r *http.Request, providerID string, rec *sessio
 	}
 	next, err := p.EndSessionURL(ctx, request)
 	if err != nil {
-		h.Logger.WarnContext(ctx, "logged out here only: the provider's end-session endpoint is not known", "provider", p.ID(), "error", err)
+		h.o.Logger.WarnContext(ctx, "logged out here only: the provider's end-session endpoint is not known", "provider", p.ID(), "error", err)
 		return ""
 	}
 	return next
@@ -133,7 +133,7 @@ func (h *Handlers) afterLogout(c echo.Context) error {
 	}
 	states := c.Request().URL.Query()["state"]
 	if len(states) == 1 {
-		if returnURL, ok := h.logoutState.open(states[0], h.Now()); ok {
+		if returnURL, ok := h.logoutState.open(states[0], h.o.Now()); ok {
 			return h.afterLocalLogout(c, returnURL)
 		}
 	}
@@ -151,7 +151,7 @@ func (h *Handlers) afterLocalLogout(c echo.Context, returnURL string) error {
 // loggedOutPage says that it is done, and leads on to returnUrl.
 func (h *Handlers) loggedOutPage(c echo.Context, returnURL string) error {
 	return h.page(c, http.StatusOK, templates.LoggedOut{
-		BackURL: orHome(returnURL), LoginURL: h.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
+		BackURL: orHome(returnURL), LoginURL: h.o.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
 	})
 }
 

@@ -70,22 +70,22 @@ func (h *Handlers) continueURL(r *http.Request, s *session.Session, returnURL st
 	if to == "" {
 		return ""
 	}
-	next := onward{Provider: s.Record.Provider, Return: returnURL, Sealed: h.Now().Unix()}
+	next := onward{Provider: s.Record.Provider, Return: returnURL, Sealed: h.o.Now().Unix()}
 	if first {
 		ctx, cancel := withShortDeadline(r)
 		defer cancel()
 		var err error
-		if next.Handle, err = h.Sessions.Deposit(ctx, onwardPurpose, []byte(to), onwardLife); err != nil {
-			h.Logger.WarnContext(ctx, "the provider's logout is visited without id_token_hint: the store did not take it",
+		if next.Handle, err = h.o.Sessions.Deposit(ctx, onwardPurpose, []byte(to), onwardLife); err != nil {
+			h.o.Logger.WarnContext(ctx, "the provider's logout is visited without id_token_hint: the store did not take it",
 				"session", s.Record.ID, "error", err)
 		}
 	}
 	sealed, err := h.onward.seal(next)
 	if err != nil {
-		h.Logger.ErrorContext(r.Context(), "seal the address that a logout goes on to", "error", err)
+		h.o.Logger.ErrorContext(r.Context(), "seal the address that a logout goes on to", "error", err)
 		return ""
 	}
-	return h.Site.URL("/logout/continue?handle=") + url.QueryEscape(sealed)
+	return h.o.Site.URL("/logout/continue?handle=") + url.QueryEscape(sealed)
 }
 
 // continueLogout answers GET /bff/logout/continue: it goes on to the provider, once. Only a navigation
@@ -101,19 +101,19 @@ func (h *Handlers) continueLogout(c echo.Context) error {
 	if len(handles) != 1 {
 		return h.loggedOutPage(c, "")
 	}
-	next, ok := h.onward.open(handles[0], h.Now())
+	next, ok := h.onward.open(handles[0], h.o.Now())
 	if !ok {
 		return h.loggedOutPage(c, "")
 	}
 	if next.Handle != "" {
-		to, err := h.Sessions.Fetch(r.Context(), onwardPurpose, next.Handle)
+		to, err := h.o.Sessions.Fetch(r.Context(), onwardPurpose, next.Handle)
 		switch {
 		case err == nil:
 			return redirect(c, http.StatusFound, string(to))
 		case errors.Is(err, session.ErrNotFound):
 			return h.logoutIsOver(c, next.Return)
 		}
-		h.Logger.WarnContext(r.Context(), "the provider's logout is visited without id_token_hint: the store did not give it",
+		h.o.Logger.WarnContext(r.Context(), "the provider's logout is visited without id_token_hint: the store did not give it",
 			"provider", next.Provider, "error", err)
 	}
 	if to := h.endSessionURL(r, next.Provider, nil, next.Return); to != "" {
@@ -124,7 +124,7 @@ func (h *Handlers) continueLogout(c echo.Context) error {
 
 // logoutIsOver answers who comes for a logout that has gone on already.
 func (h *Handlers) logoutIsOver(c echo.Context, returnURL string) error {
-	if _, err := h.Sessions.FromRequest(c.Request()); err == nil {
+	if _, err := h.o.Sessions.FromRequest(c.Request()); err == nil {
 		return redirect(c, http.StatusFound, orHome(returnURL))
 	}
 	return h.loggedOutPage(c, returnURL)

@@ -101,7 +101,7 @@ func (l loops) set(c echo.Context, value string, maxAge int) {
 // it did.
 func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 	logins := h.loops.lately(c.Request())
-	now := h.Now()
+	now := h.o.Now()
 	recent := 0
 	for _, at := range logins {
 		if now.UnixMilli()-at <= loopTime.Milliseconds() {
@@ -120,26 +120,26 @@ func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 		return false, nil
 	}
 	h.loops.forget(c)
-	h.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", requestlog.ID(c.Request().Context()))
+	h.o.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", requestlog.ID(c.Request().Context()))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginLoop{
-		Cause: cause, Host: h.Site.Origin(), RetryURL: h.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
+		Cause: cause, Host: h.o.Site.Origin(), RetryURL: h.o.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
 	})
 }
 
 // loopCause finds out why the app does not see the logins, the last of which was at the given time.
 func (h *Handlers) loopCause(r *http.Request, last time.Time) (string, error) {
-	if last.Sub(h.Now()) > loopSkew {
+	if last.Sub(h.o.Now()) > loopSkew {
 		return loopClock, nil
 	}
-	name := h.Sessions.NameFromRequest(r)
+	name := h.o.Sessions.NameFromRequest(r)
 	if name == "" {
-		if from := r.Header.Get("Sec-Fetch-Site"); h.Site.StrictCookie() && from != "" && from != "same-origin" && from != "none" {
+		if from := r.Header.Get("Sec-Fetch-Site"); h.o.Site.StrictCookie() && from != "" && from != "same-origin" && from != "none" {
 			return loopSameSite, nil
 		}
 		return loopCookieLost, nil
 	}
-	_, err := h.Sessions.FromRequest(r)
-	reason, known := h.Sessions.EndReason(name)
+	_, err := h.o.Sessions.FromRequest(r)
+	reason, known := h.o.Sessions.EndReason(name)
 	switch {
 	case err == nil:
 		return loopApp, nil

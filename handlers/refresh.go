@@ -26,14 +26,14 @@ func (h *Handlers) refresh(c echo.Context) error {
 	if err := h.requireCSRF(r); err != nil {
 		return err
 	}
-	s, err := h.Sessions.FromRequest(r)
+	s, err := h.o.Sessions.FromRequest(r)
 	if err != nil {
 		return err
 	}
 	if s.Record.RefreshToken.IsZero() {
 		return problem.New(problem.NotRenewable)
 	}
-	token, err := h.Tokens.AfterRejection(r.Context(), s, s.Record.AccessToken)
+	token, err := h.o.Tokens.AfterRejection(r.Context(), s, s.Record.AccessToken)
 	if errors.Is(err, renewal.ErrNotRenewed) {
 		p := problem.New(problem.RateLimited).Because("the access token was renewed a moment ago")
 		if tooSoon, ok := errors.AsType[*renewal.TooSoonError](err); ok {

@@ -29,7 +29,7 @@ func (h *Handlers) session(c echo.Context) error {
 	if err := h.requireCSRF(c.Request()); err != nil {
 		return err
 	}
-	s, err := h.Sessions.FromRequest(c.Request())
+	s, err := h.o.Sessions.FromRequest(c.Request())
 	if loggedOut(err) {
 		return c.JSON(http.StatusOK, sessionState{})
 	}

@@ -53,10 +53,10 @@ func (h *Handlers) endSession(c echo.Context) error {
 		if s.Record.ID != c.Param("id") {
 			continue
 		}
-		if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+		if err := h.o.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
 			return err
 		}
-		h.Outbox.Wake()
+		h.o.Outbox.Wake()
 		if s.Name == current.Name {
 			h.forget(c)
 		}
@@ -75,11 +75,11 @@ func (h *Handlers) endOthers(c echo.Context) error {
 		if s.Name == current.Name {
 			continue
 		}
-		if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+		if err := h.o.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
 			return err
 		}
 	}
-	h.Outbox.Wake()
+	h.o.Outbox.Wake()
 	return c.NoContent(http.StatusNoContent)
 }
 

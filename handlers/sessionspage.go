@@ -26,13 +26,13 @@ func (h *Handlers) sessionsPage(c echo.Context) error {
 	current, all, err := h.sessionsOfUser(c)
 	if loggedOut(err) && h.cameWithoutStrictCookie(c.Request()) {
 		requestlog.Annotate(c.Request().Context(), err)
-		return h.page(c, http.StatusOK, templates.Continue{URL: h.Site.SessionsPage()})
+		return h.page(c, http.StatusOK, templates.Continue{URL: h.o.Site.SessionsPage()})
 	}
 	if err != nil {
 		return h.thenBackToSessions(err)
 	}
 	slices.SortFunc(all, func(a, b *session.Session) int { return b.LastActive.Compare(a.LastActive) })
-	page := templates.Sessions{Action: h.Site.SessionsPage(), Token: current.Record.LogoutID, Others: allOthers}
+	page := templates.Sessions{Action: h.o.Site.SessionsPage(), Token: current.Record.LogoutID, Others: allOthers}
 	end := c.QueryParam("end")
 	for _, s := range all {
 		row := h.sessionRow(s, s.Name == current.Name)
@@ -89,24 +89,24 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 		if id := fields.Get("id"); s.Record.ID != id && (id != allOthers || s.Name == current.Name) {
 			continue
 		}
-		if err := h.Sessions.End(r.Context(), s.Name, session.ReasonLogout); err != nil {
+		if err := h.o.Sessions.End(r.Context(), s.Name, session.ReasonLogout); err != nil {
 			return err
 		}
 		endedThis = endedThis || s.Name == current.Name
 	}
-	h.Outbox.Wake()
+	h.o.Outbox.Wake()
 	if endedThis {
 		h.forget(c)
 		return redirect(c, http.StatusSeeOther, "/")
 	}
-	return redirect(c, http.StatusSeeOther, h.Site.SessionsPage())
+	return redirect(c, http.StatusSeeOther, h.o.Site.SessionsPage())
 }
 
 // thenBackToSessions has the page of an error lead whoever must log in first back to the sessions.
 func (h *Handlers) thenBackToSessions(err error) error {
 	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized {
-		p.LoginURL = h.Site.LoginBackTo(h.Site.SessionsPage())
+		p.LoginURL = h.o.Site.LoginBackTo(h.o.Site.SessionsPage())
 	}
 	return p
 }
@@ -114,10 +114,10 @@ func (h *Handlers) thenBackToSessions(err error) error {
 // sessionsOfUser are the current session and all of its user.
 func (h *Handlers) sessionsOfUser(c echo.Context) (*session.Session, []*session.Session, error) {
 	r := c.Request()
-	current, err := h.Sessions.FromRequest(r)
+	current, err := h.o.Sessions.FromRequest(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := h.Sessions.OfUser(r.Context(), current.Record.Provider, current.Record.Issuer, current.Record.Subject)
+	all, err := h.o.Sessions.OfUser(r.Context(), current.Record.Provider, current.Record.Issuer, current.Record.Subject)
 	return current, all, err
 }

@@ -33,14 +33,14 @@ func (h *Handlers) startSilentLogin(c echo.Context) error {
 		return err
 	}
 	if id == "" {
-		s, err := h.Sessions.FromRequest(r)
+		s, err := h.o.Sessions.FromRequest(r)
 		if err != nil {
 			return h.silentFailed(c)
 		}
 		id = s.Record.Provider
 	}
 	query.Set("prompt", "none")
-	to, err := h.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true})
+	to, err := h.o.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true})
 	if err != nil {
 		requestlog.Annotate(r.Context(), err)
 		return h.silentFailed(c)
@@ -50,18 +50,18 @@ func (h *Handlers) startSilentLogin(c echo.Context) error {
 
 // silentFailed is the page that tells the parent window, of our own origin, that nobody is logged in.
 func (h *Handlers) silentFailed(c echo.Context) error {
-	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Site.Origin()})
+	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.o.Site.Origin()})
 }
 
 // silentSucceeded is the page that tells the parent window that somebody is logged in, once the browser has shown
 // that it has the session. A browser with tracking prevention may drop every cookie that an answer sets in a frame
 // which another site has led here.
 func (h *Handlers) silentSucceeded(c echo.Context, outcome *login.Outcome) error {
-	confirm, err := h.silent.seal(silentLogin{outcome.Session.Name, outcome.Kept, h.Now().UnixMilli()})
+	confirm, err := h.silent.seal(silentLogin{outcome.Session.Name, outcome.Kept, h.o.Now().UnixMilli()})
 	if err != nil {
 		return err
 	}
-	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.Site.Origin(), ConfirmURL: h.Site.Path("/silent-login"), Confirm: confirm})
+	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.o.Site.Origin(), ConfirmURL: h.o.Site.Path("/silent-login"), Confirm: confirm})
 }
 
 // maxConfirmBody is enough for what silentSucceeded seals.
@@ -78,20 +78,20 @@ func (h *Handlers) confirmSilentLogin(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	started, ok := h.silent.open(sent.Get("confirm"), h.Now())
+	started, ok := h.silent.open(sent.Get("confirm"), h.o.Now())
 	if !ok {
 		return problem.New(problem.BadRequest).Because("the silent login is not known, or took longer than a minute")
 	}
-	s, err := h.Sessions.FromRequest(r)
+	s, err := h.o.Sessions.FromRequest(r)
 	if errors.Is(err, session.ErrUnavailable) {
 		return err
 	}
 	loggedIn := err == nil // with this session, or with the one that another silent login or a step-up made of it meanwhile
 	if !started.Kept && (!loggedIn || s.Name != started.Session) {
-		if err := h.Sessions.End(r.Context(), started.Session, session.ReasonRefused); err != nil {
+		if err := h.o.Sessions.End(r.Context(), started.Session, session.ReasonRefused); err != nil {
 			return err
 		}
-		h.Outbox.Wake()
+		h.o.Outbox.Wake()
 	}
 	return c.JSON(http.StatusOK, map[string]bool{"isLoggedIn": loggedIn})
 }

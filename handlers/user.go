@@ -26,12 +26,12 @@ func (h *Handlers) user(c echo.Context) error {
 	if err := h.requireCSRF(r); err != nil {
 		return err
 	}
-	s, err := h.Sessions.FromRequest(r)
+	s, err := h.o.Sessions.FromRequest(r)
 	if err != nil {
 		return err
 	}
 	if c.QueryParam("slide") != "false" {
-		h.Sessions.Touch(r.Context(), s)
+		h.o.Sessions.Touch(r.Context(), s)
 	}
 	claims, err := h.claims(s)
 	if err != nil {
@@ -57,7 +57,7 @@ func (h *Handlers) claims(s *session.Session) ([]claim, error) {
 		}
 	}
 	claims = append(claims,
-		claim{"bff:logout_url", quoted(h.Site.Path("/logout?sid=") + s.Record.LogoutID)},
+		claim{"bff:logout_url", quoted(h.o.Site.Path("/logout?sid=") + s.Record.LogoutID)},
 		claim{"bff:session_expires_in", json.RawMessage(fmt.Sprint(h.secondsLeft(s)))},
 	)
 	if s.Record.State != "" {
@@ -68,7 +68,7 @@ func (h *Handlers) claims(s *session.Session) ([]claim, error) {
 
 // secondsLeft is how long the session lasts if nothing more happens, rounded down, never negative.
 func (h *Handlers) secondsLeft(s *session.Session) int {
-	return int(math.Max(0, s.Expires().Sub(h.Now()).Seconds()))
+	return int(math.Max(0, s.Expires().Sub(h.o.Now()).Seconds()))
 }
 
 // orderedMembers splits a JSON object into its members, keeping their order.

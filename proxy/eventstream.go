@@ -18,11 +18,11 @@ type eventStream struct {
 // endWithService has a response end when the service stops, if it is an event stream.
 func (p *Proxy) endWithService(res *http.Response) {
 	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	if err != nil || kind != "text/event-stream" || p.Stopping == nil {
+	if err != nil || kind != "text/event-stream" || p.o.Stopping == nil {
 		return
 	}
 	body := res.Body
-	res.Body = &eventStream{body, p.Stopping, context.AfterFunc(p.Stopping, func() { _ = body.Close() })} // ends a read that waits
+	res.Body = &eventStream{body, p.o.Stopping, context.AfterFunc(p.o.Stopping, func() { _ = body.Close() })} // ends a read that waits
 }
 
 // Read implements io.Reader.

@@ -60,7 +60,7 @@ func (p *Proxy) checkForgery(rt *route, r *http.Request) error {
 }
 
 func (p *Proxy) admit(r *http.Request, g site.Guard) error {
-	if !p.Site.Admits(r, g) {
+	if !p.o.Site.Admits(r, g) {
 		return forged()
 	}
 	return nil

@@ -83,7 +83,7 @@ type ClientTokens interface {
 	AfterRejection(ctx context.Context, provider string, scopes []string, rejected secret.Value) (renewal.Token, error)
 }
 
-// Options are what a Proxy needs; Now, Logger and Metrics may be nil.
+// Options are what a Proxy needs. What has no zero value named is required.
 type Options struct {
 	Site          *site.Site
 	Routes        []Route
@@ -93,15 +93,15 @@ type Options struct {
 	MaxBody       int64 // bytes; 0: unlimited
 	MaxWebSockets int   // of one session, at this replica; 0: any number
 	Fail          func(http.ResponseWriter, *http.Request, error)
-	Stopping      context.Context // ended when WebSockets and event streams should be, because the service stops; nil: never
-	Now           func() time.Time
-	Logger        *slog.Logger
-	Metrics       prometheus.Registerer
+	Stopping      context.Context       // ended when WebSockets and event streams should be, because the service stops; nil: never
+	Now           func() time.Time      // nil: time.Now
+	Logger        *slog.Logger          // nil: slog.Default
+	Metrics       prometheus.Registerer // nil: not registered
 }
 
 // A Proxy passes requests on. It is safe for concurrent use.
 type Proxy struct {
-	Options
+	o       Options
 	sockets openWebSockets
 	routes  []*route // longest path first
 	atlas   atlas
@@ -114,12 +114,12 @@ func New(o Options) (*Proxy, error) {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
+		o.Logger = slog.Default()
 	}
 	if o.Fail == nil || o.Sessions == nil || o.Site == nil {
 		return nil, errors.New("set up proxy: Fail, Sessions and Site are required")
 	}
-	p := &Proxy{Options: o, sockets: openWebSockets{most: o.MaxWebSockets}, metrics: newMetrics(o.Metrics)}
+	p := &Proxy{o: o, sockets: openWebSockets{most: o.MaxWebSockets}, metrics: newMetrics(o.Metrics)}
 	p.routes = p.newRoutes()
 	p.atlas = survey(p.routes)
 	return p, nil
@@ -133,7 +133,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, rt *route) {
 	rec := &statusRecorder{ResponseWriter: w}
 	defer func() { p.metrics.done(rt.Path, rec.status, time.Since(start)) }()
 	if err := p.serve(rec, r, rt); err != nil {
-		p.Fail(rec, rec.answering(r), err)
+		p.o.Fail(rec, rec.answering(r), err)
 	}
 }
 
@@ -154,11 +154,11 @@ func (p *Proxy) serve(w *statusRecorder, r *http.Request, rt *route) error {
 	if err := p.checkForgery(rt, r); err != nil {
 		return err
 	}
-	if p.MaxBody > 0 {
-		if r.ContentLength > p.MaxBody {
+	if p.o.MaxBody > 0 {
+		if r.ContentLength > p.o.MaxBody {
 			return tooLarge()
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, p.MaxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, p.o.MaxBody)
 	}
 	call, err := p.authorize(r, rt)
 	if err != nil {
@@ -187,7 +187,7 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 		return c, nil
 	}
 	if rt.Token != TokenClient {
-		s, err := p.Sessions.FromRequest(r)
+		s, err := p.o.Sessions.FromRequest(r)
 		visitor := errors.Is(err, session.ErrNoSession) || errors.Is(err, session.ErrSessionExpired)
 		switch {
 		case err == nil:
@@ -198,7 +198,7 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 			return c, nil
 		}
 	}
-	t, err := p.ClientTokens.AccessToken(r.Context(), rt.Provider, rt.Scopes)
+	t, err := p.o.ClientTokens.AccessToken(r.Context(), rt.Provider, rt.Scopes)
 	if err != nil {
 		return nil, err
 	}
@@ -207,18 +207,18 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 }
 
 func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) error {
-	p.Sessions.Touch(ctx, s)
+	p.o.Sessions.Touch(ctx, s)
 	if c.route.Require.Any() {
-		if err := c.route.Require.check(s, p.Now()); err != nil {
+		if err := c.route.Require.check(s, p.o.Now()); err != nil {
 			return err
 		}
 	}
-	t, err := p.Tokens.AccessToken(ctx, s)
+	t, err := p.o.Tokens.AccessToken(ctx, s)
 	if err != nil {
 		return err
 	}
 	if c.route.Require.Any() && t.Session != s { // a renewal may have taken a claim or a scope away
-		if err := c.route.Require.check(t.Session, p.Now()); err != nil {
+		if err := c.route.Require.check(t.Session, p.o.Now()); err != nil {
 			return err
 		}
 	}
@@ -243,7 +243,7 @@ func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) 
 			defer w.stopReading(streamCtx)()
 		}
 		// The end may have come between the look-up and now; whoever comes later finds the stream.
-		if _, err := p.Sessions.Get(ctx, c.session.Name); errors.Is(err, session.ErrNoSession) {
+		if _, err := p.o.Sessions.Get(ctx, c.session.Name); errors.Is(err, session.ErrNoSession) {
 			return err
 		}
 		ctx = streamCtx
@@ -272,7 +272,7 @@ func (p *Proxy) newReverse(rt *route) *httputil.ReverseProxy {
 		Transport:      &retrying{proxy: p, next: newConnections(rt.IdleConnectionTimeout)},
 		FlushInterval:  flushInterval,
 		BufferPool:     buffers,
-		ErrorLog:       slog.NewLogLogger(p.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:       slog.NewLogLogger(p.o.Logger.Handler(), slog.LevelDebug),
 	}
 }
 

@@ -46,7 +46,7 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 			delete(h, name)
 		}
 	}
-	p.Site.StripCookies(h)
+	p.o.Site.StripCookies(h)
 	p.setForwarded(h, pr.In)
 	if c, ok := pr.In.Context().Value(callKey{}).(*call); ok {
 		c.announceTrailers(pr)

@@ -30,7 +30,7 @@ func (p *Proxy) cleanHeader(h http.Header) {
 		for _, c := range cookies {
 			pair, _, _ := strings.Cut(c, ";")
 			name, _, _ := strings.Cut(pair, "=")
-			if !p.Site.OwnCookie(name) && !lookAlike(name) {
+			if !p.o.Site.OwnCookie(name) && !lookAlike(name) {
 				kept = append(kept, c)
 			}
 		}

@@ -25,8 +25,8 @@ type route struct {
 }
 
 func (p *Proxy) newRoutes() []*route {
-	routes := make([]*route, 0, len(p.Options.Routes))
-	for _, r := range p.Options.Routes {
+	routes := make([]*route, 0, len(p.o.Routes))
+	for _, r := range p.o.Routes {
 		rt := newRoute(r)
 		rt.reverse = p.newReverse(rt)
 		routes = append(routes, rt)
@@ -55,7 +55,7 @@ func (p *Proxy) Handler(escaped string) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.pass(w, r, rt) })
 	case ours:
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			p.Fail(w, r, ambiguousPath())
+			p.o.Fail(w, r, ambiguousPath())
 		})
 	}
 	return nil

@@ -57,10 +57,10 @@ func sessionOver(reason session.Reason) *streamOver {
 // returned must be called.
 func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *session.Session) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	detach := p.Sessions.Attach(s.Name, func(reason session.Reason) { cancel(sessionOver(reason)) })
+	detach := p.o.Sessions.Attach(s.Name, func(reason session.Reason) { cancel(sessionOver(reason)) })
 	stops := []func(){func() { cancel(nil) }, detach, p.atExpiry(ctx, s, cancel)}
 	if rt.EndWithToken {
-		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.Now()), func() { cancel(&streamOver{code: closeSessionOver, reason: "token_expired"}) })
+		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.o.Now()), func() { cancel(&streamOver{code: closeSessionOver, reason: "token_expired"}) })
 		stops = append(stops, func() { limit.Stop() })
 	}
 	if isWebSocket(r) {
@@ -85,10 +85,10 @@ func (p *Proxy) withService(ctx context.Context) (context.Context, func()) {
 
 // atStop cancels when the service stops.
 func (p *Proxy) atStop(cancel context.CancelCauseFunc) (forget func()) {
-	if p.Stopping == nil {
+	if p.o.Stopping == nil {
 		return func() {}
 	}
-	stop := context.AfterFunc(p.Stopping, func() { cancel(stopping) })
+	stop := context.AfterFunc(p.o.Stopping, func() { cancel(stopping) })
 	return func() { stop() }
 }
 
@@ -99,9 +99,9 @@ const recheck = time.Second
 func (p *Proxy) atExpiry(ctx context.Context, s *session.Session, cancel context.CancelCauseFunc) (stop func()) {
 	var timer *time.Timer
 	armed := make(chan struct{})
-	timer = time.AfterFunc(max(s.Expires().Sub(p.Now()), 0), func() {
+	timer = time.AfterFunc(max(s.Expires().Sub(p.o.Now()), 0), func() {
 		<-armed
-		now, err := p.Sessions.Get(ctx, s.Name)
+		now, err := p.o.Sessions.Get(ctx, s.Name)
 		switch {
 		case errors.Is(err, session.ErrSessionExpired):
 			cancel(sessionOver(session.ReasonExpired))
@@ -109,7 +109,7 @@ func (p *Proxy) atExpiry(ctx context.Context, s *session.Session, cancel context
 		case err != nil:
 			timer.Reset(recheck)
 		default:
-			timer.Reset(max(now.Expires().Sub(p.Now()), recheck))
+			timer.Reset(max(now.Expires().Sub(p.o.Now()), recheck))
 		}
 	})
 	close(armed)

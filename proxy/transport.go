@@ -79,7 +79,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	drain(res)
 	if err == nil && c.route.Require.Any() && token.Session != nil { // the renewal may have taken away what it demands
-		err = c.route.Require.check(token.Session, t.proxy.Now())
+		err = c.route.Require.check(token.Session, t.proxy.o.Now())
 	}
 	if err != nil {
 		return nil, err
@@ -97,9 +97,9 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 // another gets a token in place of the one that the API rejected.
 func (t *retrying) another(ctx context.Context, c *call) (renewal.Token, error) {
 	if c.clientToken {
-		return t.proxy.ClientTokens.AfterRejection(ctx, c.route.Provider, c.route.Scopes, c.accessToken)
+		return t.proxy.o.ClientTokens.AfterRejection(ctx, c.route.Provider, c.route.Scopes, c.accessToken)
 	}
-	return t.proxy.Tokens.AfterRejection(ctx, c.session, c.accessToken)
+	return t.proxy.o.Tokens.AfterRejection(ctx, c.session, c.accessToken)
 }
 
 // once sends a request. Its timeout is the API's alone, and ends with the response's first byte; both

@@ -38,9 +38,9 @@ type Options struct {
 	FS        fs.FS
 	DevServer *url.URL
 	Dir       string
-	CSP       string     // of HTML; "" for the default
-	Site      *site.Site // whose cookies the development server does not get; needed with DevServer alone
-	Fail      func(http.ResponseWriter, *http.Request, error)
+	CSP       string                                          // of HTML; "" for the default
+	Site      *site.Site                                      // whose cookies the development server does not get; needed with DevServer alone
+	Fail      func(http.ResponseWriter, *http.Request, error) // answers an error; required
 }
 
 // A SPA is an http.Handler for the app.

@@ -26,23 +26,37 @@ import (
 type Waker interface{ Wake() }
 
 // Options are what the listener needs. A zero Token leaves health, readiness and metrics alone to
-// answer.
+// answer. What has no zero value named is required.
 type Options struct {
 	Token     secret.Value
 	Providers []*provider.Provider
 	Sessions  *session.Manager
 	Outbox    Waker
-	Draining  func() bool // whether the service is about to stop
-	Gatherer  prometheus.Gatherer
-	Now       func() time.Time
-	Logger    *slog.Logger
+	Draining  func() bool         // whether the service is about to stop; nil: it never is
+	Gatherer  prometheus.Gatherer // nil: there are no metrics
+	Now       func() time.Time    // nil: time.Now
+	Logger    *slog.Logger        // nil: slog.Default
 }
 
 // Handlers are the endpoints of the admin listener.
-type Handlers struct{ Options }
+type Handlers struct{ o Options }
 
 // New returns the endpoints; Mount mounts them.
-func New(o Options) *Handlers { return &Handlers{o} }
+func New(o Options) *Handlers {
+	if o.Draining == nil {
+		o.Draining = func() bool { return false }
+	}
+	if o.Gatherer == nil {
+		o.Gatherer = prometheus.Gatherers{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return &Handlers{o}
+}
 
 // An endpoint is a row of the table: one route in Echo's router.
 type endpoint struct {
@@ -76,7 +90,7 @@ func (h *Handlers) endpoints() []endpoint {
 func (h *Handlers) Mount(e *echo.Echo) {
 	e.Use(headers.Endpoint)
 	var api *echo.Group
-	if !h.Token.IsZero() {
+	if !h.o.Token.IsZero() {
 		api = e.Group(guarded, h.requireToken)
 	}
 	for _, row := range h.endpoints() {
@@ -96,7 +110,7 @@ func (h *Handlers) Mount(e *echo.Echo) {
 func (h *Handlers) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		scheme, given, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") || !h.Token.Equal(given) {
+		if !strings.EqualFold(scheme, "Bearer") || !h.o.Token.Equal(given) {
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="cloakroom admin"`)
 			return problem.New(problem.NotAuthenticated).Because("the admin API wants the bearer token that admin.token sets")
 		}
@@ -105,8 +119,8 @@ func (h *Handlers) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 func (h *Handlers) metrics() echo.HandlerFunc {
-	errorLog := slog.NewLogLogger(h.Logger.Handler(), slog.LevelWarn)
-	return echo.WrapHandler(promhttp.HandlerFor(h.Gatherer, promhttp.HandlerOpts{ErrorLog: errorLog}))
+	errorLog := slog.NewLogLogger(h.o.Logger.Handler(), slog.LevelWarn)
+	return echo.WrapHandler(promhttp.HandlerFor(h.o.Gatherer, promhttp.HandlerOpts{ErrorLog: errorLog}))
 }
 
 func (h *Handlers) healthz(c echo.Context) error {

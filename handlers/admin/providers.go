@@ -20,8 +20,8 @@ type providerRow struct {
 
 // listProviders answers GET /admin/providers.
 func (h *Handlers) listProviders(c echo.Context) error {
-	rows := make([]providerRow, 0, len(h.Providers))
-	for _, p := range h.Providers {
+	rows := make([]providerRow, 0, len(h.o.Providers))
+	for _, p := range h.o.Providers {
 		rows = append(rows, providerRow{p.ID(), p.Name(), p.Issuer(), p.ClientID(), p.Ready()})
 	}
 	return c.JSON(http.StatusOK, map[string]any{"providers": rows})
@@ -40,7 +40,7 @@ type revocationRow struct {
 
 // listRevocations answers GET /admin/revocations: what waits to be revoked, oldest first.
 func (h *Handlers) listRevocations(c echo.Context) error {
-	items, pending, err := h.Sessions.Outbox().Revocations(c.Request().Context(), maxRows)
+	items, pending, err := h.o.Sessions.Outbox().Revocations(c.Request().Context(), maxRows)
 	if err != nil {
 		return session.Unavailable(err)
 	}

@@ -32,13 +32,13 @@ func (h *Handlers) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
 	r := readiness{Store: "ok", Providers: map[string]bool{}, Missing: []string{}}
-	if err := h.Sessions.Ping(ctx); err != nil {
+	if err := h.o.Sessions.Ping(ctx); err != nil {
 		r.Store = "does not answer"
 		r.Missing = append(r.Missing, "session store: "+err.Error())
 	}
 	r.Clock = h.clock()
 	anyKnown := false
-	for _, p := range h.Providers {
+	for _, p := range h.o.Providers {
 		known := p.Ready()
 		r.Providers[p.ID()] = known
 		anyKnown = anyKnown || known
@@ -46,7 +46,7 @@ func (h *Handlers) readyz(c echo.Context) error {
 	if !anyKnown {
 		r.Missing = append(r.Missing, "metadata of at least one provider")
 	}
-	if h.Draining() {
+	if h.o.Draining() {
 		r.Missing = append(r.Missing, "time: the service is shutting down")
 	}
 	r.Ready = len(r.Missing) == 0
@@ -60,7 +60,7 @@ func (h *Handlers) readyz(c echo.Context) error {
 
 // clock says whether this machine's clock agrees with the one that is gone by.
 func (h *Handlers) clock() string {
-	ahead, known := h.Sessions.ClockAhead()
+	ahead, known := h.o.Sessions.ClockAhead()
 	switch {
 	case !known:
 		return "not compared with the session store's yet"

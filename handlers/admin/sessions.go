@@ -73,7 +73,7 @@ func (h *Handlers) selected(c echo.Context) (found []*session.Session, next stri
 	if n, err := strconv.Atoi(c.QueryParam("limit")); err == nil && n > 0 && n < maxRows {
 		limit = n
 	}
-	page, more, err := h.Sessions.List(c.Request().Context(), session.Name(c.QueryParam("after")), limit)
+	page, more, err := h.o.Sessions.List(c.Request().Context(), session.Name(c.QueryParam("after")), limit)
 	if err != nil {
 		return nil, "", err
 	}
@@ -83,8 +83,8 @@ func (h *Handlers) selected(c echo.Context) (found []*session.Session, next stri
 // ofSubject finds the sessions of everybody who is called subject, at any provider.
 func (h *Handlers) ofSubject(c echo.Context, subject string) ([]*session.Session, error) {
 	var found []*session.Session
-	for _, p := range h.Providers {
-		at, err := h.Sessions.Find(c.Request().Context(), session.SubjectKey(p.ID(), subject))
+	for _, p := range h.o.Providers {
+		at, err := h.o.Sessions.Find(c.Request().Context(), session.SubjectKey(p.ID(), subject))
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (h *Handlers) ofSubject(c echo.Context, subject string) ([]*session.Session
 
 // endSession answers DELETE /admin/sessions/{id}.
 func (h *Handlers) endSession(c echo.Context) error {
-	found, err := h.Sessions.Find(c.Request().Context(), session.IDKey(c.Param("id")))
+	found, err := h.o.Sessions.Find(c.Request().Context(), session.IDKey(c.Param("id")))
 	if err != nil {
 		return err
 	}
@@ -151,13 +151,13 @@ func severalUsers(found []*session.Session) bool {
 // end ends them one by one; what was ended before a failure stays ended.
 func (h *Handlers) end(c echo.Context, sessions []*session.Session) error {
 	for _, s := range sessions {
-		if err := h.Sessions.End(c.Request().Context(), s.Name, session.ReasonRevoked); err != nil {
+		if err := h.o.Sessions.End(c.Request().Context(), s.Name, session.ReasonRevoked); err != nil {
 			return err
 		}
 	}
 	if len(sessions) > 0 {
-		h.Outbox.Wake()
-		h.Logger.InfoContext(c.Request().Context(), "administrator ended sessions", "sessions", len(sessions))
+		h.o.Outbox.Wake()
+		h.o.Logger.InfoContext(c.Request().Context(), "administrator ended sessions", "sessions", len(sessions))
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ import (
 // replayed only with its cookie, within attemptLife, and with a code that the provider has seen.
 const rememberedStates = 16384
 
-// Options are what logging in needs. All fields but Client are required.
+// Options are what logging in needs.
 type Options struct {
 	Site      *site.Site                    // the attempt cookies, where a login may return to, the browser's address
 	Providers map[string]*provider.Provider // by configured id
@@ -42,9 +42,9 @@ type Options struct {
 	// Client tells clients apart, for the limit on refused codes; "" for one that can't be told from others, which
 	// has no limit. nil: nobody has one.
 	Client  func(*http.Request) string
-	Now     func() time.Time
-	Logger  *slog.Logger
-	Metrics prometheus.Registerer
+	Now     func() time.Time      // nil: time.Now
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: not registered
 }
 
 // A Login starts and finishes attempts. It is safe for concurrent use. What refused logins leave behind is seen to
@@ -65,11 +65,8 @@ type Login struct {
 
 // New checks o and registers the metrics.
 func New(o Options) (*Login, error) {
-	if o.Site == nil {
-		return nil, errors.New("set up logins: a site is required")
-	}
-	if o.Keys == nil {
-		return nil, errors.New("set up logins: there is no key")
+	if err := o.complete(); err != nil {
+		return nil, fmt.Errorf("set up logins: %w", err)
 	}
 	spent, err := lru.New[[sha256.Size]byte, struct{}](rememberedStates)
 	if err != nil {
@@ -79,12 +76,10 @@ func New(o Options) (*Login, error) {
 		Name: "cloakroom_logins_total",
 		Help: "Login attempts that ended, by provider and outcome (success, or why not).",
 	}, []string{"provider", "outcome"})
-	if err := o.Metrics.Register(logins); err != nil {
-		return nil, fmt.Errorf("register metrics of logins: %w", err)
-	}
-	client := o.Client
-	if client == nil {
-		client = func(*http.Request) string { return "" }
+	if o.Metrics != nil {
+		if err := o.Metrics.Register(logins); err != nil {
+			return nil, fmt.Errorf("register metrics of logins: %w", err)
+		}
 	}
 	strangers, err := newStrangers(o.Providers)
 	if err != nil {
@@ -95,7 +90,7 @@ func New(o Options) (*Login, error) {
 		sessions:  o.Sessions,
 		site:      o.Site,
 		cookies:   cookies{site: o.Site, codec: newCodec(o.Keys), now: o.Now},
-		client:    client,
+		client:    o.Client,
 		strangers: strangers,
 		now:       o.Now,
 		logger:    o.Logger,
@@ -103,6 +98,28 @@ func New(o Options) (*Login, error) {
 		spent:     spent,
 		orphans:   newOrphans(o.Sessions, o.Logger),
 	}, nil
+}
+
+// complete fills in what was left out, and refuses what can't work.
+func (o *Options) complete() error {
+	switch {
+	case o.Site == nil:
+		return errors.New("there is no public address")
+	case o.Sessions == nil:
+		return errors.New("there are no sessions")
+	case o.Keys == nil:
+		return errors.New("there is no key")
+	}
+	if o.Client == nil {
+		o.Client = func(*http.Request) string { return "" }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return nil
 }
 
 // spend uses a state up and reports whether it was still unused. Of several callers at once, one

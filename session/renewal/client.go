@@ -19,10 +19,10 @@ import (
 // ClientOptions are what ClientTokens need; see Options.
 type ClientOptions struct {
 	Providers map[string]*provider.Provider
-	Soft      float64
-	Now       func() time.Time // what tokens' lives go by
-	Logger    *slog.Logger
-	Metrics   prometheus.Registerer
+	Soft      float64               // 0: as Options.Soft
+	Now       func() time.Time      // what tokens' lives go by; nil: time.Now
+	Logger    *slog.Logger          // nil: slog.Default
+	Metrics   prometheus.Registerer // nil: not registered
 }
 
 // ClientTokens hands out access tokens that act for no user (client credentials grant, RFC 6749

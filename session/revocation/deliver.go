@@ -32,7 +32,7 @@ const (
 // whose turn comes so late that another worker could begin before this one ends, is put down again: it becomes due
 // when its lease is over.
 func (w *Worker) take(ctx context.Context, item session.Revocation, until time.Time) {
-	if item.Attempts > 0 && w.Now().Sub(item.EndedAt) > w.MaxAge {
+	if item.Attempts > 0 && w.o.Now().Sub(item.EndedAt) > w.o.MaxAge {
 		w.log.Error("revocation given up: too old", "item", item.ID, "provider", item.Provider, "attempts", item.Attempts, "last_error", item.LastError)
 		w.finish(ctx, item, outcomeDropped)
 		return
@@ -51,7 +51,7 @@ func (w *Worker) take(ctx context.Context, item session.Revocation, until time.T
 			return
 		}
 		defer b.underWay.Release(1)
-		if left := until.Sub(w.Now()); left >= min(deliveryTime, w.Lease/2) {
+		if left := until.Sub(w.o.Now()); left >= min(deliveryTime, w.o.Lease/2) {
 			w.deliver(ctx, item, left-min(storeTimeout, left/4))
 		}
 	})
@@ -59,7 +59,7 @@ func (w *Worker) take(ctx context.Context, item session.Revocation, until time.T
 
 // deliver revokes what an item holds, within a time, and takes it out of the outbox, or puts it off.
 func (w *Worker) deliver(ctx context.Context, item session.Revocation, within time.Duration) {
-	rec, err := w.Sessions.OpenRevocation(item)
+	rec, err := w.o.Sessions.OpenRevocation(item)
 	if err != nil {
 		w.putOff(ctx, item, outcomeUnreadable, hopelessRetry, errors.New("sealed tokens do not open with the configured keys"))
 		return
@@ -74,7 +74,7 @@ func (w *Worker) deliver(ctx context.Context, item session.Revocation, within ti
 	}
 	inTime, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	switch err := w.revoke(inTime, w.Providers[item.Provider], rec); {
+	switch err := w.revoke(inTime, w.o.Providers[item.Provider], rec); {
 	case err == nil:
 		w.finish(ctx, item, outcomeDelivered)
 	case errors.Is(err, provider.ErrNoRevocationEndpoint):
@@ -96,7 +96,7 @@ func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, r
 	if !slices.Contains(made, item.Reason) || rec.SID == "" {
 		return false
 	}
-	living, err := w.Sessions.OfSID(ctx, rec.Provider, rec.Issuer, rec.SID)
+	living, err := w.o.Sessions.OfSID(ctx, rec.Provider, rec.Issuer, rec.SID)
 	return err != nil || len(living) > 0
 }
 
@@ -104,7 +104,7 @@ func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, r
 // login, so that a logout at the provider should not end it (OIDC Back-Channel Logout §2.7). Its access
 // token is left alone as well, because revoking that may end the grant too (RFC 7009 §2.1).
 func (w *Worker) mayRevoke(item session.Revocation, rec *session.Record) bool {
-	return w.RevokeOnBackchannel || item.Reason != session.ReasonProviderLogout ||
+	return w.o.RevokeOnBackchannel || item.Reason != session.ReasonProviderLogout ||
 		!slices.Contains(strings.Fields(rec.Scope), "offline_access")
 }
 
@@ -119,7 +119,7 @@ func (w *Worker) revoke(ctx context.Context, p *provider.Provider, rec *session.
 		live  bool
 	}{
 		{rec.RefreshToken, "refresh_token", true},
-		{rec.AccessToken, "access_token", w.Now().Before(rec.AccessTokenExpires)},
+		{rec.AccessToken, "access_token", w.o.Now().Before(rec.AccessTokenExpires)},
 	} {
 		if t.token.IsZero() || !t.live {
 			continue
@@ -142,7 +142,7 @@ func (w *Worker) finish(ctx context.Context, item session.Revocation, outcome st
 	w.metrics.revocations.WithLabelValues(item.Provider, outcome).Inc()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	if err := w.Sessions.Outbox().Done(ctx, item.ID); err != nil {
+	if err := w.o.Sessions.Outbox().Done(ctx, item.ID); err != nil {
 		w.log.Warn("delivered revocation can't be taken out of the outbox yet", "item", item.ID, "error", err)
 	}
 }
@@ -161,7 +161,7 @@ func (w *Worker) putOff(ctx context.Context, item session.Revocation, outcome st
 		"attempts", item.Attempts+1, "next_try_in", wait.String(), "error", cause)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := w.Sessions.Outbox().Retry(ctx, item.ID, w.Now().Add(wait), bounded(cause.Error())); err != nil {
+	if err := w.o.Sessions.Outbox().Retry(ctx, item.ID, w.o.Now().Add(wait), bounded(cause.Error())); err != nil {
 		w.log.Warn("revocation can't be put off; it is due again after its lease", "item", item.ID, "error", err)
 	}
 }

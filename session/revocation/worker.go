@@ -60,7 +60,7 @@ const (
 
 // A Worker delivers the outbox. Several, on several replicas, may share one store.
 type Worker struct {
-	Options
+	o       Options
 	metrics *metrics
 	log     *slog.Logger
 	wake    chan struct{}
@@ -82,7 +82,7 @@ func NewWorker(o Options) *Worker {
 		o.Logger = slog.Default()
 	}
 	w := &Worker{
-		Options: o, metrics: newMetrics(o.Metrics), log: o.Logger,
+		o: o, metrics: newMetrics(o.Metrics), log: o.Logger,
 		wake: make(chan struct{}, 1), bulkheads: make(map[string]*bulkhead, len(o.Providers)),
 	}
 	for id := range o.Providers {
@@ -117,7 +117,7 @@ func (w *Worker) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := w.look(ctx)
 		outage.note(ctx, err)
-		w.sleep(ctx, outage.stretch(w.Poll), w.wake)
+		w.sleep(ctx, outage.stretch(w.o.Poll), w.wake)
 	}
 }
 
@@ -128,7 +128,7 @@ func (w *Worker) look(ctx context.Context) error {
 		return err
 	}
 	for range maxLeases {
-		until := w.Now().Add(w.Lease)
+		until := w.o.Now().Add(w.o.Lease)
 		items, err := w.lease(ctx)
 		if err != nil {
 			return err
@@ -149,19 +149,19 @@ func (w *Worker) look(ctx context.Context) error {
 func (w *Worker) knowTime(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return w.Sessions.Know(ctx)
+	return w.o.Sessions.Know(ctx)
 }
 
 func (w *Worker) lease(ctx context.Context) ([]session.Revocation, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return w.Sessions.Outbox().Lease(ctx, w.Now(), w.Lease, leaseBatch)
+	return w.o.Sessions.Outbox().Lease(ctx, w.o.Now(), w.o.Lease, leaseBatch)
 }
 
 func (w *Worker) countPending(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if _, pending, err := w.Sessions.Outbox().Revocations(ctx, 1); err == nil {
+	if _, pending, err := w.o.Sessions.Outbox().Revocations(ctx, 1); err == nil {
 		w.metrics.pending.Set(float64(pending))
 	}
 }
@@ -172,14 +172,14 @@ func (w *Worker) sweep(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := w.endExpired(ctx)
 		outage.note(ctx, err)
-		w.sleep(ctx, outage.stretch(w.SweepEvery), nil)
+		w.sleep(ctx, outage.stretch(w.o.SweepEvery), nil)
 	}
 }
 
 func (w *Worker) endExpired(ctx context.Context) error {
 	for {
 		once, cancel := context.WithTimeout(ctx, storeTimeout)
-		n, err := w.Sessions.EndExpired(once, sweepBatch)
+		n, err := w.o.Sessions.EndExpired(once, sweepBatch)
 		cancel()
 		if n > 0 {
 			w.Wake()
