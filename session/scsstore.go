@@ -40,9 +40,10 @@ func (s scsStore) CommitCtx(ctx context.Context, token string, b []byte, expiry 
 		return err
 	}
 	name := Name(token)
+	now := s.m.now().UTC().Truncate(time.Millisecond) // CreatedAt is long ago where a session goes on
 	return s.m.store.Create(ctx, Entry{
 		Name: name, Version: 1, Sealed: s.m.keys.Seal(string(name), b), Provider: rec.Provider, Indices: indices(rec),
-		CreatedAt: rec.CreatedAt, ExpiresAt: expiry, LastActive: rec.CreatedAt, IdleExpires: s.m.idleExpiry(rec.CreatedAt, expiry),
+		CreatedAt: rec.CreatedAt, ExpiresAt: expiry, LastActive: now, IdleExpires: s.m.idleExpiry(now, expiry),
 	})
 }
 
