@@ -6,13 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
-)
 
-const (
-	maxRetryAfter = 2 * time.Minute        // no answer of a provider silences us for longer
-	firstPause    = 500 * time.Millisecond // after the second failure in a row; doubled by each further one
-	// maxPause is short, since one request of each replica tramples nobody, and everybody waits for its answer.
-	maxPause = 10 * time.Second
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
 // retryAfter reads Retry-After in both of its forms (RFC 9110 §10.2.3), capped; 0 when there is none.
@@ -24,12 +19,15 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	} else if at, err := http.ParseTime(v); err == nil {
 		wait = at.Sub(now)
 	}
-	return min(max(wait, 0), maxRetryAfter)
+	return min(max(wait, 0), resilience.MaxRetryAfter)
 }
 
 // A breaker keeps the requests of one bulkhead away from a token endpoint that fails, so that it is not trampled when it
 // comes back (RN14). One lost answer is no outage: it opens at the second failure in a row, or at the
 // first that bears Retry-After. When its time is over it lets one request through to see.
+//
+// gobreaker can't do this: its open time is fixed, and this one grows and obeys Retry-After; it also has each request
+// report once, while here a slow request gives up its turn and its late answer still counts.
 type breaker struct {
 	now func() time.Time
 
@@ -47,7 +45,7 @@ func (b *breaker) closed() (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.probing {
-		return firstPause, false
+		return resilience.TokenEndpoint.Pauses().First(), false
 	}
 	left := b.until.Sub(b.now())
 	return left, left <= 0
@@ -65,7 +63,7 @@ func (b *breaker) enter() (wait time.Duration, ok bool) {
 		return left, false
 	}
 	if b.probing {
-		return firstPause, false
+		return resilience.TokenEndpoint.Pauses().First(), false
 	}
 	b.probing = true
 	return 0, true
@@ -110,13 +108,12 @@ func (b *breaker) fail(number uint64, asked time.Duration) {
 	}
 	b.probing = false
 	b.failures++
-	if b.failures < 2 && asked == 0 {
+	enough := resilience.TokenEndpoint.Failures()
+	if b.failures < enough && asked == 0 {
 		return
 	}
 	b.news = b.sent
-	pause := min(firstPause<<min(max(b.failures-2, 0), 10), maxPause)
-	pause = pause/2 + rand.N(pause) // half to one and a half: replicas must not come back in step
-	b.pause(now.Add(pause))
+	b.pause(now.Add(resilience.TokenEndpoint.Pauses().After(b.failures - enough + 1)))
 	b.obey(now, asked)
 }
 
@@ -135,7 +132,7 @@ func (b *breaker) obey(now time.Time, asked time.Duration) {
 	if until := now.Add(asked); until.After(b.asked) {
 		b.asked = until
 	}
-	b.pause(b.asked.Add(rand.N(firstPause)))
+	b.pause(b.asked.Add(rand.N(resilience.TokenEndpoint.Pauses().First())))
 }
 
 // pause closes until a moment, or for longer if that was said already. b.mu is held.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
 // A bulkhead is what one kind of token requests has to itself at the provider: slots, and a
@@ -21,11 +23,10 @@ type bulkhead struct {
 }
 
 func newBulkhead(c *caller, now func() time.Time) *bulkhead {
-	return &bulkhead{client: c, breaker: &breaker{now: now}, slots: semaphore.NewWeighted(maxTokenRequests)}
+	return &bulkhead{client: c, breaker: &breaker{now: now}, slots: semaphore.NewWeighted(int64(resilience.TokenRequests.Places()))}
 }
 
-// inSlot runs request as one of at most maxTokenRequests of its bulkhead. One that has had no answer for slowRequest
-// goes on, since its token may be spent, but holds nobody up any more: a provider that hung, and is well again, answers the
+// inSlot runs request as one of those that its bulkhead has places for (RN14). A slow one goes on, since its token may be spent, but holds nobody up any more: a provider that hung, and is well again, answers the
 // next ones at once and these perhaps never.
 func (b *bulkhead) inSlot(ctx context.Context, request func() (*TokenResponse, error)) (*TokenResponse, error) {
 	if err := b.slots.Acquire(ctx, 1); err != nil {
@@ -33,7 +34,7 @@ func (b *bulkhead) inSlot(ctx context.Context, request func() (*TokenResponse, e
 	}
 	free := sync.OnceFunc(func() { b.slots.Release(1) })
 	defer free()
-	slow := time.AfterFunc(slowRequest, func() {
+	slow := time.AfterFunc(resilience.TokenRequests.Slow(), func() {
 		free()
 		b.breaker.abandon()
 	})

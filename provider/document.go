@@ -6,14 +6,12 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
-const (
-	documentMaxAge  = time.Hour              // after it a document is fetched anew, behind the caller
-	firstFetchPause = 500 * time.Millisecond // after a failed fetch; doubled by each further one
-	longestPause    = 15 * time.Second       // so a provider that comes back is known again within it
-	staleFetchPause = time.Minute            // after a failed fetch of a document that we still have
-)
+// documentMaxAge is after what time a document is fetched anew, behind the caller.
+const documentMaxAge = time.Hour
 
 // A document is something the provider publishes: fetched when first needed, by one fetch for all
 // who wait, and kept. A good one is replaced by a good one only (MD8). A fetch that failed is
@@ -23,6 +21,7 @@ type document[T any] struct {
 	fetch          func(context.Context) (T, error)
 	now            func() time.Time // this process's own
 	logger         *slog.Logger
+	flight         resilience.Flight[fetched[T]]
 
 	mu         sync.Mutex // guards all below; never held across I/O
 	value      T
@@ -30,16 +29,14 @@ type document[T any] struct {
 	fetched    time.Time
 	failures   int // since the last good one
 	failure    error
-	notBefore  time.Time  // after a failure: when to ask again
-	flight     *flight[T] // nil: nobody is fetching
+	notBefore  time.Time // after a failure: when to ask again
+	fetching   bool      // there is a flight to join
 }
 
-// A flight is one fetch; value, generation and err are set before done is closed.
-type flight[T any] struct {
-	done       chan struct{}
+// A fetched is what one fetch has brought.
+type fetched[T any] struct {
 	value      T
 	generation int
-	err        error
 }
 
 func newDocument[T any](o Options, provider, name string, fetch func(context.Context) (T, error)) *document[T] {
@@ -86,62 +83,55 @@ func (d *document[T]) Newer(ctx context.Context, than int, allow func(time.Time)
 	d.mu.Lock()
 	now := d.now()
 	switch {
-	case d.generation > than, d.flight == nil && !allow(now):
+	case d.generation > than, !d.fetching && !allow(now):
 		defer d.mu.Unlock()
 		return d.value, d.generation, nil
-	case d.flight == nil && d.generation == 0 && d.paused(now):
+	case !d.fetching && d.generation == 0 && d.paused(now):
 		defer d.mu.Unlock()
 		return d.value, 0, remembered(d.failure, d.notBefore.Sub(now))
 	}
-	f := d.join(ctx)
+	wait := d.join(ctx)
 	d.mu.Unlock()
-	return d.wait(ctx, f)
+	f, err := wait(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		err = &UnreachableError{Provider: d.provider, Endpoint: d.name, Reason: "the caller did not wait", Err: ctx.Err()}
+	}
+	return f.value, f.generation, err
 }
 
 // join begins a fetch where none is under way. The fetch outlives ctx: others wait for it, too. d.mu is held.
-func (d *document[T]) join(ctx context.Context) *flight[T] {
-	if d.flight == nil {
-		d.flight = &flight[T]{done: make(chan struct{})}
-		go d.run(context.WithoutCancel(ctx), d.flight)
-	}
-	return d.flight
+func (d *document[T]) join(ctx context.Context) (wait func(context.Context) (fetched[T], error)) {
+	d.fetching = true
+	ctx = context.WithoutCancel(ctx)
+	return d.flight.Start(func() (fetched[T], error) { return d.run(ctx) })
 }
 
-func (d *document[T]) run(ctx context.Context, f *flight[T]) {
+func (d *document[T]) run(ctx context.Context) (fetched[T], error) {
 	value, err := d.fetch(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.flight = nil
+	d.fetching = false
+	d.flight.Forget()
 	if err != nil {
 		d.failed(err)
 	} else {
 		d.value, d.fetched, d.failures, d.failure = value, d.now(), 0, nil
 		d.generation++
 	}
-	f.value, f.generation, f.err = value, d.generation, err
-	close(f.done)
+	return fetched[T]{value, d.generation}, err
 }
 
 // failed notes the failure and how long to leave the provider alone. d.mu is held.
 func (d *document[T]) failed(err error) {
-	pause := staleFetchPause
-	if d.generation == 0 {
-		pause = min(firstFetchPause<<min(d.failures, 10), longestPause)
-	}
 	d.failures++
+	retry := resilience.MetadataRefetch
+	if d.generation == 0 {
+		retry = resilience.MetadataFetch
+	}
+	pause := retry.Pauses().After(d.failures)
 	d.failure, d.notBefore = err, d.now().Add(pause)
 	d.logger.Warn("provider's document could not be fetched", "provider", d.provider, "document", d.name,
 		"error", err, "known", d.generation > 0, "again_in", pause)
-}
-
-func (d *document[T]) wait(ctx context.Context, f *flight[T]) (T, int, error) {
-	select {
-	case <-f.done:
-		return f.value, f.generation, f.err
-	case <-ctx.Done():
-		var none T
-		return none, 0, &UnreachableError{Provider: d.provider, Endpoint: d.name, Reason: "the caller did not wait", Err: ctx.Err()}
-	}
 }
 
 // remembered is the failure of an earlier fetch, with the time left until the next.

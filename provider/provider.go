@@ -18,16 +18,11 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/cloakroom/cloakroom/provider/jose"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-const (
-	// maxTokenRequests bounds the token requests of one bulkhead under way at one provider (RN14); more wait.
-	maxTokenRequests = 32
-	// slowRequest is when a token request without an answer no longer counts among them.
-	slowRequest    = 5 * time.Second
-	defaultTimeout = 10 * time.Second
-)
+const defaultTimeout = 10 * time.Second
 
 // Config says which provider this is and how this service is registered there.
 type Config struct {
@@ -135,7 +130,7 @@ func New(c Config, o Options) (*Provider, error) {
 		client:    newCaller(c.ID, o),
 		auth:      auth,
 		assertion: assertion,
-		userinfo:  semaphore.NewWeighted(maxTokenRequests),
+		userinfo:  semaphore.NewWeighted(int64(resilience.Userinfo.Places())),
 	}
 	p.renewals, p.clients, p.logins = newBulkhead(newCaller(c.ID, forRenewals), o.Now), newBulkhead(p.client, o.Now), newBulkhead(p.client, o.Now)
 	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)

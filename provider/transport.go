@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/outbound"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -52,7 +53,7 @@ func newTransport(c Config) (*http.Transport, error) {
 	t := outbound.NewTransport()
 	t.Proxy = http.ProxyFromEnvironment
 	t.TLSClientConfig = conf
-	t.MaxIdleConnsPerHost = maxTokenRequests
+	t.MaxIdleConnsPerHost = resilience.TokenRequests.Places()
 	t.MaxResponseHeaderBytes = 64 << 10
 	return t, nil
 }
