@@ -7,8 +7,8 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// check has each package look for what is missing and for values that contradict each other, and fill
-// in what follows from other values. A value that has a fault of its own is compared with nothing.
+// check has each package look for missing keys and for values that contradict each other, and set
+// what follows from other values. A value that already has a fault is not compared.
 func (r *reader) check(c *Config) {
 	in := func(block string) setting.Check { return setting.Check{State: r, Path: block} }
 	server, whole := in("server"), in("")
@@ -22,10 +22,13 @@ func (r *reader) check(c *Config) {
 	c.Renewal.Check(sessions)
 	c.Keys.Check(sessions, !sessions.Valid("store") || store.Embedded(c.Store.URL.Reveal()))
 
-	if whole.Require("providers", "add at least one provider; see cloakroom.example.yaml") && len(c.Providers) == 0 && whole.GivenAndValid("providers") {
-		whole.Report("providers", "is empty", "add at least one provider; see cloakroom.example.yaml")
+	const addProvider = "add at least one provider; see cloakroom.example.yaml"
+	given := whole.Require("providers", addProvider) && whole.GivenAndValid("providers")
+	if given && len(c.Providers) == 0 {
+		whole.Report("providers", "is empty", addProvider)
 	}
-	provider.CheckAll(in("providers"), c.Providers, c.Site.PublicURL != nil && c.Site.PublicURL.Scheme != "https")
+	plainHTTP := c.Site.PublicURL != nil && c.Site.PublicURL.Scheme != "https"
+	provider.CheckAll(in("providers"), c.Providers, plainHTTP)
 	around := proxy.Surroundings{Providers: c.Providers, Loop: c.Listen.Loop(server, c.Site.PublicURL)}
 	if server.Valid("base_path") {
 		around.BasePath = c.Site.BasePath

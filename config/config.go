@@ -1,9 +1,9 @@
 // Package config reads the configuration file into typed values.
 //
-// Every fault of the file is found in one reading, and each is told with its place, the line and a
-// remedy. What comes out are values only: nothing is opened, dialled or looked up, so a file that
-// reads without a fault may still name a provider that is down. A line that is quoted in a fault can
-// hold a secret; source.go and mask.go keep it out of the message.
+// It finds every fault of the file at once, and reports each with its position, the quoted line and
+// a remedy. The result is values only. Nothing is opened, dialled or looked up, so a file without a
+// fault may still name a provider that is down. A line that is quoted in a fault can hold a secret;
+// source.go and mask.go keep it out of the message.
 package config
 
 import (
@@ -30,8 +30,8 @@ import (
 // maxFile bounds the configuration file and each file that a ${file:…} names.
 const maxFile = 1 << 20
 
-// Config is the whole file, defaults filled in: the settings of each package, in that package's own
-// form. It is not changed after Parse has returned it.
+// Config is the whole file with its defaults: the options of each package. It does not change after
+// Parse has returned it.
 type Config struct {
 	Site       site.Options
 	Listen     listen.Options
@@ -48,13 +48,13 @@ type Config struct {
 	SPA        web.Options
 	Pages      templates.Options
 
-	// Warnings are what is allowed and yet seldom meant, each with what to do: for the log at start, and
-	// for check. They hold no secret.
+	// Warnings describe settings that are allowed but probably mistakes, each with its remedy. The
+	// service logs them at its start, and the check command prints them. They hold no secret.
 	Warnings []string
 }
 
-// Load reads the file at path, with the process's environment. The error is *Faults when the file
-// could be read but is wrong.
+// Load reads the file at path with the environment of this process. The error is a *Faults if the
+// file could be read but is not valid.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -68,12 +68,12 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data, os.LookupEnv)
 }
 
-// Parse reads the text of a configuration file; name is what faults call it. ${NAME} is asked of env,
-// ${file:PATH} of the file system, relative paths from the working directory. The error is always
-// *Faults.
+// Parse reads the text of a configuration file. Faults call the file by name. The function env
+// looks up ${NAME}; ${file:PATH} is read from the file system, where a relative path starts at the
+// working directory. The error is always a *Faults.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
 	src, root := readYAML(data)
-	r := &reader{src: src, env: env, places: make(map[string]place), meant: make(map[string]bool)}
+	r := &reader{src: src, env: env, entries: make(map[string]entry), misspelt: make(map[string]bool)}
 	c := defaults()
 	if len(src.faults) == 0 {
 		r.read(c, root)

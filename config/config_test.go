@@ -30,7 +30,7 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 	}
 }
 
-func TestWhatIsLeftOutHasTheContractsDefault(t *testing.T) {
+func TestKeysThatAreLeftOutHaveTheirDefaults(t *testing.T) {
 	c := parse(t, complete("routes: [{path: /api/, upstream: http://127.0.0.1:9000}]\n"))
 	equal(t, "server.listen", c.Listen.Address, ":8080")
 	equal(t, "server.admin_listen", c.Listen.Admin, "127.0.0.1:9090")
@@ -109,7 +109,7 @@ func TestExampleLoadsWithAnEnvironment(t *testing.T) {
 	equal(t, "client route's provider", c.Proxy.Routes[1].Provider, "main")
 }
 
-// TestEveryKeyIsExplained: the reference and the example file are made from what a description says.
+// TestEveryKeyIsExplained: the reference and the example file are generated from the descriptions.
 func TestEveryKeyIsExplained(t *testing.T) {
 	schema(defaults()).Walk(func(path string, k setting.Key) {
 		if k.Doc == "" || strings.HasSuffix(k.Doc, ".") {
@@ -139,12 +139,12 @@ func TestDocsShowARealError(t *testing.T) {
 }
 
 func TestSmallestFileOfTheDocsAndReadmeLoads(t *testing.T) {
-	for name, language := range map[string]string{"../docs/configuration.md": "```yaml\n", "../README.md": "```yaml\n"} {
+	for _, name := range []string{"../docs/configuration.md", "../README.md"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, rest, _ := strings.Cut(string(text), language)
+		_, rest, _ := strings.Cut(string(text), "```yaml\n")
 		file, _, _ := strings.Cut(rest, "```\n")
 		parse(t, file)
 	}
@@ -162,8 +162,10 @@ func TestTheOnlyProviderIssuesClientTokens(t *testing.T) {
 	equal(t, "provider", c.Proxy.Routes[0].Provider, "main")
 }
 
-func TestOneFaultIsNotToldTwice(t *testing.T) {
-	_, err := Parse("f", []byte(complete("routes: [{path: /bff, upstream: http://127.0.0.1:9090}]\nserver: {public_url: https://app.example.com, base_path: x, admin_listen: x}\n")), testEnv)
+func TestOneFaultIsNotReportedTwice(t *testing.T) {
+	_, err := Parse("f", []byte(complete(`routes: [{path: /bff, upstream: http://127.0.0.1:9090}]
+server: {public_url: https://app.example.com, base_path: x, admin_listen: x}
+`)), testEnv)
 	if err == nil || !strings.HasPrefix(err.Error(), "the configuration has 2 faults\n") {
 		t.Errorf("faults = %v, want the two in server alone", err)
 	}
@@ -179,7 +181,8 @@ func TestLoadSaysWhichFileCannotBeRead(t *testing.T) {
 	}
 }
 
-// An operator hears at the start, and from check, of a route that leads around what another one demands.
+// A route may reach the upstream of another one without what that one requires. The operator is
+// warned at the start and by check.
 func TestRoutesThatOverlapAreWarnedOf(t *testing.T) {
 	c := parse(t, complete(`routes:
   - {path: /api/, upstream: http://127.0.0.1:9000}

@@ -33,7 +33,10 @@ func TestTheSessionCookieIsStrictUnlessSaidOtherwise(t *testing.T) {
 }
 
 func TestNetworksMayBeSingleAddresses(t *testing.T) {
-	c := parse(t, complete("server: {public_url: https://app.example.com, trusted_proxies: [10.1.2.3/8, 192.0.2.7, '::ffff:192.0.2.8', 'fd00::/8']}\n"))
+	c := parse(t, complete(`server:
+  public_url: https://app.example.com
+  trusted_proxies: [10.1.2.3/8, 192.0.2.7, '::ffff:192.0.2.8', 'fd00::/8']
+`))
 	var got []string
 	for _, p := range c.Site.TrustedProxies {
 		got = append(got, p.String())
@@ -41,7 +44,7 @@ func TestNetworksMayBeSingleAddresses(t *testing.T) {
 	equal(t, "trusted_proxies", strings.Join(got, " "), "10.0.0.0/8 192.0.2.7/32 192.0.2.8/32 fd00::/8")
 }
 
-// MD4, LS2, CS1: what is allowed and dangerous is said, here once each.
+// MD4, LS2, CS1: there is a warning of each setting that is allowed but dangerous.
 func TestDangerousSettingsAreWarnedAbout(t *testing.T) {
 	c := parse(t, `
 server: {public_url: https://app.example.com, trusted_proxies: ["::/0"]}
@@ -56,8 +59,13 @@ spa: {dev_server: http://localhost:5173}
 `)
 	got := strings.Join(c.Warnings, "\n")
 	for _, want := range []string{
-		"server.trusted_proxies holds ::/0", "admin.token is shorter", "session.store is memory", "providers[0] (main): client_auth is none",
-		"routes[0] (/a): access tokens go to the upstream in plain http", "routes[1] (/b): csrf is none", "spa.dev_server is for the time of writing",
+		"server.trusted_proxies holds ::/0",
+		"admin.token is shorter",
+		"session.store is memory",
+		"providers[0] (main): client_auth is none",
+		"routes[0] (/a): access tokens go to the upstream in plain http",
+		"routes[1] (/b): csrf is none",
+		"spa.dev_server is for the time of writing",
 	} {
 		if strings.Count(got, want) != 1 {
 			t.Errorf("warnings lack %q:\n%s", want, got)

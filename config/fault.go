@@ -10,17 +10,17 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// maxFaults bounds how many faults are printed; whoever has more than that has another problem.
+// maxFaults is the greatest number of faults that are printed.
 const maxFaults = 100
 
-// A fault is one thing that is wrong with the file. Its text holds no value of the file: the
-// quoted line shows what stands there, unless it is a secret.
+// A fault is one fault with its position. Its text holds no value of the file: the quoted line
+// shows the value unless it is a secret.
 type fault struct {
 	at position
 	setting.Fault
 }
 
-// Faults is everything that is wrong with a configuration file.
+// Faults is the error that lists every fault of a configuration file.
 type Faults struct {
 	printed []string
 	total   int
@@ -42,7 +42,7 @@ func newFaults(name string, s *source, faults []fault) *Faults {
 }
 
 // Error returns every fault: file:line:column and what is wrong, the line with its secrets masked,
-// what would be right.
+// and the remedy.
 func (f *Faults) Error() string {
 	head := "the configuration has a fault"
 	if f.total > 1 {

@@ -16,10 +16,10 @@ import (
 
 var update = flag.Bool("update", false, "write the faults that are found into testdata/faults")
 
-// literalSecret stands in the test files wherever a secret does, and in the environment.
+// literalSecret is every secret in the test files and in the environment.
 const literalSecret = "hunter2"
 
-// testEnv knows a few variables; all of their values hold the secret or a fault.
+// testEnv is an environment of a few variables, whose values hold the secret or a fault.
 func testEnv(name string) (string, bool) {
 	value, ok := map[string]string{
 		"CLIENT_SECRET": literalSecret,
@@ -37,11 +37,12 @@ func testEnv(name string) (string, bool) {
 
 const testKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=" // 32 bytes
 
-// complete adds what a test file leaves out behind its end, so that line numbers stay.
+// complete appends the required blocks that a test file leaves out. Line numbers stay the same.
 func complete(text string) string {
 	for _, part := range []string{
 		"server: {public_url: https://app.example.com}",
-		"providers: [{id: main, issuer: https://id.example.com, client_id: app, client_secret: '${CLIENT_SECRET}'}]",
+		"providers: [{id: main, issuer: https://id.example.com, client_id: app, " +
+			"client_secret: '${CLIENT_SECRET}'}]",
 	} {
 		key, _, _ := strings.Cut(part, ":")
 		if !regexp.MustCompile(`(?m)^` + key + `:`).MatchString(text) {
@@ -51,10 +52,10 @@ func complete(text string) string {
 	return text
 }
 
-// TestEachFaultIsToldWithPlaceLineAndRemedy compares whole messages. A file of a name that begins
-// with raw is read as it stands. The message of no file, and no value from the environment, may hold
-// a secret (LG6).
-func TestEachFaultIsToldWithPlaceLineAndRemedy(t *testing.T) {
+// TestEachFaultHasItsPositionLineAndRemedy compares whole messages. A file whose name begins with
+// "raw" is not completed. No message may hold a secret, be it of the file or of the environment
+// (LG6).
+func TestEachFaultHasItsPositionLineAndRemedy(t *testing.T) {
 	archives, err := filepath.Glob("testdata/faults/*.txtar")
 	if err != nil || len(archives) == 0 {
 		t.Fatalf("archives = %v, %v", archives, err)
@@ -73,7 +74,8 @@ func TestEachFaultIsToldWithPlaceLineAndRemedy(t *testing.T) {
 			want := slices.IndexFunc(archive.Files, func(w txtar.File) bool { return w.Name == f.Name+".want" })
 			switch {
 			case *update && want < 0:
-				archive.Files = slices.Insert(archive.Files, i+1, txtar.File{Name: f.Name + ".want", Data: []byte(got)})
+				file := txtar.File{Name: f.Name + ".want", Data: []byte(got)}
+				archive.Files = slices.Insert(archive.Files, i+1, file)
 			case *update:
 				archive.Files[want].Data = []byte(got)
 			case want < 0:

@@ -38,14 +38,14 @@ func addSeeds(f *testing.F) {
 	}
 }
 
-// FuzzParse: no file makes the reader panic, hang or show what the environment holds; one that reads
-// has all that the composition root relies on.
+// FuzzParse: no file makes the reader panic, hang or show a value of the environment. A file
+// without a fault has everything that package server relies on.
 func FuzzParse(f *testing.F) {
 	addSeeds(f)
 	const value = "from-the-environment"
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "${file:") {
-			t.Skip() // which files there are is not for a test to find out
+			t.Skip() // the result would depend on the files of this machine
 		}
 		c, err := Parse("f", []byte(text), func(string) (string, bool) { return value, true })
 		if err != nil {
@@ -68,7 +68,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("public address: %v", err)
 		}
 		for _, p := range c.Providers {
-			if uri := app.RedirectURI(p.ID); !strings.HasPrefix(uri, app.Origin()+"/") || p.ID == "" || p.Issuer == "" || p.ClientID == "" {
+			uri := app.RedirectURI(p.ID)
+			if !strings.HasPrefix(uri, app.Origin()+"/") || p.ID == "" || p.Issuer == "" || p.ClientID == "" {
 				t.Errorf("provider %+v, redirect URI %q", p, uri)
 			}
 		}
@@ -80,8 +81,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzSecretsStayHidden: whatever stands before and behind it, and whatever is wrong with that, the
-// value of client_secret is in no message (LG6).
+// FuzzSecretsStayHidden: no text before or after client_secret, valid or not, makes a message show
+// its value (LG6).
 func FuzzSecretsStayHidden(f *testing.F) {
 	f.Add("server: {public_url: x}", "log: {level: x}")
 	f.Add("server: {public_url: \"x", "log: \"}")

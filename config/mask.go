@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// mask stands where something is hidden (LG6).
+// mask replaces what is hidden (LG6).
 const mask = "***"
 
-// A quote is a line as it may be shown, and for each of its characters where it stood in the file.
+// A quote is a line with its secrets masked, and the original index of each of its characters.
 type quote struct {
 	text   []rune
-	origin []int // indices from 0; a mask stands where what it hides began
+	origin []int // from 0; for a mask, the index at which the hidden text began
 }
 
 func (q *quote) add(origin int, text string) {
@@ -24,10 +24,11 @@ func (q *quote) add(origin int, text string) {
 	}
 }
 
-// punctuation is what lies between a secret that began on an earlier line and the next key.
+// punctuation may stand between a secret that began on an earlier line and the next key.
 const punctuation = " \t-[]{},?:\"'"
 
-// quote returns a line of the file without its secrets. It is asked for when all of them are hidden.
+// quote returns a line of the file with its secrets masked. Call it only after all secrets were
+// hidden.
 func (s *source) quote(number int) quote {
 	q, ok := s.quoted[number]
 	if !ok {
@@ -40,8 +41,8 @@ func (s *source) quote(number int) quote {
 func (s *source) masked(number int) quote {
 	text := []rune(s.lines[number-1])
 	var q quote
-	if s.blind {
-		for i, r := range []rune(blindly(string(text))) {
+	if s.unparsed {
+		for i, r := range []rune(maskUnparsed(string(text))) {
 			q.add(i, string(r))
 		}
 		return q
@@ -68,13 +69,13 @@ func (s *source) masked(number int) quote {
 	return q
 }
 
-// Only so much of a line is quoted: before the place that matters, and in all.
+// Limits of a quoted line, in characters.
 const (
-	quoteBefore = 60
-	quoteMost   = 120
+	quoteBefore = 60  // before the column of the fault
+	quoteMost   = 120 // in all
 )
 
-// print returns the line, cut if it is long, and the blanks that bring a caret under the column.
+// print returns the line, shortened if it is long, and the indentation of a caret below the column.
 func (q quote) print(column int) (line, indent string) {
 	place, _ := slices.BinarySearch(q.origin, column-1)
 	text := q.text
@@ -98,7 +99,7 @@ func (q quote) print(column int) (line, indent string) {
 	return printable(string(text)), indent
 }
 
-// printable keeps control and formatting characters, which could rewrite a terminal, out of a message.
+// printable replaces control and formatting characters, because they could control the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || unicode.IsPrint(r) {
@@ -108,15 +109,16 @@ func printable(s string) string {
 	}, s)
 }
 
-// plainKey matches a line that gives a value to a key.
+// plainKey matches the start of a line that gives a value to a key.
 var plainKey = regexp.MustCompile(`^[\s-]*\{?\s*"?([A-Za-z_]+)"?\s*:`)
 
-// secretWord matches what announces a secret. It is wider than the schema: the line may be misspelt.
+// secretWord matches words that suggest a secret. It is wider than the schema, because keys may be
+// misspelt.
 var secretWord = regexp.MustCompile(`(?i)secret|token|key|store|passw|://[^/\s]*@|\$\{`)
 
-// blindly returns what may be shown of a line that could not be read as YAML: all of it if it gives a
-// value to one key that holds no secret, otherwise what comes before the value.
-func blindly(line string) string {
+// maskUnparsed masks a line of a file that is not valid YAML. It returns the whole line if that
+// gives a value to one key that holds no secret. Otherwise it masks the value.
+func maskUnparsed(line string) string {
 	m := plainKey.FindStringSubmatchIndex(line)
 	if m == nil {
 		rest := strings.TrimLeft(line, " \t-")
@@ -126,8 +128,9 @@ func blindly(line string) string {
 		return line[:len(line)-len(rest)] + mask
 	}
 	value := line[m[1]:]
-	flow := strings.ContainsAny(line, "{") || strings.Contains(value, ",") && strings.Contains(value, ":")
-	if strings.TrimSpace(value) != "" && (flow || !plainLeaf(line[m[2]:m[3]]) || secretWord.MatchString(line)) {
+	flow := strings.Contains(line, "{") || strings.Contains(value, ",") && strings.Contains(value, ":")
+	harmless := !flow && isLeafKey(line[m[2]:m[3]]) && !secretWord.MatchString(line)
+	if strings.TrimSpace(value) != "" && !harmless {
 		return line[:m[1]] + " " + mask
 	}
 	return line

@@ -10,23 +10,23 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// A place is where a key of the schema stands in the file.
-type place struct {
+// An entry is a key of the schema and its value in the file.
+type entry struct {
 	key, value *yaml.Node // key is nil for an item of a list
 	bad        bool       // a fault was found in the value
 }
 
-// A reader walks the file along the schema and collects values, places and faults.
+// A reader walks the file by the schema and collects values, entries and faults.
 type reader struct {
 	src      *source
 	env      func(string) (string, bool)
-	places   map[string]place // by path
-	meant    map[string]bool  // paths that an unknown key is probably a misspelling of
+	entries  map[string]entry // by path
+	misspelt map[string]bool  // paths of which an unknown key is probably a misspelling
 	faults   []fault
 	warnings []string
 }
 
-// read reads the whole file, of which nothing may be left (nil), and then compares its values.
+// read reads the whole file into c and then compares its values. The root is nil for an empty file.
 func (r *reader) read(c *Config, root *yaml.Node) {
 	if root != nil {
 		r.value(schema(c), "", root)
@@ -36,20 +36,18 @@ func (r *reader) read(c *Config, root *yaml.Node) {
 	}
 }
 
-// Report reports a fault in the value at a path or, where nothing is given there, at what it would
-// be part of.
-//
-// It implements setting.State.
+// Report implements setting.State. The fault's position is that of the value at the path, or of the
+// closest block above it that the file has.
 func (r *reader) Report(path string, f setting.Fault) {
 	where := position{1, 1}
 	for p := path; p != ""; p = parent(p) {
-		found, ok := r.places[p]
+		found, ok := r.entries[p]
 		if !ok {
 			continue
 		}
 		where = found.position()
 		found.bad = found.bad || p == path
-		r.places[p] = found
+		r.entries[p] = found
 		break
 	}
 	r.faults = append(r.faults, fault{where, setting.Fault{What: path + " " + f.What, Remedy: f.Remedy}})
@@ -58,45 +56,47 @@ func (r *reader) Report(path string, f setting.Fault) {
 // Warn implements setting.State.
 func (r *reader) Warn(text string) { r.warnings = append(r.warnings, text) }
 
-// position is the value's, or the key's where the value is a list or a mapping on lines of its own.
-func (p place) position() position {
-	if p.key != nil && (p.value.Kind != yaml.ScalarNode || isNull(p.value)) {
-		return at(p.key)
+// position is that of the key if the value is a list, a mapping or null, and else that of the
+// value.
+func (e entry) position() position {
+	if e.key != nil && (e.value.Kind != yaml.ScalarNode || isNull(e.value)) {
+		return at(e.key)
 	}
-	return at(p.value)
+	return at(e.value)
 }
 
-// hideIf keeps n and what is below it from being shown.
+// hideIf hides n and everything below it if secret is true.
 func (r *reader) hideIf(secret bool, n *yaml.Node) {
 	if secret {
 		r.src.hide(n)
 	}
 }
 
-// Given reports whether the file has something at a path.
+// Given implements setting.State.
 func (r *reader) Given(path string) bool {
-	_, ok := r.places[path]
+	_, ok := r.entries[path]
 	return ok
 }
 
-// GivenAndValid reports whether the file has something at a path, and it read without a fault.
+// GivenAndValid implements setting.State.
 func (r *reader) GivenAndValid(path string) bool {
-	p, ok := r.places[path]
+	p, ok := r.entries[path]
 	return ok && !p.bad
 }
 
-// parent is the path of what holds the value at a path: of the list for an item, else of the mapping.
+// parent returns the path of the list or block that holds the value at path.
 func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
 
-// lastKey is the key at the end of a path.
+// lastKey returns the key at the end of a path.
 func lastKey(path string) string { return path[strings.LastIndex(path, ".")+1:] }
 
-// Misspelt reports whether an unknown key is probably a misspelling of the one at a path.
-func (r *reader) Misspelt(path string) bool { return r.meant[path] }
+// Misspelt implements setting.State.
+func (r *reader) Misspelt(path string) bool { return r.misspelt[path] }
 
-// ordinary reports whether n is what the schema expects at path, without the features of YAML that
-// this file does without: an alias or a tag could make a value something else than it reads.
-func (r *reader) ordinary(path string, n *yaml.Node, kind yaml.Kind, form string) bool {
+// hasKind reports whether n is of the kind that the schema expects at path. It refuses aliases and
+// tags, because with them a value can differ from its text. The form describes what to write
+// instead.
+func (r *reader) hasKind(path string, n *yaml.Node, kind yaml.Kind, form string) bool {
 	var f setting.Fault
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -114,21 +114,26 @@ func (r *reader) ordinary(path string, n *yaml.Node, kind yaml.Kind, form string
 
 // kindNames is never written to.
 var kindNames = map[yaml.Kind]string{
-	yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list", yaml.MappingNode: "a block of keys", yaml.AliasNode: "an alias",
+	yaml.ScalarNode:   "a single value",
+	yaml.SequenceNode: "a list",
+	yaml.MappingNode:  "a block of keys",
+	yaml.AliasNode:    "an alias",
 }
 
-// text reads one single value, its references replaced.
+// text returns a single value with its references expanded. It is false if there is a fault.
 func (r *reader) text(path string, n *yaml.Node) (string, bool) {
-	if !r.ordinary(path, n, yaml.ScalarNode, lastKey(path)+": and one value behind it") {
+	if !r.hasKind(path, n, yaml.ScalarNode, lastKey(path)+": and one value behind it") {
 		return "", false
 	}
 	if isNull(n) {
-		r.Report(path, setting.Fault{What: "has no value", Remedy: "give it one, or take the line out for the default"})
+		r.Report(path, setting.Fault{
+			What: "has no value", Remedy: "give it one, or take the line out for the default",
+		})
 		return "", false
 	}
 	text, f := expand(n.Value, r.env)
 	if f == nil {
-		f = oddText(text)
+		f = checkText(text)
 	}
 	if f != nil {
 		r.Report(path, *f)
@@ -137,10 +142,12 @@ func (r *reader) text(path string, n *yaml.Node) (string, bool) {
 	return text, true
 }
 
-// oddText refuses what no value of this file needs and what splits headers and lines where it goes.
-func oddText(text string) *setting.Fault {
+// checkText refuses line breaks and control characters, which could split a header or a log line,
+// and blanks at the ends. No value needs them.
+func checkText(text string) *setting.Fault {
 	if strings.ContainsAny(text, "\r\n") {
-		return setting.NewFault("has a line break in its value", "write it on one line, or fold it with >-; of a file, ${file:…} drops the last line break alone")
+		return setting.NewFault("has a line break in its value",
+			"write it on one line, or fold it with >-; ${file:…} drops only the last line break of a file")
 	}
 	for _, c := range text {
 		if unicode.IsControl(c) {

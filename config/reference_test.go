@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// What the documentation says of the keys is made from their descriptions. With -update these tests
+// The documentation of the keys is generated from their descriptions. With -update these tests
 // write the files.
 const (
 	exampleFile = "../cloakroom.example.yaml"
@@ -23,7 +23,7 @@ const (
 	schemaFile  = "../docs/cloakroom.schema.json"
 )
 
-func TestTheDocumentedKeysAreThoseThatThereAre(t *testing.T) {
+func TestTheReferenceHasEveryKey(t *testing.T) {
 	text := read(t, docsFile)
 	for _, k := range schema(defaults()) {
 		text = withTable(t, text, k)
@@ -48,7 +48,7 @@ func TestTheExampleFileHasEveryKey(t *testing.T) {
 	upToDate(t, exampleFile, b.String())
 }
 
-func TestTheJSONSchemaTakesTheExampleFile(t *testing.T) {
+func TestTheJSONSchemaAcceptsTheExampleFile(t *testing.T) {
 	text, err := json.MarshalIndent(document(schema(defaults())), "", "  ")
 	if err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestTheJSONSchemaTakesTheExampleFile(t *testing.T) {
 		"providers: {id: main}", "routes: [{end_with_token: perhaps}]", "session: {max_per_user: many}",
 	} {
 		if validate(bad) == nil {
-			t.Errorf("the schema takes %s", bad)
+			t.Errorf("the schema accepts %s", bad)
 		}
 	}
 }
@@ -95,7 +95,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// upToDate compares a file with what it should be, or writes it.
+// upToDate compares a file with its wanted text, or writes it.
 func upToDate(t *testing.T, file, want string) {
 	t.Helper()
 	if *update {
@@ -111,7 +111,7 @@ func upToDate(t *testing.T, file, want string) {
 
 var table = regexp.MustCompile(`(?m)^\| key \| default \| meaning and limits \|\n(\|.*\n)+`)
 
-// withTable puts the rows of a block's keys into its section.
+// withTable replaces the table in the section of a block by the rows of its keys.
 func withTable(t *testing.T, text string, block setting.Key) string {
 	t.Helper()
 	before, section, found := strings.Cut(text, "\n## "+block.Name+"\n")
@@ -140,10 +140,11 @@ func defaultOf(k setting.Key) string {
 	}
 }
 
-// items writes the items of a list of blocks: as many as a key has examples.
+// items writes the items of a list of blocks: as many as the key with the most examples has.
 func items(b *strings.Builder, l setting.List) {
 	most := 0
-	setting.Block{{Name: "x", Value: l}}.Walk(func(_ string, k setting.Key) { most = max(most, len(k.Example)) })
+	longest := func(_ string, k setting.Key) { most = max(most, len(k.Example)) }
+	setting.Block{{Name: "x", Value: l}}.Walk(longest)
 	l.Grow(most)
 	for i := range most {
 		var item strings.Builder
@@ -155,8 +156,8 @@ func items(b *strings.Builder, l setting.List) {
 	}
 }
 
-// example writes the keys of a block that have an example for the item, each below the first sentence
-// of its documentation where it stands for the first time.
+// example writes the keys of a block that have an example for the item. At the first item that has
+// a key, the first sentence of its documentation stands above it.
 func example(b *strings.Builder, indent string, keys setting.Block, item int) {
 	for _, k := range keys {
 		if below, ok := k.Value.(setting.Block); ok {
@@ -193,12 +194,14 @@ func firstItem(k setting.Key) int {
 
 var sentenceEnd = regexp.MustCompile("\\. [A-Z`]")
 
-// comment writes the first sentence of a documentation.
+var link = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`)
+
+// comment writes the first sentence of a key's documentation as a comment.
 func comment(b *strings.Builder, indent, doc string) {
 	if at := sentenceEnd.FindStringIndex(doc); at != nil {
 		doc = doc[:at[0]]
 	}
-	doc = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(strings.ReplaceAll(doc, "`", ""), "$1")
+	doc = link.ReplaceAllString(strings.ReplaceAll(doc, "`", ""), "$1")
 	line := indent + "#"
 	for _, word := range strings.Fields(doc) {
 		if len(line)+len(word)+1 > 100 {
@@ -210,8 +213,16 @@ func comment(b *strings.Builder, indent, doc string) {
 	b.WriteString(line + ".\n")
 }
 
-// anyReference is a value that is all ${…}, which may stand for anything.
-var anyReference = map[string]any{"type": "string", "pattern": `\$\{`}
+// Patterns of the JSON Schema.
+const (
+	durationPattern = `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`
+	sizePattern     = `^[0-9]+(\.[0-9]+)? ?([KMGT]iB|B)?$`
+)
+
+// anyReference is the schema of a value with a ${…}, which may stand for anything.
+var anyReference = pattern(`\$\{`)
+
+func pattern(p string) map[string]any { return map[string]any{"type": "string", "pattern": p} }
 
 // document is the JSON Schema (2020-12) of the file.
 func document(keys setting.Block) map[string]any {
@@ -232,12 +243,15 @@ func schemaOf(v setting.Value) map[string]any {
 			}
 			properties[k.Name] = p
 		}
-		return map[string]any{"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false}
+		return map[string]any{
+			"type": []string{"object", "null"}, "properties": properties, "additionalProperties": false,
+		}
 	case setting.List:
 		v.Grow(1)
 		return map[string]any{"type": []string{"array", "null"}, "items": schemaOf(v.Item(0))}
 	case setting.StringMap:
-		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": map[string]any{"type": []string{"string", "number", "boolean"}}}
+		text := map[string]any{"type": []string{"string", "number", "boolean"}}
+		return map[string]any{"type": []string{"object", "null"}, "additionalProperties": text}
 	case setting.Scalar:
 		return map[string]any{"anyOf": []any{scalarSchema(v), anyReference}}
 	}
@@ -251,12 +265,14 @@ func scalarSchema(s setting.Scalar) map[string]any {
 	case s.Kind == setting.Boolean:
 		return map[string]any{"type": "boolean"}
 	case s.Kind == setting.Integer:
-		return map[string]any{"type": "integer", "minimum": 0}
+		return wholeNumber()
 	case s.Kind == setting.Duration:
-		return map[string]any{"anyOf": []any{map[string]any{"const": 0}, map[string]any{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$|^0$`}}}
+		return map[string]any{"anyOf": []any{map[string]any{"const": 0}, pattern(durationPattern)}}
 	case s.Kind == setting.Size:
-		return map[string]any{"anyOf": []any{map[string]any{"type": "integer", "minimum": 0}, map[string]any{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)? ?([KMGT]iB|B)?$`}}}
+		return map[string]any{"anyOf": []any{wholeNumber(), pattern(sizePattern)}}
 	default:
 		return map[string]any{"type": []string{"string", "number"}}
 	}
 }
+
+func wholeNumber() map[string]any { return map[string]any{"type": "integer", "minimum": 0} }

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// defaults are what holds where the file says nothing.
+// defaults returns the configuration of an empty file.
 func defaults() *Config {
 	return &Config{
 		Site:       site.Defaults(),
@@ -31,32 +31,43 @@ func defaults() *Config {
 	}
 }
 
-// schema is every key of the file: which package's settings stand in which block.
+// schema describes every key of the file. It puts the settings of each package into a block.
 func schema(c *Config) setting.Block {
 	return setting.Block{
-		{Name: "server", Value: slices.Concat(c.Site.Settings(), c.Listen.Settings(), c.Proxy.BodySettings()), Doc: "Where browsers find the service, and where it listens"},
+		{
+			Name:  "server",
+			Value: slices.Concat(c.Site.Settings(), c.Listen.Settings(), c.Proxy.BodySettings()),
+			Doc:   "The public address of the service, and where it listens",
+		},
 		{Name: "admin", Value: c.Admin.Settings(), Doc: "The admin API"},
 		{Name: "log", Value: c.Log.Settings(), Doc: "The log, on standard error"},
 		{Name: "session", Value: c.sessionSettings(), Doc: "How long sessions last and where they are kept"},
 		{
-			Name: "providers", Value: setting.Blocks(&c.Providers, "a dash before each provider's id", provider.Defaults, (*provider.Config).Settings),
-			Doc: "Where people log in. With several providers, the login page asks which",
+			Name: "providers",
+			Value: setting.Blocks(&c.Providers, "a dash before each provider's id",
+				provider.Defaults, (*provider.Config).Settings),
+			Doc: "The OpenID providers at which users log in. With several, a page asks the user which one",
 		},
 		{
-			Name: "routes", Value: setting.Blocks(&c.Proxy.Routes, "a dash before each route's path", proxy.DefaultRoute, (*proxy.Route).Settings),
-			Doc: "APIs behind path prefixes; the longest that matches wins, and all else is the app",
+			Name: "routes",
+			Value: setting.Blocks(&c.Proxy.Routes, "a dash before each route's path",
+				proxy.DefaultRoute, (*proxy.Route).Settings),
+			Doc: "APIs and their path prefixes. The longest matching prefix wins; all other paths are the app's",
 		},
 		{Name: "spa", Value: c.SPA.Settings(), Doc: "The app that browsers load"},
 		{Name: "cors", Value: c.Site.CORSSettings(), Doc: "For an app on another origin of the same site"},
-		{Name: "forward_auth", Value: c.Handlers.ForwardAuthSettings(), Doc: "For a reverse proxy that asks `/bff/auth` before it passes a request on"},
+		{
+			Name: "forward_auth", Value: c.Handlers.ForwardAuthSettings(),
+			Doc: "For a reverse proxy that asks `/bff/auth` before it passes a request on",
+		},
 		{Name: "pages", Value: c.Pages.Settings(), Doc: "The service's own pages"},
 	}
 }
 
 func (c *Config) sessionSettings() setting.Block {
 	return slices.Concat(
-		c.Store.Settings(), c.Keys.Settings(), c.Session.Settings(), c.Renewal.Settings(), c.Revocation.Settings(),
-		c.Handlers.Settings(), c.Proxy.Settings(),
+		c.Store.Settings(), c.Keys.Settings(), c.Session.Settings(), c.Renewal.Settings(),
+		c.Revocation.Settings(), c.Handlers.Settings(), c.Proxy.Settings(),
 		setting.Block{{Name: "cookie", Value: c.Site.CookieSettings(), Doc: "The session cookie"}},
 	)
 }

@@ -10,37 +10,40 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// A position is a line and a column of the file, both from 1, columns in characters.
+// A position is a line and a column of the file. Both count from 1, columns in characters.
 type position struct{ line, column int }
 
 func at(n *yaml.Node) position { return position{n.Line, n.Column} }
 
-// A span is what lies between two positions, the second excluded.
+// A span is the text between two positions, the second excluded.
 type span struct{ from, to position }
 
-// A source is the text of the file, with what may be shown of it.
+// A source is the text of the file, and which parts of it are hidden.
 type source struct {
-	lines  []string
-	nodes  []*yaml.Node       // in the order of the text
-	index  map[*yaml.Node]int // into nodes
-	hidden []span
-	blind  bool    // the text was not walked, so that no span tells where its secrets are
-	faults []fault // of the text, before its keys and values are looked at
-	quoted map[int]quote
+	lines    []string
+	nodes    []*yaml.Node       // in the order of the text
+	index    map[*yaml.Node]int // into nodes
+	hidden   []span
+	unparsed bool          // the text is not valid YAML, so hidden does not cover its secrets
+	faults   []fault       // of the text itself, before any key or value is read
+	quoted   map[int]quote // by line, each made once
 }
 
-// lineBreak is what YAML 1.1 counts as one; the lines must be numbered as its parser numbers them.
+// lineBreak matches the line breaks of YAML 1.1, so that lines have the same numbers as in the
+// parser.
 var lineBreak = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
 
 func newSource(text string) *source {
-	return &source{lines: lineBreak.Split(text, -1), index: make(map[*yaml.Node]int), quoted: make(map[int]quote)}
+	return &source{
+		lines: lineBreak.Split(text, -1), index: make(map[*yaml.Node]int), quoted: make(map[int]quote),
+	}
 }
 
 func (s *source) fault(p position, what, remedy string) {
 	s.faults = append(s.faults, fault{p, setting.Fault{What: what, Remedy: remedy}})
 }
 
-// add puts n and everything below it into the order of the text.
+// add appends n and everything below it to nodes.
 func (s *source) add(n *yaml.Node) {
 	s.index[n] = len(s.nodes)
 	s.nodes = append(s.nodes, n)
@@ -49,8 +52,8 @@ func (s *source) add(n *yaml.Node) {
 	}
 }
 
-// hide keeps n and everything below it from being shown, up to where the next node begins: a node
-// does not say where it ends.
+// hide hides n and everything below it, up to the start of the next node: a node does not know its
+// end.
 func (s *source) hide(n *yaml.Node) {
 	last := n
 	for len(last.Content) > 0 {
@@ -63,8 +66,8 @@ func (s *source) hide(n *yaml.Node) {
 	s.hidden = append(s.hidden, span{at(n), end})
 }
 
-// hiddenIn returns the stretches of a line of so many characters that are hidden: indices from 0, in
-// order, none overlapping another.
+// hiddenIn returns the hidden parts of a line as half-open ranges of character indices, in order
+// and without overlaps. The length is that of the line in characters.
 func (s *source) hiddenIn(number, length int) [][2]int {
 	var found [][2]int
 	for _, h := range s.hidden {

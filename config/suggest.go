@@ -14,8 +14,8 @@ func knownKeys() []string {
 	return found
 }
 
-// plainLeaf reports whether the schema has such a key, and no block of keys below it.
-func plainLeaf(key string) bool {
+// isLeafKey reports whether the schema has a key of this name, and none that is a block.
+func isLeafKey(key string) bool {
 	found := false
 	for _, path := range knownKeys() {
 		if slices.Contains(strings.Split(parent(path), "."), key) {
@@ -26,8 +26,8 @@ func plainLeaf(key string) bool {
 	return found
 }
 
-// suggest says what an unknown key in the block at path should perhaps be: a key of that block,
-// whose path it returns too, or one that belongs elsewhere.
+// suggest returns the remedy for an unknown key in the block at path. If the key is probably a
+// misspelling of one in that block, meant is that one's path.
 func suggest(b setting.Block, path, key string) (remedy, meant string) {
 	here := make([]string, len(b))
 	for i, k := range b {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// faultAt returns the one line that names the place and what is wrong, for files too odd for a
-// golden file.
+// faultAt returns the first fault without its quoted line and remedy. It is for files that can't be
+// written into a golden file.
 func faultAt(t *testing.T, data string) string {
 	t.Helper()
 	began := time.Now()
 	_, err := Parse("f", []byte(data), testEnv)
-	if took := time.Since(began); took > time.Minute { // it takes a second; a machine that has other things to do is no fault
+	if took := time.Since(began); took > time.Minute { // a second on an idle machine
 		t.Errorf("took %v", took)
 	}
 	var faults *Faults
@@ -27,7 +27,7 @@ func faultAt(t *testing.T, data string) string {
 	return lines[2]
 }
 
-func TestWhatIsNoTextIsAClearFault(t *testing.T) {
+func TestAFileThatIsNotTextIsAFault(t *testing.T) {
 	for _, c := range []struct{ name, data, want string }{
 		{"UTF-16", "\xff\xfes\x00e\x00", "f:1:1: this byte is not UTF-8"},
 		{"Latin-1", "server:\n  public_url: https://b\xfccher.example", "f:2:24: this byte is not UTF-8"},
@@ -35,7 +35,7 @@ func TestWhatIsNoTextIsAClearFault(t *testing.T) {
 		{"escape", "server:\n  listen: \x1b[31m", "f:2:11: there is a control character (U+001B)"},
 		{"byte order mark inside", "a: 1\n\ufeffb: 2", "f:2:1: there is a byte order mark in the middle of the text"},
 		{"too large", strings.Repeat("# hunter2\n", maxFile/10+1), "f:1:1: the file is larger than 1024 KiB"},
-		{"tag without end", "server: !<hunter2", "f:1:1: this is no YAML: did not find the expected '>'"},
+		{"tag without end", "server: !<hunter2", "f:1:1: this is not valid YAML: did not find the expected '>'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := faultAt(t, c.data); got != c.want {
@@ -45,7 +45,7 @@ func TestWhatIsNoTextIsAClearFault(t *testing.T) {
 	}
 }
 
-func TestAFileThatWouldBlowUpIsRefusedInTime(t *testing.T) {
+func TestHugeAndDeepFilesAreRefusedInTime(t *testing.T) {
 	for name, data := range map[string]string{
 		"flow":         strings.Repeat("[", maxFile),
 		"flow blocks":  strings.Repeat("{a: ", maxFile/4),
@@ -70,7 +70,8 @@ func TestNoMoreThanAHundredFaultsArePrinted(t *testing.T) {
 		t.Fatal("no fault")
 	}
 	_, err = Parse("f", []byte(complete("routes:\n"+strings.Repeat("  - x\n", 250))), testEnv)
-	if err == nil || !strings.HasPrefix(err.Error(), "the configuration has 250 faults\n") || !strings.HasSuffix(err.Error(), "\nand 150 more") {
+	const head, tail = "the configuration has 250 faults\n", "\nand 150 more"
+	if err == nil || !strings.HasPrefix(err.Error(), head) || !strings.HasSuffix(err.Error(), tail) {
 		t.Errorf("faults = %.60v…", err)
 	}
 }
@@ -80,7 +81,8 @@ func TestAByteOrderMarkAtTheStartIsSkipped(t *testing.T) {
 }
 
 func TestLineBreaksAreCountedAsYAMLDoes(t *testing.T) {
-	if got, want := faultAt(t, complete("# a\u2028# b\r\n# c\rlog: x\n")), "f:4:6: log is a single value, not a block of keys"; got != want {
+	const want = "f:4:6: log is a single value, not a block of keys"
+	if got := faultAt(t, complete("# a\u2028# b\r\n# c\rlog: x\n")); got != want {
 		t.Errorf("fault = %q, want %q", got, want)
 	}
 }
@@ -113,9 +115,9 @@ func TestReferencesAreReplacedWithinATextAndOnce(t *testing.T) {
 		"${file:testdata/crlf}":       "from a file",
 		"<${file:testdata/reference}": "<${CLIENT_SECRET}",
 	} {
-		got, w := expand(text, env)
-		if w != nil || got != want {
-			t.Errorf("expand(%q) = %q, %v, want %q", text, got, w, want)
+		got, f := expand(text, env)
+		if f != nil || got != want {
+			t.Errorf("expand(%q) = %q, %v, want %q", text, got, f, want)
 		}
 	}
 }

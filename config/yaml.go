@@ -13,11 +13,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth bounds how deep values may lie in one another; the schema needs five levels.
+// maxDepth is the greatest depth of nested values; the schema needs five levels.
 const maxDepth = 20
 
-// readYAML parses the text as far as YAML alone can tell. The node is nil when the file is empty, and
-// means nothing when the source has faults.
+// readYAML parses the text as YAML, without the schema. The node is nil if the file is empty, and
+// undefined if the source has faults.
 func readYAML(data []byte) (*source, *yaml.Node) {
 	if s := unreadable(data); s != nil {
 		return s, nil
@@ -35,13 +35,15 @@ func readYAML(data []byte) (*source, *yaml.Node) {
 	}
 	switch {
 	case err == nil:
-		s.blind = true // nobody looks at what the second document holds
-		s.fault(at(&second), "there is a second document in this file", "keep one; a line of three dashes begins another")
+		s.unparsed = true // the second document is not read
+		s.fault(at(&second), "there is a second document in this file",
+			"keep one; a line of three dashes begins another")
 	case !errors.Is(err, io.EOF):
 		s.syntaxFault(err)
 	case tooDeep(&first, maxDepth):
-		s.blind = true
-		s.fault(position{1, 1}, fmt.Sprintf("values lie in one another more than %d levels deep", maxDepth), "compare with cloakroom.example.yaml, which needs five")
+		s.unparsed = true
+		s.fault(position{1, 1}, fmt.Sprintf("values are nested more than %d levels deep", maxDepth),
+			"compare with cloakroom.example.yaml, which needs five")
 	default:
 		root := first.Content[0]
 		s.add(root)
@@ -62,33 +64,35 @@ func tooDeep(n *yaml.Node, left int) bool {
 	return false
 }
 
-// unreadable returns a source with its fault when the file is no text at all.
+// unreadable returns a source with a fault if the file is not text or is too large, and else nil.
 func unreadable(data []byte) *source {
 	if len(data) > maxFile {
 		s := newSource("")
-		s.fault(position{1, 1}, fmt.Sprintf("the file is larger than %d KiB", maxFile>>10), "is this the right file?")
+		what := fmt.Sprintf("the file is larger than %d KiB", maxFile>>10)
+		s.fault(position{1, 1}, what, "is this the right file?")
 		return s
 	}
-	i, what := firstOddByte(data)
+	i, what := firstInvalidByte(data)
 	if i < 0 {
 		return nil
 	}
 	before := newSource(string(data[:i]))
 	s := newSource(strings.ToValidUTF8(string(data), "\ufffd"))
-	s.blind = true
+	s.unparsed = true
 	last := before.lines[len(before.lines)-1]
 	s.fault(position{len(before.lines), utf8.RuneCountInString(last) + 1}, what, "save the file as UTF-8 text")
 	return s
 }
 
-// firstOddByte finds what YAML allows nowhere: its own reader says only that there is such a thing.
-func firstOddByte(data []byte) (index int, what string) {
+// firstInvalidByte finds the first byte that YAML allows nowhere, because the parser does not say
+// where it is. The index is -1 if there is none.
+func firstInvalidByte(data []byte) (index int, what string) {
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
 			return i, "this byte is not UTF-8"
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
+		case !isAllowed(r):
 			return i, fmt.Sprintf("there is a control character (U+%04X)", r)
 		case r == 0xfeff && i > 0:
 			return i, "there is a byte order mark in the middle of the text"
@@ -98,15 +102,26 @@ func firstOddByte(data []byte) (index int, what string) {
 	return -1, ""
 }
 
-// yamlError matches the parser's own messages.
+// isAllowed reports whether a character may appear in YAML (YAML 1.2 §5.1).
+func isAllowed(r rune) bool {
+	switch {
+	case r == '\t', r == '\n', r == '\r', r == 0x85:
+		return true
+	case r < ' ', 0x7f <= r && r < 0xa0, r == 0xfffe, r == 0xffff:
+		return false
+	}
+	return true
+}
+
+// yamlError matches the messages of the parser.
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
 var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 
-// syntaxFault tells where the parser stopped. It gives a line, often that where the broken construct
-// begins, and no column.
+// syntaxFault reports where the parser stopped. The parser gives a line, often that where the
+// broken construct begins, and no column.
 func (s *source) syntaxFault(err error) {
-	s.blind = true
+	s.unparsed = true
 	line, problem := 1, err.Error()
 	if m := yamlError.FindStringSubmatch(problem); m != nil {
 		problem = m[2]
@@ -114,23 +129,26 @@ func (s *source) syntaxFault(err error) {
 			line = n
 		}
 		if strings.HasPrefix(problem, "did not find expected") && m[1] != "" {
-			line++ // the library counts from 0 when its parser, not its scanner, stops (its fail function)
+			line++ // errors of its parser, unlike those of its scanner, count lines from 0
 		}
 	}
 	line = max(1, min(line, len(s.lines)))
-	right := "look here and above for a missing quote, colon or bracket, or a wrong indentation"
+	remedy := "look here and above for a missing quote, colon or bracket, or a wrong indentation"
 	if tab := s.tabIndent(line); tab > 0 {
-		line, right = tab, "indent with spaces; this line begins with a tab"
+		line, remedy = tab, "indent with spaces; this line begins with a tab"
 	}
 	if m := unknownAnchor.FindStringSubmatch(problem); m != nil {
-		line = 1 + max(0, slices.IndexFunc(s.lines, func(l string) bool { return strings.Contains(l, "*"+m[1]) }))
-		problem, right = "an alias names no anchor", "write the value out; a value that begins with * needs quotes"
+		alias := func(l string) bool { return strings.Contains(l, "*"+m[1]) }
+		line = 1 + max(0, slices.IndexFunc(s.lines, alias))
+		problem = "an alias names no anchor"
+		remedy = "write the value out; a value that begins with * needs quotes"
 	}
 	column := 1 + len(s.lines[line-1]) - len(strings.TrimLeft(s.lines[line-1], " \t"))
-	s.fault(position{line, column}, "this is no YAML: "+problem, right)
+	s.fault(position{line, column}, "this is not valid YAML: "+problem, remedy)
 }
 
-// tabIndent returns the first line, at or next to the one given, that is indented with a tab, or 0.
+// tabIndent returns the first line that is indented with a tab, among the given one and its
+// neighbours, or 0.
 func (s *source) tabIndent(line int) int {
 	for l := max(1, line-1); l <= min(line+1, len(s.lines)); l++ {
 		text := s.lines[l-1]
@@ -141,10 +159,11 @@ func (s *source) tabIndent(line int) int {
 	return 0
 }
 
-// isNull reports whether nothing stands where a value should.
+// isNull reports whether n is null: a value that is missing, or written as null or ~.
 func isNull(n *yaml.Node) bool {
-	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) == 0
+	const quoted = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Style&quoted == 0
 }
 
-// hasTag reports whether the file gives n a tag of its own, such as !!binary.
+// hasTag reports whether the file gives n a tag, such as !!binary.
 func hasTag(n *yaml.Node) bool { return n.Style&yaml.TaggedStyle != 0 }

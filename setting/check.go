@@ -2,24 +2,25 @@ package setting
 
 import "strings"
 
-// A State is what is known of the file's keys once each was read, by path.
+// A State tells what was found at each key's path once the whole file was read.
 type State interface {
 	Given(path string) bool         // the file has something there
-	GivenAndValid(path string) bool // and nothing is wrong with it so far
-	// Misspelt reports whether an unknown key is probably meant for this one: a fault already.
+	GivenAndValid(path string) bool // and no fault was found in it so far
+	// Misspelt reports whether the file has an unknown key that is probably a misspelling of this
+	// one. That key was reported already.
 	Misspelt(path string) bool
 	Report(path string, f Fault)
-	Warn(text string) // of what is allowed and yet seldom meant, with what to do
+	Warn(text string) // see Check.Warn
 }
 
-// A Check looks at the values of one block that contradict each other, or are missing. Keys are
-// named as in that block, and by their path below it: require.acr, scopes[2].
+// A Check finds missing keys of one block, and values that contradict each other. Its methods take
+// a key's path within the block: issuer, require.acr, scopes[2].
 type Check struct {
 	State State
 	Path  string // of the block; "" is the whole file
 }
 
-// In is the check of what lies below a key.
+// In returns the Check of the block at a key.
 func (c Check) In(key string) Check { return Check{c.State, c.at(key)} }
 
 func (c Check) at(key string) string {
@@ -32,13 +33,15 @@ func (c Check) at(key string) string {
 // Given reports whether the file has something at a key.
 func (c Check) Given(key string) bool { return c.State.Given(c.at(key)) }
 
-// GivenAndValid reports whether the file has something at a key, and nothing is wrong with it so far.
+// GivenAndValid reports whether the file has something at a key and no fault was found in it so
+// far.
 func (c Check) GivenAndValid(key string) bool { return c.State.GivenAndValid(c.at(key)) }
 
-// Valid reports whether nothing is wrong with a key's value so far, be it the file's or the default.
+// Valid reports whether no fault was found in a key's value so far. A default is always valid.
 func (c Check) Valid(key string) bool { return !c.Given(key) || c.GivenAndValid(key) }
 
-// Require reports a missing key as a fault, and whether it is there.
+// Require reports whether the file has something at a key. If it has not, it reports a fault,
+// unless the key is probably misspelt.
 func (c Check) Require(key, remedy string) bool {
 	at := c.at(key)
 	if c.State.Given(at) {
@@ -50,8 +53,9 @@ func (c Check) Require(key, remedy string) bool {
 	return false
 }
 
-// Report reports a fault.
+// Report reports a fault in the value at a key.
 func (c Check) Report(key, what, remedy string) { c.State.Report(c.at(key), Fault{what, remedy}) }
 
-// Warn tells of what is allowed and yet seldom meant: what, and what to do. It must hold no secret.
+// Warn reports a setting that is allowed but probably a mistake. The text says what it does and how
+// to correct it, and holds no secret.
 func (c Check) Warn(text string) { c.State.Warn(text) }

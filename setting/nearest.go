@@ -19,11 +19,11 @@ func Nearest(got string, words []string) string {
 	return best
 }
 
-// fold takes away what people vary: case, and the way words are put together.
+// fold removes differences in case and in how words are joined.
 func fold(s string) string { return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(s)) }
 
-// distance is how many letters must be added, dropped, replaced or swapped with their neighbour to
-// get from a to b (optimal string alignment).
+// distance is the optimal string alignment distance: the number of letters to insert, delete,
+// replace or swap with their neighbour to turn a into b.
 func distance(a, b string) int {
 	d := make([][]int, len(a)+1)
 	for i := range d {

@@ -28,11 +28,11 @@ const (
 type Scalar struct {
 	Kind    Kind
 	Words   []string                  // the only texts; nil: any that Set takes
-	Empty   bool                      // may be the empty text
-	Secret  bool                      // never shown, unless it is a mere reference
-	Hides   func(written string) bool // whether this value is a secret, where only some are
-	Set     func(text string) *Fault  // keeps the value; nil if nothing is wrong with it
-	present func() string             // the present value's text, a secret's too
+	Empty   bool                      // whether the empty text is allowed
+	Secret  bool                      // whether the value must not be shown; a ${…} reference may
+	Hides   func(written string) bool // whether this value is a secret; nil if that is up to Secret
+	Set     func(text string) *Fault  // parses and stores the value; nil if it is valid
+	present func() string             // the text of the present value, even of a secret
 }
 
 // Text implements Value. It is "" for secrets.
@@ -46,16 +46,16 @@ func (s Scalar) Text() string {
 // HoldsSecret implements Value.
 func (s Scalar) HoldsSecret() bool { return s.Secret || s.Hides != nil }
 
-// OrEmpty is s, which may be the empty text, too.
+// OrEmpty returns s, changed to allow the empty text.
 func (s Scalar) OrEmpty() Scalar {
 	s.Empty = true
 	return s
 }
 
-// String takes a text as it is.
+// String accepts any text.
 func String(into *string) Scalar { return Matching(into, func(string) *Fault { return nil }) }
 
-// Matching takes a text that check finds nothing wrong with.
+// Matching accepts a text for which check returns nil.
 func Matching(into *string, check func(string) *Fault) Scalar {
 	return Scalar{
 		Set: func(s string) *Fault {
@@ -66,13 +66,13 @@ func Matching(into *string, check func(string) *Fault) Scalar {
 	}
 }
 
-// Each is the item of a list of texts that check finds nothing wrong with.
+// Each returns the item function for ListOf of a list of texts for which check returns nil.
 func Each(check func(string) *Fault) func(*string) Scalar {
 	return func(into *string) Scalar { return Matching(into, check) }
 }
 
-// Parsed takes a text that parse makes a value of. What parse returns with a fault is kept, too, so
-// that checks of several keys see it.
+// Parsed accepts a text that parse can convert; text converts a value back. The value that parse
+// returns is stored even if there is a fault, so that later checks of several keys see it.
 func Parsed[T any](into *T, parse func(string) (T, *Fault), text func(T) string) Scalar {
 	return Scalar{
 		Set: func(s string) (f *Fault) {
@@ -83,7 +83,7 @@ func Parsed[T any](into *T, parse func(string) (T, *Fault), text func(T) string)
 	}
 }
 
-// Hidden takes a secret that check finds nothing wrong with.
+// Hidden accepts a secret for which check returns nil.
 func Hidden(into Secret, check func(string) *Fault) Scalar {
 	return Scalar{
 		Secret: true,
@@ -103,17 +103,17 @@ type Secret interface {
 	Reveal() string
 }
 
-// AnyText is a check that finds nothing wrong.
+// AnyText is a check that accepts every text.
 func AnyText(string) *Fault { return nil }
 
-// OneOf takes one of a few words.
+// OneOf accepts one of the words.
 func OneOf(into *string, words ...string) Scalar {
 	s := Matching(into, func(s string) *Fault { return CheckOneOf(s, words) })
 	s.Words = words
 	return s
 }
 
-// Enum takes one of a few words, each of which stands for a value.
+// Enum accepts one of the words and stores the value at the same index.
 func Enum[T comparable](into *T, words []string, values []T) Scalar {
 	s := Parsed(into, func(s string) (value T, f *Fault) {
 		if i := slices.Index(words, s); i >= 0 {
@@ -130,7 +130,8 @@ func Enum[T comparable](into *T, words []string, values []T) Scalar {
 	return s
 }
 
-// CheckOneOf says what is wrong with a word that is none of those, and which of them is near.
+// CheckOneOf returns nil if s is one of the words. Otherwise the fault lists them, or suggests the
+// nearest one.
 func CheckOneOf(s string, words []string) *Fault {
 	if slices.Contains(words, s) {
 		return nil
@@ -142,7 +143,7 @@ func CheckOneOf(s string, words []string) *Fault {
 	return f
 }
 
-// Bool takes true or false.
+// Bool accepts true or false.
 func Bool(into *bool) Scalar {
 	s := Parsed(into, func(s string) (bool, *Fault) {
 		if s != "true" && s != "false" {
@@ -154,13 +155,13 @@ func Bool(into *bool) Scalar {
 	return s
 }
 
-// maxDuration is as long as browsers keep any cookie (draft-ietf-httpbis-rfc6265bis §5.5).
+// maxDuration is the longest time that browsers keep a cookie (draft-ietf-httpbis-rfc6265bis §5.5).
 const maxDuration = 400 * 24 * time.Hour
 
-// PositiveDuration takes a duration above zero, of 400 days at most.
+// PositiveDuration accepts a duration above zero, of at most 400 days.
 func PositiveDuration(into *time.Duration) Scalar { return duration(into, 1) }
 
-// NonNegativeDuration takes a duration that may be zero, of 400 days at most.
+// NonNegativeDuration accepts a duration of zero or more, of at most 400 days.
 func NonNegativeDuration(into *time.Duration) Scalar { return duration(into, 0) }
 
 var bareNumber = regexp.MustCompile(`^[0-9]+$`)
@@ -187,7 +188,7 @@ func duration(into *time.Duration, least time.Duration) Scalar {
 	return s
 }
 
-// DurationText is a duration as people write it: 12h, 1m, 0.
+// DurationText formats a duration without zero units: 12h, 1m, 0.
 func DurationText(d time.Duration) string {
 	if d == 0 {
 		return "0"
@@ -204,7 +205,8 @@ func DurationText(d time.Duration) string {
 
 var sizeForm = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?([KMGT]iB|B)?$`)
 
-// Bytes takes a size. Units of a thousand (kB, MB) are refused rather than guessed at.
+// Bytes accepts a size. It refuses kB and MB, because people disagree on whether these mean
+// thousands.
 func Bytes(into *int64) Scalar {
 	s := Parsed(into, func(s string) (int64, *Fault) {
 		const form = "write bytes as a bare number, or 64KiB, 10MiB, 1GiB; 0 means unlimited"
@@ -221,7 +223,7 @@ func Bytes(into *int64) Scalar {
 	return s
 }
 
-// bytesText is a number of bytes in the largest unit that it is a multiple of.
+// bytesText formats a number of bytes in the largest unit that divides it.
 func bytesText(n int64) string {
 	unit := ""
 	for _, larger := range []string{"KiB", "MiB", "GiB", "TiB"} {
@@ -233,12 +235,13 @@ func bytesText(n int64) string {
 	return strconv.FormatInt(n, 10) + unit
 }
 
-// Number takes a whole number of things.
+// Number accepts a whole number that is not negative.
 func Number(into *int) Scalar {
 	s := Parsed(into, func(s string) (int, *Fault) {
 		n, err := strconv.ParseUint(s, 10, 31)
 		if err != nil {
-			return 0, NewFault("is not a whole number", "write a number such as 5 or 10000; 0 means any number")
+			const remedy = "write a number such as 5 or 10000; 0 means any number"
+			return 0, NewFault("is not a whole number", remedy)
 		}
 		return int(n), nil
 	}, strconv.Itoa)
@@ -246,7 +249,7 @@ func Number(into *int) Scalar {
 	return s
 }
 
-// MaxName is how many characters a name may have that ends up in URLs, cookies or logs.
+// MaxName is the greatest length, in characters, of a name that is used in URLs, cookies or logs.
 const MaxName = 64
 
 var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
@@ -256,10 +259,11 @@ func IsToken(name string) bool { return token.MatchString(name) && len(name) <= 
 
 var scopeToken = regexp.MustCompile(`^[\x21\x23-\x5b\x5d-\x7e]+$`)
 
-// CheckScope takes one scope (RFC 6749 §3.3).
+// CheckScope returns nil if s is one scope token (RFC 6749 §3.3).
 func CheckScope(s string) *Fault {
 	if !scopeToken.MatchString(s) {
-		return NewFault("is not a scope", "write each scope as an item of its own, without blanks or quotes (RFC 6749 §3.3)")
+		const remedy = "write each scope as an item of its own, without blanks or quotes (RFC 6749 §3.3)"
+		return NewFault("is not a scope", remedy)
 	}
 	return nil
 }

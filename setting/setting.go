@@ -1,9 +1,9 @@
 // Package setting describes the keys of the configuration file.
 //
-// A package that an operator can configure describes its own keys: what each may hold, what holds
-// without it, and what the documentation says of it. It also checks its own values (see Check).
-// Package config reads files along these descriptions; the reference, the example file and the JSON
-// Schema are made from them. This package knows no key and no file format.
+// A package that an operator can configure describes its own keys: the values that each accepts,
+// its default, and its documentation. It also checks its own values (see Check). Package config
+// reads files by these descriptions, and the reference, the example file and the JSON Schema are
+// generated from them. This package knows no key and no file format.
 package setting
 
 import (
@@ -11,20 +11,21 @@ import (
 	"strings"
 )
 
-// A Fault is what is wrong with a value: What is the rest of a sentence that begins with the key's
-// path, Remedy says what would be right. Neither holds the value itself, which may be a secret.
+// A Fault describes what is wrong with a value and how to correct it. What is the predicate of a
+// sentence whose subject is the key's path, as "is not a URL". Neither text holds the value itself,
+// which may be a secret.
 type Fault struct{ What, Remedy string }
 
 // NewFault returns a Fault.
 func NewFault(what, remedy string) *Fault { return &Fault{what, remedy} }
 
-// A Value is what a key holds: a Scalar, a List, a Block or StringMap.
+// A Value describes the value of a key: a Scalar, a List, a Block or a StringMap.
 type Value interface {
-	// Text is the present value as the file would write it on one line, "" if there is none. Of
-	// fresh options it is the default.
+	// Text returns the present value as a file would write it on one line, or "" if there is none.
+	// For fresh options that is the default.
 	Text() string
 
-	// HoldsSecret reports whether it, or a value below it, must never be shown.
+	// HoldsSecret reports whether this value, or one below it, must never be shown.
 	HoldsSecret() bool
 }
 
@@ -33,14 +34,15 @@ type Key struct {
 	Name  string
 	Value Value
 
-	// Doc is the meaning and the limits, in Markdown without line breaks. Its first sentence stands
-	// alone in the example file.
+	// Doc describes the key and its limits, in Markdown without line breaks. The example file shows
+	// only its first sentence.
 	Doc string
-	// Default is what the reference says of the default where the Value's own text can't: required,
-	// the id.
+	// Default describes the default in the reference where the Value's Text can't: "required",
+	// "the id".
 	Default string
-	// Example is the values of the example file: one for a plain key; for a key of Blocks one for
-	// each item, where "" leaves the key out. A value that begins with "# " is shown commented out.
+	// Example holds the values shown in the example file: one for a plain key; for a key of Blocks
+	// one for each item, where "" leaves the key out. A value that begins with "# " is commented
+	// out.
 	Example []string
 }
 
@@ -55,15 +57,15 @@ func (b Block) HoldsSecret() bool {
 	return slices.ContainsFunc(b, func(k Key) bool { return k.Value.HoldsSecret() })
 }
 
-// A List is any number of values of one kind, made with ListOf or Blocks.
+// A List is any number of values of one kind. Make one with ListOf or Blocks.
 type List struct {
-	Example string          // of a whole list, for whoever wrote something else
-	Grow    func(n int)     // makes room for n items, each with its defaults
-	Item    func(int) Value // item i, once there is room for it
+	Example string          // a whole list, shown in the remedy for a value that is not a list
+	Grow    func(n int)     // replaces the list by one of n items, each with its defaults
+	Item    func(int) Value // the item at an index
 	len     func() int
 }
 
-// ListOf is a list of single values.
+// ListOf returns a list of single values.
 func ListOf[T any](into *[]T, example string, item func(*T) Scalar) List {
 	return List{
 		Example: example,
@@ -73,7 +75,7 @@ func ListOf[T any](into *[]T, example string, item func(*T) Scalar) List {
 	}
 }
 
-// Blocks is a list of blocks, each of which begins as fresh returns it.
+// Blocks returns a list of blocks. The function fresh returns the defaults of one item.
 func Blocks[T any](into *[]T, example string, fresh func() T, keys func(*T) Block) List {
 	return List{
 		Example: example,
@@ -100,30 +102,30 @@ func (l List) Text() string {
 	return "[" + strings.Join(items, ", ") + "]"
 }
 
-// HoldsSecret implements Value. It forgets the list's items.
-func (l List) HoldsSecret() bool { return l.one().HoldsSecret() }
+// HoldsSecret implements Value. It replaces the list's items by a single one.
+func (l List) HoldsSecret() bool { return l.resetToOne().HoldsSecret() }
 
-// one is an item of an otherwise forgotten list.
-func (l List) one() Value {
+// resetToOne replaces the list's items by a single one with its defaults, and returns that.
+func (l List) resetToOne() Value {
 	l.Grow(1)
 	return l.Item(0)
 }
 
-// StringMap is a block of free keys with one text each.
+// A StringMap is a mapping whose keys the operator chooses and whose values are texts.
 type StringMap struct {
 	Into    *map[string]string
-	Check   func(key string) *Fault // nil if the key may be set
-	Example string                  // of one key and its value
+	Check   func(key string) *Fault // returns nil for a key that may be set
+	Example string                  // one key and its value
 }
 
-// Text is "": a block has no text of its own.
+// Text is "": a mapping has no text of its own.
 func (StringMap) Text() string { return "" }
 
 // HoldsSecret implements Value.
 func (StringMap) HoldsSecret() bool { return false }
 
-// Walk calls visit for each key of a block and of the blocks below it, with its path without indices:
-// providers.client_id. It changes the values of lists, so it is for descriptions of fresh options.
+// Walk calls visit for each key of a block and of the blocks below it. The path has no indices:
+// providers.client_id. Walk replaces the items of lists, so call it only for fresh options.
 func (b Block) Walk(visit func(path string, k Key)) { b.walk("", visit) }
 
 func (b Block) walk(path string, visit func(string, Key)) {
@@ -132,7 +134,7 @@ func (b Block) walk(path string, visit func(string, Key)) {
 		visit(at, k)
 		below := k.Value
 		if l, ok := below.(List); ok {
-			below = l.one()
+			below = l.resetToOne()
 		}
 		if block, ok := below.(Block); ok {
 			block.walk(at, visit)
@@ -140,7 +142,7 @@ func (b Block) walk(path string, visit func(string, Key)) {
 	}
 }
 
-// Join is the path of a key in the block at a path, which is "" for the whole file.
+// Join returns the path of a key in the block at path, which is "" for the whole file.
 func Join(path, key string) string {
 	if path == "" {
 		return key

@@ -41,7 +41,7 @@ func fresh() *options {
 	return &options{word: "red", life: time.Hour, scopes: []string{"openid", "profile"}}
 }
 
-// A value's text is what the file would hold for it: Set takes it back without loss.
+// A value's text is what the file would hold for it: Set reads it back without loss.
 func TestTextsReadBack(t *testing.T) {
 	for _, c := range []struct {
 		scalar Scalar
@@ -79,7 +79,7 @@ func TestSecretsHaveNoText(t *testing.T) {
 	}
 }
 
-func TestWhatIsEmptyIsFilledWithTheDefault(t *testing.T) {
+func TestEmptyKeysAreFilledWithTheirDefaults(t *testing.T) {
 	o := &options{scopes: []string{"openid"}}
 	Fill(o.settings(), fresh().settings())
 	if o.word != "red" || len(o.scopes) != 1 {
@@ -93,10 +93,13 @@ func TestWhatIsEmptyIsFilledWithTheDefault(t *testing.T) {
 }
 
 func TestOptionsOfAProgramAreCheckedAsAFileIs(t *testing.T) {
-	bad := &options{word: "blue", life: -1, size: -1, scopes: []string{"openid", "a b"}, params: map[string]string{"state": "x"}}
+	bad := &options{
+		word: "blue", life: -1, size: -1,
+		scopes: []string{"openid", "a b"}, params: map[string]string{"state": "x"},
+	}
 	err := Verify(bad.settings(), fresh().settings(), func(c Check) {
 		if c.Valid("word") || c.Valid("scopes[1]") || !c.Valid("hidden") {
-			t.Error("a check that compares keys does not see which of them are wrong")
+			t.Error("a check that compares keys does not see which of them have a fault")
 		}
 		c.Require("hidden", "add it")
 		if c.Given("below.state") {
@@ -106,13 +109,19 @@ func TestOptionsOfAProgramAreCheckedAsAFileIs(t *testing.T) {
 	if err == nil {
 		t.Fatal("nothing is wrong")
 	}
-	for _, want := range []string{"word is none of red, green", "below.life is negative", "scopes[1] is not a scope", "params.state can't be set here", "hidden is missing: add it"} {
+	for _, want := range []string{
+		"word is none of red, green", "below.life is negative", "scopes[1] is not a scope",
+		"params.state can't be set here", "hidden is missing: add it",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error = %v, want %q in it", err, want)
 		}
 	}
-	good := &options{word: "green", life: time.Minute, off: true, hidden: secret.New("s"), scopes: []string{"openid"}}
-	if err := Verify(good.settings(), fresh().settings(), func(c Check) { c.Require("hidden", "") }); err != nil || !good.off || good.life != time.Minute {
+	good := &options{
+		word: "green", life: time.Minute, off: true, hidden: secret.New("s"), scopes: []string{"openid"},
+	}
+	err = Verify(good.settings(), fresh().settings(), func(c Check) { c.Require("hidden", "") })
+	if err != nil || !good.off || good.life != time.Minute {
 		t.Errorf("good options = %+v, %v", good, err)
 	}
 }

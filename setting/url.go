@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ParseURL reads an absolute http or https URL without a user, query or fragment, host in lower case
-// and without its default port.
+// ParseURL parses an absolute http or https URL that has no user, query or fragment. It returns the
+// host in lower case and without the scheme's default port. The example is for the remedy.
 func ParseURL(s, example string) (*url.URL, *Fault) {
 	u, err := url.Parse(s)
 	remedy := "write something like " + example
@@ -37,12 +37,12 @@ func ParseURL(s, example string) (*url.URL, *Fault) {
 
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?)*$`)
 
-// IsHostName reports whether a name is one of the DNS in its ASCII form.
+// IsHostName reports whether name is a DNS name in its ASCII form.
 func IsHostName(name string) bool { return hostName.MatchString(name) && len(name) <= 253 }
 
-// IsPlainPath reports whether a path that an operator writes means the same to whoever reads it (PX4):
-// nothing in it is encoded, no segment is "." or "..", none but the last is empty, and none has
-// parameters.
+// IsPlainPath reports whether every server reads a path in the same way (PX4): nothing in it is
+// percent-encoded, no segment is "." or "..", no segment but the last is empty, and none has
+// parameters. Paths in the configuration must be plain.
 func IsPlainPath(path string) bool {
 	if strings.ContainsAny(path, "%\\;") || strings.Contains(path, "//") {
 		return false
@@ -65,12 +65,13 @@ func checkHost(u *url.URL) *Fault {
 		return nil
 	}
 	if !IsHostName(u.Hostname()) {
-		return NewFault("has a host that is neither a name nor an address", "write a name in its ASCII form (xn--… for others), without a dot at its end")
+		const remedy = "write a name in its ASCII form (xn--… for others), without a dot at its end"
+		return NewFault("has a host that is neither a name nor an address", remedy)
 	}
 	return nil
 }
 
-// DefaultPort is the port of http or https where a URL names none.
+// DefaultPort returns the port of an http or https URL that names none.
 func DefaultPort(scheme string) string {
 	if scheme == "https" {
 		return "443"
@@ -78,7 +79,7 @@ func DefaultPort(scheme string) string {
 	return "80"
 }
 
-// URLText is a URL as the file writes it, "" for nil.
+// URLText formats a URL, or returns "" for nil.
 func URLText(u *url.URL) string {
 	if u == nil {
 		return ""

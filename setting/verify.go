@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Fill gives each key whose text is empty the text that it has in fresh, so that the zero value of
-// options means their defaults. Both blocks are of the same keys. An empty list is filled, too.
+// Fill sets each key whose text is empty to its text in fresh, so that a zero field of options
+// means its default. An empty list takes the items of fresh. Both blocks must have the same keys.
 func Fill(keys, fresh Block) {
 	for i, k := range keys {
 		switch v := k.Value.(type) {
@@ -14,7 +14,7 @@ func Fill(keys, fresh Block) {
 			Fill(v, fresh[i].Value.(Block))
 		case Scalar:
 			if to, ok := fresh[i].Value.(Scalar); ok && v.present() == "" && to.present() != "" {
-				v.Set(to.present()) // a default is no fault
+				v.Set(to.present()) // a default is valid
 			}
 		case List:
 			fillList(v, fresh[i].Value.(List))
@@ -34,9 +34,9 @@ func fillList(l, fresh List) {
 	}
 }
 
-// Verify checks options that no file gave, by each key's own rule and by check, which compares them.
-// A key counts as given where its value is not that of fresh, which has the same keys. The error
-// names every fault.
+// Verify checks options that a program sets instead of a file. It applies each key's own rule, and
+// then calls check to compare keys. A key counts as given if its value differs from that in fresh,
+// which must have the same keys. The error lists every fault.
 func Verify(keys, fresh Block, check func(Check)) error {
 	v := &values{given: map[string]bool{}, bad: map[string]bool{}}
 	v.block("", keys, fresh)
@@ -44,7 +44,7 @@ func Verify(keys, fresh Block, check func(Check)) error {
 	return errors.Join(v.faults...)
 }
 
-// values is the State of options that no file gave.
+// values is the State of options that a program sets.
 type values struct {
 	given, bad map[string]bool // by path
 	faults     []error
@@ -65,7 +65,7 @@ func (v *values) Report(path string, f Fault) {
 	v.faults = append(v.faults, fmt.Errorf("%s %s: %s", path, f.What, f.Remedy))
 }
 
-// Warn implements State. Whoever writes the options in a program is not warned.
+// Warn implements State. It does nothing: only operators are warned.
 func (v *values) Warn(string) {}
 
 func (v *values) block(path string, keys, fresh Block) {

@@ -17,7 +17,6 @@ const (
 var notYetNarrow = []string{
 	"check",
 	"cmd/cloakroom",
-	"config",
 	"demo",
 	"demo/cluster",
 	"demo/devprovider",
@@ -45,7 +44,6 @@ var notYetNarrow = []string{
 	"session/store/redis",
 	"session/store/sqlite",
 	"session/store/storetest",
-	"setting",
 	"site",
 	"templates",
 	"test/faults",
