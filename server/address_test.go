@@ -5,33 +5,34 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
 // wantAddress wants a page that names the cause and leads to the public address, and no attempt.
-func (r *reply) wantAddress(t *testing.T, cause, login string) {
+func wantAddress(r *world.Reply, t *testing.T, cause, login string) {
 	t.Helper()
-	if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.body, "<code>"+cause+"</code>") || !strings.Contains(r.body, `href="`+login) || len(r.Cookies()) != 0 {
-		t.Errorf("login = %d to %q %v, want a page that names %s and leads to %s:\n%s", r.StatusCode, r.Header.Get("Location"), r.Cookies(), cause, login, r.body)
+	if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.Text, "<code>"+cause+"</code>") || !strings.Contains(r.Text, `href="`+login) || len(r.Cookies()) != 0 {
+		t.Errorf("login = %d to %q %v, want a page that names %s and leads to %s:\n%s", r.StatusCode, r.Header.Get("Location"), r.Cookies(), cause, login, r.Text)
 	}
 }
 
 // Cookies of 127.0.0.1 don't come with a callback at localhost: whoever clicks in an app that was opened there is told
 // before the provider is visited for nothing.
 func TestLoginFromAnotherHostNameIsExplained(t *testing.T) {
-	g := newRig(t, "")
-	there := strings.Replace(g.origin, "localhost", "127.0.0.1", 1)
+	g := world.New(t, "")
+	there := strings.Replace(g.Origin, "localhost", "127.0.0.1", 1)
 	click := []string{"X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin"}
-	g.browser().get(there+"/bff/login?returnUrl=/after", append(click, "Referer", there+"/")...).
-		wantAddress(t, "other_host", g.origin+"/bff/login?returnUrl=%2Fafter")
+	wantAddress(g.Browser().Get(there+"/bff/login?returnUrl=/after", append(click, "Referer", there+"/")...), t, "other_host", g.Origin+"/bff/login?returnUrl=%2Fafter")
 
 	for name, headers := range map[string][]string{
-		"of the app itself, behind a proxy that puts its own name in place of the host": {"Referer", g.origin + "/"},
+		"of the app itself, behind a proxy that puts its own name in place of the host": {"Referer", g.Origin + "/"},
 		"of the app at another port, as a development server has":                       {"Referer", "http://localhost:5173/"},
 		"that tells nothing":              nil,
 		"that another site leads here by": {"Referer", "http://other.example/", "Sec-Fetch-Site", "cross-site"},
 	} {
-		if r := g.browser().get(there+"/bff/login", append(click, headers...)...); r.StatusCode != http.StatusFound {
+		if r := g.Browser().Get(there+"/bff/login", append(click, headers...)...); r.StatusCode != http.StatusFound {
 			t.Errorf("a login %s = %d, want it to begin", name, r.StatusCode)
 		}
 	}
@@ -39,13 +40,13 @@ func TestLoginFromAnotherHostNameIsExplained(t *testing.T) {
 
 // Where the address could not be told at the start, the callback names it: the cookie is with another name.
 func TestCallbackWithoutItsCookieNamesTheAddress(t *testing.T) {
-	g := newRig(t, "")
+	g := world.New(t, "")
 	for _, cookies := range []string{"", "other=1"} {
-		b := g.browser()
-		begin := b.navigate(strings.Replace(g.origin, "localhost", "127.0.0.1", 1) + "/bff/login")
-		back := b.get(g.op.Login(begin.Header.Get("Location")).RequestURI(), "Accept", "text/html", "Cookie", cookies, "X-CSRF", "")
-		if back.StatusCode != http.StatusBadRequest || !strings.Contains(back.body, "<code>"+g.origin+"</code>") || !strings.Contains(back.body, "127.0.0.1 in place of localhost") {
-			t.Errorf("callback with cookies %q = %d, want the address:\n%s", cookies, back.StatusCode, back.body)
+		b := g.Browser()
+		begin := b.Navigate(strings.Replace(g.Origin, "localhost", "127.0.0.1", 1) + "/bff/login")
+		back := b.Get(g.OP.Login(begin.Header.Get("Location")).RequestURI(), "Accept", "text/html", "Cookie", cookies, "X-CSRF", "")
+		if back.StatusCode != http.StatusBadRequest || !strings.Contains(back.Text, "<code>"+g.Origin+"</code>") || !strings.Contains(back.Text, "127.0.0.1 in place of localhost") {
+			t.Errorf("callback with cookies %q = %d, want the address:\n%s", cookies, back.StatusCode, back.Text)
 		}
 	}
 }
@@ -54,8 +55,7 @@ func TestCallbackWithoutItsCookieNamesTheAddress(t *testing.T) {
 func TestLoginByPlainHTTPIsExplained(t *testing.T) {
 	op := odd.New(t)
 	f := newFront(t, op)
-	f.get("/bff/login?provider=op0", "X-Forwarded-Proto", "http", "Accept", "text/html").
-		wantAddress(t, "plain_http", "https://app.example.com/bff/login?provider=op0")
+	wantAddress(f.get("/bff/login?provider=op0", "X-Forwarded-Proto", "http", "Accept", "text/html"), t, "plain_http", "https://app.example.com/bff/login?provider=op0")
 	for name, headers := range map[string][]string{
 		"by https": {"X-Forwarded-Proto", "https"},
 		"of a browser that only sends Fetch Metadata on https, whatever a proxy says": {"X-Forwarded-Proto", "http", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"},

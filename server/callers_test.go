@@ -10,38 +10,40 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // stallTime is a limit that a test can wait for.
 const stallTime = 800 * time.Millisecond
 
 // newImpatientRig is a rig whose server waits for callers no longer than stallTime.
-func newImpatientRig(t *testing.T) *rig {
+func newImpatientRig(t *testing.T) *world.World {
 	t.Helper()
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Listen.RequestStallTimeout, cfg.Listen.ResponseStallTimeout = stallTime, stallTime
-	g.run(cfg)
+	g.Run(cfg)
 	return g
 }
 
 // dial opens a connection that the test reads and writes by hand.
-func (g *rig) dial() net.Conn {
-	g.t.Helper()
-	conn, err := new(net.Dialer).DialContext(g.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", g.port))
+func dial(g *world.World) net.Conn {
+	g.T.Helper()
+	conn, err := new(net.Dialer).DialContext(g.T.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", g.Port))
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
-	g.t.Cleanup(func() { _ = conn.Close() })
+	g.T.Cleanup(func() { _ = conn.Close() })
 	if err := conn.SetDeadline(time.Now().Add(15 * busy)); err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	return conn
 }
 
 // S5: who is refused hears of it at once, and does not have to send a body that nobody wants.
 func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
-	g := newRig(t, "") // which would wait for a minute
+	g := world.New(t, "") // which would wait for a minute
 	for _, tc := range []struct {
 		request string
 		status  int
@@ -72,7 +74,7 @@ func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
 			"chunks":        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
 			"expecting":     "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
 		} {
-			conn := g.dial()
+			conn := dial(g)
 			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nContent-Type: application/x-www-form-urlencoded\r\n%s", tc.request, framing)
 			began := time.Now()
 			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -93,8 +95,8 @@ func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
 
 // A refusal whose body has come with it costs no connection, and what is left of it is no request.
 func TestRefusalsKeepTheConnectionOfAWholeRequest(t *testing.T) {
-	g := newRig(t, "")
-	conn := g.dial()
+	g := world.New(t, "")
+	conn := dial(g)
 	in := bufio.NewReader(conn)
 	const smuggled = "GET /api/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	for range 3 {
@@ -117,7 +119,7 @@ func TestRefusalsKeepTheConnectionOfAWholeRequest(t *testing.T) {
 	if rest, _ := io.ReadAll(in); len(rest) > 0 {
 		t.Errorf("a second answer came: %.60q", rest)
 	}
-	if n := len(g.api.requests()); n != 0 {
+	if n := len(g.API.Requests()); n != 0 {
 		t.Errorf("requests at the API = %d, want 0", n)
 	}
 }
@@ -125,7 +127,7 @@ func TestRefusalsKeepTheConnectionOfAWholeRequest(t *testing.T) {
 // S5: a body that does not come ends the exchange, one that comes slowly does not.
 func TestABodyThatDoesNotComeEndsTheExchange(t *testing.T) {
 	g := newImpatientRig(t)
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler)
@@ -135,7 +137,7 @@ func TestABodyThatDoesNotComeEndsTheExchange(t *testing.T) {
 	var all sync.WaitGroup
 	for path, status := range map[string]int{"/open": 408, "/bff/login": 408, "/bff/backchannel/main": 400} {
 		for _, framing := range []string{"Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"} {
-			conn := g.dial()
+			conn := dial(g)
 			all.Go(func() {
 				began := time.Now()
 				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n%s", path, framing)
@@ -150,7 +152,7 @@ func TestABodyThatDoesNotComeEndsTheExchange(t *testing.T) {
 			})
 		}
 	}
-	slow := g.dial()
+	slow := dial(g)
 	in := bufio.NewReader(slow)
 	for range 2 { // each request has the limit for itself
 		fmt.Fprint(slow, "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 30\r\n\r\n")
@@ -174,7 +176,7 @@ func TestABodyThatDoesNotComeEndsTheExchange(t *testing.T) {
 func TestAnAPIThatPausesKeepsItsCaller(t *testing.T) {
 	g := newImpatientRig(t)
 	pause := stallTime * 3 / 2
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		for range 2 {
 			time.Sleep(pause)
@@ -186,7 +188,7 @@ func TestAnAPIThatPausesKeepsItsCaller(t *testing.T) {
 	var all sync.WaitGroup
 	for name, client := range clients(t) {
 		all.Go(func() {
-			res, err := client.Post(g.origin+"/open", "text/plain", strings.NewReader("x"))
+			res, err := client.Post(g.Origin+"/open", "text/plain", strings.NewReader("x"))
 			if err != nil {
 				t.Error(err)
 				return
@@ -202,8 +204,8 @@ func TestAnAPIThatPausesKeepsItsCaller(t *testing.T) {
 
 // HT8: an API that answers before the body is there is heard at once, and what comes of the body later is no request.
 func TestAnEarlyAnswerLeavesNothingOnTheConnection(t *testing.T) {
-	g := newRig(t, "")
-	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+	g := world.New(t, "")
+	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusConflict)
 		_, _ = io.WriteString(w, "no")
@@ -212,7 +214,7 @@ func TestAnEarlyAnswerLeavesNothingOnTheConnection(t *testing.T) {
 	for name, framing := range map[string]string{
 		"a length": "Content-Length: 4000\r\n\r\nabc", "a large one": "Content-Length: 60000\r\n\r\nabc", "chunks": "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
 	} {
-		conn := g.dial()
+		conn := dial(g)
 		in := bufio.NewReader(conn)
 		fmt.Fprint(conn, "POST /open HTTP/1.1\r\nHost: localhost\r\n"+framing)
 		res, err := http.ReadResponse(in, nil)
@@ -227,7 +229,7 @@ func TestAnEarlyAnswerLeavesNothingOnTheConnection(t *testing.T) {
 			t.Errorf("%s: a second answer came: %.60q", name, rest)
 		}
 	}
-	for _, r := range g.api.requests() {
+	for _, r := range g.API.Requests() {
 		if strings.Contains(r.URL.Path, "smuggled") {
 			t.Error("a body was taken for a request")
 		}

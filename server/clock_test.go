@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
@@ -22,23 +24,23 @@ type machine struct {
 
 // machines are replicas over one store, the first of which is where browsers think that they are. The last one's clock
 // can be set while it runs.
-func machines(t *testing.T, store string) (g *rig, all []machine, set func(time.Duration)) {
+func machines(t *testing.T, store string) (g *world.World, all []machine, set func(time.Duration)) {
 	t.Helper()
-	g = newStage(t)
+	g = world.NewStage(t)
 	yaml := fmt.Sprintf("  keys: [%q]\n  idle_timeout: 2m", newKey())
 	var ahead atomic.Int64
 	for i, off := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour, 5 * time.Minute} {
-		port := g.port
+		port := g.Port
 		if i > 0 {
 			port = servers.FreePort(t)
 		}
-		g.now = func() time.Time { return time.Now().Add(off).Round(0) }
+		g.Now = func() time.Time { return time.Now().Add(off).Round(0) }
 		if i == 3 {
 			ahead.Store(int64(off))
-			g.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())).Round(0) }
+			g.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())).Round(0) }
 		}
-		g.start(port, store, yaml)
-		all = append(all, machine{off.String(), fmt.Sprintf("http://localhost:%d", port), g.admin, off})
+		g.Start(port, store, yaml)
+		all = append(all, machine{off.String(), fmt.Sprintf("http://localhost:%d", port), g.Admin, off})
 	}
 	return g, all, func(d time.Duration) { ahead.Store(int64(d)) }
 }
@@ -57,12 +59,12 @@ func onSharedStores(t *testing.T, test func(t *testing.T, store string)) {
 }
 
 // login begins at one replica and ends at another.
-func (b *browser) loginAcross(begin, end machine) {
-	b.t.Helper()
-	asked := b.navigate(begin.origin + "/bff/login?returnUrl=/after")
-	back := b.g.op.Login(asked.Header.Get("Location"))
-	if answer := b.navigate(end.origin + back.RequestURI()); answer.StatusCode != http.StatusFound || answer.Header.Get("Location") != "/after" {
-		b.t.Fatalf("login begun at %s and finished at %s = %d %s", begin.name, end.name, answer.StatusCode, answer.body)
+func loginAcross(b *world.Browser, begin, end machine) {
+	b.T.Helper()
+	asked := b.Navigate(begin.origin + "/bff/login?returnUrl=/after")
+	back := b.World.OP.Login(asked.Header.Get("Location"))
+	if answer := b.Navigate(end.origin + back.RequestURI()); answer.StatusCode != http.StatusFound || answer.Header.Get("Location") != "/after" {
+		b.T.Fatalf("login begun at %s and finished at %s = %d %s", begin.name, end.name, answer.StatusCode, answer.Text)
 	}
 }
 
@@ -71,12 +73,12 @@ func (b *browser) loginAcross(begin, end machine) {
 func TestReplicasWhoseClocksAreWrongWorkAsTheOthers(t *testing.T) {
 	onSharedStores(t, func(t *testing.T, store string) {
 		g, all, set := machines(t, store)
-		var people []*browser
+		var people []*world.Browser
 		for _, begin := range all {
 			for _, end := range all {
-				b := g.browser()
-				b.t = t
-				b.loginAcross(begin, end)
+				b := g.Browser()
+				b.T = t
+				loginAcross(b, begin, end)
 				people = append(people, b)
 			}
 		}
@@ -84,10 +86,10 @@ func TestReplicasWhoseClocksAreWrongWorkAsTheOthers(t *testing.T) {
 			t.Helper()
 			for _, b := range people {
 				for _, m := range all {
-					b.get(m.origin+"/api/x").want(t, http.StatusOK, "")
+					b.Get(m.origin+"/api/x").Want(t, http.StatusOK, "")
 				}
 			}
-			if n := len(g.op.Grants("refresh_token")); n != 0 {
+			if n := len(g.OP.Grants("refresh_token")); n != 0 {
 				t.Errorf("renewals of tokens that last five minutes = %d", n)
 			}
 		}
@@ -101,25 +103,25 @@ func TestReplicasWhoseClocksAreWrongWorkAsTheOthers(t *testing.T) {
 
 		for i, m := range all {
 			b := people[i]
-			b.wantLogoutAcross(m, all[(i+1)%len(all)])
-			token := g.op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "somebody-else" })
+			wantLogoutAcross(b, m, all[(i+1)%len(all)])
+			token := g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"] = "somebody-else" })
 			body := strings.NewReader(url.Values{"logout_token": {token}}.Encode())
-			b.do(http.MethodPost, m.origin+"/bff/backchannel/main", body, "X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded").want(t, http.StatusOK, "")
+			b.Do(http.MethodPost, m.origin+"/bff/backchannel/main", body, "X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded").Want(t, http.StatusOK, "")
 		}
 	})
 }
 
 // wantLogoutAcross logs out at one replica, and comes back from the provider to another.
-func (b *browser) wantLogoutAcross(begin, end machine) {
-	b.t.Helper()
-	r := b.navigate(begin.origin + logoutURL(b.t, b.get(begin.origin+"/bff/user").body) + "&returnUrl=/bye")
+func wantLogoutAcross(b *world.Browser, begin, end machine) {
+	b.T.Helper()
+	r := b.Navigate(begin.origin + logoutURL(b.T, b.Get(begin.origin+"/bff/user").Text) + "&returnUrl=/bye")
 	next, err := url.Parse(r.Header.Get("Location"))
 	if err != nil || r.StatusCode != http.StatusFound || next.Query().Get("state") == "" {
-		b.t.Fatalf("logout at %s = %d to %s", begin.name, r.StatusCode, next)
+		b.T.Fatalf("logout at %s = %d to %s", begin.name, r.StatusCode, next)
 	}
-	back := b.navigate(end.origin + "/bff/logout/callback/main?state=" + url.QueryEscape(next.Query().Get("state")))
+	back := b.Navigate(end.origin + "/bff/logout/callback/main?state=" + url.QueryEscape(next.Query().Get("state")))
 	if back.Header.Get("Location") != "/bye" {
-		b.t.Errorf("back at %s = %d to %q", end.name, back.StatusCode, back.Header.Get("Location"))
+		b.T.Errorf("back at %s = %d to %q", end.name, back.StatusCode, back.Header.Get("Location"))
 	}
 }
 
@@ -127,15 +129,15 @@ func (b *browser) wantLogoutAcross(begin, end machine) {
 func TestReplicaSaysThatItsClockIsOff(t *testing.T) {
 	onSharedStores(t, func(t *testing.T, store string) {
 		g, all, set := machines(t, store)
-		b := g.browser()
-		b.t = t
+		b := g.Browser()
+		b.T = t
 		want := func(m machine, probe, metric string) {
 			t.Helper()
-			eventually(t, "the probe to say "+probe, func() bool {
-				r := b.get(m.admin + "/readyz")
-				return r.StatusCode == http.StatusOK && strings.Contains(r.body, `"clock":"`+probe)
+			world.Eventually(t, "the probe to say "+probe, func() bool {
+				r := b.Get(m.admin + "/readyz")
+				return r.StatusCode == http.StatusOK && strings.Contains(r.Text, `"clock":"`+probe)
 			})
-			if text := b.get(m.admin + "/metrics").body; !strings.Contains(text, "\ncloakroom_clock_offset_seconds "+metric) {
+			if text := b.Get(m.admin + "/metrics").Text; !strings.Contains(text, "\ncloakroom_clock_offset_seconds "+metric) {
 				t.Errorf("%s: the metric is not %s", m.name, metric)
 			}
 		}
@@ -144,7 +146,7 @@ func TestReplicaSaysThatItsClockIsOff(t *testing.T) {
 		want(all[3], "this machine's is 5m0s ahead", "")
 		set(50 * time.Second)
 		want(all[3], "ok", "")
-		if n := strings.Count(g.log.String(), "this machine's clock differs"); n != 4 {
+		if n := strings.Count(g.Log.String(), "this machine's clock differs"); n != 4 {
 			t.Errorf("told %d times, want four: of three machines, and of a change", n)
 		}
 	})
@@ -173,32 +175,32 @@ func logoutURL(t *testing.T, user string) string {
 // own time, and the provider sends it again.
 func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
 	t.Parallel()
-	g := newStage(t)
-	g.now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
-	g.start(g.port, fmt.Sprintf("redis://localhost:%d", servers.FreePort(t)), fmt.Sprintf("  keys: [%q]", newKey()))
-	token := g.op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
-	answer := g.browser().do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
+	g := world.NewStage(t)
+	g.Now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
+	g.Start(g.Port, fmt.Sprintf("redis://localhost:%d", servers.FreePort(t)), fmt.Sprintf("  keys: [%q]", newKey()))
+	token := g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
+	answer := g.Browser().Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
 		"X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded")
-	answer.want(t, http.StatusServiceUnavailable, "store_unavailable")
+	answer.Want(t, http.StatusServiceUnavailable, "store_unavailable")
 }
 
 // A replica that comes up while Redis is out of memory reads the sessions that are there, and serves them.
 func TestReplicaThatStartsWhileRedisIsOutOfMemoryServesSessions(t *testing.T) {
 	t.Parallel()
-	g, redis := newStage(t), servers.Redis(t)
+	g, redis := world.NewStage(t), servers.Redis(t)
 	yaml := fmt.Sprintf("  keys: [%q]", newKey())
-	g.start(g.port, redis.URL(), yaml)
-	b := g.browser()
-	b.login()
+	g.Start(g.Port, redis.URL(), yaml)
+	b := g.Browser()
+	b.Login()
 	redis.CLI("config", "set", "maxmemory", "1")
-	g.now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
+	g.Now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
 	other := servers.FreePort(t)
-	g.start(other, redis.URL(), yaml)
+	g.Start(other, redis.URL(), yaml)
 	for range 3 {
-		b.get(local(other)+"/api/x").want(t, http.StatusOK, "")
-		b.get(local(other)+"/bff/user").want(t, http.StatusOK, "")
+		b.Get(local(other)+"/api/x").Want(t, http.StatusOK, "")
+		b.Get(local(other)+"/bff/user").Want(t, http.StatusOK, "")
 	}
-	b.do(http.MethodPost, local(other)+"/bff/logout", nil).want(t, http.StatusServiceUnavailable, "store_unavailable")
+	b.Do(http.MethodPost, local(other)+"/bff/logout", nil).Want(t, http.StatusServiceUnavailable, "store_unavailable")
 	redis.CLI("config", "set", "maxmemory", "0")
-	b.do(http.MethodPost, local(other)+"/bff/logout", nil).want(t, http.StatusOK, "")
+	b.Do(http.MethodPost, local(other)+"/bff/logout", nil).Want(t, http.StatusOK, "")
 }

@@ -5,17 +5,19 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 const spaOrigin = "http://localhost:4173"
 
 // corsRig lets the pages of spaOrigin call it.
-func corsRig(t *testing.T) *rig {
+func corsRig(t *testing.T) *world.World {
 	t.Helper()
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Site.AllowedOrigins = []string{spaOrigin}
-	g.run(cfg)
+	g.Run(cfg)
 	return g
 }
 
@@ -27,57 +29,57 @@ func fromSPA(origin string) []string {
 // CS4, CS5: a page of an allowed origin logs in, reads its 401s, calls the API and logs out.
 func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
 	g := corsRig(t)
-	b := g.browser()
-	readable := func(r *reply) {
+	b := g.Browser()
+	readable := func(r *world.Reply) {
 		t.Helper()
 		if r.Header.Get("Access-Control-Allow-Origin") != spaOrigin || r.Header.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(r.Header["Vary"], ","), "Origin") {
 			t.Errorf("%s %s can't be read: %v", r.Request.Method, r.Request.URL.Path, r.Header)
 		}
 	}
 	for path, methods := range map[string]string{"/api/x": "PUT", "/bff/user": "GET", "/bff/logout": "POST", "/bff/sessions/x": "DELETE"} {
-		r := b.do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", methods, "Access-Control-Request-Headers", "content-type,x-csrf")...)
-		r.want(t, http.StatusNoContent, "")
+		r := b.Do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", methods, "Access-Control-Request-Headers", "content-type,x-csrf")...)
+		r.Want(t, http.StatusNoContent, "")
 		readable(r)
 		if !strings.Contains(r.Header.Get("Access-Control-Allow-Methods"), methods) || r.Header.Get("Access-Control-Allow-Headers") != "content-type,x-csrf" {
 			t.Errorf("preflight of %s %s permits %v", methods, path, r.Header)
 		}
 	}
-	if len(g.api.requests()) != 0 {
+	if len(g.API.Requests()) != 0 {
 		t.Error("a preflight reached the API")
 	}
-	anonymous := b.get("/api/x", append(fromSPA(spaOrigin), "Referer", spaOrigin+"/page?a=b")...)
-	anonymous.want(t, http.StatusUnauthorized, "not_authenticated")
+	anonymous := b.Get("/api/x", append(fromSPA(spaOrigin), "Referer", spaOrigin+"/page?a=b")...)
+	anonymous.Want(t, http.StatusUnauthorized, "not_authenticated")
 	readable(anonymous)
 	back := url.QueryEscape(spaOrigin + "/page?a=b")
-	if !strings.Contains(anonymous.body, "/bff/login?returnUrl="+back) {
-		t.Errorf("the 401 leads to %s, want back to the app's page", anonymous.body)
+	if !strings.Contains(anonymous.Text, "/bff/login?returnUrl="+back) {
+		t.Errorf("the 401 leads to %s, want back to the app's page", anonymous.Text)
 	}
-	begin := b.navigate("/bff/login?returnUrl=" + back)
-	if r := b.navigate(g.op.Login(begin.Header.Get("Location")).RequestURI()); r.Header.Get("Location") != spaOrigin+"/page?a=b" {
+	begin := b.Navigate("/bff/login?returnUrl=" + back)
+	if r := b.Navigate(g.OP.Login(begin.Header.Get("Location")).RequestURI()); r.Header.Get("Location") != spaOrigin+"/page?a=b" {
 		t.Errorf("the login ends at %q", r.Header.Get("Location"))
 	}
 	for _, path := range []string{"/api/x", "/meta/x", "/bff/user", "/bff/session"} {
-		r := b.get(path, fromSPA(spaOrigin)...)
-		r.want(t, http.StatusOK, "")
+		r := b.Get(path, fromSPA(spaOrigin)...)
+		r.Want(t, http.StatusOK, "")
 		readable(r)
 	}
-	b.get("/api/x", append(fromSPA(spaOrigin), "X-CSRF", "")...).want(t, http.StatusForbidden, "csrf")
-	r := b.do(http.MethodPost, "/bff/logout", nil, fromSPA(spaOrigin)...)
-	r.want(t, http.StatusOK, "")
+	b.Get("/api/x", append(fromSPA(spaOrigin), "X-CSRF", "")...).Want(t, http.StatusForbidden, "csrf")
+	r := b.Do(http.MethodPost, "/bff/logout", nil, fromSPA(spaOrigin)...)
+	r.Want(t, http.StatusOK, "")
 	readable(r)
 }
 
 // CS4: exact match, and no word to anybody else.
 func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 	g := corsRig(t)
-	b := g.browser()
-	b.login()
+	b := g.Browser()
+	b.Login()
 	for _, origin := range []string{"http://localhost:4174", spaOrigin + ".evil.example", "null", "http://LOCALHOST:4173", "https://localhost:4173", spaOrigin + "/"} {
 		for _, path := range []string{"/api/x", "/bff/user"} {
-			r := b.get(path, fromSPA(origin)...)
-			r.want(t, http.StatusForbidden, "csrf")
-			pre := b.do(http.MethodOptions, path, nil, append(fromSPA(origin), "Access-Control-Request-Method", "GET")...)
-			for _, answer := range []*reply{r, pre} {
+			r := b.Get(path, fromSPA(origin)...)
+			r.Want(t, http.StatusForbidden, "csrf")
+			pre := b.Do(http.MethodOptions, path, nil, append(fromSPA(origin), "Access-Control-Request-Method", "GET")...)
+			for _, answer := range []*world.Reply{r, pre} {
 				if answer.Header.Get("Access-Control-Allow-Origin") != "" {
 					t.Errorf("%s may read %s", origin, path)
 				}
@@ -85,9 +87,9 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 		}
 	}
 	for _, to := range []string{spaOrigin + ".evil.example/", spaOrigin + "@evil.example/", "http://localhost:4174/", spaOrigin + "\\@evil.example", spaOrigin + "//evil.example", "//evil.example"} {
-		b.navigate("/bff/login?returnUrl="+url.QueryEscape(to)).want(t, http.StatusBadRequest, "")
+		b.Navigate("/bff/login?returnUrl="+url.QueryEscape(to)).Want(t, http.StatusBadRequest, "")
 	}
-	if off := newRig(t, "").browser().get("/bff/user", fromSPA(spaOrigin)...); off.StatusCode != http.StatusForbidden || off.Header.Get("Access-Control-Allow-Origin") != "" {
+	if off := world.New(t, "").Browser().Get("/bff/user", fromSPA(spaOrigin)...); off.StatusCode != http.StatusForbidden || off.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("by default = %d %v", off.StatusCode, off.Header)
 	}
 }
@@ -97,7 +99,7 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 func TestPreflightIsNoWayPastForwardAuth(t *testing.T) {
 	g := corsRig(t)
 	for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
-		r := g.browser().do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "DELETE")...)
+		r := g.Browser().Do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "DELETE")...)
 		if r.StatusCode < 400 {
 			t.Errorf("a preflight at %s = %d, and the proxy passes it on", path, r.StatusCode)
 		}
@@ -106,23 +108,23 @@ func TestPreflightIsNoWayPastForwardAuth(t *testing.T) {
 
 // LS15, OIDC Core §4: a provider or a portal sends people to log in, by GET or POST.
 func TestThirdPartyMayInitiateALogin(t *testing.T) {
-	g := newRig(t, "")
-	iss := g.op.Issuer()
-	b := g.browser()
-	post := func(form url.Values) *reply {
-		return b.do(http.MethodPost, "/bff/login", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "",
+	g := world.New(t, "")
+	iss := g.OP.Issuer()
+	b := g.Browser()
+	post := func(form url.Values) *world.Reply {
+		return b.Do(http.MethodPost, "/bff/login", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "",
 			"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site", "Origin", iss)
 	}
-	get := func(form url.Values) *reply {
-		return b.get("/bff/login?"+form.Encode(), "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
+	get := func(form url.Values) *world.Reply {
+		return b.Get("/bff/login?"+form.Encode(), "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
 	}
-	for name, send := range map[string]func(url.Values) *reply{"GET": get, "POST": post} {
-		for target, lands := range map[string]string{"": "/", "/orders?x=1": "/orders?x=1", g.origin + "/orders": "/orders", g.origin: "/"} {
+	for name, send := range map[string]func(url.Values) *world.Reply{"GET": get, "POST": post} {
+		for target, lands := range map[string]string{"": "/", "/orders?x=1": "/orders?x=1", g.Origin + "/orders": "/orders", g.Origin: "/"} {
 			form := url.Values{"iss": {iss}, "login_hint": {"alice"}, "prompt": {"consent"}, "acr_values": {"weak"}}
 			if target != "" {
 				form.Set("target_link_uri", target)
 			}
-			b.forgetCookie("cloakroom-logins") // each is a login of its own
+			forgetCookie(b, "cloakroom-logins") // each is a login of its own
 			begin := send(form)
 			to, err := url.Parse(begin.Header.Get("Location"))
 			if err != nil || !strings.HasPrefix(to.String(), iss) {
@@ -131,15 +133,15 @@ func TestThirdPartyMayInitiateALogin(t *testing.T) {
 			if to.Query().Get("login_hint") != "alice" || to.Query().Has("acr_values") || to.Query().Get("prompt") != "consent" && to.Query().Has("prompt") {
 				t.Errorf("%s: the provider is asked for %v", name, to.Query())
 			}
-			if back := b.navigate(g.op.Login(to.String()).RequestURI()); back.Header.Get("Location") != lands {
+			if back := b.Navigate(g.OP.Login(to.String()).RequestURI()); back.Header.Get("Location") != lands {
 				t.Errorf("%s: target %q lands at %q, want %q", name, target, back.Header.Get("Location"), lands)
 			}
 		}
-		send(url.Values{"iss": {"https://evil.example"}}).want(t, http.StatusNotFound, "")
-		send(url.Values{"iss": {iss, iss}}).want(t, http.StatusNotFound, "")
-		send(url.Values{"target_link_uri": {"/x"}}).want(t, http.StatusNotFound, "")
-		for _, target := range []string{"https://evil.example/", "//evil.example", g.origin + ".evil.example/", g.origin + "/bff/logout", g.origin + "@evil.example"} {
-			send(url.Values{"iss": {iss}, "target_link_uri": {target}}).want(t, http.StatusBadRequest, "")
+		send(url.Values{"iss": {"https://evil.example"}}).Want(t, http.StatusNotFound, "")
+		send(url.Values{"iss": {iss, iss}}).Want(t, http.StatusNotFound, "")
+		send(url.Values{"target_link_uri": {"/x"}}).Want(t, http.StatusNotFound, "")
+		for _, target := range []string{"https://evil.example/", "//evil.example", g.Origin + ".evil.example/", g.Origin + "/bff/logout", g.Origin + "@evil.example"} {
+			send(url.Values{"iss": {iss}, "target_link_uri": {target}}).Want(t, http.StatusBadRequest, "")
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -16,28 +18,28 @@ func TestLogoutGoesWhereTheOperatorSays(t *testing.T) {
 		"https://id.example/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}": "https://id.example/logout?client_id=cloakroom&logout_uri=http%3A%2F%2Flocalhost%3A",
 		"off": "",
 	} {
-		g := newStage(t)
-		g.op.OnDiscovery(func(d odd.Claims) {
+		g := world.NewStage(t)
+		g.OP.OnDiscovery(func(d odd.Claims) {
 			delete(d, "revocation_endpoint")
 			if setting != "off" {
 				delete(d, "end_session_endpoint")
 			}
 		})
-		cfg := g.config(g.port, "sqlite:"+g.db, "")
-		cfg.Providers[0].EndSession, cfg.Providers[0].RevocationEndpoint = setting, g.op.URL(odd.Revocation)
-		g.run(cfg)
-		b := g.browser()
-		b.login()
+		cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
+		cfg.Providers[0].EndSession, cfg.Providers[0].RevocationEndpoint = setting, g.OP.URL(odd.Revocation)
+		g.Run(cfg)
+		b := g.Browser()
+		b.Login()
 		var user map[string]any
-		if err := json.Unmarshal([]byte(b.get("/bff/user?format=object").body), &user); err != nil {
+		if err := json.Unmarshal([]byte(b.Get("/bff/user?format=object").Text), &user); err != nil {
 			t.Fatal(err)
 		}
 		link, _ := user["bff:logout_url"].(string)
-		r := b.navigate(link)
+		r := b.Navigate(link)
 		to := r.Header.Get("Location")
 		if want == "" && r.StatusCode != http.StatusOK || !strings.HasPrefix(to, want) || want == "" && to != "" || strings.Contains(to, "id_token_hint") {
 			t.Errorf("end_session %q: logout = %d to %q, want %q…", setting, r.StatusCode, to, want)
 		}
-		eventually(t, "the refresh token to be revoked", func() bool { return len(g.op.LiveRefreshTokens()) == 0 })
+		world.Eventually(t, "the refresh token to be revoked", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
 	}
 }

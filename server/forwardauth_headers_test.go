@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/identity"
 )
 
@@ -19,11 +21,11 @@ func spellings(field string) []string {
 // is known here and in any spelling; nor does the secret that the proxy shares with this service, or the session cookie.
 // A field that is new in package identity fails this until each example has it.
 func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
-	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
 			g := behind(t)
-			b := g.browser()
-			b.login()
+			b := g.Browser()
+			b.Login()
 			fields := identity.Fields()
 			if name == "Caddy" { // which can remove families
 				for _, family := range identity.Families() {
@@ -31,14 +33,14 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 				}
 			}
 			for spelling := range spellings("X-Y") {
-				req := mustRequest(t, g.origin+"/orders", "X-CSRF", "1")
+				req := mustRequest(t, g.Origin+"/orders", "X-CSRF", "1")
 				for _, field := range fields {
 					req.Header[spellings(field)[spelling]] = []string{"evil"}
 				}
 				req.Header["Authorization"], req.Header["Cookie"] = []string{"Bearer evil"}, []string{"own=evil"}
 				req.Header["X-Plain"] = []string{"stays"}
-				b.send(req).want(t, http.StatusOK, "")
-				seen := g.api.requests()[len(g.api.requests())-1].Header
+				b.Send(req).Want(t, http.StatusOK, "")
+				seen := g.API.Requests()[len(g.API.Requests())-1].Header
 				for field, values := range seen {
 					if slices.Contains(values, "evil") || slices.Contains(values, "Bearer evil") {
 						t.Errorf("the application saw %s of a browser", field)
@@ -55,11 +57,11 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 				}
 			}
 			// nginx can't remove a family: what is not named in the example is refused with the request.
-			asked := len(g.api.requests())
+			asked := len(g.API.Requests())
 			for _, family := range identity.Families() {
-				r := b.get("/orders", family+"Anything", "evil")
-				if name == "nginx" && (r.StatusCode != http.StatusForbidden || len(g.api.requests()) != asked) {
-					t.Errorf("%sAnything, which the example does not name = %d, %d requests", family, r.StatusCode, len(g.api.requests())-asked)
+				r := b.Get("/orders", family+"Anything", "evil")
+				if name == "nginx" && (r.StatusCode != http.StatusForbidden || len(g.API.Requests()) != asked) {
+					t.Errorf("%sAnything, which the example does not name = %d, %d requests", family, r.StatusCode, len(g.API.Requests())-asked)
 				}
 			}
 		})
@@ -68,19 +70,19 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 
 // The proxy itself keeps the same fields from an API.
 func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	for spelling := range spellings("X-Y") {
-		req := mustRequest(t, g.origin+"/api/x", "X-CSRF", "1")
+		req := mustRequest(t, g.Origin+"/api/x", "X-CSRF", "1")
 		for _, field := range identity.Fields() {
 			req.Header[spellings(field)[spelling]] = []string{"evil"}
 		}
 		for _, family := range identity.Families() {
 			req.Header[spellings(family + "Anything")[spelling]] = []string{"evil"}
 		}
-		b.send(req).want(t, http.StatusOK, "")
-		for field, values := range g.api.requests()[len(g.api.requests())-1].Header {
+		b.Send(req).Want(t, http.StatusOK, "")
+		for field, values := range g.API.Requests()[len(g.API.Requests())-1].Header {
 			if identity.Is(field) || slices.Contains(values, "evil") {
 				t.Errorf("the API saw %s: %q", field, values)
 			}
@@ -91,13 +93,13 @@ func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
 // A page of a name that was rebound to the proxy can send forwarding headers of its own. The examples, whose
 // proxies are trusted, replace them, so that it can't pass for a page of the public origin.
 func TestExamplesPassOnNoForwardingHeadersOfACaller(t *testing.T) {
-	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
 			g := behind(t)
 			for _, header := range [][]string{{"X-Forwarded-Host", "localhost"}, {"Forwarded", "for=192.0.2.1;host=localhost"}, {"X-Forwarded-Host", "localhost", "X-Forwarded-For", "192.0.2.1"}} {
-				req := mustRequest(t, g.origin+"/bff/session", append(header, "X-CSRF", "1")...)
+				req := mustRequest(t, g.Origin+"/bff/session", append(header, "X-CSRF", "1")...)
 				req.Host = "rebound.example"
-				g.browser().send(req).want(t, http.StatusMisdirectedRequest, "misdirected_request")
+				g.Browser().Send(req).Want(t, http.StatusMisdirectedRequest, "misdirected_request")
 			}
 		})
 	}

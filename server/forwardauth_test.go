@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
@@ -20,39 +22,39 @@ const proxySecret = "a-secret-of-the-proxy-and-of-nobody-else"
 
 // guarded is a service that guards an application instead of proxying it. It listens on own; the public origin is
 // that of the proxy in front of both.
-func guarded(t *testing.T) (g *rig, own int) {
+func guarded(t *testing.T) (g *world.World, own int) {
 	t.Helper()
-	g = newStage(t)
+	g = world.NewStage(t)
 	own = servers.FreePort(t)
-	cfg := g.config(own, "sqlite:"+g.db, "")
+	cfg := g.Config(own, "sqlite:"+g.DB, "")
 	cfg.Proxy.Routes = nil
 	cfg.Site.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
 	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
-	g.run(cfg)
+	g.Run(cfg)
 	return g, own
 }
 
 // behindNginx is guarded behind a real nginx, set up as deploy/nginx says.
-func behindNginx(t *testing.T) *rig {
+func behindNginx(t *testing.T) *world.World {
 	t.Helper()
 	g, own := guarded(t)
 	nginxInFront(t, g, own)
 	return g
 }
 
-func nginxInFront(t *testing.T, g *rig, own int) {
+func nginxInFront(t *testing.T, g *world.World, own int) {
 	t.Helper()
-	servers.Nginx(t, g.port, filledIn(t, "../deploy/nginx/forward-auth.conf", "listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", g.port),
+	servers.Nginx(t, g.Port, filledIn(t, "../deploy/nginx/forward-auth.conf", "listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", g.Port),
 		"CLOAKROOM/", fmt.Sprintf("127.0.0.1:%d/", own), "CLOAKROOM;", fmt.Sprintf("127.0.0.1:%d;", own),
-		`"SECRET"`, `"`+proxySecret+`"`, "http://APP", g.api.URL))
+		`"SECRET"`, `"`+proxySecret+`"`, "http://APP", g.API.URL))
 }
 
 // behindCaddy is guarded behind a real Caddy, set up as deploy/caddy says.
-func behindCaddy(t *testing.T) *rig {
+func behindCaddy(t *testing.T) *world.World {
 	t.Helper()
 	g, own := guarded(t)
-	servers.Caddy(t, g.port, filledIn(t, "../deploy/caddy/Caddyfile", ":8080 {", fmt.Sprintf(":%d {\n\tbind 127.0.0.1", g.port),
-		" CLOAKROOM {", fmt.Sprintf(" 127.0.0.1:%d {", own), `"SECRET"`, `"`+proxySecret+`"`, "reverse_proxy APP", "reverse_proxy "+g.api.URL))
+	servers.Caddy(t, g.Port, filledIn(t, "../deploy/caddy/Caddyfile", ":8080 {", fmt.Sprintf(":%d {\n\tbind 127.0.0.1", g.Port),
+		" CLOAKROOM {", fmt.Sprintf(" 127.0.0.1:%d {", own), `"SECRET"`, `"`+proxySecret+`"`, "reverse_proxy APP", "reverse_proxy "+g.API.URL))
 	return g
 }
 
@@ -69,42 +71,42 @@ func filledIn(t *testing.T, path string, pairs ...string) string {
 // The proxy asks before each request: who is not logged in is sent to log in, who is reaches the application with their
 // name and an access token that is renewed unseen.
 func TestForwardAuth(t *testing.T) {
-	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
 			g := behind(t)
-			g.op.SetTokenLife(2 * time.Second)
-			b := g.browser()
-			r := b.navigate("/orders?x=1&token=access")
+			g.OP.SetTokenLife(2 * time.Second)
+			b := g.Browser()
+			r := b.Navigate("/orders?x=1&token=access")
 			if to, err := url.Parse(r.Header.Get("Location")); r.StatusCode != http.StatusFound || err != nil || to.Path != "/bff/login" || to.Query().Get("returnUrl") != "/orders?x=1&token=access" {
 				t.Errorf("a page for nobody = %d to %q", r.StatusCode, r.Header.Get("Location"))
 			}
-			b.get("/orders", "X-Auth-Request-User", "mallory").want(t, http.StatusUnauthorized, "not_authenticated")
-			b.do(http.MethodPost, "/orders", strings.NewReader("order")).want(t, http.StatusUnauthorized, "not_authenticated")
-			if len(g.api.requests()) != 0 {
+			b.Get("/orders", "X-Auth-Request-User", "mallory").Want(t, http.StatusUnauthorized, "not_authenticated")
+			b.Do(http.MethodPost, "/orders", strings.NewReader("order")).Want(t, http.StatusUnauthorized, "not_authenticated")
+			if len(g.API.Requests()) != 0 {
 				t.Error("the application was asked")
 			}
-			b.login()
+			b.Login()
 			for range 3 {
-				r := b.get("/orders", "X-Auth-Request-User", "mallory", "X-Auth-Request-Email", "m@evil.example", "X-Auth-Request-Provider", "evil", "Authorization", "Bearer mine")
-				r.want(t, http.StatusOK, "")
+				r := b.Get("/orders", "X-Auth-Request-User", "mallory", "X-Auth-Request-Email", "m@evil.example", "X-Auth-Request-Provider", "evil", "Authorization", "Bearer mine")
+				r.Want(t, http.StatusOK, "")
 				if r.Header.Get("X-Auth-Request-Access-Token") != "" {
 					t.Error("the browser gets the access token")
 				}
-				all := g.api.requests()
+				all := g.API.Requests()
 				seen := all[len(all)-1].Header
 				token := strings.TrimPrefix(seen.Get("Authorization"), "Bearer ")
-				if !g.op.AccessTokenLives(token) || seen.Get("X-Auth-Request-User") != "alice" || seen.Get("X-Auth-Request-Email") != "alice@example.com" ||
+				if !g.OP.AccessTokenLives(token) || seen.Get("X-Auth-Request-User") != "alice" || seen.Get("X-Auth-Request-Email") != "alice@example.com" ||
 					seen.Get("Cookie") != "" || seen.Get("X-Auth-Request-Provider") != "" || seen.Get("X-Auth-Request-Access-Token") != "" {
 					t.Errorf("the application saw %v", seen)
 				}
 				time.Sleep(1200 * time.Millisecond)
 			}
-			if n := len(g.op.Grants("refresh_token")); n == 0 {
+			if n := len(g.OP.Grants("refresh_token")); n == 0 {
 				t.Error("the access token was not renewed")
 			}
 			// CGI, WSGI and their like read an underscore as a hyphen (PX8).
-			b.get("/orders", "X_Auth_Request_User", "mallory", "X-Auth_Request-Email", "m@evil.example", "X-Plain", "stays").want(t, http.StatusOK, "")
-			seen := g.api.requests()[len(g.api.requests())-1].Header
+			b.Get("/orders", "X_Auth_Request_User", "mallory", "X-Auth_Request-Email", "m@evil.example", "X-Plain", "stays").Want(t, http.StatusOK, "")
+			seen := g.API.Requests()[len(g.API.Requests())-1].Header
 			for field := range seen {
 				if strings.Contains(field, "_") {
 					t.Errorf("the application saw %s of a browser: %q", field, seen[field])
@@ -114,62 +116,62 @@ func TestForwardAuth(t *testing.T) {
 				t.Errorf("the application saw %v", seen)
 			}
 			for _, dest := range []string{"style", "script", "image"} {
-				b.get("/app."+dest, loadedBy("same-origin", dest)...).want(t, http.StatusOK, "")
-				b.get("/app."+dest, loadedBy("cross-site", dest)...).want(t, http.StatusForbidden, "")
+				b.Get("/app."+dest, loadedBy("same-origin", dest)...).Want(t, http.StatusOK, "")
+				b.Get("/app."+dest, loadedBy("cross-site", dest)...).Want(t, http.StatusForbidden, "")
 			}
-			b.get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").want(t, http.StatusForbidden, "")
+			b.Get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").Want(t, http.StatusForbidden, "")
 
 			// A browser that asks for itself learns who it is, which it knows, and nothing more.
-			own := b.get("/bff/auth")
+			own := b.Get("/bff/auth")
 			if own.StatusCode != http.StatusAccepted || own.Header.Get("X-Auth-Request-User") != "alice" || own.Header.Get("X-Auth-Request-Access-Token") != "" {
 				t.Errorf("a browser's own question = %d %v", own.StatusCode, own.Header)
 			}
 			for _, given := range []string{"", "wrong", proxySecret} { // the proxy takes away what a browser sends
-				if r := b.get("/bff/auth?token=access", "X-Forward-Auth-Secret", given); r.StatusCode != http.StatusForbidden || r.Header.Get("X-Auth-Request-Access-Token") != "" {
+				if r := b.Get("/bff/auth?token=access", "X-Forward-Auth-Secret", given); r.StatusCode != http.StatusForbidden || r.Header.Get("X-Auth-Request-Access-Token") != "" {
 					t.Errorf("a browser that asks for its access token = %d %v", r.StatusCode, r.Header)
 				}
 			}
-			if r := b.get("/_auth"); name == "nginx" && r.StatusCode != http.StatusNotFound {
+			if r := b.Get("/_auth"); name == "nginx" && r.StatusCode != http.StatusNotFound {
 				t.Errorf("the subrequest's own address = %d", r.StatusCode)
 			}
-			b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusOK, "")
-			b.get("/orders").want(t, http.StatusUnauthorized, "")
+			b.Do(http.MethodPost, "/bff/logout", nil).Want(t, http.StatusOK, "")
+			b.Get("/orders").Want(t, http.StatusUnauthorized, "")
 		})
 	}
 }
 
 // An outage behind the question is no fault of the application's, and says when to come again; nobody is sent to log in.
 func TestForwardAuthHandsOutagesOn(t *testing.T) {
-	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
 			g := behind(t)
-			g.op.SetTokenLife(time.Second)
-			b := g.browser()
-			b.login()
-			g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+			g.OP.SetTokenLife(time.Second)
+			b := g.Browser()
+			b.Login()
+			g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 				http.Error(w, "its own fault", http.StatusInternalServerError)
 			})
-			if r := b.get("/orders"); r.StatusCode != http.StatusInternalServerError || r.body != "its own fault\n" {
-				t.Errorf("an error of the application's = %d %s", r.StatusCode, r.body)
+			if r := b.Get("/orders"); r.StatusCode != http.StatusInternalServerError || r.Text != "its own fault\n" {
+				t.Errorf("an error of the application's = %d %s", r.StatusCode, r.Text)
 			}
-			asked := len(g.api.requests())
-			g.op.Intercept(odd.Token, odd.OAuthError(http.StatusServiceUnavailable, "temporarily_unavailable", "Retry-After", "17"))
+			asked := len(g.API.Requests())
+			g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusServiceUnavailable, "temporarily_unavailable", "Retry-After", "17"))
 			time.Sleep(1100 * time.Millisecond)
-			for _, r := range []*reply{b.get("/orders"), b.navigate("/orders")} {
+			for _, r := range []*world.Reply{b.Get("/orders"), b.Navigate("/orders")} {
 				after, err := strconv.Atoi(r.Header.Get("Retry-After"))
 				if r.StatusCode != http.StatusServiceUnavailable || err != nil || after < 10 || !strings.Contains(r.Header.Get("Cache-Control"), "no-store") {
 					t.Errorf("with the provider down = %d %v", r.StatusCode, r.Header)
 				}
 			}
-			if len(g.api.requests()) != asked {
+			if len(g.API.Requests()) != asked {
 				t.Error("the application was asked")
 			}
 		})
 	}
 	t.Run("nginx without cloakroom", func(t *testing.T) {
-		g := newStage(t)
+		g := world.NewStage(t)
 		nginxInFront(t, g, servers.FreePort(t))
-		g.browser().get("/orders").want(t, http.StatusServiceUnavailable, "")
+		g.Browser().Get("/orders").Want(t, http.StatusServiceUnavailable, "")
 	})
 }
 
@@ -180,36 +182,36 @@ func loadedBy(site, dest string) []string {
 
 // The guarded application's pages load what they are made of in mode no-cors; nobody else's may.
 func TestForwardAuthKnowsTheApplicationsOwnRequests(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	for path, want := range map[string]int{"/bff/auth": http.StatusAccepted, "/bff/auth/app.css": http.StatusOK} {
 		for _, dest := range []string{"style", "script", "image"} {
-			b.get(path, loadedBy("same-origin", dest)...).want(t, want, "")
+			b.Get(path, loadedBy("same-origin", dest)...).Want(t, want, "")
 			for _, site := range []string{"cross-site", "same-site", "none", ""} {
-				b.get(path, loadedBy(site, dest)...).want(t, http.StatusForbidden, "csrf")
+				b.Get(path, loadedBy(site, dest)...).Want(t, http.StatusForbidden, "csrf")
 			}
-			b.get(path, append(loadedBy("same-origin", dest), "Origin", g.origin)...).want(t, want, "")
+			b.Get(path, append(loadedBy("same-origin", dest), "Origin", g.Origin)...).Want(t, want, "")
 			for _, origin := range []string{"https://evil.example", "null"} {
-				b.get(path, append(loadedBy("same-origin", dest), "Origin", origin)...).want(t, http.StatusForbidden, "csrf")
+				b.Get(path, append(loadedBy("same-origin", dest), "Origin", origin)...).Want(t, http.StatusForbidden, "csrf")
 			}
 		}
 	}
-	b.get("/bff/user", append(loadedBy("same-origin", "script"), "X-CSRF", "1")...).want(t, http.StatusForbidden, "csrf")
+	b.Get("/bff/user", append(loadedBy("same-origin", "script"), "X-CSRF", "1")...).Want(t, http.StatusForbidden, "csrf")
 }
 
 // WebSockets stay with the public origin, behind a proxy too, however much of a handshake the proxy hands over and
 // whatever other origins' pages may fetch.
 func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
 	g := corsRig(t)
-	b := g.browser()
-	b.login()
+	b := g.Browser()
+	b.Login()
 	for mark, value := range map[string]string{"Sec-Fetch-Mode": "websocket", "Upgrade": "WebSocket", "Sec-WebSocket-Version": "13"} {
 		handshake := []string{"X-CSRF", "", mark, value}
-		for origin, want := range map[string]int{g.origin: http.StatusAccepted, spaOrigin: http.StatusForbidden, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
+		for origin, want := range map[string]int{g.Origin: http.StatusAccepted, spaOrigin: http.StatusForbidden, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
 			for _, site := range []string{"same-origin", "same-site", ""} {
-				r := b.get("/bff/auth", append(handshake, "Origin", origin, "Sec-Fetch-Site", site)...)
-				if site == "same-site" && origin == g.origin {
+				r := b.Get("/bff/auth", append(handshake, "Origin", origin, "Sec-Fetch-Site", site)...)
+				if site == "same-site" && origin == g.Origin {
 					continue // no browser says that
 				}
 				if r.StatusCode != want {
@@ -218,7 +220,7 @@ func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
 			}
 		}
 	}
-	b.get("/bff/auth", append(fromSPA(spaOrigin), "X-CSRF", "")...).want(t, http.StatusAccepted, "")
+	b.Get("/bff/auth", append(fromSPA(spaOrigin), "X-CSRF", "")...).Want(t, http.StatusAccepted, "")
 }
 
 // Envoy puts the fields that it is answered in the place of a browser's own, and leaves the others: each field is
@@ -226,12 +228,12 @@ func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
 func TestForwardAuthSaysEveryField(t *testing.T) {
 	g, own := guarded(t)
 	for name, email := range map[string]any{"none": "", "no text": 7, "two fields": "a@x\r\nX-Auth-Request-User: admin"} {
-		g.op.OnClaims(func(_ string, claims odd.Claims) { claims["email"] = email })
-		g.origin = fmt.Sprintf("http://localhost:%d", own)
-		b := g.browser()
-		b.login()
+		g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["email"] = email })
+		g.Origin = fmt.Sprintf("http://localhost:%d", own)
+		b := g.Browser()
+		b.Login()
 		for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
-			answer := b.get(path)
+			answer := b.Get(path)
 			for _, field := range []string{"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Preferred-Username", "X-Auth-Request-Issuer", "X-Auth-Request-Provider", "X-Auth-Request-Access-Token"} {
 				if len(answer.Header[field]) != 1 {
 					t.Errorf("%s with %s has %s %q, want it once", path, name, field, answer.Header[field])
@@ -246,14 +248,14 @@ func TestForwardAuthSaysEveryField(t *testing.T) {
 
 // OIDC Core §5.7: an address that nobody has verified says nothing about who it is.
 func TestForwardAuthKeepsUnverifiedAddressesBack(t *testing.T) {
-	g := newRig(t, "")
+	g := world.New(t, "")
 	for verified, want := range map[any]string{false: "", "false": "", true: "alice@example.com", nil: "alice@example.com"} {
-		g.op.OnClaims(func(_ string, claims odd.Claims) {
+		g.OP.OnClaims(func(_ string, claims odd.Claims) {
 			claims["email"], claims["email_verified"] = "alice@example.com", verified
 		})
-		b := g.browser()
-		b.login()
-		if got := b.get("/bff/auth").Header.Get("X-Auth-Request-Email"); got != want {
+		b := g.Browser()
+		b.Login()
+		if got := b.Get("/bff/auth").Header.Get("X-Auth-Request-Email"); got != want {
 			t.Errorf("email_verified %v: the application is told %q, want %q", verified, got, want)
 		}
 	}
@@ -265,93 +267,93 @@ var followed = []string{"X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "
 // A strict cookie stays behind on the way from another site, the provider's after a login included: the browser is made
 // to ask again before anybody is sent to log in.
 func TestForwardAuthAsksForTheStrictCookie(t *testing.T) {
-	leadsBack := func(r *reply, to string) {
+	leadsBack := func(r *world.Reply, to string) {
 		t.Helper()
-		if r.StatusCode != http.StatusUnauthorized || !strings.Contains(r.body, `<meta http-equiv="refresh" content="0; url=`+to+`">`) {
-			t.Errorf("%s by a link of another site = %d, want 401 and a way back to it: %s", r.Request.URL, r.StatusCode, r.body)
+		if r.StatusCode != http.StatusUnauthorized || !strings.Contains(r.Text, `<meta http-equiv="refresh" content="0; url=`+to+`">`) {
+			t.Errorf("%s by a link of another site = %d, want 401 and a way back to it: %s", r.Request.URL, r.StatusCode, r.Text)
 		}
 	}
-	leadsToLogin := func(r *reply) {
+	leadsToLogin := func(r *world.Reply) {
 		t.Helper()
 		if to := r.Header.Get("Location"); r.StatusCode != http.StatusFound || !strings.Contains(to, "/bff/login?returnUrl=") {
 			t.Errorf("%s = %d to %q, want a login", r.Request.URL, r.StatusCode, to)
 		}
 	}
-	for name, behind := range map[string]func(*testing.T) *rig{"nginx": behindNginx, "Caddy": behindCaddy} {
+	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
 			g := behind(t)
-			leadsBack(g.browser().get("/orders?x=1&y=%22", followed...), "/orders?x=1&amp;y=%22")
-			leadsToLogin(g.browser().navigate("/orders?x=1"))
-			b := g.browser()
-			b.login()
-			b.get("/orders", followed...).want(t, http.StatusOK, "")
+			leadsBack(g.Browser().Get("/orders?x=1&y=%22", followed...), "/orders?x=1&amp;y=%22")
+			leadsToLogin(g.Browser().Navigate("/orders?x=1"))
+			b := g.Browser()
+			b.Login()
+			b.Get("/orders", followed...).Want(t, http.StatusOK, "")
 		})
 	}
-	g := newRig(t, "")
-	b := g.browser()
-	leadsBack(b.get("/bff/auth/orders?x=1", followed...), "/orders?x=1")
-	leadsBack(b.get("/bff/auth?login=redirect", append(followed, "X-Forwarded-Uri", "/orders")...), "/orders")
-	b.get("/bff/auth", followed...).want(t, http.StatusUnauthorized, "")
+	g := world.New(t, "")
+	b := g.Browser()
+	leadsBack(b.Get("/bff/auth/orders?x=1", followed...), "/orders?x=1")
+	leadsBack(b.Get("/bff/auth?login=redirect", append(followed, "X-Forwarded-Uri", "/orders")...), "/orders")
+	b.Get("/bff/auth", followed...).Want(t, http.StatusUnauthorized, "")
 	for _, page := range []string{"//evil.example/", "/bff/logout"} { // for the login to refuse
-		leadsToLogin(b.get("/bff/auth"+page, followed...))
+		leadsToLogin(b.Get("/bff/auth"+page, followed...))
 	}
-	b.get("/bff/auth/orders", append(followed, "Sec-Fetch-Dest", "iframe")...).want(t, http.StatusFound, "")
-	leadsToLogin(newRig(t, "  cookie: {same_site: lax}").browser().get("/bff/auth/orders", followed...))
+	b.Get("/bff/auth/orders", append(followed, "Sec-Fetch-Dest", "iframe")...).Want(t, http.StatusFound, "")
+	leadsToLogin(world.New(t, "  cookie: {same_site: lax}").Browser().Get("/bff/auth/orders", followed...))
 }
 
 // Envoy's ext_authz asks with the request's own method and query, below a prefix; Traefik asks under a name of
 // its own. No program of theirs is at hand: these are the requests that their documentation describes.
 func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
 	cfg.Site.TrustedProxies = append(cfg.Site.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
-	g.run(cfg)
-	b := g.browser()
+	g.Run(cfg)
+	b := g.Browser()
 	page := []string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
-	returnsTo := func(r *reply, want string) {
+	returnsTo := func(r *world.Reply, want string) {
 		t.Helper()
 		to, err := url.Parse(r.Header.Get("Location"))
-		if r.StatusCode != http.StatusFound || err != nil || !strings.HasPrefix(to.String(), g.origin+"/bff/login?") || to.Query().Get("returnUrl") != want {
+		if r.StatusCode != http.StatusFound || err != nil || !strings.HasPrefix(to.String(), g.Origin+"/bff/login?") || to.Query().Get("returnUrl") != want {
 			t.Errorf("nobody's page = %d to %q, want a login for %q", r.StatusCode, to, want)
 		}
 	}
-	returnsTo(b.get("/bff/auth/orders/7?token=access&login=no", page...), "/orders/7?token=access&login=no")
-	returnsTo(b.get("/bff/auth/caf%C3%A9%20au", page...), "/caf%C3%A9%20au")
-	returnsTo(b.get("/bff/auth/", page...), "/")
-	returnsTo(b.get("/bff/auth?login=redirect", append(page, "X-Forwarded-Uri", "/orders?x=1")...), "/orders?x=1")
-	returnsTo(b.get("/bff/auth?login=redirect", page...), "/")
-	b.get("/bff/auth?login=redirect", "X-Forwarded-Uri", "/orders").want(t, http.StatusUnauthorized, "not_authenticated") // a fetch
-	b.do(http.MethodPost, "/bff/auth/orders", nil).want(t, http.StatusUnauthorized, "not_authenticated")
-	hostile := b.navigate(strings.TrimPrefix(b.get("/bff/auth//evil.example/", page...).Header.Get("Location"), g.origin))
-	hostile.want(t, http.StatusBadRequest, "")
+	returnsTo(b.Get("/bff/auth/orders/7?token=access&login=no", page...), "/orders/7?token=access&login=no")
+	returnsTo(b.Get("/bff/auth/caf%C3%A9%20au", page...), "/caf%C3%A9%20au")
+	returnsTo(b.Get("/bff/auth/", page...), "/")
+	returnsTo(b.Get("/bff/auth?login=redirect", append(page, "X-Forwarded-Uri", "/orders?x=1")...), "/orders?x=1")
+	returnsTo(b.Get("/bff/auth?login=redirect", page...), "/")
+	b.Get("/bff/auth?login=redirect", "X-Forwarded-Uri", "/orders").Want(t, http.StatusUnauthorized, "not_authenticated") // a fetch
+	b.Do(http.MethodPost, "/bff/auth/orders", nil).Want(t, http.StatusUnauthorized, "not_authenticated")
+	hostile := b.Navigate(strings.TrimPrefix(b.Get("/bff/auth//evil.example/", page...).Header.Get("Location"), g.Origin))
+	hostile.Want(t, http.StatusBadRequest, "")
 
-	b.login()
+	b.Login()
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-		r := b.do(method, "/bff/auth/orders?token=access", nil, "X-Forward-Auth-Secret", proxySecret)
-		if r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-User") != "alice" || !g.op.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
+		r := b.Do(method, "/bff/auth/orders?token=access", nil, "X-Forward-Auth-Secret", proxySecret)
+		if r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-User") != "alice" || !g.OP.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
 			t.Errorf("%s = %d %v", method, r.StatusCode, r.Header)
 		}
 	}
-	if r := b.get("/bff/auth/orders?token=access"); r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-Access-Token") != "" {
+	if r := b.Get("/bff/auth/orders?token=access"); r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-Access-Token") != "" {
 		t.Errorf("without the secret = %d %v", r.StatusCode, r.Header)
 	}
-	b.get("/bff/auth/orders", "X-Forward-Auth-Secret", "wrong").want(t, http.StatusForbidden, "forbidden")
-	b.do(http.MethodPost, "/bff/auth/orders", nil, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate").want(t, http.StatusForbidden, "")
+	b.Get("/bff/auth/orders", "X-Forward-Auth-Secret", "wrong").Want(t, http.StatusForbidden, "forbidden")
+	b.Do(http.MethodPost, "/bff/auth/orders", nil, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate").Want(t, http.StatusForbidden, "")
 
-	u, err := url.Parse(g.origin)
+	u, err := url.Parse(g.Origin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = g.browser() // net/http sends cookies by the Host field
+	b = g.Browser() // net/http sends cookies by the Host field
 	for host, want := range map[string]int{u.Host: http.StatusUnauthorized, "evil.example": http.StatusMisdirectedRequest, "": http.StatusMisdirectedRequest, "evil.example, " + u.Host: http.StatusMisdirectedRequest} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+"/bff/auth", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.Origin+"/bff/auth", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Host = "cloakroom:8080"
 		req.Header["X-Forwarded-Host"] = []string{host}
-		if r := b.send(req); r.StatusCode != want {
+		if r := b.Send(req); r.StatusCode != want {
 			t.Errorf("asked as cloakroom:8080 for %q = %d, want %d", host, r.StatusCode, want)
 		}
 	}
@@ -359,12 +361,12 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 
 // Whoever is no trusted proxy can't say under which name a request came.
 func TestForwardedHostIsATrustedProxysToSay(t *testing.T) {
-	g := newRig(t, "")
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+"/bff/session", nil)
+	g := world.New(t, "")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.Origin+"/bff/session", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Host = "evil.example"
-	req.Header.Set("X-Forwarded-Host", strings.TrimPrefix(g.origin, "http://"))
-	g.browser().send(req).want(t, http.StatusMisdirectedRequest, "")
+	req.Header.Set("X-Forwarded-Host", strings.TrimPrefix(g.Origin, "http://"))
+	g.Browser().Send(req).Want(t, http.StatusMisdirectedRequest, "")
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
@@ -61,13 +63,13 @@ providers:
 	return f
 }
 
-func (f *front) get(path string, header ...string) *reply {
+func (f *front) get(path string, header ...string) *world.Reply {
 	f.t.Helper()
 	return f.getAt("app.example.com", path, header...)
 }
 
 // getAt asks under a host name.
-func (f *front) getAt(host, path string, header ...string) *reply {
+func (f *front) getAt(host, path string, header ...string) *world.Reply {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, "http://"+f.listen+path, nil)
 	if err != nil {
@@ -87,7 +89,7 @@ func (f *front) getAt(host, path string, header ...string) *reply {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return &reply{res, string(body)}
+	return &world.Reply{Response: res, Text: string(body)}
 }
 
 // login returns the session cookie as a Cookie header.
@@ -97,7 +99,7 @@ func (f *front) login(op *odd.Provider, id string) string {
 	attempt, _, _ := strings.Cut(begin.Header.Get("Set-Cookie"), ";")
 	back := f.get(op.Login(begin.Header.Get("Location")).RequestURI(), "Cookie", attempt)
 	if back.StatusCode != http.StatusFound {
-		f.t.Fatalf("callback = %d %s", back.StatusCode, back.body)
+		f.t.Fatalf("callback = %d %s", back.StatusCode, back.Text)
 	}
 	for _, line := range append(begin.Header["Set-Cookie"], back.Header["Set-Cookie"]...) { // SC1, SC2
 		if !strings.HasPrefix(line, "__Host-Http-cloakroom") || !strings.Contains(line, "; Secure") || !strings.Contains(line, "; HttpOnly") ||
@@ -116,7 +118,7 @@ func TestHTTPSBindsCookiesToTheHost(t *testing.T) {
 	f := newFront(t, op)
 	session := f.login(op, "op0")
 	r := f.get("/bff/user", "Cookie", session)
-	r.want(t, http.StatusOK, "")
+	r.Want(t, http.StatusOK, "")
 	if hsts := r.Header.Get("Strict-Transport-Security"); !strings.Contains(hsts, "max-age=31536000") {
 		t.Errorf("HSTS = %q", hsts)
 	}
@@ -124,10 +126,10 @@ func TestHTTPSBindsCookiesToTheHost(t *testing.T) {
 	for _, cookie := range []string{ // SC6, SC7, SC14
 		unprefixed, "__Host-" + unprefixed, "__host-http-" + unprefixed, "\u2002" + session, "=" + session, "$Version=1; " + unprefixed, strings.Replace(session, "=", `="`, 1) + `"`,
 	} {
-		f.get("/bff/user", "Cookie", cookie).want(t, http.StatusUnauthorized, "not_authenticated")
+		f.get("/bff/user", "Cookie", cookie).Want(t, http.StatusUnauthorized, "not_authenticated")
 	}
-	f.get("/bff/user", "Cookie", "__Host-Http-cloakroom=tossed; "+session).want(t, http.StatusOK, "")
-	f.get("/api/x", "Cookie", session, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "http").want(t, http.StatusOK, "")
+	f.get("/bff/user", "Cookie", "__Host-Http-cloakroom=tossed; "+session).Want(t, http.StatusOK, "")
+	f.get("/api/x", "Cookie", session, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "http").Want(t, http.StatusOK, "")
 	seen := <-f.seen
 	if seen.Header.Get("X-Forwarded-For") != "203.0.113.9, 127.0.0.1" || seen.Header.Get("X-Forwarded-Proto") != "https" || seen.Header.Get("X-Forwarded-Host") != "app.example.com" {
 		t.Errorf("forwarded = %v", seen.Header)
@@ -156,11 +158,11 @@ func TestTrustedProxiesSayWhichHostTheBrowserAskedFor(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, r.StatusCode, tc.want)
 		}
 	}
-	g := newRig(t, "") // which trusts no proxy
+	g := world.New(t, "") // which trusts no proxy
 	for name, value := range map[string]string{"X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"} {
-		req := mustRequest(t, g.origin+"/bff/user", name, value)
+		req := mustRequest(t, g.Origin+"/bff/user", name, value)
 		req.Host = "edge.internal"
-		if r := g.browser().send(req); r.StatusCode != http.StatusMisdirectedRequest {
+		if r := g.Browser().Send(req); r.StatusCode != http.StatusMisdirectedRequest {
 			t.Errorf("%s of nobody trusted: %d, want 421", name, r.StatusCode)
 		}
 	}
@@ -171,8 +173,8 @@ func TestTheSameSubjectAtTwoProvidersIsTwoUsers(t *testing.T) {
 	one, two := odd.New(t), odd.New(t)
 	f := newFront(t, one, two)
 	a, b := f.login(one, "op0"), f.login(two, "op1")
-	if r := f.get("/bff/sessions", "Cookie", a); strings.Count(r.body, `"id"`) != 1 {
-		t.Errorf("alice of the first provider sees %s", r.body)
+	if r := f.get("/bff/sessions", "Cookie", a); strings.Count(r.Text, `"id"`) != 1 {
+		t.Errorf("alice of the first provider sees %s", r.Text)
 	}
 	form := "logout_token=" + one.LogoutToken(bySub("alice"))
 	for id, want := range map[string]int{"op1": http.StatusBadRequest, "op0": http.StatusOK} { // BC3
@@ -190,10 +192,10 @@ func TestTheSameSubjectAtTwoProvidersIsTwoUsers(t *testing.T) {
 			t.Errorf("the first provider's logout token at %s = %d, want %d", id, res.StatusCode, want)
 		}
 	}
-	f.get("/bff/user", "Cookie", a).want(t, http.StatusUnauthorized, "")
-	f.get("/bff/user", "Cookie", b).want(t, http.StatusOK, "")
+	f.get("/bff/user", "Cookie", a).Want(t, http.StatusUnauthorized, "")
+	f.get("/bff/user", "Cookie", b).Want(t, http.StatusOK, "")
 	chooser := f.get("/bff/login?returnUrl=/x", "Accept", "text/html")
-	if chooser.StatusCode != http.StatusOK || strings.Count(chooser.body, "provider=op") != 2 {
-		t.Errorf("chooser = %d %s", chooser.StatusCode, chooser.body)
+	if chooser.StatusCode != http.StatusOK || strings.Count(chooser.Text, "provider=op") != 2 {
+		t.Errorf("chooser = %d %s", chooser.StatusCode, chooser.Text)
 	}
 }

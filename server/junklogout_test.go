@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -26,12 +28,12 @@ func unsigned(header, claims odd.Claims) string {
 }
 
 // junk are the shapes of logout tokens that strangers can make up, up to those that lack nothing but a signature.
-func junk(g *rig) []func(i int) string {
+func junk(g *world.World) []func(i int) string {
 	shape := func(change func(i int, h, c odd.Claims)) func(int) string {
 		return func(i int) string {
-			h, now := g.op.Header(), time.Now().Unix()
+			h, now := g.OP.Header(), time.Now().Unix()
 			c := odd.Claims{
-				"iss": g.op.Issuer(), "aud": g.op.Client.ID, "iat": now, "exp": now + 100, "jti": fmt.Sprint(i), "sub": "alice",
+				"iss": g.OP.Issuer(), "aud": g.OP.Client.ID, "iat": now, "exp": now + 100, "jti": fmt.Sprint(i), "sub": "alice",
 				"events": odd.Claims{"http://schemas.openid.net/event/backchannel-logout": odd.Claims{}},
 			}
 			change(i, h, c)
@@ -56,13 +58,13 @@ func junk(g *rig) []func(i int) string {
 // the provider's come from, which is so behind every proxy that is not trusted. Each of the provider's is answered
 // 200 and ends its session.
 func TestJunkKeepsOutNoLogout(t *testing.T) {
-	g := newRig(t, "")
+	g := world.New(t, "")
 	shapes := junk(g)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var posted atomic.Int64
 	var crowd sync.WaitGroup
-	s := g.stranger("198.51.100.7")
+	s := newStranger(g, "198.51.100.7")
 	for range 30 {
 		crowd.Go(func() {
 			for ctx.Err() == nil {
@@ -70,47 +72,47 @@ func TestJunkKeepsOutNoLogout(t *testing.T) {
 				r := s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {shapes[i%len(shapes)](i)}}.Encode()),
 					"Content-Type", "application/x-www-form-urlencoded")
 				if r != nil && r.StatusCode != http.StatusBadRequest && (r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "") {
-					t.Errorf("junk of shape %d = %d %s", i%len(shapes), r.StatusCode, r.body)
+					t.Errorf("junk of shape %d = %d %s", i%len(shapes), r.StatusCode, r.Text)
 				}
 			}
 		})
 	}
-	op := g.browser()
-	op.client.Timeout = time.Minute
+	op := g.Browser()
+	op.Client.Timeout = time.Minute
 	for n := 0; n < 8 || posted.Load() < 1000; n++ {
 		if ctx.Err() != nil {
 			t.Fatalf("after five minutes %d logout tokens beside %d pieces of junk", n, posted.Load())
 		}
 		sub := fmt.Sprint("user-", n)
-		g.op.SetUser(odd.Claims{"sub": sub})
-		b := g.browser()
-		b.client.Timeout = time.Minute
-		b.login()
-		r := op.do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {g.op.LogoutToken(bySub(sub))}}.Encode()),
+		g.OP.SetUser(odd.Claims{"sub": sub})
+		b := g.Browser()
+		b.Client.Timeout = time.Minute
+		b.Login()
+		r := op.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {g.OP.LogoutToken(bySub(sub))}}.Encode()),
 			"Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-For", "192.0.2.1")
 		if r.StatusCode != http.StatusOK {
-			t.Errorf("logout token %d, beside %d pieces of junk = %d %s", n, posted.Load(), r.StatusCode, r.body)
+			t.Errorf("logout token %d, beside %d pieces of junk = %d %s", n, posted.Load(), r.StatusCode, r.Text)
 		}
-		b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+		b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 	}
 	cancel()
 	crowd.Wait()
-	if n := strings.Count(g.log.String(), "server.trusted_proxies"); n != 1 {
+	if n := strings.Count(g.Log.String(), "server.trusted_proxies"); n != 1 {
 		t.Errorf("the log names server.trusted_proxies %d times, want once", n)
 	}
-	if n := g.op.Count(odd.JWKS); n > 160 { // three at once, then one in two seconds
+	if n := g.OP.Count(odd.JWKS); n > 160 { // three at once, then one in two seconds
 		t.Errorf("the keys were fetched %d times", n)
 	}
 }
 
 // TestJunkInTheFrontChannelKeepsOutNoLogout is the same for GET /bff/frontchannel.
 func TestJunkInTheFrontChannelKeepsOutNoLogout(t *testing.T) {
-	g := newRig(t, "")
-	g.op.OnClaims(func(_ string, c odd.Claims) { c["sid"] = "the-sid" })
-	b := g.browser()
-	b.login()
-	path := "/bff/frontchannel/main?iss=" + url.QueryEscape(g.op.Issuer()) + "&sid="
-	s := g.stranger("")
+	g := world.New(t, "")
+	g.OP.OnClaims(func(_ string, c odd.Claims) { c["sid"] = "the-sid" })
+	b := g.Browser()
+	b.Login()
+	path := "/bff/frontchannel/main?iss=" + url.QueryEscape(g.OP.Issuer()) + "&sid="
+	s := newStranger(g, "")
 	var crowd sync.WaitGroup
 	for i := range 20 {
 		crowd.Go(func() {
@@ -120,24 +122,24 @@ func TestJunkInTheFrontChannelKeepsOutNoLogout(t *testing.T) {
 		})
 	}
 	crowd.Wait()
-	if r := g.browser().navigate(path + "the-sid"); r.StatusCode != http.StatusOK {
-		t.Errorf("the provider's = %d %s", r.StatusCode, r.body)
+	if r := g.Browser().Navigate(path + "the-sid"); r.StatusCode != http.StatusOK {
+		t.Errorf("the provider's = %d %s", r.StatusCode, r.Text)
 	}
-	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 }
 
 // TestKeysThatHangHoldUpNoLogout: tokens of a key that nobody knows wait for the provider's keys, those of a known one
 // for nobody.
 func TestKeysThatHangHoldUpNoLogout(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	undo := g.op.Intercept(odd.JWKS, odd.Hang(nil))
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	undo := g.OP.Intercept(odd.JWKS, odd.Hang(nil))
 	defer undo()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var crowd sync.WaitGroup
-	s := g.stranger("")
+	s := newStranger(g, "")
 	var busy atomic.Int64
 	shapes := junk(g)
 	for i := range 300 {
@@ -150,9 +152,9 @@ func TestKeysThatHangHoldUpNoLogout(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "the crowd to wait for keys", func() bool { return busy.Load() > 0 })
-	b.backchannel(g.op.LogoutToken(bySub("alice"))).want(t, http.StatusOK, "")
-	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
+	world.Eventually(t, "the crowd to wait for keys", func() bool { return busy.Load() > 0 })
+	backchannel(b, g.OP.LogoutToken(bySub("alice"))).Want(t, http.StatusOK, "")
+	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 	cancel()
 	crowd.Wait()
 }

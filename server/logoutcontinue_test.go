@@ -12,26 +12,28 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 // farewell logs out by fetch and returns the address to go on to.
-func (b *browser) farewell(query string) string {
-	b.t.Helper()
-	r := b.do(http.MethodPost, "/bff/logout"+query, nil)
+func farewell(b *world.Browser, query string) string {
+	b.T.Helper()
+	r := b.Do(http.MethodPost, "/bff/logout"+query, nil)
 	var body struct{ Redirect string }
-	err := json.Unmarshal([]byte(r.body), &body)
-	if err != nil || r.StatusCode != http.StatusOK || !strings.HasPrefix(body.Redirect, b.g.origin+"/bff/") {
-		b.t.Fatalf("logout = %d %s, want an address of this service", r.StatusCode, r.body)
+	err := json.Unmarshal([]byte(r.Text), &body)
+	if err != nil || r.StatusCode != http.StatusOK || !strings.HasPrefix(body.Redirect, b.World.Origin+"/bff/") {
+		b.T.Fatalf("logout = %d %s, want an address of this service", r.StatusCode, r.Text)
 	}
 	return body.Redirect
 }
 
 // idToken is the last that the provider issued.
-func (g *rig) idToken(t *testing.T, endSession string) string {
+func idToken(g *world.World, t *testing.T, endSession string) string {
 	t.Helper()
 	u, err := url.Parse(endSession)
-	if err != nil || !strings.HasPrefix(endSession, g.op.Issuer()) {
+	if err != nil || !strings.HasPrefix(endSession, g.OP.Issuer()) {
 		t.Fatalf("it leads to %s, want the provider", endSession)
 	}
 	return u.Query().Get("id_token_hint")
@@ -44,26 +46,26 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 		"SQLite": "", "memory": "memory:", "Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newStage(t)
-			there := g.origin
+			g := world.NewStage(t)
+			there := g.Origin
 			switch name {
 			case "SQLite":
-				store = "sqlite:" + g.db
+				store = "sqlite:" + g.DB
 				fallthrough
 			case "memory":
-				g.start(g.port, store, "")
+				g.Start(g.Port, store, "")
 			default:
 				key := "  keys: [" + newKey() + "]"
-				g.start(g.port, store, key)
+				g.Start(g.Port, store, key)
 				port := servers.FreePort(t)
-				g.start(port, store, key)
+				g.Start(port, store, key)
 				there = local(port)
 			}
-			b := g.browser()
-			b.login()
-			next := b.farewell("?returnUrl=/bye?a=b")
-			b.get("/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
-			path := strings.TrimPrefix(next, g.origin)
+			b := g.Browser()
+			b.Login()
+			next := farewell(b, "?returnUrl=/bye?a=b")
+			b.Get("/bff/user").Want(t, http.StatusUnauthorized, "not_authenticated")
+			path := strings.TrimPrefix(next, g.Origin)
 			for _, header := range [][]string{
 				{"X-CSRF", "", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin"},
 				{"X-CSRF", "", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image", "Sec-Fetch-Site", "same-origin"},
@@ -72,36 +74,36 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 				{"X-CSRF", "1"},
 				{"X-CSRF", "", "X-Requested-With", "XMLHttpRequest"},
 			} {
-				r := b.get(there+path, header...)
-				r.want(t, http.StatusBadRequest, "")
-				if !strings.Contains(r.body, "navigation_required") || r.Header.Get("Location") != "" {
-					t.Errorf("with %v: %s", header, r.body)
+				r := b.Get(there+path, header...)
+				r.Want(t, http.StatusBadRequest, "")
+				if !strings.Contains(r.Text, "navigation_required") || r.Header.Get("Location") != "" {
+					t.Errorf("with %v: %s", header, r.Text)
 				}
 			}
-			b.do(http.MethodHead, there+path, nil).want(t, http.StatusMethodNotAllowed, "")
-			r := b.navigate(there + path)
+			b.Do(http.MethodHead, there+path, nil).Want(t, http.StatusMethodNotAllowed, "")
+			r := b.Navigate(there + path)
 			if r.StatusCode != http.StatusFound || r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("the navigation = %d %v", r.StatusCode, r.Header)
 			}
-			hint := g.idToken(t, r.Header.Get("Location"))
+			hint := idToken(g, t, r.Header.Get("Location"))
 			if hint == "" || strings.Contains(next, hint) {
 				t.Errorf("the provider is shown %q, want the ID token", hint)
 			}
 			if name == "SQLite" {
-				g.wantNotStored(hint)
+				wantNotStored(g, hint)
 			}
 			back, _ := url.Parse(r.Header.Get("Location"))
-			done := b.navigate("/bff/logout/callback/main?state=" + url.QueryEscape(back.Query().Get("state")))
+			done := b.Navigate("/bff/logout/callback/main?state=" + url.QueryEscape(back.Query().Get("state")))
 			if done.Header.Get("Location") != "/bye?a=b" {
 				t.Errorf("the logout ends at %q", done.Header.Get("Location"))
 			}
-			again := b.navigate(g.origin + path)
-			if again.StatusCode != http.StatusOK || !strings.Contains(again.body, "You are logged out") ||
-				!strings.Contains(again.body, `href="/bye?a=b"`) {
-				t.Errorf("the second time = %d %s", again.StatusCode, again.body)
+			again := b.Navigate(g.Origin + path)
+			if again.StatusCode != http.StatusOK || !strings.Contains(again.Text, "You are logged out") ||
+				!strings.Contains(again.Text, `href="/bye?a=b"`) {
+				t.Errorf("the second time = %d %s", again.StatusCode, again.Text)
 			}
-			b.login()
-			if again = b.navigate(path); again.StatusCode != http.StatusFound || again.Header.Get("Location") != "/bye?a=b" {
+			b.Login()
+			if again = b.Navigate(path); again.StatusCode != http.StatusFound || again.Header.Get("Location") != "/bye?a=b" {
 				t.Errorf("the second time, logged in = %d to %q, want the app", again.StatusCode, again.Header.Get("Location"))
 			}
 		})
@@ -109,44 +111,44 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 }
 
 // wantNotStored wants no file of the store to hold a text.
-func (g *rig) wantNotStored(text string) {
-	g.t.Helper()
+func wantNotStored(g *world.World, text string) {
+	g.T.Helper()
 	for _, suffix := range []string{"", "-wal"} {
-		if b, err := os.ReadFile(g.db + suffix); err == nil && strings.Contains(string(b), text) {
-			g.t.Errorf("%s shows it", suffix)
+		if b, err := os.ReadFile(g.DB + suffix); err == nil && strings.Contains(string(b), text) {
+			g.T.Errorf("%s shows it", suffix)
 		}
 	}
 }
 
 // An address that was made up, altered or repeated says that one is logged out here, and leads nowhere else.
 func TestLogoutThatIsNotKnownEndsOnOurPage(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	next := strings.TrimPrefix(b.farewell(""), g.origin)
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	next := strings.TrimPrefix(farewell(b, ""), g.Origin)
 	for _, query := range []string{"", "?handle=", "?handle=" + strings.Repeat("A", 43), "?handle=x&handle=y", next[strings.Index(next, "?"):] + "A"} {
-		r := b.navigate("/bff/logout/continue" + query)
-		if r.StatusCode != http.StatusOK || !strings.Contains(r.body, "You are logged out") || !strings.Contains(r.body, `href="/"`) {
-			t.Errorf("%q = %d %s", query, r.StatusCode, r.body)
+		r := b.Navigate("/bff/logout/continue" + query)
+		if r.StatusCode != http.StatusOK || !strings.Contains(r.Text, "You are logged out") || !strings.Contains(r.Text, `href="/"`) {
+			t.Errorf("%q = %d %s", query, r.StatusCode, r.Text)
 		}
 	}
-	if r := b.navigate(next); r.StatusCode != http.StatusFound {
+	if r := b.Navigate(next); r.StatusCode != http.StatusFound {
 		t.Errorf("the right one after them = %d", r.StatusCode)
 	}
 }
 
 // The longest return path there may be fits into the address, ampersands and all.
 func TestLogoutRemembersTheLongestReturnPath(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	back := "/bye?" + strings.Repeat("a&", 895)
-	next := b.farewell("?returnUrl=" + url.QueryEscape(back))
-	r := b.navigate(next)
-	if g.idToken(t, r.Header.Get("Location")) == "" {
+	next := farewell(b, "?returnUrl="+url.QueryEscape(back))
+	r := b.Navigate(next)
+	if idToken(g, t, r.Header.Get("Location")) == "" {
 		t.Errorf("navigation = %d, want the provider", r.StatusCode)
 	}
-	if again := b.navigate(next); !strings.Contains(html.UnescapeString(again.body), `href="`+back+`"`) {
+	if again := b.Navigate(next); !strings.Contains(html.UnescapeString(again.Text), `href="`+back+`"`) {
 		t.Errorf("the second time it does not lead back: %d", again.StatusCode)
 	}
 }
@@ -155,14 +157,14 @@ func TestLogoutRemembersTheLongestReturnPath(t *testing.T) {
 func TestLogoutGoesOnOnce(t *testing.T) {
 	p := newDuo(t, servers.Redis(t).URL(), "")
 	for range 5 {
-		b := p.browser()
-		b.login()
-		path := strings.TrimPrefix(b.farewell(""), p.origin)
+		b := p.Browser()
+		b.Login()
+		path := strings.TrimPrefix(farewell(b, ""), p.Origin)
 		var all sync.WaitGroup
 		var on atomic.Int32
 		for i := range 8 {
 			all.Go(func() {
-				if r := p.browser().navigate([]string{p.origin, p.other}[i%2] + path); r.StatusCode == http.StatusFound {
+				if r := p.Browser().Navigate([]string{p.Origin, p.other}[i%2] + path); r.StatusCode == http.StatusFound {
 					on.Add(1)
 				}
 			})
@@ -176,47 +178,47 @@ func TestLogoutGoesOnOnce(t *testing.T) {
 
 // Whoever sends many logouts of one session at once leaves one thing in the store. All are sent on to the provider.
 func TestOnlyTheLogoutThatEndedTheSessionFillsTheStore(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			r := b.do(http.MethodPost, "/bff/logout", nil)
+			r := b.Do(http.MethodPost, "/bff/logout", nil)
 			if r.StatusCode != http.StatusOK && r.StatusCode != http.StatusNoContent {
-				t.Errorf("logout = %d %s", r.StatusCode, r.body)
+				t.Errorf("logout = %d %s", r.StatusCode, r.Text)
 			}
 		})
 	}
 	all.Wait()
 	var kept int
-	if err := g.sqlite().QueryRow("SELECT count(*) FROM leases WHERE key LIKE 'kept %'").Scan(&kept); err != nil || kept != 1 {
+	if err := sqlite(g).QueryRow("SELECT count(*) FROM leases WHERE key LIKE 'kept %'").Scan(&kept); err != nil || kept != 1 {
 		t.Errorf("kept in the store = %d %v, want 1", kept, err)
 	}
 }
 
 // The store fails at that moment: the person is logged out, and the provider is visited without the hint.
 func TestLogoutWithoutTheStoreGoesOnWithoutAHint(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	if _, err := g.sqlite().Exec("ALTER TABLE leases RENAME TO gone"); err != nil {
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	if _, err := sqlite(g).Exec("ALTER TABLE leases RENAME TO gone"); err != nil {
 		t.Fatal(err)
 	}
-	next := b.farewell("?returnUrl=/bye")
-	b.get("/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
-	r := b.navigate(next)
-	if hint := g.idToken(t, r.Header.Get("Location")); r.StatusCode != http.StatusFound || hint != "" {
+	next := farewell(b, "?returnUrl=/bye")
+	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "not_authenticated")
+	r := b.Navigate(next)
+	if hint := idToken(g, t, r.Header.Get("Location")); r.StatusCode != http.StatusFound || hint != "" {
 		t.Errorf("navigation = %d with hint %q, want the provider without one", r.StatusCode, hint)
 	}
 }
 
 // sqlite is the store's file, as another program sees it.
-func (g *rig) sqlite() *sql.DB {
-	db, err := sql.Open("sqlite", g.db)
+func sqlite(g *world.World) *sql.DB {
+	db, err := sql.Open("sqlite", g.DB)
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
-	g.t.Cleanup(func() { _ = db.Close() })
+	g.T.Cleanup(func() { _ = db.Close() })
 	return db
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -20,18 +22,18 @@ func hydraLogout(claims map[string]any) func(_, c odd.Claims) {
 // BC3, BC8: a logout token without exp is refused with a warning that names the remedy, and taken, once, where the
 // operator says so.
 func TestLogoutTokenWithoutExp(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
-	g.run(cfg)
-	b := g.browser()
-	b.login()
-	raw := g.op.LogoutToken(hydraLogout(odd.Claims{"sub": "alice"}))
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
+	g.Run(cfg)
+	b := g.Browser()
+	b.Login()
+	raw := g.OP.LogoutToken(hydraLogout(odd.Claims{"sub": "alice"}))
 	for range 20 {
-		b.backchannel(raw).want(t, http.StatusBadRequest, "invalid_logout_token")
+		backchannel(b, raw).Want(t, http.StatusBadRequest, "invalid_logout_token")
 	}
-	b.get("/bff/user").want(t, http.StatusOK, "")
+	b.Get("/bff/user").Want(t, http.StatusOK, "")
 	warnings := 0
-	for line := range strings.Lines(g.log.String()) {
+	for line := range strings.Lines(g.Log.String()) {
 		if strings.Contains(line, `"level":"WARN"`) && strings.Contains(line, "logout_token_exp: iat") {
 			warnings++
 		}
@@ -39,20 +41,20 @@ func TestLogoutTokenWithoutExp(t *testing.T) {
 	if warnings == 0 || warnings > 5 {
 		t.Errorf("warnings with the remedy = %d for 20 tokens, want a few", warnings)
 	}
-	if strings.Contains(g.log.String(), raw[:40]) || strings.Contains(g.log.String(), raw[len(raw)-40:]) {
+	if strings.Contains(g.Log.String(), raw[:40]) || strings.Contains(g.Log.String(), raw[len(raw)-40:]) {
 		t.Error("the log shows the token")
 	}
 
-	lenient := newStage(t)
-	cfg = lenient.config(lenient.port, "sqlite:"+lenient.db, "")
+	lenient := world.NewStage(t)
+	cfg = lenient.Config(lenient.Port, "sqlite:"+lenient.DB, "")
 	cfg.Providers[0].LogoutTokenExp = "iat"
-	lenient.run(cfg)
-	b = lenient.browser()
-	b.login()
-	raw = lenient.op.LogoutToken(hydraLogout(odd.Claims{"sub": "alice"}))
-	b.backchannel(raw).want(t, http.StatusOK, "")
-	b.get("/bff/user").want(t, http.StatusUnauthorized, "")
-	b.login()
-	b.backchannel(raw).want(t, http.StatusBadRequest, "invalid_logout_token") // a replay
-	b.get("/bff/user").want(t, http.StatusOK, "")
+	lenient.Run(cfg)
+	b = lenient.Browser()
+	b.Login()
+	raw = lenient.OP.LogoutToken(hydraLogout(odd.Claims{"sub": "alice"}))
+	backchannel(b, raw).Want(t, http.StatusOK, "")
+	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
+	b.Login()
+	backchannel(b, raw).Want(t, http.StatusBadRequest, "invalid_logout_token") // a replay
+	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -23,12 +25,12 @@ func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
 	const users, workers = 1000, 32
 	var later atomic.Int64 // nanoseconds; the clock of service and provider, so that the machine's speed does not matter
 	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
-	g := newStage(t, odd.WithClock(now))
-	g.now = now
-	g.start(g.port, "sqlite:"+g.db, "")
-	g.op.SetTokenLife(100 * time.Second) // short, so that an ID token that is under way while the clock moves is not too old
+	g := world.NewStage(t, odd.WithClock(now))
+	g.Now = now
+	g.Start(g.Port, "sqlite:"+g.DB, "")
+	g.OP.SetTokenLife(100 * time.Second) // short, so that an ID token that is under way while the clock moves is not too old
 	whose := func(r *http.Request) string {
-		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, g.op.URL(odd.Userinfo), nil)
+		req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, g.OP.URL(odd.Userinfo), nil)
 		if err != nil {
 			return err.Error()
 		}
@@ -44,7 +46,7 @@ func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
 		}
 		return claims.Sub
 	}
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		sub := whose(r)
 		body, err := io.ReadAll(r.Body)
 		if err != nil || r.Method == http.MethodPost && string(body) != strings.Repeat(sub+" ", 3000) {
@@ -59,65 +61,65 @@ func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
 	})
 
 	var login sync.Mutex // the provider has one user at a time
-	browsers := make([]*browser, users)
+	browsers := make([]*world.Browser, users)
 	inParallel(workers, users, func(i int) {
-		b := g.browser()
-		b.t = t
-		begin := b.navigate("/bff/login?returnUrl=/after")
+		b := g.Browser()
+		b.T = t
+		begin := b.Navigate("/bff/login?returnUrl=/after")
 		login.Lock()
-		g.op.SetUser(odd.Claims{"sub": userName(i)})
-		back := g.op.Login(begin.Header.Get("Location"))
+		g.OP.SetUser(odd.Claims{"sub": userName(i)})
+		back := g.OP.Login(begin.Header.Get("Location"))
 		login.Unlock()
-		if r := b.navigate(back.RequestURI()); r.StatusCode == http.StatusFound {
+		if r := b.Navigate(back.RequestURI()); r.StatusCode == http.StatusFound {
 			browsers[i] = b
 		}
 	})
-	if n := len(slices.DeleteFunc(slices.Clone(browsers), func(b *browser) bool { return b == nil })); n < users/2 {
+	if n := len(slices.DeleteFunc(slices.Clone(browsers), func(b *world.Browser) bool { return b == nil })); n < users/2 {
 		t.Fatalf("%d of %d users are logged in", n, users)
 	}
-	renewals := len(g.op.Grants("refresh_token"))
+	renewals := len(g.OP.Grants("refresh_token"))
 	for round, wait := range []time.Duration{85 * time.Second, 110 * time.Second, 85 * time.Second} { // behind and in front of the requests
 		later.Add(int64(wait))
-		g.clockFollows()
+		clockFollows(g)
 		inParallel(workers, users, func(i int) {
 			b, sub := browsers[i], userName(i)
 			if b == nil {
 				return
 			}
 			own := strings.Repeat(sub+" ", 3000)
-			var answer *reply
+			var answer *world.Reply
 			switch (i + round) % 4 {
 			case 0:
-				answer = served(t, func() *reply { return b.get("/bff/user?format=object") })
+				answer = served(t, func() *world.Reply { return b.Get("/bff/user?format=object") })
 				own = fmt.Sprintf("%q", sub)
 			case 1:
-				answer = served(t, func() *reply { return b.get("/bff/session") })
+				answer = served(t, func() *world.Reply { return b.Get("/bff/session") })
 				own = fmt.Sprintf(`"subject":%q`, sub)
 			case 2:
 				body := own
-				answer = served(t, func() *reply { return b.do(http.MethodPost, "/optional/own", strings.NewReader(body)) })
+				answer = served(t, func() *world.Reply { return b.Do(http.MethodPost, "/optional/own", strings.NewReader(body)) })
 			default:
-				answer = served(t, func() *reply { return b.get("/optional/own") })
+				answer = served(t, func() *world.Reply { return b.Get("/optional/own") })
 			}
-			if answer.StatusCode != http.StatusOK || !strings.Contains(answer.body, own) {
-				t.Errorf("%s got %d %.80q, want an answer of their own", sub, answer.StatusCode, answer.body)
+			if answer.StatusCode != http.StatusOK || !strings.Contains(answer.Text, own) {
+				t.Errorf("%s got %d %.80q, want an answer of their own", sub, answer.StatusCode, answer.Text)
 			}
 			if got := answer.Header.Get("X-Sub"); got != "" && got != sub {
 				t.Errorf("%s got the headers of %s", sub, got)
 			}
 		})
 	}
-	if n := len(g.op.Grants("refresh_token")); n == renewals {
+	if n := len(g.OP.Grants("refresh_token")); n == renewals {
 		t.Error("no token was renewed; too little time went by")
 	}
-	if reused := g.op.ReusedRefreshTokens(); len(reused) != 0 {
+	if reused := g.OP.ReusedRefreshTokens(); len(reused) != 0 {
 		t.Errorf("refresh tokens used twice = %d, want 0", len(reused))
 	}
 }
 
 // served asks until the answer is no 503: on a starved machine the store may take longer than it may, and then
 // callers are told to come again. What must not happen is another's answer.
-func served(t *testing.T, ask func() *reply) *reply {
+func served(t *testing.T, ask func() *world.Reply) *world.Reply {
 	for range 100 {
 		if r := ask(); r.StatusCode != http.StatusServiceUnavailable {
 			return r
@@ -146,10 +148,10 @@ func inParallel(workers, n int, work func(i int)) {
 
 // clockFollows waits until the service, which asks for the time every now and then, goes by the machine's clock, which
 // the test has moved.
-func (g *rig) clockFollows() {
-	g.t.Helper()
-	eventually(g.t, "the service to follow the clock", func() bool {
-		_, rest, _ := strings.Cut(g.browser().get(g.admin+"/metrics").body, "\ncloakroom_clock_offset_seconds ")
+func clockFollows(g *world.World) {
+	g.T.Helper()
+	world.Eventually(g.T, "the service to follow the clock", func() bool {
+		_, rest, _ := strings.Cut(g.Browser().Get(g.Admin+"/metrics").Text, "\ncloakroom_clock_offset_seconds ")
 		line, _, _ := strings.Cut(rest, "\n")
 		ahead, err := strconv.ParseFloat(line, 64)
 		return err == nil && math.Abs(ahead) < 1

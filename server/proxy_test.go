@@ -10,58 +10,60 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/coder/websocket"
 )
 
 // PX1, PX4, PX5: a path whose meaning depends on who decodes it is refused, on every route.
 func TestAmbiguousPathsReachNoUpstream(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	for _, path := range []string{
 		"/api/%2e%2e/x", "/api/..%2fx", "/api/%2Fx", "/api/%5cx", "/api//x", "/open//x", "/api/%00", "/api/..;/x", "/api/%252e%252e/x",
 		"/api/%c0%af", "/open/%2e%2e/admin", "/api/x%0d%0aX:1", "/api/%25252e", "/optional/../open",
 	} {
-		r := b.raw("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nConnection: close\r\n\r\n")
+		r := raw(b, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nConnection: close\r\n\r\n")
 		if !strings.HasPrefix(r, "HTTP/1.1 400") {
 			t.Errorf("%s = %.60q, want 400", path, r)
 		}
 	}
 	for _, path := range []string{"/apix", "/API/x", "/openx"} {
-		b.get(path).want(t, http.StatusNotFound, "not_found")
+		b.Get(path).Want(t, http.StatusNotFound, "not_found")
 	}
-	if n := len(g.api.requests()); n != 0 {
+	if n := len(g.API.Requests()); n != 0 {
 		t.Errorf("requests at the API = %d, want 0", n)
 	}
-	b.get("/optional/a%20b/c").want(t, http.StatusOK, "")
-	if p := g.api.requests()[0].URL.EscapedPath(); p != "/base/a%20b/c" {
+	b.Get("/optional/a%20b/c").Want(t, http.StatusOK, "")
+	if p := g.API.Requests()[0].URL.EscapedPath(); p != "/base/a%20b/c" {
 		t.Errorf("path at the API = %s", p)
 	}
 }
 
 // raw sends bytes and returns what comes back.
-func (b *browser) raw(request string) string {
-	b.t.Helper()
-	conn, err := net.DialTimeout("tcp", strings.Replace(strings.TrimPrefix(b.g.origin, "http://"), "localhost", "127.0.0.1", 1), 5*time.Second)
+func raw(b *world.Browser, request string) string {
+	b.T.Helper()
+	conn, err := net.DialTimeout("tcp", strings.Replace(strings.TrimPrefix(b.World.Origin, "http://"), "localhost", "127.0.0.1", 1), 5*time.Second)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := io.WriteString(conn, request); err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)
 	if err != nil && len(answer) == 0 {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	return string(answer)
 }
 
 // PX2, PX3, WS2, HT4: nothing but plain requests for this host.
 func TestOddRequestsAreRefused(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
+	g := world.New(t, "")
+	b := g.Browser()
 	for request, want := range map[string]string{
 		"GET http://169.254.169.254/api/x HTTP/1.1\r\nHost: 169.254.169.254\r\n":                "401", // an address: judged as a path of ours, never dialled
 		"GET http://evil.example/api/x HTTP/1.1\r\nHost: evil.example\r\n":                      "421",
@@ -73,26 +75,26 @@ func TestOddRequestsAreRefused(t *testing.T) {
 		"GET /open HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: foo\r\n":      "400",
 		"GET /open HTTP/1.1\r\nAccept: text/html\r\nAccept-Language: en\r\n":                    "400",
 	} {
-		answer := b.raw(request + "X-CSRF: 1\r\nConnection: close\r\n\r\n")
+		answer := raw(b, request+"X-CSRF: 1\r\nConnection: close\r\n\r\n")
 		if !strings.HasPrefix(answer, "HTTP/1.1 "+want) {
 			t.Errorf("%.50q = %.60q, want %s", request, answer, want)
 		}
 	}
-	if n := len(g.api.requests()); n != 0 {
+	if n := len(g.API.Requests()); n != 0 {
 		t.Errorf("requests at the API = %d, want 0", n)
 	}
 }
 
 // PX6–PX10, SC8: what the service asserts can't be planted, and our cookies never pass.
 func TestCallersCanNotPlantHeaders(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	session := "cloakroom=" + b.cookie()
-	b.client.Jar = nil
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	session := "cloakroom=" + b.Cookie()
+	b.Client.Jar = nil
 	junk := strings.Repeat("j=1; ", 4000)
 	for _, path := range []string{"/optional/x", "/open", "/api/x"} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+path, nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.Origin+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,11 +110,11 @@ func TestCallersCanNotPlantHeaders(t *testing.T) {
 		if path == "/open" {
 			req.Header["Cookie"] = []string{junk + session}
 		}
-		b.send(req)
-		all := g.api.requests()
+		b.Send(req)
+		all := g.API.Requests()
 		h := all[len(all)-1].Header
 		dump := fmt.Sprint(h)
-		for _, bad := range []string{"planted", "root", "1.2.3.4", "gopher", "DELETE", "/admin", b.cookieIn(session), "attempt", "CLOAKROOM", "X-Secret"} {
+		for _, bad := range []string{"planted", "root", "1.2.3.4", "gopher", "DELETE", "/admin", cookieIn(b, session), "attempt", "CLOAKROOM", "X-Secret"} {
 			if strings.Contains(dump, bad) {
 				t.Errorf("%s: the API saw %q", path, bad)
 			}
@@ -124,14 +126,14 @@ func TestCallersCanNotPlantHeaders(t *testing.T) {
 			t.Errorf("%s: Authorization there = %v", path, bearer)
 		}
 	}
-	b.send(mustRequest(t, g.origin+"/optional/x", "Authorization", "Bearer planted", "X-CSRF", "1"))
-	all := g.api.requests()
+	b.Send(mustRequest(t, g.Origin+"/optional/x", "Authorization", "Bearer planted", "X-CSRF", "1"))
+	all := g.API.Requests()
 	if got := all[len(all)-1].Header.Get("Authorization"); got != "" {
 		t.Errorf("an anonymous caller planted %q", got)
 	}
 }
 
-func (b *browser) cookieIn(pair string) string { return strings.TrimPrefix(pair, "cloakroom=") }
+func cookieIn(b *world.Browser, pair string) string { return strings.TrimPrefix(pair, "cloakroom=") }
 
 func mustRequest(t *testing.T, target string, header ...string) *http.Request {
 	t.Helper()
@@ -147,10 +149,10 @@ func mustRequest(t *testing.T, target string, header ...string) *http.Request {
 
 // CS6, PR1–PR3, PR5–PR8: what an upstream must not do to our origin.
 func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	before := b.cookie()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	before := b.Cookie()
 	bad := map[string]string{
 		"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true", "Clear-Site-Data": `"*"`, "Alt-Svc": "h3", "Server": "x",
 		"X-Powered-By": "x", "Strict-Transport-Security": "max-age=0", "Service-Worker-Allowed": "/", "Nel": "x", "Report-To": "x",
@@ -158,7 +160,7 @@ func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
 		"Use-As-Dictionary": `match="*"`, "Origin-Trial": "x", "Timing-Allow-Origin": "*", "Sec-Session-Registration": "x", "Secure-Session-Registration": "x",
 		"Sec-Session-Challenge": "x", "Secure-Session-Challenge": "x", "Shared-Storage-Write": "x", "Attribution-Reporting-Register-Trigger": "x",
 	}
-	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "cloakroom=stolen; Path=/")
 		w.WriteHeader(http.StatusEarlyHints)
 		for k, v := range bad {
@@ -170,13 +172,13 @@ func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
 		w.Header().Set("Cache-Control", "public, max-age=60, s-maxage=99")
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Trailer", "X-Sum, Set-Cookie")
-		w.Header().Set("Location", g.api.URL+"/next")
+		w.Header().Set("Location", g.API.URL+"/next")
 		w.WriteHeader(http.StatusOK)
 		_, _ = io.WriteString(w, "<script>1</script>")
 		w.Header().Set("X-Sum", "7")
 		w.Header().Set("Set-Cookie", "cloakroom=stolen")
 	})
-	r := b.get("/api/x")
+	r := b.Get("/api/x")
 	for k := range bad {
 		if v := r.Header.Get(k); v != "" {
 			t.Errorf("%s: %s came through", k, v)
@@ -197,53 +199,53 @@ func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
 	if l := r.Header.Get("Location"); l != "/api/next" {
 		t.Errorf("Location = %q, want the route's own", l)
 	}
-	if b.cookie() != before {
+	if b.Cookie() != before {
 		t.Error("the session cookie changed")
 	}
 }
 
 // CS5, HT7: preflights, limits, time-outs and upstreams that are down.
 func TestLimitsAndOutagesOfUpstreams(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	pre := b.do(http.MethodOptions, "/api/x", nil, "Origin", "https://evil.example", "Access-Control-Request-Method", "GET", "X-CSRF", "")
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	pre := b.Do(http.MethodOptions, "/api/x", nil, "Origin", "https://evil.example", "Access-Control-Request-Method", "GET", "X-CSRF", "")
 	if pre.StatusCode != http.StatusNoContent || pre.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("preflight = %d %v", pre.StatusCode, pre.Header)
 	}
-	b.do(http.MethodPost, "/api/x", strings.NewReader(strings.Repeat("x", 70_000))).want(t, http.StatusRequestEntityTooLarge, "request_too_large")
-	if n := len(g.api.requests()); n != 0 {
+	b.Do(http.MethodPost, "/api/x", strings.NewReader(strings.Repeat("x", 70_000))).Want(t, http.StatusRequestEntityTooLarge, "request_too_large")
+	if n := len(g.API.Requests()); n != 0 {
 		t.Errorf("requests at the API = %d, want 0", n)
 	}
-	b.do(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader(strings.Repeat("x", 70_000)))).want(t, http.StatusRequestEntityTooLarge, "request_too_large")
-	b.get("/dead/x").want(t, http.StatusBadGateway, "upstream_unreachable")
-	g.api.respond(func(_ http.ResponseWriter, r *http.Request) {
+	b.Do(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader(strings.Repeat("x", 70_000)))).Want(t, http.StatusRequestEntityTooLarge, "request_too_large")
+	b.Get("/dead/x").Want(t, http.StatusBadGateway, "upstream_unreachable")
+	g.API.Respond(func(_ http.ResponseWriter, r *http.Request) {
 		// On a slow machine the request whose body was too large may arrive only now. A handler that does not read
 		// its body is not told that the caller has gone.
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
 			<-r.Context().Done()
 		}
 	})
-	b.get("/api/slow").want(t, http.StatusGatewayTimeout, "upstream_timeout")
-	g.api.respond(func(w http.ResponseWriter, _ *http.Request) { // the timeout is to the first byte alone
+	b.Get("/api/slow").Want(t, http.StatusGatewayTimeout, "upstream_timeout")
+	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) { // the timeout is to the first byte alone
 		for range 3 {
 			_, _ = io.WriteString(w, "tick\n")
 			w.(http.Flusher).Flush()
 			time.Sleep(600 * time.Millisecond)
 		}
 	})
-	if r := b.get("/api/stream"); r.body != "tick\ntick\ntick\n" {
-		t.Errorf("stream = %q", r.body)
+	if r := b.Get("/api/stream"); r.Text != "tick\ntick\ntick\n" {
+		t.Errorf("stream = %q", r.Text)
 	}
 }
 
 // RN10, RN11: an API's 401 that blames the token is one renewal and one retry; any other is passed on.
 func TestRejectedTokenIsRenewedOnce(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	first := ""
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		if first == "" {
 			first = r.Header.Get("Authorization")
@@ -255,28 +257,28 @@ func TestRejectedTokenIsRenewedOnce(t *testing.T) {
 		}
 		_, _ = w.Write(append([]byte("again: "), body...))
 	})
-	if r := b.do(http.MethodPost, "/api/x", strings.NewReader("hello")); r.StatusCode != http.StatusOK || r.body != "again: hello" {
-		t.Errorf("after the renewal = %d %q", r.StatusCode, r.body)
+	if r := b.Do(http.MethodPost, "/api/x", strings.NewReader("hello")); r.StatusCode != http.StatusOK || r.Text != "again: hello" {
+		t.Errorf("after the renewal = %d %q", r.StatusCode, r.Text)
 	}
 	for _, challenge := range []string{`Bearer error="insufficient_scope"`, `DPoP error="use_dpop_nonce"`, "Basic"} {
-		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+		g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", challenge)
 			w.WriteHeader(http.StatusUnauthorized)
 		})
-		if r := b.get("/api/x"); r.StatusCode != http.StatusUnauthorized || r.Header.Get("Content-Type") == "application/problem+json" {
+		if r := b.Get("/api/x"); r.StatusCode != http.StatusUnauthorized || r.Header.Get("Content-Type") == "application/problem+json" {
 			t.Errorf("%s = %d, want it passed on", challenge, r.StatusCode)
 		}
 	}
-	if n := len(g.op.Grants("refresh_token")); n != 1 {
+	if n := len(g.OP.Grants("refresh_token")); n != 1 {
 		t.Errorf("renewals = %d, want 1", n)
 	}
 }
 
 // WS1, WS4: a WebSocket needs our origin and a session, carries the token, and ends with the session.
 func TestWebSocketLivesAndDiesWithTheSession(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+	g := world.New(t, "")
+	b := g.Browser()
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 		if err != nil {
 			return
@@ -290,23 +292,23 @@ func TestWebSocketLivesAndDiesWithTheSession(t *testing.T) {
 		}
 	})
 	dial := func(origin string) (*websocket.Conn, int) {
-		c, res, err := websocket.Dial(t.Context(), g.origin+"/api/echo", &websocket.DialOptions{HTTPClient: b.client, HTTPHeader: http.Header{"Origin": {origin}}})
+		c, res, err := websocket.Dial(t.Context(), g.Origin+"/api/echo", &websocket.DialOptions{HTTPClient: b.Client, HTTPHeader: http.Header{"Origin": {origin}}})
 		if err != nil {
 			return nil, res.StatusCode
 		}
 		return c, res.StatusCode
 	}
-	if _, status := dial(g.origin); status != http.StatusUnauthorized {
+	if _, status := dial(g.Origin); status != http.StatusUnauthorized {
 		t.Errorf("without a session = %d, want 401", status)
 	}
-	b.login()
-	b.client.Timeout = 0
-	for _, origin := range []string{"", "null", "http://evil.example", g.origin + ".evil.example", strings.Replace(g.origin, "http", "https", 1)} {
+	b.Login()
+	b.Client.Timeout = 0
+	for _, origin := range []string{"", "null", "http://evil.example", g.Origin + ".evil.example", strings.Replace(g.Origin, "http", "https", 1)} {
 		if _, status := dial(origin); status != http.StatusForbidden {
 			t.Errorf("with Origin %q = %d, want 403", origin, status)
 		}
 	}
-	c, status := dial(g.origin)
+	c, status := dial(g.Origin)
 	if c == nil {
 		t.Fatalf("handshake = %d", status)
 	}
@@ -317,13 +319,13 @@ func TestWebSocketLivesAndDiesWithTheSession(t *testing.T) {
 	if _, msg, err := c.Read(t.Context()); err != nil || string(msg) != "hi" {
 		t.Fatalf("echo = %q, %v", msg, err)
 	}
-	all := g.api.requests()
+	all := g.API.Requests()
 	if h := all[len(all)-1].Header; !strings.HasPrefix(h.Get("Authorization"), "Bearer ") || h.Get("Cookie") != "" {
 		t.Errorf("handshake at the API = %v", h)
 	}
 	closed := make(chan error, 1)
 	go func() { _, _, err := c.Read(t.Context()); closed <- err }()
-	b.do(http.MethodPost, "/bff/logout", nil)
+	b.Do(http.MethodPost, "/bff/logout", nil)
 	select {
 	case err := <-closed:
 		if err == nil {
@@ -336,11 +338,11 @@ func TestWebSocketLivesAndDiesWithTheSession(t *testing.T) {
 
 // D4: listeners hear of the end with its reason, and open answers are cut.
 func TestEventsTellOfTheEnd(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	b.client.Timeout = 0
-	res, err := b.client.Do(mustRequest(t, g.origin+"/bff/events", "Accept", "text/event-stream"))
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	b.Client.Timeout = 0
+	res, err := b.Client.Do(mustRequest(t, g.Origin+"/bff/events", "Accept", "text/event-stream"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +355,7 @@ func TestEventsTellOfTheEnd(t *testing.T) {
 		}
 		got = append(got, lines.Text())
 		if len(got) == 2 {
-			g.browser().backchannel(g.op.LogoutToken(bySub("alice")))
+			backchannel(g.Browser(), g.OP.LogoutToken(bySub("alice")))
 		}
 	}
 	text := strings.Join(got, "\n")
@@ -364,8 +366,8 @@ func TestEventsTellOfTheEnd(t *testing.T) {
 
 // HT1–HT4: what could be framed in two ways is refused, or its connection is closed behind it.
 func TestAmbiguousFramingIsRefused(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
+	g := world.New(t, "")
+	b := g.Browser()
 	for name, request := range map[string]string{
 		"two lengths":     "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
 		"a signed length": "Content-Length: +3\r\n\r\nabc",
@@ -377,12 +379,12 @@ func TestAmbiguousFramingIsRefused(t *testing.T) {
 		"NUL":             "X-A: 1\x002\r\n\r\n",
 		"two hosts":       "Host: localhost\r\n\r\n",
 	} {
-		answer := b.raw("POST /open HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + request)
+		answer := raw(b, "POST /open HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"+request)
 		if !strings.HasPrefix(answer, "HTTP/1.1 400") && !strings.HasPrefix(answer, "HTTP/1.1 501") && name != "a folded line" {
 			t.Errorf("%s = %.60q, want 400", name, answer)
 		}
 	}
-	smuggled := b.raw("POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	smuggled := raw(b, "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if strings.Count(smuggled, "HTTP/1.1 ") > 1 {
 		t.Errorf("a request behind CL and TE was answered: %q", smuggled)
 	}
@@ -390,31 +392,31 @@ func TestAmbiguousFramingIsRefused(t *testing.T) {
 
 // CS11, CS7: a refused request costs no renewal and counts as no activity, and fetch-metadata wants proof.
 func TestRefusedRequestsCostNothing(t *testing.T) {
-	g := newRig(t, "  idle_timeout: 1s\n  max_staleness: 0s")
-	g.op.SetTokenLife(time.Second)
-	b := g.browser()
-	b.login()
+	g := world.New(t, "  idle_timeout: 1s\n  max_staleness: 0s")
+	g.OP.SetTokenLife(time.Second)
+	b := g.Browser()
+	b.Login()
 	for deadline := time.Now().Add(1300 * time.Millisecond); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		b.get("/api/x", "X-CSRF", "").want(t, http.StatusForbidden, "csrf")
+		b.Get("/api/x", "X-CSRF", "").Want(t, http.StatusForbidden, "csrf")
 	}
-	b.get("/bff/user").want(t, http.StatusUnauthorized, "session_expired")
-	if n := len(g.op.Grants("refresh_token")); n != 0 || len(g.api.requests()) != 0 {
-		t.Errorf("renewals = %d, calls = %d; want none", n, len(g.api.requests()))
+	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "session_expired")
+	if n := len(g.OP.Grants("refresh_token")); n != 0 || len(g.API.Requests()) != 0 {
+		t.Errorf("renewals = %d, calls = %d; want none", n, len(g.API.Requests()))
 	}
-	b.login()
+	b.Login()
 	for _, header := range [][]string{{"X-CSRF", "", "Sec-Fetch-Site", "cross-site"}, {"X-CSRF", "", "Origin", "https://evil.example"}} {
-		b.get("/meta/x", header...).want(t, http.StatusForbidden, "csrf")
+		b.Get("/meta/x", header...).Want(t, http.StatusForbidden, "csrf")
 	}
-	b.get("/meta/x", "X-CSRF", "", "Sec-Fetch-Site", "same-origin").want(t, http.StatusOK, "")
-	b.get("/meta/x", "X-CSRF", "", "Origin", g.origin, "X-HTTP-Method-Override", "DELETE").want(t, http.StatusOK, "")
+	b.Get("/meta/x", "X-CSRF", "", "Sec-Fetch-Site", "same-origin").Want(t, http.StatusOK, "")
+	b.Get("/meta/x", "X-CSRF", "", "Origin", g.Origin, "X-HTTP-Method-Override", "DELETE").Want(t, http.StatusOK, "")
 }
 
 // CS2, CS3: a route with csrf: fetch-metadata, and our own endpoints, go by one judge. WebKit marks a download that a
 // link asks for by a Referer alone, or not at all.
 func TestMarksCountAlikeAtRoutesAndAtOurEndpoints(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	for name, tc := range map[string]struct {
 		marks     []string
 		get, post int // at the route, without X-CSRF
@@ -422,23 +424,23 @@ func TestMarksCountAlikeAtRoutesAndAtOurEndpoints(t *testing.T) {
 		user      int // with X-CSRF
 	}{
 		"no mark":             {nil, 200, 403, 202, 200},
-		"the app's page":      {[]string{"Referer", g.origin + "/reports"}, 200, 403, 202, 200},
+		"the app's page":      {[]string{"Referer", g.Origin + "/reports"}, 200, 403, 202, 200},
 		"a sibling's page":    {[]string{"Referer", "http://sibling.localhost/"}, 403, 403, 403, 200}, // X-CSRF is proof, and this no mark
-		"a look-alike's page": {[]string{"Referer", g.origin + ".evil.example/"}, 403, 403, 403, 200},
+		"a look-alike's page": {[]string{"Referer", g.Origin + ".evil.example/"}, 403, 403, 403, 200},
 		"an image of our own": {[]string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "no-cors"}, 200, 200, 202, 403}, // CS9
 		"a word nobody knows": {[]string{"Sec-Fetch-Site", "bogus"}, 403, 403, 403, 403},
 		"typed":               {[]string{"Sec-Fetch-Site", "none"}, 200, 403, 202, 200},
-		"our origin":          {[]string{"Origin", g.origin}, 200, 200, 202, 200},
+		"our origin":          {[]string{"Origin", g.Origin}, 200, 200, 202, 200},
 	} {
 		bare := append([]string{"X-CSRF", ""}, tc.marks...)
 		for what, got := range map[string][2]int{
-			"GET at the route":     {b.get("/meta/x", bare...).StatusCode, tc.get},
-			"HEAD at the route":    {b.do(http.MethodHead, "/meta/x", nil, bare...).StatusCode, tc.get},
-			"POST at the route":    {b.do(http.MethodPost, "/meta/x", nil, bare...).StatusCode, tc.post},
-			"GET /bff/auth":        {b.get("/bff/auth", bare...).StatusCode, tc.auth},
-			"GET /bff/user":        {b.get("/bff/user", tc.marks...).StatusCode, tc.user},
-			"GET, csrf: header":    {b.get("/api/x", bare...).StatusCode, 403},
-			"GET, with the header": {b.get("/api/x", tc.marks...).StatusCode, map[bool]int{true: 200, false: 403}[name != "a word nobody knows"]},
+			"GET at the route":     {b.Get("/meta/x", bare...).StatusCode, tc.get},
+			"HEAD at the route":    {b.Do(http.MethodHead, "/meta/x", nil, bare...).StatusCode, tc.get},
+			"POST at the route":    {b.Do(http.MethodPost, "/meta/x", nil, bare...).StatusCode, tc.post},
+			"GET /bff/auth":        {b.Get("/bff/auth", bare...).StatusCode, tc.auth},
+			"GET /bff/user":        {b.Get("/bff/user", tc.marks...).StatusCode, tc.user},
+			"GET, csrf: header":    {b.Get("/api/x", bare...).StatusCode, 403},
+			"GET, with the header": {b.Get("/api/x", tc.marks...).StatusCode, map[bool]int{true: 200, false: 403}[name != "a word nobody knows"]},
 		} {
 			if got[0] != got[1] {
 				t.Errorf("%s, %s = %d, want %d", name, what, got[0], got[1])
@@ -446,16 +448,16 @@ func TestMarksCountAlikeAtRoutesAndAtOurEndpoints(t *testing.T) {
 		}
 	}
 	link := []string{"X-CSRF", "", "Accept", "text/html", "Referer", "https://search.example/"} // of a browser without Fetch Metadata
-	b.get("/bff/auth", link...).want(t, http.StatusAccepted, "")
+	b.Get("/bff/auth", link...).Want(t, http.StatusAccepted, "")
 }
 
 // PR9: an upstream that breaks off or answers nonsense is 502, and nothing of it is used again.
 func TestBadFramingOfAnUpstreamIs502(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	for _, answer := range []string{"nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", ""} {
-		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+		g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				return
@@ -463,8 +465,8 @@ func TestBadFramingOfAnUpstreamIs502(t *testing.T) {
 			_, _ = io.WriteString(conn, answer)
 			_ = conn.Close()
 		})
-		if r := b.get("/api/x"); r.StatusCode != http.StatusBadGateway || !strings.Contains(r.body, "upstream_unreachable") {
-			t.Errorf("%q = %d %s, want 502", answer, r.StatusCode, r.body)
+		if r := b.Get("/api/x"); r.StatusCode != http.StatusBadGateway || !strings.Contains(r.Text, "upstream_unreachable") {
+			t.Errorf("%q = %d %s, want 502", answer, r.StatusCode, r.Text)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/coder/websocket"
 
 	"github.com/cloakroom/cloakroom/test/providers/odd"
@@ -18,14 +20,14 @@ import (
 const shortLife = 3 * time.Second
 
 // untilRefused calls the API until it answers 401, and wants every answer before that to be good.
-func (b *browser) untilRefused() *reply {
-	b.t.Helper()
-	var answer *reply
-	eventually(b.t, "calls to be refused", func() bool {
-		answer = b.get("/api/x", "Referer", b.g.origin+"/page?a=b")
+func untilRefused(b *world.Browser) *world.Reply {
+	b.T.Helper()
+	var answer *world.Reply
+	world.Eventually(b.T, "calls to be refused", func() bool {
+		answer = b.Get("/api/x", "Referer", b.World.Origin+"/page?a=b")
 		return answer.StatusCode != http.StatusOK
 	})
-	answer.want(b.t, http.StatusUnauthorized, "reauthentication_required")
+	answer.Want(b.T, http.StatusUnauthorized, "reauthentication_required")
 	return answer
 }
 
@@ -37,35 +39,35 @@ func local(port int) string { return fmt.Sprintf("http://localhost:%d", port) }
 func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 	for name, store := range map[string]string{"Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL()} {
 		t.Run(name, func(t *testing.T) {
-			g := newStage(t)
-			g.op.SetTokenLife(shortLife)
+			g := world.NewStage(t)
+			g.OP.SetTokenLife(shortLife)
 			key := "  keys: [" + newKey() + "]"
-			g.start(g.port, store, key)
+			g.Start(g.Port, store, key)
 			other := servers.FreePort(t)
-			g.start(other, store, key)
-			b := g.browser()
-			b.login()
-			ticket := b.cookie()
-			undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
-			b.untilRefused()
+			g.Start(other, store, key)
+			b := g.Browser()
+			b.Login()
+			ticket := b.Cookie()
+			undo := g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
+			untilRefused(b)
 			third := servers.FreePort(t)
-			g.start(third, store, key)
-			for _, origin := range []string{g.origin, local(other), local(third)} {
+			g.Start(third, store, key)
+			for _, origin := range []string{g.Origin, local(other), local(third)} {
 				for _, path := range []string{"/api/x", "/bff/user", "/bff/sessions", "/bff/auth"} {
-					b.get(origin+path).want(t, http.StatusUnauthorized, "reauthentication_required")
+					b.Get(origin+path).Want(t, http.StatusUnauthorized, "reauthentication_required")
 				}
-				b.do(http.MethodPost, origin+"/bff/session/refresh", nil).want(t, http.StatusUnauthorized, "reauthentication_required")
-				if r := b.get(origin + "/bff/session"); r.StatusCode != http.StatusOK || r.body != "{\"authenticated\":false}\n" {
-					t.Errorf("session = %d %s", r.StatusCode, r.body)
+				b.Do(http.MethodPost, origin+"/bff/session/refresh", nil).Want(t, http.StatusUnauthorized, "reauthentication_required")
+				if r := b.Get(origin + "/bff/session"); r.StatusCode != http.StatusOK || r.Text != "{\"authenticated\":false}\n" {
+					t.Errorf("session = %d %s", r.StatusCode, r.Text)
 				}
 			}
-			if b.cookie() != ticket {
+			if b.Cookie() != ticket {
 				t.Error("the cookie was taken away, and with it the reason")
 			}
 			undo()
-			g.browser().get("/api/x").want(t, http.StatusUnauthorized, "not_authenticated")
-			b.login()
-			b.get("/api/x").want(t, http.StatusOK, "")
+			g.Browser().Get("/api/x").Want(t, http.StatusUnauthorized, "not_authenticated")
+			b.Login()
+			b.Get("/api/x").Want(t, http.StatusOK, "")
 		})
 	}
 }
@@ -74,27 +76,27 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 // replica, and what is open stays open. Then calls say where to log in. The login replaces the session, and the refresh
 // token that it had kept is revoked.
 func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
-	g := newStage(t)
-	g.op.SetTokenLife(shortLife)
+	g := world.NewStage(t)
+	g.OP.SetTokenLife(shortLife)
 	store, key := servers.Redis(t).URL(), "  keys: ["+newKey()+"]"
-	g.start(g.port, store, key)
+	g.Start(g.Port, store, key)
 	port := servers.FreePort(t)
-	g.start(port, store, key)
-	b := g.browser()
-	b.login()
-	old := g.op.LiveRefreshTokens()
-	g.serveStreams()
-	socket := b.webSocket(g.origin, "/api/echo")
-	g.api.respond(nil)
+	g.Start(port, store, key)
+	b := g.Browser()
+	b.Login()
+	old := g.OP.LiveRefreshTokens()
+	serveStreams(g)
+	socket := webSocket(b, g.Origin, "/api/echo")
+	g.API.Respond(nil)
 	var events []<-chan string
-	for _, origin := range []string{g.origin, local(port)} {
-		lines := b.stream(origin + "/bff/events")
+	for _, origin := range []string{g.Origin, local(port)} {
+		lines := stream(b, origin+"/bff/events")
 		next(t, lines, 5*time.Second)
 		next(t, lines, 5*time.Second)
 		events = append(events, lines)
 	}
-	undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "interaction_required"))
-	if said := b.untilRefused().body; !strings.Contains(said, `"login_url":"/bff/login?returnUrl=%2Fpage%3Fa%3Db"`) {
+	undo := g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "interaction_required"))
+	if said := untilRefused(b).Text; !strings.Contains(said, `"login_url":"/bff/login?returnUrl=%2Fpage%3Fa%3Db"`) {
 		t.Errorf("the answer does not say where to log in: %s", said)
 	}
 	for i, lines := range events {
@@ -106,47 +108,47 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 			}
 		}
 	}
-	for _, origin := range []string{g.origin, local(port)} {
-		b.get(origin+"/api/x").want(t, http.StatusUnauthorized, "reauthentication_required")
-		b.do(http.MethodPost, origin+"/bff/session/refresh", nil).want(t, http.StatusUnauthorized, "reauthentication_required")
-		b.get(origin+"/bff/user").want(t, http.StatusOK, "")
-		said := b.get(origin + "/bff/session").body
+	for _, origin := range []string{g.Origin, local(port)} {
+		b.Get(origin+"/api/x").Want(t, http.StatusUnauthorized, "reauthentication_required")
+		b.Do(http.MethodPost, origin+"/bff/session/refresh", nil).Want(t, http.StatusUnauthorized, "reauthentication_required")
+		b.Get(origin+"/bff/user").Want(t, http.StatusOK, "")
+		said := b.Get(origin + "/bff/session").Text
 		if !strings.Contains(said, `"authenticated":true`) || !strings.Contains(said, `"reauthentication_required":true`) {
 			t.Errorf("session = %s", said)
 		}
 	}
-	if n := g.op.Count(odd.Token); n != 2 { // the login's, and one that was refused
+	if n := g.OP.Count(odd.Token); n != 2 { // the login's, and one that was refused
 		t.Errorf("token requests = %d, want 2: the provider is asked once a minute", n)
 	}
 	wantEcho(t, socket)
-	if live := g.op.LiveRefreshTokens(); !slices.Equal(live, old) {
+	if live := g.OP.LiveRefreshTokens(); !slices.Equal(live, old) {
 		t.Error("the refresh token was revoked before the new login")
 	}
 
 	undo()
-	g.op.SetTokenLife(time.Minute)
-	b.login()
-	b.get("/api/x").want(t, http.StatusOK, "")
-	if said := b.get("/bff/session").body; strings.Contains(said, "reauthentication_required") {
+	g.OP.SetTokenLife(time.Minute)
+	b.Login()
+	b.Get("/api/x").Want(t, http.StatusOK, "")
+	if said := b.Get("/bff/session").Text; strings.Contains(said, "reauthentication_required") {
 		t.Errorf("session after the login = %s", said)
 	}
-	eventually(t, "the old refresh token to be revoked", func() bool {
-		return !slices.Contains(g.op.LiveRefreshTokens(), old[0])
+	world.Eventually(t, "the old refresh token to be revoked", func() bool {
+		return !slices.Contains(g.OP.LiveRefreshTokens(), old[0])
 	})
 }
 
 // A stronger login is a new login: it clears the state as well.
 func TestStepUpEndsTheNeedForALogin(t *testing.T) {
-	g := newStage(t)
-	g.op.SetTokenLife(shortLife)
-	g.start(g.port, "sqlite:"+g.db, "")
-	b := g.browser()
-	b.login()
-	undo := g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "consent_required"))
-	b.untilRefused()
+	g := world.NewStage(t)
+	g.OP.SetTokenLife(shortLife)
+	g.Start(g.Port, "sqlite:"+g.DB, "")
+	b := g.Browser()
+	b.Login()
+	undo := g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "consent_required"))
+	untilRefused(b)
 	undo()
-	b.stepUp("/bff/login?step_up=1").want(t, http.StatusFound, "")
-	if said := b.get("/bff/session").body; !strings.Contains(said, `"authenticated":true`) || strings.Contains(said, "reauthentication_required") {
+	stepUp(b, "/bff/login?step_up=1").Want(t, http.StatusFound, "")
+	if said := b.Get("/bff/session").Text; !strings.Contains(said, `"authenticated":true`) || strings.Contains(said, "reauthentication_required") {
 		t.Errorf("session after the step-up = %s", said)
 	}
 }
@@ -154,34 +156,34 @@ func TestStepUpEndsTheNeedForALogin(t *testing.T) {
 // A call that is cut because its session ends is told why, as the next one is.
 func TestCallThatIsCutByTheEndIsToldWhy(t *testing.T) {
 	for name, end := range map[string]struct {
-		do   func(g *rig, b *browser)
+		do   func(g *world.World, b *world.Browser)
 		code string
 	}{
-		"refused renewal": {func(g *rig, b *browser) {
-			g.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
-			b.do(http.MethodPost, "/bff/session/refresh", nil).want(t, http.StatusUnauthorized, "reauthentication_required")
+		"refused renewal": {func(g *world.World, b *world.Browser) {
+			g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
+			b.Do(http.MethodPost, "/bff/session/refresh", nil).Want(t, http.StatusUnauthorized, "reauthentication_required")
 		}, "reauthentication_required"},
-		"administrator": {func(g *rig, b *browser) {
-			b.do(http.MethodDelete, g.admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+adminToken)
+		"administrator": {func(g *world.World, b *world.Browser) {
+			b.Do(http.MethodDelete, g.Admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+world.AdminToken)
 		}, "not_authenticated"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newStage(t)
-			cfg := g.config(g.port, "sqlite:"+g.db, "")
+			g := world.NewStage(t)
+			cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 			cfg.Proxy.Routes[0].Timeout = time.Minute
-			g.run(cfg)
+			g.Run(cfg)
 			asked := make(chan struct{})
-			g.api.respond(func(_ http.ResponseWriter, r *http.Request) {
+			g.API.Respond(func(_ http.ResponseWriter, r *http.Request) {
 				close(asked)
 				<-r.Context().Done()
 			})
-			b := g.browser()
-			b.login()
-			cut := make(chan *reply)
-			go func() { cut <- b.get("/api/slow") }()
+			b := g.Browser()
+			b.Login()
+			cut := make(chan *world.Reply)
+			go func() { cut <- b.Get("/api/slow") }()
 			<-asked
 			end.do(g, b)
-			(<-cut).want(t, http.StatusUnauthorized, end.code)
+			(<-cut).Want(t, http.StatusUnauthorized, end.code)
 		})
 	}
 }

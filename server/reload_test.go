@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
@@ -13,59 +15,59 @@ import (
 // on: for the sessions there are, for new logins, and for one that is under way.
 func TestReloadWithKeysThatOpenNothingIsRefused(t *testing.T) {
 	for _, store := range []string{"sqlite", "memory:", servers.Redis(t).URL()} {
-		g := newStage(t)
+		g := world.NewStage(t)
 		if store == "sqlite" {
-			store = "sqlite:" + g.db
+			store = "sqlite:" + g.DB
 		}
 		old, fresh := newKey(), newKey()
-		s := g.start(g.port, store, fmt.Sprintf("  keys: [%q]", old))
+		s := g.Start(g.Port, store, fmt.Sprintf("  keys: [%q]", old))
 		reload := func(keys ...string) error {
-			return s.Reload(g.config(g.port, store, `  keys: ["`+strings.Join(keys, `", "`)+`"]`))
+			return s.Reload(g.Config(g.Port, store, `  keys: ["`+strings.Join(keys, `", "`)+`"]`))
 		}
 		if err := reload(fresh); err != nil {
 			t.Fatalf("a new key for an empty store: %v", err)
 		}
 		old, fresh = fresh, newKey()
-		b := g.browser()
-		b.login()
-		attempt := b.navigate("/bff/login?returnUrl=/after")
+		b := g.Browser()
+		b.Login()
+		attempt := b.Navigate("/bff/login?returnUrl=/after")
 		err := reload(fresh)
 		if err == nil || !strings.Contains(err.Error(), "after the new one") {
 			t.Errorf("%s: a key that opens nothing: %v, want what to do", store, err)
 		}
-		b.get("/api/x").want(t, http.StatusOK, "")
-		if back := b.navigate(g.op.Login(attempt.Header.Get("Location")).RequestURI()); back.StatusCode != http.StatusFound {
-			t.Errorf("a login that was under way = %d %s", back.StatusCode, back.body)
+		b.Get("/api/x").Want(t, http.StatusOK, "")
+		if back := b.Navigate(g.OP.Login(attempt.Header.Get("Location")).RequestURI()); back.StatusCode != http.StatusFound {
+			t.Errorf("a login that was under way = %d %s", back.StatusCode, back.Text)
 		}
 		if err := reload(fresh, old); err != nil {
 			t.Errorf("%s: a rotation: %v", store, err)
 		}
-		b.get("/api/x").want(t, http.StatusOK, "")
-		late := g.browser()
-		late.login()
-		if err := reload(fresh); err != nil || !strings.Contains(g.log.String(), `"do_not_open":`) {
+		b.Get("/api/x").Want(t, http.StatusOK, "")
+		late := g.Browser()
+		late.Login()
+		if err := reload(fresh); err != nil || !strings.Contains(g.Log.String(), `"do_not_open":`) {
 			t.Errorf("%s: keys that open some: %v, want a warning that counts the others", store, err)
 		}
-		late.get("/api/x").want(t, http.StatusOK, "")
+		late.Get("/api/x").Want(t, http.StatusOK, "")
 	}
 }
 
 // While the store can't be asked, keys are taken that hold all of the old ones, and no others.
 func TestReloadWhileTheStoreIsDownLosesNoKey(t *testing.T) {
 	redis := servers.Redis(t)
-	g := newStage(t)
+	g := world.NewStage(t)
 	old, fresh := newKey(), newKey()
-	s := g.start(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]", old))
-	b := g.browser()
-	b.login()
+	s := g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]", old))
+	b := g.Browser()
+	b.Login()
 	redis.Stop()
-	err := s.Reload(g.config(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]", fresh)))
+	err := s.Reload(g.Config(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]", fresh)))
 	if err == nil || !strings.Contains(err.Error(), "try again") {
 		t.Errorf("reload with a new key alone: %v, want to be told to try again", err)
 	}
-	if err := s.Reload(g.config(g.port, redis.URL(), fmt.Sprintf("  keys: [%q, %q]", fresh, old))); err != nil {
+	if err := s.Reload(g.Config(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q, %q]", fresh, old))); err != nil {
 		t.Errorf("reload with a new key before the old one: %v", err)
 	}
 	redis.Start()
-	eventually(t, "the session to be served again", func() bool { return b.get("/api/x").StatusCode == http.StatusOK })
+	world.Eventually(t, "the session to be served again", func() bool { return b.Get("/api/x").StatusCode == http.StatusOK })
 }

@@ -12,13 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
 // A duo is two replicas over one store. here is where browsers log in; there is the other's address.
 type duo struct {
-	*rig
+	*world.World
 	here, there *server.Server
 	other       string // origin of the second one, which nobody but tests would use
 }
@@ -31,26 +33,26 @@ func newKey() string {
 
 func newDuo(t *testing.T, store, sessionYAML string) *duo {
 	t.Helper()
-	p := &duo{rig: newStage(t)}
+	p := &duo{World: world.NewStage(t)}
 	sessionYAML = fmt.Sprintf("  keys: [%q]\n%s", newKey(), sessionYAML)
-	p.here = p.start(p.port, store, sessionYAML)
+	p.here = p.Start(p.Port, store, sessionYAML)
 	port := servers.FreePort(t)
 	p.other = fmt.Sprintf("http://localhost:%d", port)
-	p.there = p.start(port, store, sessionYAML)
+	p.there = p.Start(port, store, sessionYAML)
 	return p
 }
 
 // stream opens a stream and returns its lines; the channel is closed when it ends.
-func (b *browser) stream(target string) <-chan string {
-	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, target, nil)
+func stream(b *world.Browser, target string) <-chan string {
+	b.T.Helper()
+	req, err := http.NewRequestWithContext(b.T.Context(), http.MethodGet, target, nil)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	req.Header.Set("X-CSRF", "1")
-	res, err := (&http.Client{Jar: b.client.Jar}).Do(req)
+	res, err := (&http.Client{Jar: b.Client.Jar}).Do(req)
 	if err != nil || res.StatusCode != http.StatusOK {
-		b.t.Fatalf("open %s: %v", target, err)
+		b.T.Fatalf("open %s: %v", target, err)
 	}
 	lines := make(chan string, 1000)
 	go func() {
@@ -86,27 +88,27 @@ const busy = 20 * time.Second
 func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 	redis, pg := servers.Redis(t).URL(), servers.Postgres(t, "fsync=off").URL()
 	for name, store := range map[string]string{"Redis": redis, "PostgreSQL": pg} {
-		for reason, end := range map[string]func(p *duo, b *browser){
-			"logout": func(_ *duo, b *browser) { b.do(http.MethodPost, "/bff/logout", nil).want(b.t, http.StatusOK, "") },
-			"provider_logout": func(p *duo, b *browser) {
-				p.browser().backchannel(p.op.LogoutToken(bySub("alice"))).want(b.t, http.StatusOK, "")
+		for reason, end := range map[string]func(p *duo, b *world.Browser){
+			"logout": func(_ *duo, b *world.Browser) { b.Do(http.MethodPost, "/bff/logout", nil).Want(b.T, http.StatusOK, "") },
+			"provider_logout": func(p *duo, b *world.Browser) {
+				backchannel(p.Browser(), p.OP.LogoutToken(bySub("alice"))).Want(b.T, http.StatusOK, "")
 			},
-			"revoked": func(p *duo, b *browser) {
-				b.do(http.MethodDelete, p.admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+adminToken)
+			"revoked": func(p *duo, b *world.Browser) {
+				b.Do(http.MethodDelete, p.Admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+world.AdminToken)
 			},
 		} {
 			t.Run(name+"/"+reason, func(t *testing.T) {
 				p := newDuo(t, store, "")
-				p.api.respond(func(w http.ResponseWriter, r *http.Request) {
+				p.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Type", "text/event-stream")
 					_, _ = w.Write([]byte("data: open\n\n"))
 					_ = http.NewResponseController(w).Flush()
 					<-r.Context().Done()
 				})
-				b := p.browser()
-				b.t = t
-				b.login()
-				events, api := b.stream(p.other+"/bff/events"), b.stream(p.other+"/api/stream")
+				b := p.Browser()
+				b.T = t
+				b.Login()
+				events, api := stream(b, p.other+"/bff/events"), stream(b, p.other+"/api/stream")
 				for _, lines := range []<-chan string{events, api} {
 					next(t, lines, 5*time.Second)
 				}
@@ -121,7 +123,7 @@ func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 				if line, open := next(t, api, time.Second); open {
 					t.Errorf("the stream goes on: %q", line)
 				}
-				b.get(p.other+"/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
+				b.Get(p.other+"/bff/user").Want(t, http.StatusUnauthorized, "not_authenticated")
 			})
 		}
 	}
@@ -131,19 +133,19 @@ func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 // seconds after it is back all is as before.
 func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 	redis := servers.Redis(t)
-	g := newStage(t)
-	g.start(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s", newKey()))
-	b := g.browser()
-	b.login()
-	begin := b.navigate("/bff/login?returnUrl=/after")
-	callback := g.op.Login(begin.Header.Get("Location")).RequestURI()
+	g := world.NewStage(t)
+	g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s", newKey()))
+	b := g.Browser()
+	b.Login()
+	begin := b.Navigate("/bff/login?returnUrl=/after")
+	callback := g.OP.Login(begin.Header.Get("Location")).RequestURI()
 	redis.Pause()
 	time.Sleep(1100 * time.Millisecond) // what was cached is stale
-	for _, ask := range []func() *reply{
-		func() *reply { return b.navigate(callback) }, // before the store is known not to answer
-		func() *reply { return b.get("/bff/user") }, func() *reply { return b.get("/api/x") },
-		func() *reply { return b.do(http.MethodPost, "/bff/logout", nil) }, func() *reply { return b.navigate("/") },
-		func() *reply { return b.get("/bff/events") }, func() *reply { return b.get("/bff/sessions") },
+	for _, ask := range []func() *world.Reply{
+		func() *world.Reply { return b.Navigate(callback) }, // before the store is known not to answer
+		func() *world.Reply { return b.Get("/bff/user") }, func() *world.Reply { return b.Get("/api/x") },
+		func() *world.Reply { return b.Do(http.MethodPost, "/bff/logout", nil) }, func() *world.Reply { return b.Navigate("/") },
+		func() *world.Reply { return b.Get("/bff/events") }, func() *world.Reply { return b.Get("/bff/sessions") },
 	} {
 		began := time.Now()
 		r := ask()
@@ -151,7 +153,7 @@ func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 			t.Errorf("%s %s took %v", r.Request.Method, r.Request.URL.Path, took)
 		}
 		if r.Request.URL.Path == "/" {
-			r.want(t, http.StatusOK, "") // the app itself needs no session
+			r.Want(t, http.StatusOK, "") // the app itself needs no session
 			continue
 		}
 		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
@@ -163,12 +165,12 @@ func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 			}
 		}
 	}
-	if r := b.get(g.admin + "/readyz"); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(r.body, "session store") {
-		t.Errorf("readiness = %d %s", r.StatusCode, r.body)
+	if r := b.Get(g.Admin + "/readyz"); r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(r.Text, "session store") {
+		t.Errorf("readiness = %d %s", r.StatusCode, r.Text)
 	}
 	redis.Continue()
 	began := time.Now()
-	eventually(t, "the session to be served again", func() bool { return b.get("/api/x").StatusCode == http.StatusOK })
+	world.Eventually(t, "the session to be served again", func() bool { return b.Get("/api/x").StatusCode == http.StatusOK })
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v to be well again", took)
 	}
@@ -177,109 +179,109 @@ func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 // session.on_outage: serve_cached.
 func TestOutageServesWhatIsCachedIfTold(t *testing.T) {
 	redis := servers.Redis(t)
-	g := newStage(t)
-	g.start(g.port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s\n  on_outage: serve_cached\n  outage_limit: 5s", newKey()))
-	b := g.browser()
-	b.login()
-	b.get("/api/x").want(t, http.StatusOK, "")
+	g := world.NewStage(t)
+	g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s\n  on_outage: serve_cached\n  outage_limit: 5s", newKey()))
+	b := g.Browser()
+	b.Login()
+	b.Get("/api/x").Want(t, http.StatusOK, "")
 	redis.Kill()
 	began := time.Now()
 	time.Sleep(1500 * time.Millisecond)
-	b.get("/api/x").want(t, http.StatusOK, "")
-	other := g.browser()
-	other.navigate("/bff/login").want(t, http.StatusFound, "") // to the provider; only the way back needs the store
-	eventually(t, "the limit to be over", func() bool { return b.get("/api/x").StatusCode == http.StatusServiceUnavailable })
+	b.Get("/api/x").Want(t, http.StatusOK, "")
+	other := g.Browser()
+	other.Navigate("/bff/login").Want(t, http.StatusFound, "") // to the provider; only the way back needs the store
+	world.Eventually(t, "the limit to be over", func() bool { return b.Get("/api/x").StatusCode == http.StatusServiceUnavailable })
 	if served := time.Since(began); served < 4*time.Second || served > 8*time.Second {
 		t.Errorf("served for %v, want about the limit of 5s", served)
 	}
-	b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusServiceUnavailable, "store_unavailable")
+	b.Do(http.MethodPost, "/bff/logout", nil).Want(t, http.StatusServiceUnavailable, "store_unavailable")
 	redis.Start()
-	eventually(t, "the session to be served again", func() bool { return b.get("/api/x").StatusCode == http.StatusOK })
+	world.Eventually(t, "the session to be served again", func() bool { return b.Get("/api/x").StatusCode == http.StatusOK })
 }
 
 // Keys are changed while the service runs: nobody is logged out, and at no moment.
 func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
 	store := servers.Redis(t).URL()
-	g := newStage(t)
+	g := world.NewStage(t)
 	old, fresh := newKey(), newKey()
-	s := g.start(g.port, store, fmt.Sprintf("  keys: [%q]", old))
-	early := g.browser()
-	early.login()
-	attempt := early.navigate("/bff/login?returnUrl=/after") // one that is under way meanwhile
-	reload := func(keys string) error { return s.Reload(g.config(g.port, store, "  keys: ["+keys+"]")) }
-	if err := reload(fmt.Sprintf("%q", old)); err != nil || !strings.Contains(g.log.String(), "those that there were") {
+	s := g.Start(g.Port, store, fmt.Sprintf("  keys: [%q]", old))
+	early := g.Browser()
+	early.Login()
+	attempt := early.Navigate("/bff/login?returnUrl=/after") // one that is under way meanwhile
+	reload := func(keys string) error { return s.Reload(g.Config(g.Port, store, "  keys: ["+keys+"]")) }
+	if err := reload(fmt.Sprintf("%q", old)); err != nil || !strings.Contains(g.Log.String(), "those that there were") {
 		t.Errorf("keys that did not change are not told of: %v", err)
 	}
-	before := len(g.log.String())
+	before := len(g.Log.String())
 	if err := reload(fmt.Sprintf("%q, %q", fresh, old)); err != nil {
 		t.Fatal(err)
 	}
-	if said := g.log.String()[before:]; strings.Contains(said, "those that there were") || len(regexp.MustCompile(`"[0-9a-f]{8}"`).FindAllString(said, -1)) != 2 {
+	if said := g.Log.String()[before:]; strings.Contains(said, "those that there were") || len(regexp.MustCompile(`"[0-9a-f]{8}"`).FindAllString(said, -1)) != 2 {
 		t.Errorf("the log of a change = %s, want both keys' ids", said)
 	}
-	early.get("/api/x").want(t, http.StatusOK, "")
-	if back := early.navigate(g.op.Login(attempt.Header.Get("Location")).RequestURI()); back.StatusCode != http.StatusFound {
-		t.Errorf("a login that was under way = %d %s", back.StatusCode, back.body)
+	early.Get("/api/x").Want(t, http.StatusOK, "")
+	if back := early.Navigate(g.OP.Login(attempt.Header.Get("Location")).RequestURI()); back.StatusCode != http.StatusFound {
+		t.Errorf("a login that was under way = %d %s", back.StatusCode, back.Text)
 	}
-	late := g.browser()
-	late.login()
+	late := g.Browser()
+	late.Login()
 	if err := reload(fmt.Sprintf("%q", fresh)); err != nil {
 		t.Fatal(err)
 	}
-	late.get("/api/x").want(t, http.StatusOK, "")
-	if !strings.Contains(g.log.String(), "session.keys were read anew") || strings.Contains(g.log.String(), "other changes") {
+	late.Get("/api/x").Want(t, http.StatusOK, "")
+	if !strings.Contains(g.Log.String(), "session.keys were read anew") || strings.Contains(g.Log.String(), "other changes") {
 		t.Error("the log does not say what was taken over")
 	}
-	cfg := g.config(g.port, store, fmt.Sprintf("  keys: [%q]\n  lifetime: 1h", fresh))
-	if err := s.Reload(cfg); err != nil || !strings.Contains(g.log.String(), "other changes") {
+	cfg := g.Config(g.Port, store, fmt.Sprintf("  keys: [%q]\n  lifetime: 1h", fresh))
+	if err := s.Reload(cfg); err != nil || !strings.Contains(g.Log.String(), "other changes") {
 		t.Errorf("a change that needs a restart is not told of: %v", err)
 	}
 }
 
 // A store that ends with the process needs no keys, and its sessions outlive a reload all the same.
 func TestReloadWithoutKeysLogsNobodyOut(t *testing.T) {
-	g := newStage(t)
-	s := g.start(g.port, "memory:", "")
-	b := g.browser()
-	b.login()
-	if err := s.Reload(g.config(g.port, "memory:", "")); err != nil {
+	g := world.NewStage(t)
+	s := g.Start(g.Port, "memory:", "")
+	b := g.Browser()
+	b.Login()
+	if err := s.Reload(g.Config(g.Port, "memory:", "")); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/api/x").want(t, http.StatusOK, "")
+	b.Get("/api/x").Want(t, http.StatusOK, "")
 }
 
 // A stop is told before it happens: readiness fails while requests are still answered, streams are told to come
 // back, and what is under way is finished.
 func TestStopIsToldBeforeItHappens(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "memory:", "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "memory:", "")
 	cfg.Listen.DrainDelay = 500 * time.Millisecond
 	release := make(chan struct{})
-	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 		<-release
 		_, _ = w.Write([]byte("done"))
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := server.New(ctx, cfg, server.Options{Logger: quietLog()})
+	s, err := server.New(ctx, cfg, server.Options{Logger: world.Quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	admin := "http://" + s.AdminAddr().String()
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx) }()
-	b := g.browser()
-	b.login()
-	events := b.stream(g.origin + "/bff/events")
+	b := g.Browser()
+	b.Login()
+	events := stream(b, g.Origin+"/bff/events")
 	next(t, events, time.Second)
 	next(t, events, time.Second)
-	slow := make(chan *reply, 1)
-	go func() { slow <- b.get("/api/slow") }()
-	eventually(t, "the request to be under way", func() bool { return len(g.api.requests()) == 1 })
+	slow := make(chan *world.Reply, 1)
+	go func() { slow <- b.Get("/api/slow") }()
+	world.Eventually(t, "the request to be under way", func() bool { return len(g.API.Requests()) == 1 })
 
 	cancel()
-	eventually(t, "readiness to fail", func() bool { return b.get(admin+"/readyz").StatusCode == http.StatusServiceUnavailable })
-	r := b.get("/bff/session")
-	r.want(t, http.StatusOK, "")
+	world.Eventually(t, "readiness to fail", func() bool { return b.Get(admin+"/readyz").StatusCode == http.StatusServiceUnavailable })
+	r := b.Get("/bff/session")
+	r.Want(t, http.StatusOK, "")
 	if !r.Close {
 		t.Error("the connection is kept, though the service is about to stop")
 	}
@@ -290,8 +292,8 @@ func TestStopIsToldBeforeItHappens(t *testing.T) {
 		t.Errorf("the stream goes on: %q", line)
 	}
 	close(release)
-	if r := <-slow; r.StatusCode != http.StatusOK || r.body != "done" {
-		t.Errorf("the request under way = %d %q", r.StatusCode, r.body)
+	if r := <-slow; r.StatusCode != http.StatusOK || r.Text != "done" {
+		t.Errorf("the request under way = %d %q", r.StatusCode, r.Text)
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("stop: %v", err)

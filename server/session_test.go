@@ -9,14 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
 // The whole path: SC1, SC3, SC5, MD11, PX6, LO1, LO2, LO4, RV1, SC11, BR1.
 func TestLoginCallLogoutRevoke(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	callback := b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	callback := b.Login()
 	for _, line := range callback.Header["Set-Cookie"] {
 		if strings.HasPrefix(line, "cloakroom=") && (!strings.Contains(line, "HttpOnly") || !strings.Contains(line, "SameSite=Strict") ||
 			!strings.Contains(line, "Path=/") || strings.Contains(line, "Domain") || strings.Contains(line, "Expires")) {
@@ -31,9 +33,9 @@ func TestLoginCallLogoutRevoke(t *testing.T) {
 		Type  string
 		Value any
 	}
-	user := b.get("/bff/user")
-	if err := json.Unmarshal([]byte(user.body), &claims); err != nil || user.StatusCode != http.StatusOK {
-		t.Fatalf("user = %d %s", user.StatusCode, user.body)
+	user := b.Get("/bff/user")
+	if err := json.Unmarshal([]byte(user.Text), &claims); err != nil || user.StatusCode != http.StatusOK {
+		t.Fatalf("user = %d %s", user.StatusCode, user.Text)
 	}
 	found := map[string]any{}
 	for _, c := range claims {
@@ -45,9 +47,9 @@ func TestLoginCallLogoutRevoke(t *testing.T) {
 		t.Errorf("claims = %v", found)
 	}
 
-	called := b.get("/api/x?a=1;b=2&c=%zz")
-	called.want(t, http.StatusOK, "")
-	seen := g.api.requests()[0]
+	called := b.Get("/api/x?a=1;b=2&c=%zz")
+	called.Want(t, http.StatusOK, "")
+	seen := g.API.Requests()[0]
 	if !strings.HasPrefix(seen.Header.Get("Authorization"), "Bearer ") || seen.Header.Get("Cookie") != "" || seen.Header.Get("X-Csrf") != "" {
 		t.Errorf("the API saw %v", seen.Header)
 	}
@@ -58,49 +60,49 @@ func TestLoginCallLogoutRevoke(t *testing.T) {
 		t.Errorf("Cache-Control of an authenticated answer = %q, want private", cc)
 	}
 
-	stolen := b.cookie()
-	out := b.navigate(logoutURL + "&returnUrl=/bye")
+	stolen := b.Cookie()
+	out := b.Navigate(logoutURL + "&returnUrl=/bye")
 	to, err := url.Parse(out.Header.Get("Location"))
-	if err != nil || out.StatusCode != http.StatusFound || !strings.HasPrefix(to.String(), g.op.Issuer()) {
+	if err != nil || out.StatusCode != http.StatusFound || !strings.HasPrefix(to.String(), g.OP.Issuer()) {
 		t.Fatalf("logout = %d to %s", out.StatusCode, to)
 	}
 	q := to.Query()
-	if q.Get("id_token_hint") == "" || q.Get("client_id") != g.op.Client.ID || q.Get("post_logout_redirect_uri") != g.origin+"/bff/logout/callback/main" || strings.Contains(q.Get("state"), "bye") {
+	if q.Get("id_token_hint") == "" || q.Get("client_id") != g.OP.Client.ID || q.Get("post_logout_redirect_uri") != g.Origin+"/bff/logout/callback/main" || strings.Contains(q.Get("state"), "bye") {
 		t.Errorf("end-session request = %v", q)
 	}
-	if b.cookie() != "" || out.Header.Get("Clear-Site-Data") != `"cache"` {
-		t.Errorf("after the logout: cookie %q, Clear-Site-Data %q", b.cookie(), out.Header.Get("Clear-Site-Data"))
+	if b.Cookie() != "" || out.Header.Get("Clear-Site-Data") != `"cache"` {
+		t.Errorf("after the logout: cookie %q, Clear-Site-Data %q", b.Cookie(), out.Header.Get("Clear-Site-Data"))
 	}
-	back := b.navigate("/bff/logout/callback/main?state=" + url.QueryEscape(q.Get("state")))
+	back := b.Navigate("/bff/logout/callback/main?state=" + url.QueryEscape(q.Get("state")))
 	if back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/bye" {
 		t.Errorf("way back = %d to %q", back.StatusCode, back.Header.Get("Location"))
 	}
-	b.get("/api/x", "Cookie", "cloakroom="+stolen).want(t, http.StatusUnauthorized, "")
-	eventually(t, "the refresh token to be dead", func() bool { return len(g.op.LiveRefreshTokens()) == 0 })
-	if n := len(g.api.requests()); n != 1 {
+	b.Get("/api/x", "Cookie", "cloakroom="+stolen).Want(t, http.StatusUnauthorized, "")
+	world.Eventually(t, "the refresh token to be dead", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
+	if n := len(g.API.Requests()); n != 1 {
 		t.Errorf("requests at the API = %d, want 1", n)
 	}
 }
 
 // SC4, BR5, LS13: a visitor gets an answer, and nothing is stored for them.
 func TestVisitorGetsNoCookieAndSaysWhereToLogIn(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	r := b.get("/api/x", "Referer", g.origin+"/orders?page=2")
-	r.want(t, http.StatusUnauthorized, "not_authenticated")
-	if !strings.Contains(r.body, `"login_url":"/bff/login?returnUrl=%2Forders%3Fpage%3D2"`) || r.Header.Get("Content-Type") != "application/problem+json" {
-		t.Errorf("answer = %s %s", r.Header.Get("Content-Type"), r.body)
+	g := world.New(t, "")
+	b := g.Browser()
+	r := b.Get("/api/x", "Referer", g.Origin+"/orders?page=2")
+	r.Want(t, http.StatusUnauthorized, "not_authenticated")
+	if !strings.Contains(r.Text, `"login_url":"/bff/login?returnUrl=%2Forders%3Fpage%3D2"`) || r.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("answer = %s %s", r.Header.Get("Content-Type"), r.Text)
 	}
-	for _, ref := range []string{"https://evil.example/x", g.origin + "/bff/logout?sid=x", "nonsense"} {
-		if r := b.get("/bff/user", "Referer", ref); !strings.Contains(r.body, `"login_url":"/bff/login"`) {
-			t.Errorf("login_url for Referer %s: %s", ref, r.body)
+	for _, ref := range []string{"https://evil.example/x", g.Origin + "/bff/logout?sid=x", "nonsense"} {
+		if r := b.Get("/bff/user", "Referer", ref); !strings.Contains(r.Text, `"login_url":"/bff/login"`) {
+			t.Errorf("login_url for Referer %s: %s", ref, r.Text)
 		}
 	}
-	if r := b.get("/bff/session"); r.StatusCode != http.StatusOK || strings.TrimSpace(r.body) != `{"authenticated":false}` {
-		t.Errorf("session of a visitor = %d %s", r.StatusCode, r.body)
+	if r := b.Get("/bff/session"); r.StatusCode != http.StatusOK || strings.TrimSpace(r.Text) != `{"authenticated":false}` {
+		t.Errorf("session of a visitor = %d %s", r.StatusCode, r.Text)
 	}
 	for _, p := range []string{"/", "/bff/user", "/bff/session", "/bff/logout", "/nothing"} {
-		if c := b.get(p).Header["Set-Cookie"]; len(c) > 0 {
+		if c := b.Get(p).Header["Set-Cookie"]; len(c) > 0 {
 			t.Errorf("%s sets %v", p, c)
 		}
 	}
@@ -108,9 +110,9 @@ func TestVisitorGetsNoCookieAndSaysWhereToLogIn(t *testing.T) {
 
 // CS1–CS3, CS8, CS9: what could be forged is refused, and changes nothing.
 func TestWhatCouldBeForgedIsRefused(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	for _, path := range []string{"/bff/user", "/bff/session", "/bff/sessions", "/api/x"} {
 		for _, header := range [][]string{
 			{"X-CSRF", ""},
@@ -120,28 +122,28 @@ func TestWhatCouldBeForgedIsRefused(t *testing.T) {
 			{"Sec-Fetch-Site", "same-site"},
 			{"Origin", "null"},
 			{"Origin", "https://evil.example"},
-			{"Origin", strings.Replace(g.origin, "http", "https", 1)},
+			{"Origin", strings.Replace(g.Origin, "http", "https", 1)},
 			{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Site", "cross-site"},
 		} {
-			b.get(path, header...).want(t, http.StatusForbidden, "csrf")
+			b.Get(path, header...).Want(t, http.StatusForbidden, "csrf")
 		}
 	}
-	b.do(http.MethodPost, "/bff/logout", nil, "X-CSRF", "").want(t, http.StatusForbidden, "csrf")
-	b.get("/bff/events", "Sec-Fetch-Site", "cross-site", "X-CSRF", "").want(t, http.StatusForbidden, "csrf")
-	b.get("/bff/logout?sid=wrong").want(t, http.StatusBadRequest, "invalid_logout")
-	b.get("/bff/logout").want(t, http.StatusBadRequest, "invalid_logout")
-	b.get("/bff/logout?sid=a&sid=b").want(t, http.StatusBadRequest, "invalid_logout")
-	b.get("/bff/logout?sid=x", "Sec-Purpose", "prefetch").want(t, http.StatusBadRequest, "navigation_required")
-	b.do(http.MethodHead, "/bff/logout", nil).want(t, http.StatusMethodNotAllowed, "")
-	if len(g.api.requests()) != 0 {
+	b.Do(http.MethodPost, "/bff/logout", nil, "X-CSRF", "").Want(t, http.StatusForbidden, "csrf")
+	b.Get("/bff/events", "Sec-Fetch-Site", "cross-site", "X-CSRF", "").Want(t, http.StatusForbidden, "csrf")
+	b.Get("/bff/logout?sid=wrong").Want(t, http.StatusBadRequest, "invalid_logout")
+	b.Get("/bff/logout").Want(t, http.StatusBadRequest, "invalid_logout")
+	b.Get("/bff/logout?sid=a&sid=b").Want(t, http.StatusBadRequest, "invalid_logout")
+	b.Get("/bff/logout?sid=x", "Sec-Purpose", "prefetch").Want(t, http.StatusBadRequest, "navigation_required")
+	b.Do(http.MethodHead, "/bff/logout", nil).Want(t, http.StatusMethodNotAllowed, "")
+	if len(g.API.Requests()) != 0 {
 		t.Error("a refused call reached the API")
 	}
-	b.get("/bff/user").want(t, http.StatusOK, "")
+	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
 func TestEveryEndpointAnswersBadInputWithAProblem(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
+	g := world.New(t, "")
+	b := g.Browser()
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -173,8 +175,8 @@ func TestEveryEndpointAnswersBadInputWithAProblem(t *testing.T) {
 		{"DELETE", "/bff/sessions/x", 401, "not_authenticated"},
 		{"DELETE", "/api/x", 405, "method_not_allowed"},
 	} {
-		r := b.do(c.method, c.path, nil, "Accept", "application/json")
-		r.want(t, c.status, c.code)
+		r := b.Do(c.method, c.path, nil, "Accept", "application/json")
+		r.Want(t, c.status, c.code)
 		if r.StatusCode != 404 && r.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s %s: Cache-Control = %q", c.method, c.path, r.Header.Get("Cache-Control"))
 		}
@@ -183,17 +185,17 @@ func TestEveryEndpointAnswersBadInputWithAProblem(t *testing.T) {
 		}
 	}
 	for _, cookie := range []string{"cloakroom=garbage", "cloakroom=", "cloakroom=\xff\xfe", "=cloakroom=x", strings.Repeat("a=b; ", 2000)} {
-		b.get("/bff/user", "Cookie", cookie).want(t, http.StatusUnauthorized, "not_authenticated")
+		b.Get("/bff/user", "Cookie", cookie).Want(t, http.StatusUnauthorized, "not_authenticated")
 	}
-	if log := g.log.String(); strings.Contains(log, `"level":"ERROR"`) {
+	if log := g.Log.String(); strings.Contains(log, `"level":"ERROR"`) {
 		t.Errorf("bad input is logged as an error:\n%s", log)
 	}
 }
 
 // LS9: only a navigation starts a login.
 func TestOnlyANavigationStartsALogin(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
+	g := world.New(t, "")
+	b := g.Browser()
 	for _, header := range [][]string{
 		{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"},
 		{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
@@ -201,27 +203,27 @@ func TestOnlyANavigationStartsALogin(t *testing.T) {
 		{"Sec-Purpose", "prefetch;prerender"},
 		{"Purpose", "prefetch"},
 	} {
-		r := b.get("/bff/login", header...)
+		r := b.Get("/bff/login", header...)
 		if r.StatusCode != http.StatusBadRequest || len(r.Header["Set-Cookie"]) > 0 {
 			t.Errorf("login with %v = %d, cookies %v", header, r.StatusCode, r.Header["Set-Cookie"])
 		}
 	}
-	if g.op.Count(odd.Authorize) != 0 {
+	if g.OP.Count(odd.Authorize) != 0 {
 		t.Error("the provider was visited")
 	}
-	b.login()
+	b.Login()
 }
 
 // LS9: an app's service worker passes navigations on with the destination empty.
 func TestNavigationsThroughAServiceWorkerAreNavigations(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	passedOn := func(path string) *reply {
-		return b.get(path, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin")
+	g := world.New(t, "")
+	b := g.Browser()
+	passedOn := func(path string) *world.Reply {
+		return b.Get(path, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin")
 	}
 	begin := passedOn("/bff/login?returnUrl=/deep")
-	begin.want(t, http.StatusFound, "")
-	back := passedOn(g.op.Login(begin.Header.Get("Location")).RequestURI())
+	begin.Want(t, http.StatusFound, "")
+	back := passedOn(g.OP.Login(begin.Header.Get("Location")).RequestURI())
 	if back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/deep" {
 		t.Fatalf("callback = %d to %q", back.StatusCode, back.Header.Get("Location"))
 	}
@@ -231,98 +233,98 @@ func TestNavigationsThroughAServiceWorkerAreNavigations(t *testing.T) {
 		}
 	}
 	var claims map[string]any
-	if err := json.Unmarshal([]byte(b.get("/bff/user?format=object").body), &claims); err != nil {
+	if err := json.Unmarshal([]byte(b.Get("/bff/user?format=object").Text), &claims); err != nil {
 		t.Fatal(err)
 	}
 	if r := passedOn(claims["bff:logout_url"].(string)); r.StatusCode != http.StatusFound {
 		t.Errorf("logout = %d", r.StatusCode)
 	}
-	b.get("/bff/user").want(t, http.StatusUnauthorized, "not_authenticated")
+	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "not_authenticated")
 }
 
 // CB2: the back button after a login goes on to the app, and changes nothing.
 func TestStaleCallbackInALiveSessionGoesOn(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	begin := b.navigate("/bff/login")
-	back := g.op.Login(begin.Header.Get("Location")).RequestURI()
-	b.navigate(back).want(t, http.StatusFound, "")
-	before := b.cookie()
-	again := b.navigate(back)
-	if again.StatusCode != http.StatusFound || again.Header.Get("Location") != "/" || b.cookie() != before {
+	g := world.New(t, "")
+	b := g.Browser()
+	begin := b.Navigate("/bff/login")
+	back := g.OP.Login(begin.Header.Get("Location")).RequestURI()
+	b.Navigate(back).Want(t, http.StatusFound, "")
+	before := b.Cookie()
+	again := b.Navigate(back)
+	if again.StatusCode != http.StatusFound || again.Header.Get("Location") != "/" || b.Cookie() != before {
 		t.Errorf("stale callback = %d to %q", again.StatusCode, again.Header.Get("Location"))
 	}
-	g.browser().navigate(back).want(t, http.StatusBadRequest, "") // CB3: another browser has no use for it
-	if n := len(g.op.Grants("authorization_code")); n != 1 {
+	g.Browser().Navigate(back).Want(t, http.StatusBadRequest, "") // CB3: another browser has no use for it
+	if n := len(g.OP.Grants("authorization_code")); n != 1 {
 		t.Errorf("codes redeemed = %d, want 1", n)
 	}
 }
 
 // LS16, RV1: the session that a login replaces ends, and its token is revoked.
 func TestASecondLoginEndsTheFirstSession(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	first := b.cookie()
-	b.login()
-	g.browser().get("/bff/user", "Cookie", "cloakroom="+first).want(t, http.StatusUnauthorized, "")
-	b.get("/bff/user", "Cookie", "cloakroom="+first).want(t, http.StatusOK, "") // SC6: the good one of two counts
-	b.get("/bff/user").want(t, http.StatusOK, "")
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	first := b.Cookie()
+	b.Login()
+	g.Browser().Get("/bff/user", "Cookie", "cloakroom="+first).Want(t, http.StatusUnauthorized, "")
+	b.Get("/bff/user", "Cookie", "cloakroom="+first).Want(t, http.StatusOK, "") // SC6: the good one of two counts
+	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
 // SC12: idle and absolute limits hold; asking about the session keeps nobody logged in.
 func TestExpiryHolds(t *testing.T) {
-	g := newRig(t, "  lifetime: 3s\n  idle_timeout: 1s\n  max_staleness: 0s")
-	idle, busy := g.browser(), g.browser()
-	idle.login()
-	busy.login()
+	g := world.New(t, "  lifetime: 3s\n  idle_timeout: 1s\n  max_staleness: 0s")
+	idle, busy := g.Browser(), g.Browser()
+	idle.Login()
+	busy.Login()
 	for deadline := time.Now().Add(2500 * time.Millisecond); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-		idle.get("/bff/session")
-		idle.get("/bff/user?slide=false")
-		busy.get("/bff/user").want(t, http.StatusOK, "")
+		idle.Get("/bff/session")
+		idle.Get("/bff/user?slide=false")
+		busy.Get("/bff/user").Want(t, http.StatusOK, "")
 	}
-	idle.get("/bff/user").want(t, http.StatusUnauthorized, "session_expired")
+	idle.Get("/bff/user").Want(t, http.StatusUnauthorized, "session_expired")
 	time.Sleep(time.Second)
-	busy.get("/bff/user").want(t, http.StatusUnauthorized, "session_expired")
-	eventually(t, "expired sessions' tokens to be revoked", func() bool { return len(g.op.LiveRefreshTokens()) == 0 })
+	busy.Get("/bff/user").Want(t, http.StatusUnauthorized, "session_expired")
+	world.Eventually(t, "expired sessions' tokens to be revoked", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
 }
 
 // LO5: logging out without a session is no failure.
 func TestLogoutTwice(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
-	r := b.do(http.MethodPost, "/bff/logout", nil)
-	if r.StatusCode != http.StatusOK || !strings.Contains(r.body, `"redirect":"`+g.origin+`/bff/logout/continue?handle=`) {
-		t.Errorf("logout by fetch = %d %s", r.StatusCode, r.body)
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
+	r := b.Do(http.MethodPost, "/bff/logout", nil)
+	if r.StatusCode != http.StatusOK || !strings.Contains(r.Text, `"redirect":"`+g.Origin+`/bff/logout/continue?handle=`) {
+		t.Errorf("logout by fetch = %d %s", r.StatusCode, r.Text)
 	}
-	b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusNoContent, "")
-	b.navigate("/bff/logout?sid=x&returnUrl=/bye").want(t, http.StatusFound, "")
+	b.Do(http.MethodPost, "/bff/logout", nil).Want(t, http.StatusNoContent, "")
+	b.Navigate("/bff/logout?sid=x&returnUrl=/bye").Want(t, http.StatusFound, "")
 	for _, state := range []string{"", "?state=", "?state=foreign", "?state=a&state=b"} { // LO4
-		b.navigate("/bff/logout/callback/main"+state).want(t, http.StatusOK, "")
+		b.Navigate("/bff/logout/callback/main"+state).Want(t, http.StatusOK, "")
 	}
 }
 
 func TestOwnSessions(t *testing.T) {
-	g := newRig(t, "")
-	one, two := g.browser(), g.browser()
-	one.login()
-	two.login()
+	g := world.New(t, "")
+	one, two := g.Browser(), g.Browser()
+	one.Login()
+	two.Login()
 	var rows []struct {
 		ID      string
 		Current bool
 	}
-	r := one.get("/bff/sessions")
-	if err := json.Unmarshal([]byte(r.body), &rows); err != nil || len(rows) != 2 {
-		t.Fatalf("sessions = %s", r.body)
+	r := one.Get("/bff/sessions")
+	if err := json.Unmarshal([]byte(r.Text), &rows); err != nil || len(rows) != 2 {
+		t.Fatalf("sessions = %s", r.Text)
 	}
 	for _, row := range rows {
-		g.browser().get("/bff/user", "Cookie", "cloakroom="+row.ID).want(t, http.StatusUnauthorized, "") // SC16
+		g.Browser().Get("/bff/user", "Cookie", "cloakroom="+row.ID).Want(t, http.StatusUnauthorized, "") // SC16
 	}
-	one.do(http.MethodPost, "/bff/sessions/end-others", nil).want(t, http.StatusNoContent, "")
-	two.get("/bff/user").want(t, http.StatusUnauthorized, "")
-	one.get("/bff/user").want(t, http.StatusOK, "")
-	one.do(http.MethodDelete, "/bff/sessions/"+rows[0].ID, nil)
-	one.do(http.MethodDelete, "/bff/sessions/"+rows[1].ID, nil)
-	one.get("/bff/user").want(t, http.StatusUnauthorized, "")
+	one.Do(http.MethodPost, "/bff/sessions/end-others", nil).Want(t, http.StatusNoContent, "")
+	two.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
+	one.Get("/bff/user").Want(t, http.StatusOK, "")
+	one.Do(http.MethodDelete, "/bff/sessions/"+rows[0].ID, nil)
+	one.Do(http.MethodDelete, "/bff/sessions/"+rows[1].ID, nil)
+	one.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
@@ -23,10 +25,10 @@ import (
 const bigSize = 32 << 20
 
 // bigFile puts one into the app.
-func (g *rig) bigFile() {
-	g.t.Helper()
-	if err := os.WriteFile(filepath.Join(g.dir, "big.js"), bytes.Repeat([]byte("//"), bigSize/2), 0o600); err != nil {
-		g.t.Fatal(err)
+func bigFile(g *world.World) {
+	g.T.Helper()
+	if err := os.WriteFile(filepath.Join(g.Dir, "big.js"), bytes.Repeat([]byte("//"), bigSize/2), 0o600); err != nil {
+		g.T.Fatal(err)
 	}
 }
 
@@ -41,11 +43,11 @@ func flood(w http.ResponseWriter, r *http.Request) {
 }
 
 // stalled is how many exchanges were ended for their callers.
-func (g *rig) stalled(waitedFor string) string {
-	g.t.Helper()
-	res, err := http.Get(g.admin + "/metrics")
+func stalled(g *world.World, waitedFor string) string {
+	g.T.Helper()
+	res, err := http.Get(g.Admin + "/metrics")
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	defer res.Body.Close()
 	body, _ := io.ReadAll(res.Body)
@@ -57,15 +59,15 @@ func (g *rig) stalled(waitedFor string) string {
 // S5: an answer that nobody reads is not kept, an event stream neither.
 func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
 	g := newImpatientRig(t)
-	g.bigFile()
-	g.api.respond(flood)
+	bigFile(g)
+	g.API.Respond(flood)
 	conns := map[string]net.Conn{}
 	for _, path := range []string{"/big.js", "/open", "/open/stream"} {
-		conns[path] = g.dial()
+		conns[path] = dial(g)
 		fmt.Fprintf(conns[path], "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
 	}
 	began := time.Now()
-	eventually(t, "three answers to be cut", func() bool { return g.stalled("response") == "3" })
+	world.Eventually(t, "three answers to be cut", func() bool { return stalled(g, "response") == "3" })
 	if took := time.Since(began); took < stallTime {
 		t.Errorf("they were cut after %v", took)
 	}
@@ -79,11 +81,11 @@ func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
 // S5: who reads slowly, or pauses for less than the limit, gets all.
 func TestAPausedDownloadResumes(t *testing.T) {
 	g := newImpatientRig(t)
-	g.bigFile()
+	bigFile(g)
 	var all sync.WaitGroup
 	for name, client := range clients(t) {
 		all.Go(func() {
-			res, err := client.Get(g.origin + "/big.js")
+			res, err := client.Get(g.Origin + "/big.js")
 			if err != nil {
 				t.Error(err)
 				return
@@ -121,12 +123,12 @@ type rawConn struct {
 	encode *hpack.Encoder
 }
 
-func (g *rig) dialHTTP2() *rawConn {
-	g.t.Helper()
-	c := &rawConn{t: g.t, conn: g.dial(), next: 1}
+func dialHTTP2(g *world.World) *rawConn {
+	g.T.Helper()
+	c := &rawConn{t: g.T, conn: dial(g), next: 1}
 	c.encode = hpack.NewEncoder(&c.head)
 	if _, err := io.WriteString(c.conn, http2.ClientPreface); err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	c.framer = http2.NewFramer(c.conn, bufio.NewReader(c.conn))
 	c.want(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
@@ -178,11 +180,11 @@ func (c *rawConn) ended(n int) {
 // S5: a thousand streams whose callers neither send nor read leave nothing behind, and their connections live.
 func TestStalledStreamsLeaveNothing(t *testing.T) {
 	g := newImpatientRig(t)
-	g.bigFile()
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	bigFile(g)
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
 	conns := make([]*rawConn, 5)
 	for i := range conns {
-		conns[i] = g.dialHTTP2()
+		conns[i] = dialHTTP2(g)
 		conns[i].open("POST", "/open", "abc") // warms up
 		conns[i].ended(1)
 	}
@@ -198,7 +200,7 @@ func TestStalledStreamsLeaveNothing(t *testing.T) {
 	for _, c := range conns {
 		c.ended(200)
 	}
-	eventually(t, "a thousand streams to be gone", func() bool { return runtime.NumGoroutine() <= before+10 })
+	world.Eventually(t, "a thousand streams to be gone", func() bool { return runtime.NumGoroutine() <= before+10 })
 	for _, c := range conns { // which serve on
 		c.want(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
 		id := c.open("GET", "/bff/session", "")
@@ -214,8 +216,8 @@ func TestStalledStreamsLeaveNothing(t *testing.T) {
 
 // S5: over HTTP/2 a refusal does not wait for the body either.
 func TestRefusalsOverHTTP2DoNotWaitForTheBody(t *testing.T) {
-	g := newRig(t, "")
-	c := g.dialHTTP2()
+	g := world.New(t, "")
+	c := dialHTTP2(g)
 	c.want(c.framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20}))
 	for range 200 {
 		c.open("POST", "/bff/user", "abc")
@@ -225,13 +227,13 @@ func TestRefusalsOverHTTP2DoNotWaitForTheBody(t *testing.T) {
 
 // S5: SIGTERM waits for nobody who keeps us waiting, and for no event stream: its browser connects elsewhere.
 func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Listen.ShutdownTimeout = time.Minute
-	_, stop := g.launch(cfg)
-	g.bigFile()
+	_, stop := g.Launch(cfg)
+	bigFile(g)
 	streaming := make(chan struct{}, 1)
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			_, _ = io.Copy(io.Discard, r.Body)
 			return
@@ -242,17 +244,17 @@ func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
 		streaming <- struct{}{}
 		<-r.Context().Done()
 	})
-	fmt.Fprint(g.dial(), "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
-	fmt.Fprint(g.dial(), "POST /bff/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nabc")
-	fmt.Fprint(g.dial(), "GET /big.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
-	c := g.dialHTTP2()
+	fmt.Fprint(dial(g), "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
+	fmt.Fprint(dial(g), "POST /bff/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nabc")
+	fmt.Fprint(dial(g), "GET /big.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	c := dialHTTP2(g)
 	c.open("POST", "/open", "abc")
 	c.open("GET", "/big.js", "")
 	c.open("GET", "/bff/user", "")
-	events := g.dial()
+	events := dial(g)
 	fmt.Fprint(events, "GET /open HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	<-streaming
-	eventually(t, "the requests to be under way", func() bool { return len(g.api.requests()) == 3 })
+	world.Eventually(t, "the requests to be under way", func() bool { return len(g.API.Requests()) == 3 })
 	began := time.Now()
 	if err := stop(); err != nil {
 		t.Error(err)
@@ -271,10 +273,10 @@ func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
 
 // WS5: a visitor's WebSocket is told when the service stops, like everybody's, and its tunnel does not outlive the service.
 func TestTheServicesEndEndsAVisitorsWebSocket(t *testing.T) {
-	g := newStage(t)
-	_, stop := g.launch(g.config(g.port, "sqlite:"+g.db, ""))
-	g.serveStreams()
-	socket := g.browser().webSocket(g.origin, "/open/echo")
+	g := world.NewStage(t)
+	_, stop := g.Launch(g.Config(g.Port, "sqlite:"+g.DB, ""))
+	serveStreams(g)
+	socket := webSocket(g.Browser(), g.Origin, "/open/echo")
 	if err := stop(); err != nil {
 		t.Error(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/coder/websocket"
 
 	"github.com/cloakroom/cloakroom/proxy"
@@ -16,34 +18,34 @@ import (
 )
 
 // stepUpRig has a route /gold/ that demands a strong login of late, and /sales/ that demands what no login brings.
-func stepUpRig(t *testing.T) *rig {
+func stepUpRig(t *testing.T) *world.World {
 	t.Helper()
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	gold, sales := cfg.Proxy.Routes[0], cfg.Proxy.Routes[0]
 	gold.Path, gold.Require = "/gold/", proxy.Require{ACR: []string{"gold", "platinum"}, MaxAge: 10 * time.Minute}
 	sales.Path, sales.Require = "/sales/", proxy.Require{Claims: map[string]string{"department": "sales"}, Scopes: []string{"profile"}}
 	cfg.Proxy.Routes = append(cfg.Proxy.Routes, gold, sales)
-	g.run(cfg)
+	g.Run(cfg)
 	return g
 }
 
-// acr has the provider say how it logged the user in, and when.
-func (g *rig) acr(value string, ago time.Duration) {
-	g.op.OnClaims(func(_ string, claims odd.Claims) {
+// loggedInWith has the provider say how it logged the user in, and when.
+func loggedInWith(g *world.World, value string, ago time.Duration) {
+	g.OP.OnClaims(func(_ string, claims odd.Claims) {
 		claims["acr"] = value
 		claims["auth_time"] = time.Now().Add(-ago).Unix()
 	})
 }
 
 // wantStepUp wants a 401 that says where to log in, and what to ask for there.
-func wantStepUp(t *testing.T, r *reply, want map[string]string) string {
+func wantStepUp(t *testing.T, r *world.Reply, want map[string]string) string {
 	t.Helper()
-	r.want(t, http.StatusUnauthorized, "step_up_required")
+	r.Want(t, http.StatusUnauthorized, "step_up_required")
 	var body struct {
 		LoginURL string `json:"login_url"`
 	}
-	if err := json.Unmarshal([]byte(r.body), &body); err != nil {
+	if err := json.Unmarshal([]byte(r.Text), &body); err != nil {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(body.LoginURL)
@@ -59,67 +61,67 @@ func wantStepUp(t *testing.T, r *reply, want map[string]string) string {
 }
 
 // stepUp goes through the login that a 401 named, and returns the callback's answer.
-func (b *browser) stepUp(loginURL string) *reply {
-	b.t.Helper()
-	begin := b.navigate(loginURL)
+func stepUp(b *world.Browser, loginURL string) *world.Reply {
+	b.T.Helper()
+	begin := b.Navigate(loginURL)
 	if begin.StatusCode != http.StatusFound {
-		b.t.Fatalf("step-up = %d %s", begin.StatusCode, begin.body)
+		b.T.Fatalf("step-up = %d %s", begin.StatusCode, begin.Text)
 	}
-	return b.navigate(b.g.op.Login(begin.Header.Get("Location")).RequestURI())
+	return b.Navigate(b.World.OP.Login(begin.Header.Get("Location")).RequestURI())
 }
 
 // SP11, RFC 9470: what needs a stronger login says so, with where; after it the same session goes on under a new ticket.
 func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	g := stepUpRig(t)
-	b := g.browser()
-	b.login()
-	rows := b.get("/bff/sessions").body
-	session := b.get("/bff/session").body
-	old := b.cookie()
+	b := g.Browser()
+	b.Login()
+	rows := b.Get("/bff/sessions").Text
+	session := b.Get("/bff/session").Text
+	old := b.Cookie()
 
-	login := wantStepUp(t, b.get("/gold/x", "Referer", g.origin+"/vault?a=b"), map[string]string{
+	login := wantStepUp(t, b.Get("/gold/x", "Referer", g.Origin+"/vault?a=b"), map[string]string{
 		"acr_values": "gold platinum", "max_age": "600", "returnUrl": "/vault?a=b", "provider": "main", "step_up": "1",
 	})
-	if len(g.api.requests()) != 0 {
+	if len(g.API.Requests()) != 0 {
 		t.Error("the API was called")
 	}
-	b.get("/api/x").want(t, http.StatusOK, "") // the session is good for all else
+	b.Get("/api/x").Want(t, http.StatusOK, "") // the session is good for all else
 
-	begin := b.navigate(login)
+	begin := b.Navigate(login)
 	if to, _ := url.Parse(begin.Header.Get("Location")); to.Query().Get("acr_values") != "gold platinum" || to.Query().Get("max_age") != "600" || to.Query().Has("step_up") {
 		t.Errorf("the provider is asked for %v", to.Query())
 	}
-	g.acr("silver", 0)
-	weak := b.navigate(g.op.Login(begin.Header.Get("Location")).RequestURI())
-	if weak.StatusCode != http.StatusForbidden || !strings.Contains(weak.body, "as strongly") || b.cookie() != old {
-		t.Errorf("a login that is too weak = %d, cookie changed: %v: %s", weak.StatusCode, b.cookie() != old, weak.body)
+	loggedInWith(g, "silver", 0)
+	weak := b.Navigate(g.OP.Login(begin.Header.Get("Location")).RequestURI())
+	if weak.StatusCode != http.StatusForbidden || !strings.Contains(weak.Text, "as strongly") || b.Cookie() != old {
+		t.Errorf("a login that is too weak = %d, cookie changed: %v: %s", weak.StatusCode, b.Cookie() != old, weak.Text)
 	}
-	b.get("/api/x").want(t, http.StatusOK, "")
+	b.Get("/api/x").Want(t, http.StatusOK, "")
 
-	g.acr("gold", 0)
-	events := b.stream(g.origin + "/bff/events")
+	loggedInWith(g, "gold", 0)
+	events := stream(b, g.Origin+"/bff/events")
 	next(t, events, time.Second)
 	next(t, events, time.Second)
-	g.serveStreams()
-	socket := b.webSocket(g.origin, "/api/echo")
-	if back := b.stepUp(login); back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/vault?a=b" {
-		t.Fatalf("step-up = %d %s", back.StatusCode, back.body)
+	serveStreams(g)
+	socket := webSocket(b, g.Origin, "/api/echo")
+	if back := stepUp(b, login); back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/vault?a=b" {
+		t.Fatalf("step-up = %d %s", back.StatusCode, back.Text)
 	}
 	if line, _ := next(t, events, time.Second); line != "retry: 500" {
 		t.Errorf("listeners hear %q, want to come back in a moment", line)
 	}
 	wantClosed(t, socket, 1012, "session_continued", time.Second)
-	g.api.respond(nil)
-	b.get("/gold/x").want(t, http.StatusOK, "")
-	if b.cookie() == old {
+	g.API.Respond(nil)
+	b.Get("/gold/x").Want(t, http.StatusOK, "")
+	if b.Cookie() == old {
 		t.Error("the ticket is the old one")
 	}
-	stranger := g.browser()
-	stranger.get("/api/x", "Cookie", "cloakroom="+old).want(t, http.StatusUnauthorized, "")
-	if after := b.get("/bff/sessions").body; idIn(t, after) != idIn(t, rows) {
+	stranger := g.Browser()
+	stranger.Get("/api/x", "Cookie", "cloakroom="+old).Want(t, http.StatusUnauthorized, "")
+	if after := b.Get("/bff/sessions").Text; idIn(t, after) != idIn(t, rows) {
 		t.Errorf("sessions were %s and are %s, want the same one", rows, after)
 	}
-	if after := b.get("/bff/session").body; field(t, after, "created_at") != field(t, session, "created_at") || field(t, after, "expires_at") != field(t, session, "expires_at") {
+	if after := b.Get("/bff/session").Text; field(t, after, "created_at") != field(t, session, "created_at") || field(t, after, "expires_at") != field(t, session, "expires_at") {
 		t.Errorf("session was %s and is %s, want the same life", session, after)
 	}
 }
@@ -128,92 +130,92 @@ func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 // and is not told of a logout that never was.
 func TestListenerThatComesBackBeforeTheNewTicketComesAgain(t *testing.T) {
 	var later atomic.Int64
-	g := newStage(t)
-	g.now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
-	g.start(g.port, "sqlite:"+g.db, "")
-	b := g.browser()
-	b.login()
-	old := b.cookie()
-	b.stepUp("/bff/login?step_up=1").want(t, http.StatusFound, "")
+	g := world.NewStage(t)
+	g.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	g.Start(g.Port, "sqlite:"+g.DB, "")
+	b := g.Browser()
+	b.Login()
+	old := b.Cookie()
+	stepUp(b, "/bff/login?step_up=1").Want(t, http.StatusFound, "")
 
-	again := g.browser().get("/bff/events", "Cookie", "cloakroom="+old, "Last-Event-ID", "1.a")
-	if again.StatusCode != http.StatusOK || again.body != "retry: 500\n\n" {
-		t.Errorf("with the old ticket = %d %q, want to come again", again.StatusCode, again.body)
+	again := g.Browser().Get("/bff/events", "Cookie", "cloakroom="+old, "Last-Event-ID", "1.a")
+	if again.StatusCode != http.StatusOK || again.Text != "retry: 500\n\n" {
+		t.Errorf("with the old ticket = %d %q, want to come again", again.StatusCode, again.Text)
 	}
-	events := b.stream(g.origin + "/bff/events")
+	events := stream(b, g.Origin+"/bff/events")
 	if line, _ := next(t, events, time.Second); line != "event: session" {
 		t.Errorf("with the new ticket it hears %q", line)
 	}
 	later.Store(int64(11 * time.Second))
-	g.browser().get(g.admin+"/readyz").want(t, http.StatusOK, "") // a ping, by which the clock is set
-	never := g.browser().get("/bff/events", "Cookie", "cloakroom="+old, "Last-Event-ID", "1.a")
-	if !strings.Contains(never.body, `{"reason":"logout"}`) {
-		t.Errorf("who never got the new ticket = %d %q, want the end", never.StatusCode, never.body)
+	g.Browser().Get(g.Admin+"/readyz").Want(t, http.StatusOK, "") // a ping, by which the clock is set
+	never := g.Browser().Get("/bff/events", "Cookie", "cloakroom="+old, "Last-Event-ID", "1.a")
+	if !strings.Contains(never.Text, `{"reason":"logout"}`) {
+		t.Errorf("who never got the new ticket = %d %q, want the end", never.StatusCode, never.Text)
 	}
 }
 
 // A strong login of long ago does not do where a late one is asked for.
 func TestStepUpForAFresherLogin(t *testing.T) {
 	g := stepUpRig(t)
-	g.acr("gold", 20*time.Minute)
-	b := g.browser()
-	b.login()
-	login := wantStepUp(t, b.get("/gold/x"), map[string]string{"max_age": "600"})
-	if back := b.stepUp(login); back.StatusCode != http.StatusForbidden || !strings.Contains(back.body, "as recently") {
-		t.Errorf("a provider that did not ask again = %d %s", back.StatusCode, back.body)
+	loggedInWith(g, "gold", 20*time.Minute)
+	b := g.Browser()
+	b.Login()
+	login := wantStepUp(t, b.Get("/gold/x"), map[string]string{"max_age": "600"})
+	if back := stepUp(b, login); back.StatusCode != http.StatusForbidden || !strings.Contains(back.Text, "as recently") {
+		t.Errorf("a provider that did not ask again = %d %s", back.StatusCode, back.Text)
 	}
-	g.acr("platinum", time.Minute)
-	if back := b.stepUp(login); back.StatusCode != http.StatusFound {
-		t.Fatalf("step-up = %d %s", back.StatusCode, back.body)
+	loggedInWith(g, "platinum", time.Minute)
+	if back := stepUp(b, login); back.StatusCode != http.StatusFound {
+		t.Fatalf("step-up = %d %s", back.StatusCode, back.Text)
 	}
-	b.get("/gold/x").want(t, http.StatusOK, "")
+	b.Get("/gold/x").Want(t, http.StatusOK, "")
 }
 
 // What a step-up asks for counts, whatever the operator asks for at each login.
 func TestStepUpIsHeldToWhatItAsksForBesideAuthParams(t *testing.T) {
 	for _, params := range []map[string]string{{"max_age": "3600"}, {"acr_values": "silver"}} {
-		g := newStage(t)
-		cfg := g.config(g.port, "sqlite:"+g.db, "")
+		g := world.NewStage(t)
+		cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 		cfg.Providers[0].AuthParams = params
 		gold := cfg.Proxy.Routes[0]
 		gold.Path, gold.Require = "/gold/", proxy.Require{ACR: []string{"gold"}, MaxAge: time.Minute}
 		cfg.Proxy.Routes = append(cfg.Proxy.Routes, gold)
-		g.run(cfg)
-		g.acr("silver", 10*time.Minute)
-		b := g.browser()
-		b.login()
-		login := wantStepUp(t, b.get("/gold/x"), nil)
-		begin := b.navigate(login)
+		g.Run(cfg)
+		loggedInWith(g, "silver", 10*time.Minute)
+		b := g.Browser()
+		b.Login()
+		login := wantStepUp(t, b.Get("/gold/x"), nil)
+		begin := b.Navigate(login)
 		if to, _ := url.Parse(begin.Header.Get("Location")); to.Query().Get("acr_values") != "gold" || to.Query().Get("max_age") != "60" {
 			t.Errorf("with %v the provider is asked for %v", params, to.Query())
 		}
 		for acr, ago := range map[string]time.Duration{"gold": 10 * time.Minute, "silver": 0} {
-			g.acr(acr, ago)
-			b.stepUp(login).want(t, http.StatusForbidden, "")
+			loggedInWith(g, acr, ago)
+			stepUp(b, login).Want(t, http.StatusForbidden, "")
 		}
-		g.acr("gold", 0)
-		b.stepUp(login).want(t, http.StatusFound, "")
-		b.get("/gold/x").want(t, http.StatusOK, "")
+		loggedInWith(g, "gold", 0)
+		stepUp(b, login).Want(t, http.StatusFound, "")
+		b.Get("/gold/x").Want(t, http.StatusOK, "")
 	}
 }
 
 // Anybody can write a step-up's URL. It is no way to log in without what the operator asks of each login.
 func TestStepUpDoesNotLowerWhatALoginIsAskedFor(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Providers[0].AuthParams = map[string]string{"acr_values": "mfa"}
-	g.run(cfg)
+	g.Run(cfg)
 	const weak = "/bff/login?step_up=1&acr_values=password"
-	begin := g.browser().navigate(weak)
+	begin := g.Browser().Navigate(weak)
 	if to, _ := url.Parse(begin.Header.Get("Location")); to.Query().Get("acr_values") != "mfa" {
 		t.Errorf("without a session the provider is asked for %v", to.Query())
 	}
-	g.acr("mfa", 0)
-	b := g.browser()
-	b.login()
-	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["acr"], claims["sub"] = "password", "bob" })
-	b.stepUp(weak).want(t, http.StatusForbidden, "")
-	if who := field(t, b.get("/bff/session").body, "subject"); who != "alice" {
+	loggedInWith(g, "mfa", 0)
+	b := g.Browser()
+	b.Login()
+	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["acr"], claims["sub"] = "password", "bob" })
+	stepUp(b, weak).Want(t, http.StatusForbidden, "")
+	if who := field(t, b.Get("/bff/session").Text, "subject"); who != "alice" {
 		t.Errorf("the session is %s's, want alice's", who)
 	}
 }
@@ -221,46 +223,46 @@ func TestStepUpDoesNotLowerWhatALoginIsAskedFor(t *testing.T) {
 // The API itself may ask (RFC 9470 §3). What it says reaches the app as our own 401, and the session stays.
 func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
 	g := stepUpRig(t)
-	b := g.browser()
-	b.login()
+	b := g.Browser()
+	b.Login()
 	for challenge, want := range map[string]map[string]string{
 		`Bearer error="insufficient_user_authentication", error_description="A different one, is required", acr_values="myACR other", max_age="5"`: {"acr_values": "myACR other", "max_age": "5"},
 		`Basic realm="x, y", Bearer error="insufficient_user_authentication", max_age=7`:                                                           {"max_age": "7"},
 		`Bearer realm="x", error=insufficient_user_authentication, max_age=0`:                                                                      {"max_age": "0", "acr_values": ""},
 	} {
-		g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+		g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", challenge)
 			w.WriteHeader(http.StatusUnauthorized)
 		})
-		renewals := len(g.op.Grants("refresh_token"))
-		wantStepUp(t, b.get("/api/x"), want)
-		if n := len(g.op.Grants("refresh_token")) - renewals; n != 0 {
+		renewals := len(g.OP.Grants("refresh_token"))
+		wantStepUp(t, b.Get("/api/x"), want)
+		if n := len(g.OP.Grants("refresh_token")) - renewals; n != 0 {
 			t.Errorf("renewals = %d, want none: the token is not to blame", n)
 		}
 	}
-	g.api.respond(nil)
-	b.get("/api/x").want(t, http.StatusOK, "")
+	g.API.Respond(nil)
+	b.Get("/api/x").Want(t, http.StatusOK, "")
 }
 
 // SP11: an API that is never content does not send people round for ever.
 func TestAPIThatIsNeverContentIsExplained(t *testing.T) {
 	g := stepUpRig(t)
-	b := g.browser()
-	b.login()
-	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+	b := g.Browser()
+	b.Login()
+	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Bearer error="insufficient_user_authentication", max_age=60`)
 		w.WriteHeader(http.StatusUnauthorized)
 	})
 	logins := 0
 	for ; logins < 10; logins++ {
-		begin := b.navigate(wantStepUp(t, b.get("/api/x"), nil))
+		begin := b.Navigate(wantStepUp(t, b.Get("/api/x"), nil))
 		if begin.StatusCode != http.StatusFound {
-			if begin.StatusCode != http.StatusBadRequest || !strings.Contains(begin.body, "<code>app</code>") {
-				t.Errorf("after %d logins = %d %s", logins, begin.StatusCode, begin.body)
+			if begin.StatusCode != http.StatusBadRequest || !strings.Contains(begin.Text, "<code>app</code>") {
+				t.Errorf("after %d logins = %d %s", logins, begin.StatusCode, begin.Text)
 			}
 			break
 		}
-		b.navigate(g.op.Login(begin.Header.Get("Location")).RequestURI())
+		b.Navigate(g.OP.Login(begin.Header.Get("Location")).RequestURI())
 	}
 	if logins > 3 {
 		t.Errorf("%d logins before anybody was told", logins)
@@ -270,55 +272,55 @@ func TestAPIThatIsNeverContentIsExplained(t *testing.T) {
 func TestRouteDemandsClaimsAndScopes(t *testing.T) {
 	g := stepUpRig(t)
 	for department, want := range map[any]int{"sales": http.StatusOK, "hr": http.StatusForbidden, nil: http.StatusForbidden} {
-		g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = department })
-		b := g.browser()
-		b.login()
-		b.get("/sales/x").want(t, want, "")
+		g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = department })
+		b := g.Browser()
+		b.Login()
+		b.Get("/sales/x").Want(t, want, "")
 	}
-	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = []string{"hr", "sales"} })
-	b := g.browser()
-	b.login()
-	b.get("/sales/x").want(t, http.StatusOK, "")
-	g.browser().get("/sales/x").want(t, http.StatusUnauthorized, "not_authenticated")
-	if _, res, err := websocket.Dial(t.Context(), g.origin+"/gold/echo", &websocket.DialOptions{HTTPClient: &http.Client{Jar: b.client.Jar}, HTTPHeader: http.Header{"Origin": {g.origin}}}); err == nil || res.StatusCode != http.StatusUnauthorized {
+	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = []string{"hr", "sales"} })
+	b := g.Browser()
+	b.Login()
+	b.Get("/sales/x").Want(t, http.StatusOK, "")
+	g.Browser().Get("/sales/x").Want(t, http.StatusUnauthorized, "not_authenticated")
+	if _, res, err := websocket.Dial(t.Context(), g.Origin+"/gold/echo", &websocket.DialOptions{HTTPClient: &http.Client{Jar: b.Client.Jar}, HTTPHeader: http.Header{"Origin": {g.Origin}}}); err == nil || res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a WebSocket without what the route demands: %v", err)
 	}
 }
 
 // What a route demands can't be got around by spelling its path so that the route above takes it (PX4).
 func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	admin, upstream := cfg.Proxy.Routes[0], *cfg.Proxy.Routes[0].Upstream
 	upstream.Path = "/admin/"
 	admin.Path, admin.Upstream, admin.Require = "/api/admin/", &upstream, proxy.Require{Claims: map[string]string{"role": "admin"}}
 	cfg.Proxy.Routes = append(cfg.Proxy.Routes, admin)
-	g.run(cfg)
-	b := g.browser()
-	b.login()
-	b.get("/api/admin/x").want(t, http.StatusForbidden, "forbidden")
+	g.Run(cfg)
+	b := g.Browser()
+	b.Login()
+	b.Get("/api/admin/x").Want(t, http.StatusForbidden, "forbidden")
 	for _, path := range []string{"/api/%61dmin/x", "/api/admin;a=b/x", "/api/Admin/x", "/api/%61dmin", "/api/%2561dmin/x"} {
-		b.get(path).want(t, http.StatusBadRequest, "")
+		b.Get(path).Want(t, http.StatusBadRequest, "")
 	}
-	if n := len(g.api.requests()); n != 0 {
+	if n := len(g.API.Requests()); n != 0 {
 		t.Errorf("requests at the API = %d, want none", n)
 	}
-	b.get("/api/%61bc;d/Admin").want(t, http.StatusOK, "")
+	b.Get("/api/%61bc;d/Admin").Want(t, http.StatusOK, "")
 }
 
 // Logging out is no way to get what a route demands, whatever it grants to visitors otherwise.
 func TestRequireIsNotMetByLoggingOut(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	optional := cfg.Proxy.Routes[1]
 	optional.Path, optional.Require = "/guarded/", proxy.Require{Claims: map[string]string{"role": "admin"}}
 	cfg.Proxy.Routes = append(cfg.Proxy.Routes, optional)
-	g.run(cfg)
-	b := g.browser()
-	b.get("/guarded/x").want(t, http.StatusUnauthorized, "not_authenticated")
-	b.login()
-	b.get("/guarded/x").want(t, http.StatusForbidden, "forbidden")
-	if n := len(g.api.requests()); n != 0 {
+	g.Run(cfg)
+	b := g.Browser()
+	b.Get("/guarded/x").Want(t, http.StatusUnauthorized, "not_authenticated")
+	b.Login()
+	b.Get("/guarded/x").Want(t, http.StatusForbidden, "forbidden")
+	if n := len(g.API.Requests()); n != 0 {
 		t.Errorf("requests at the API = %d, want none", n)
 	}
 }
@@ -326,45 +328,45 @@ func TestRequireIsNotMetByLoggingOut(t *testing.T) {
 // A right that a renewal takes away is gone for the very request that the renewal was for.
 func TestRequireIsJudgedByTheRenewedSession(t *testing.T) {
 	g := stepUpRig(t)
-	g.op.SetTokenLife(time.Second)
-	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "sales" })
-	b := g.browser()
-	b.login()
-	b.get("/sales/x").want(t, http.StatusOK, "")
-	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "hr" })
+	g.OP.SetTokenLife(time.Second)
+	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "sales" })
+	b := g.Browser()
+	b.Login()
+	b.Get("/sales/x").Want(t, http.StatusOK, "")
+	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "hr" })
 	time.Sleep(1100 * time.Millisecond)
-	calls := len(g.api.requests())
-	b.get("/sales/x").want(t, http.StatusForbidden, "forbidden")
-	if n := len(g.api.requests()) - calls; n != 0 {
+	calls := len(g.API.Requests())
+	b.Get("/sales/x").Want(t, http.StatusForbidden, "forbidden")
+	if n := len(g.API.Requests()) - calls; n != 0 {
 		t.Errorf("requests at the API = %d, want none", n)
 	}
 
 	// The API itself says that the token is no good any more.
-	g.op.SetTokenLife(time.Hour)
-	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "sales" })
-	b = g.browser()
-	b.login()
-	g.op.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "hr" })
-	g.api.respond(func(w http.ResponseWriter, _ *http.Request) {
+	g.OP.SetTokenLife(time.Hour)
+	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "sales" })
+	b = g.Browser()
+	b.Login()
+	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "hr" })
+	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 		w.WriteHeader(http.StatusUnauthorized)
 	})
-	calls = len(g.api.requests())
-	b.get("/sales/x").want(t, http.StatusForbidden, "forbidden")
-	if n := len(g.api.requests()) - calls; n != 1 {
+	calls = len(g.API.Requests())
+	b.Get("/sales/x").Want(t, http.StatusForbidden, "forbidden")
+	if n := len(g.API.Requests()) - calls; n != 1 {
 		t.Errorf("requests at the API = %d, want the one that it rejected", n)
 	}
 }
 
 // The session_expiry claim: the provider's own session ends before ours would.
 func TestProvidersSessionExpiryShortensTheSession(t *testing.T) {
-	g := newRig(t, "  lifetime: 12h")
+	g := world.New(t, "  lifetime: 12h")
 	end := time.Now().Add(time.Hour).Truncate(time.Second)
 	for claim, want := range map[any]time.Duration{end.Unix(): time.Hour, end.Add(24 * time.Hour).Unix(): 12 * time.Hour, "soon": 12 * time.Hour, -1: 12 * time.Hour} {
-		g.op.OnClaims(func(_ string, claims odd.Claims) { claims["session_expiry"] = claim })
-		b := g.browser()
-		b.login()
-		expires, err := time.Parse(time.RFC3339, field(t, b.get("/bff/session").body, "expires_at"))
+		g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["session_expiry"] = claim })
+		b := g.Browser()
+		b.Login()
+		expires, err := time.Parse(time.RFC3339, field(t, b.Get("/bff/session").Text, "expires_at"))
 		if left := time.Until(expires); err != nil || left > want || left < want-time.Minute {
 			t.Errorf("session_expiry %v leaves %v %v, want %v", claim, left, err, want)
 		}
@@ -394,13 +396,13 @@ func field(t *testing.T, object, name string) string {
 // revoked while the session that it was to make stronger goes on.
 func TestRefusedStepUpLeavesTheSessionsGrantAlone(t *testing.T) {
 	g := stepUpRig(t)
-	b := g.browser()
-	b.login()
-	revoked := g.op.Count(odd.Revocation)
-	b.stepUp(wantStepUp(t, b.get("/gold/x"), nil)).want(t, http.StatusForbidden, "")
+	b := g.Browser()
+	b.Login()
+	revoked := g.OP.Count(odd.Revocation)
+	stepUp(b, wantStepUp(t, b.Get("/gold/x"), nil)).Want(t, http.StatusForbidden, "")
 	time.Sleep(2500 * time.Millisecond) // the outbox is looked at every second
-	if n := g.op.Count(odd.Revocation) - revoked; n != 0 {
+	if n := g.OP.Count(odd.Revocation) - revoked; n != 0 {
 		t.Errorf("revocations while the session goes on = %d, want none", n)
 	}
-	b.get("/api/x").want(t, http.StatusOK, "")
+	b.Get("/api/x").Want(t, http.StatusOK, "")
 }

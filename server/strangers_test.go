@@ -14,18 +14,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
 // A stranger is a client without a session; it keeps no cookies and no connections but those of a crowd.
 type stranger struct {
-	g      *rig
+	g      *world.World
 	client *http.Client
 	from   string // X-Forwarded-For; "" for none
 }
 
-func (g *rig) stranger(from string) *stranger {
+func newStranger(g *world.World, from string) *stranger {
 	return &stranger{g, &http.Client{
 		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 512},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -33,8 +35,8 @@ func (g *rig) stranger(from string) *stranger {
 }
 
 // do sends a request as a browser that navigates; nil when the test is over.
-func (s *stranger) do(ctx context.Context, method, target string, body io.Reader, header ...string) *reply {
-	req, err := http.NewRequestWithContext(ctx, method, s.g.origin+target, body)
+func (s *stranger) do(ctx context.Context, method, target string, body io.Reader, header ...string) *world.Reply {
+	req, err := http.NewRequestWithContext(ctx, method, s.g.Origin+target, body)
 	if err != nil {
 		return nil
 	}
@@ -55,11 +57,11 @@ func (s *stranger) do(ctx context.Context, method, target string, body io.Reader
 	if err != nil {
 		return nil
 	}
-	return &reply{res, string(text)}
+	return &world.Reply{Response: res, Text: string(text)}
 }
 
 // guess begins a login and brings a code that it made up.
-func (s *stranger) guess(ctx context.Context) *reply {
+func (s *stranger) guess(ctx context.Context) *world.Reply {
 	begin := s.do(ctx, http.MethodGet, "/bff/login", nil)
 	if begin == nil || begin.StatusCode != http.StatusFound {
 		return begin
@@ -69,13 +71,13 @@ func (s *stranger) guess(ctx context.Context) *reply {
 		return nil
 	}
 	cookie, _, _ := strings.Cut(begin.Header.Get("Set-Cookie"), ";")
-	answer := url.Values{"code": {"made-up"}, "state": {to.Query().Get("state")}, "iss": {s.g.op.Issuer()}}
+	answer := url.Values{"code": {"made-up"}, "state": {to.Query().Get("state")}, "iss": {s.g.OP.Issuer()}}
 	return s.do(ctx, http.MethodGet, "/bff/callback/main?"+answer.Encode(), nil, "Cookie", cookie)
 }
 
 // junkLogout posts a logout token that names a key nobody knows.
 func (s *stranger) junkLogout(ctx context.Context) {
-	real := s.g.op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
+	real := s.g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
 	_, rest, _ := strings.Cut(real, ".")
 	head := fmt.Sprintf(`{"alg":"RS256","typ":"logout+jwt","kid":"%d"}`, time.Now().UnixNano())
 	token := base64.RawURLEncoding.EncodeToString([]byte(head)) + "." + rest
@@ -97,19 +99,19 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 			i(w, r, next)
 		}
 	}
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	for i := range cfg.Proxy.Routes { // an API that is slow because the machine is busy is no failure here
 		cfg.Proxy.Routes[i].Timeout = time.Minute
 	}
 	service := cfg.Proxy.Routes[0]
 	service.Path, service.Token, service.CSRF, service.Provider = "/service/", "client", "none", "main"
 	cfg.Proxy.Routes = append(cfg.Proxy.Routes, service)
-	g.run(cfg)
-	g.op.SetTokenLife(time.Second)
-	user := g.browser()
-	user.client.Timeout = time.Minute
-	user.login()
+	g.Run(cfg)
+	g.OP.SetTokenLife(time.Second)
+	user := g.Browser()
+	user.Client.Timeout = time.Minute
+	user.Login()
 	for _, provider := range []struct {
 		name   string
 		answer odd.Interceptor
@@ -119,17 +121,17 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 		{"hangs", notRenewals(odd.Hang(nil))},
 		{"limits them", notRenewals(odd.OAuthError(http.StatusTooManyRequests, "slow_down", "Retry-After", "60"))},
 	} {
-		undo := g.op.Intercept(odd.Token, provider.answer)
-		undoKeys := g.op.Intercept(odd.JWKS, provider.answer)
-		renewed, asked := len(g.op.Grants("refresh_token")), g.op.Count(odd.Token)
+		undo := g.OP.Intercept(odd.Token, provider.answer)
+		undoKeys := g.OP.Intercept(odd.JWKS, provider.answer)
+		renewed, asked := len(g.OP.Grants("refresh_token")), g.OP.Count(odd.Token)
 		shown := func() bool {
-			renewals := len(g.op.Grants("refresh_token")) - renewed
-			return renewals > 1 && g.op.Count(odd.Token)-asked > renewals
+			renewals := len(g.OP.Grants("refresh_token")) - renewed
+			return renewals > 1 && g.OP.Count(odd.Token)-asked > renewals
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), atMost)
 		began := time.Now()
 		var crowd sync.WaitGroup
-		s := g.stranger("198.51.100.7") // of a proxy that nobody trusts: no limit per address helps
+		s := newStranger(g, "198.51.100.7") // of a proxy that nobody trusts: no limit per address helps
 		for i := range 80 {
 			crowd.Go(func() {
 				for ctx.Err() == nil {
@@ -146,8 +148,8 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 		}
 		calls := 0
 		for ; ctx.Err() == nil && (time.Since(began) < atLeast || !shown()); calls++ {
-			if r := user.get("/api/x"); r.StatusCode != http.StatusOK {
-				t.Errorf("call %d at a provider that %s = %d %s", calls, provider.name, r.StatusCode, r.body)
+			if r := user.Get("/api/x"); r.StatusCode != http.StatusOK {
+				t.Errorf("call %d at a provider that %s = %d %s", calls, provider.name, r.StatusCode, r.Text)
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -160,19 +162,19 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 			t.Errorf("a provider that %s saw no strangers, or no renewals, beside %d calls: this shows nothing", provider.name, calls)
 		}
 	}
-	user.get("/bff/user").want(t, http.StatusOK, "")
+	user.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
 // behindATrustedProxy runs a server that believes what this machine says of whom it asks for.
-func behindATrustedProxy(t *testing.T, change ...func(*config.Config)) *rig {
+func behindATrustedProxy(t *testing.T, change ...func(*config.Config)) *world.World {
 	t.Helper()
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Site.TrustedProxies = append(cfg.Site.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
 	for _, f := range change {
 		f(cfg)
 	}
-	g.run(cfg)
+	g.Run(cfg)
 	return g
 }
 
@@ -181,13 +183,13 @@ func behindATrustedProxy(t *testing.T, change ...func(*config.Config)) *rig {
 func TestRefusedCodesOfOneClientAreLimited(t *testing.T) {
 	g := behindATrustedProxy(t)
 	for range 70 {
-		if r := g.loginFrom("192.0.2.1"); r.StatusCode != http.StatusFound {
-			t.Fatalf("login = %d %s", r.StatusCode, r.body)
+		if r := loginFrom(g, "192.0.2.1"); r.StatusCode != http.StatusFound {
+			t.Fatalf("login = %d %s", r.StatusCode, r.Text)
 		}
 	}
-	s := g.stranger("192.0.2.1")
+	s := newStranger(g, "192.0.2.1")
 	var limited, sent atomic.Int64
-	before := g.op.Count(odd.Token)
+	before := g.OP.Count(odd.Token)
 	var crowd sync.WaitGroup
 	for range 200 {
 		crowd.Go(func() {
@@ -197,44 +199,44 @@ func TestRefusedCodesOfOneClientAreLimited(t *testing.T) {
 				return
 			}
 			limited.Add(1)
-			if !strings.Contains(r.body, "rate_limited") || r.Header.Get("Retry-After") == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
-				t.Errorf("the answer to one too many is %s %q:\n%s", r.Header.Get("Content-Type"), r.Header.Get("Retry-After"), r.body)
+			if !strings.Contains(r.Text, "rate_limited") || r.Header.Get("Retry-After") == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+				t.Errorf("the answer to one too many is %s %q:\n%s", r.Header.Get("Content-Type"), r.Header.Get("Retry-After"), r.Text)
 			}
 		})
 	}
 	crowd.Wait()
-	if n := g.op.Count(odd.Token) - before; limited.Load() < 20 || int64(n) > sent.Load() {
+	if n := g.OP.Count(odd.Token) - before; limited.Load() < 20 || int64(n) > sent.Load() {
 		t.Errorf("of 200 made-up codes %d were refused as too many, and %d sent", limited.Load(), n)
 	}
-	if r := g.loginFrom("192.0.2.2"); r.StatusCode != http.StatusFound {
-		t.Errorf("login from another address = %d %s", r.StatusCode, r.body)
+	if r := loginFrom(g, "192.0.2.2"); r.StatusCode != http.StatusFound {
+		t.Errorf("login from another address = %d %s", r.StatusCode, r.Text)
 	}
-	if r := g.loginFrom("2001:db8::1"); r.StatusCode != http.StatusFound {
-		t.Errorf("login from another address = %d %s", r.StatusCode, r.body)
+	if r := loginFrom(g, "2001:db8::1"); r.StatusCode != http.StatusFound {
+		t.Errorf("login from another address = %d %s", r.StatusCode, r.Text)
 	}
 }
 
 // loginFrom is a whole login of a browser at an address that a proxy tells.
-func (g *rig) loginFrom(from string) *reply {
-	g.t.Helper()
-	b := g.browser()
-	navigate := func(to string) *reply {
-		return b.get(to, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin", "X-Forwarded-For", from)
+func loginFrom(g *world.World, from string) *world.Reply {
+	g.T.Helper()
+	b := g.Browser()
+	navigate := func(to string) *world.Reply {
+		return b.Get(to, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin", "X-Forwarded-For", from)
 	}
 	begin := navigate("/bff/login")
-	return navigate(g.op.Login(begin.Header.Get("Location")).RequestURI())
+	return navigate(g.OP.Login(begin.Header.Get("Location")).RequestURI())
 }
 
 // TestClientsBehindAnUnknownProxyHaveNoLimit: all of them have the proxy's address. The log says what to do, once.
 func TestClientsBehindAnUnknownProxyHaveNoLimit(t *testing.T) {
-	g := newRig(t, "")
-	s := g.stranger("192.0.2.1")
+	g := world.New(t, "")
+	s := newStranger(g, "192.0.2.1")
 	for i := range 120 {
 		if r := s.guess(t.Context()); r == nil || r.StatusCode != http.StatusForbidden {
 			t.Fatalf("code %d = %+v, want the provider's refusal", i, r)
 		}
 	}
-	if n := strings.Count(g.log.String(), "server.trusted_proxies"); n != 1 {
+	if n := strings.Count(g.Log.String(), "server.trusted_proxies"); n != 1 {
 		t.Errorf("the log names server.trusted_proxies %d times, want once", n)
 	}
 }

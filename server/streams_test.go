@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/coder/websocket"
 
 	"github.com/cloakroom/cloakroom/test/providers/odd"
@@ -22,8 +24,8 @@ import (
 )
 
 // serveStreams has the API answer WebSockets and server-sent events that never end by themselves.
-func (g *rig) serveStreams() {
-	g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+func serveStreams(g *world.World) {
+	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {
 			w.Header().Set("Content-Type", "text/event-stream")
 			_, _ = w.Write([]byte("data: open\n\n"))
@@ -46,21 +48,21 @@ func (g *rig) serveStreams() {
 }
 
 // webSocket opens one through a replica and sees that it works.
-func (b *browser) webSocket(origin, path string) *websocket.Conn {
-	b.t.Helper()
-	c, _, err := websocket.Dial(b.t.Context(), origin+path, &websocket.DialOptions{
-		HTTPClient: &http.Client{Jar: b.client.Jar}, HTTPHeader: http.Header{"Origin": {b.g.origin}},
+func webSocket(b *world.Browser, origin, path string) *websocket.Conn {
+	b.T.Helper()
+	c, _, err := websocket.Dial(b.T.Context(), origin+path, &websocket.DialOptions{
+		HTTPClient: &http.Client{Jar: b.Client.Jar}, HTTPHeader: http.Header{"Origin": {b.World.Origin}},
 	})
 	if err != nil {
-		b.t.Fatalf("open a WebSocket: %v", err)
+		b.T.Fatalf("open a WebSocket: %v", err)
 	}
-	b.t.Cleanup(func() { _ = c.CloseNow() })
-	if err := c.Write(b.t.Context(), websocket.MessageText, []byte(strings.Repeat("hi", 15_000))); err != nil {
-		b.t.Fatal(err)
+	b.T.Cleanup(func() { _ = c.CloseNow() })
+	if err := c.Write(b.T.Context(), websocket.MessageText, []byte(strings.Repeat("hi", 15_000))); err != nil {
+		b.T.Fatal(err)
 	}
 	c.SetReadLimit(1 << 20)
-	if _, msg, err := c.Read(b.t.Context()); err != nil || len(msg) != 30_000 {
-		b.t.Fatalf("echo of %d bytes: %v", len(msg), err)
+	if _, msg, err := c.Read(b.T.Context()); err != nil || len(msg) != 30_000 {
+		b.T.Fatalf("echo of %d bytes: %v", len(msg), err)
 	}
 	return c
 }
@@ -85,45 +87,45 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 	for _, end := range []struct {
 		name, reason string
 		session      string // more of the configuration
-		do           func(p *duo, b *browser)
+		do           func(p *duo, b *world.Browser)
 	}{
-		{"logout", "logout", "", func(_ *duo, b *browser) { b.do(http.MethodPost, "/bff/logout", nil).want(b.t, http.StatusOK, "") }},
-		{"another device", "logout", "", func(p *duo, b *browser) {
-			other := p.browser()
-			other.login()
-			other.do(http.MethodPost, "/bff/sessions/end-others", nil).want(b.t, http.StatusNoContent, "")
+		{"logout", "logout", "", func(_ *duo, b *world.Browser) { b.Do(http.MethodPost, "/bff/logout", nil).Want(b.T, http.StatusOK, "") }},
+		{"another device", "logout", "", func(p *duo, b *world.Browser) {
+			other := p.Browser()
+			other.Login()
+			other.Do(http.MethodPost, "/bff/sessions/end-others", nil).Want(b.T, http.StatusNoContent, "")
 		}},
-		{"an administrator", "revoked", "", func(p *duo, b *browser) {
-			b.do(http.MethodDelete, p.admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+adminToken)
+		{"an administrator", "revoked", "", func(p *duo, b *world.Browser) {
+			b.Do(http.MethodDelete, p.Admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+world.AdminToken)
 		}},
-		{"the provider, by the back channel", "provider_logout", "", func(p *duo, b *browser) {
-			p.browser().backchannel(p.op.LogoutToken(bySub("alice"))).want(b.t, http.StatusOK, "")
+		{"the provider, by the back channel", "provider_logout", "", func(p *duo, b *world.Browser) {
+			backchannel(p.Browser(), p.OP.LogoutToken(bySub("alice"))).Want(b.T, http.StatusOK, "")
 		}},
-		{"the provider, by the front channel", "provider_logout", "", func(p *duo, b *browser) {
-			b.navigate("/bff/frontchannel/main?iss="+url.QueryEscape(p.op.Issuer())+"&sid=sid-1").want(b.t, http.StatusOK, "")
+		{"the provider, by the front channel", "provider_logout", "", func(p *duo, b *world.Browser) {
+			b.Navigate("/bff/frontchannel/main?iss="+url.QueryEscape(p.OP.Issuer())+"&sid=sid-1").Want(b.T, http.StatusOK, "")
 		}},
-		{"a new login in the same browser", "replaced", "", func(_ *duo, b *browser) { b.login() }},
-		{"absolute expiry", "expired", "  lifetime: 3s\n", func(*duo, *browser) {}},
-		{"idle expiry", "expired", "  idle_timeout: 3s\n", func(*duo, *browser) {}},
-		{"a refused renewal", "refused", "", func(p *duo, b *browser) {
-			p.op.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
-			b.do(http.MethodPost, "/bff/session/refresh", nil).want(b.t, http.StatusUnauthorized, "reauthentication_required")
+		{"a new login in the same browser", "replaced", "", func(_ *duo, b *world.Browser) { b.Login() }},
+		{"absolute expiry", "expired", "  lifetime: 3s\n", func(*duo, *world.Browser) {}},
+		{"idle expiry", "expired", "  idle_timeout: 3s\n", func(*duo, *world.Browser) {}},
+		{"a refused renewal", "refused", "", func(p *duo, b *world.Browser) {
+			p.OP.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
+			b.Do(http.MethodPost, "/bff/session/refresh", nil).Want(b.T, http.StatusUnauthorized, "reauthentication_required")
 		}},
 	} {
 		t.Run(end.name, func(t *testing.T) {
 			p := newDuo(t, redis+"?prefix="+rand.Text(), end.session)
-			p.serveStreams()
-			p.op.OnClaims(func(_ string, c odd.Claims) { c["sid"] = "sid-1" })
-			b := p.browser()
-			b.t = t
-			b.login()
+			serveStreams(p.World)
+			p.OP.OnClaims(func(_ string, c odd.Claims) { c["sid"] = "sid-1" })
+			b := p.Browser()
+			b.T = t
+			b.Login()
 			type open struct {
 				socket      *websocket.Conn
 				events, api <-chan string
 			}
 			var all []open
-			for _, origin := range []string{p.origin, p.other} {
-				o := open{b.webSocket(origin, "/api/echo"), b.stream(origin + "/bff/events"), b.stream(origin + "/api/stream")}
+			for _, origin := range []string{p.Origin, p.other} {
+				o := open{webSocket(b, origin, "/api/echo"), stream(b, origin+"/bff/events"), stream(b, origin+"/api/stream")}
 				for _, lines := range []<-chan string{o.events, o.events, o.api} {
 					next(t, lines, 5*time.Second)
 				}
@@ -153,17 +155,17 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 
 // A stream outlives its access token, unless the route says otherwise.
 func TestStreamEndsWithItsTokenIfTheRouteSaysSo(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "memory:", "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "memory:", "")
 	strict := cfg.Proxy.Routes[0]
 	strict.Path, strict.EndWithToken = "/strict/", true
 	cfg.Proxy.Routes = append(cfg.Proxy.Routes, strict)
-	g.run(cfg)
-	g.serveStreams()
-	g.op.SetTokenLife(2 * time.Second)
-	b := g.browser()
-	b.login()
-	lasting, strictly := b.webSocket(g.origin, "/api/echo"), b.webSocket(g.origin, "/strict/echo")
+	g.Run(cfg)
+	serveStreams(g)
+	g.OP.SetTokenLife(2 * time.Second)
+	b := g.Browser()
+	b.Login()
+	lasting, strictly := webSocket(b, g.Origin, "/api/echo"), webSocket(b, g.Origin, "/strict/echo")
 	wantClosed(t, strictly, 4401, "token_expired", 3*time.Second)
 	time.Sleep(500 * time.Millisecond)
 	if err := lasting.Write(t.Context(), websocket.MessageText, []byte("still there")); err != nil {
@@ -176,10 +178,10 @@ func TestStreamEndsWithItsTokenIfTheRouteSaysSo(t *testing.T) {
 
 // What an app hears of a session that is renewed, nears its end, goes on by activity, and runs out.
 func TestEventsTellOfRenewalAndOfTheNearEnd(t *testing.T) {
-	g := newRig(t, "  idle_timeout: 5s\n  expiring_notice: 3s")
-	b := g.browser()
-	b.login()
-	events := b.stream(g.origin + "/bff/events")
+	g := world.New(t, "  idle_timeout: 5s\n  expiring_notice: 3s")
+	b := g.Browser()
+	b.Login()
+	events := stream(b, g.Origin+"/bff/events")
 	want := func(prefix string, within time.Duration) string {
 		t.Helper()
 		for {
@@ -194,15 +196,15 @@ func TestEventsTellOfRenewalAndOfTheNearEnd(t *testing.T) {
 		}
 	}
 	want("event: session", time.Second)
-	g.op.SetTokenLife(10 * time.Minute)
-	b.do(http.MethodPost, "/bff/session/refresh", nil).want(t, http.StatusOK, "")
+	g.OP.SetTokenLife(10 * time.Minute)
+	b.Do(http.MethodPost, "/bff/session/refresh", nil).Want(t, http.StatusOK, "")
 	if data := want("event: renewed", time.Second); !strings.Contains(data, "access_token_expires_at") {
 		t.Errorf("renewed = %s", data)
 	}
 	if data := want("event: expiring", 4*time.Second); !strings.Contains(data, `"in_seconds":`) {
 		t.Errorf("expiring = %s", data)
 	}
-	b.get("/api/x").want(t, http.StatusOK, "") // activity moves the end
+	b.Get("/api/x").Want(t, http.StatusOK, "") // activity moves the end
 	if data := want("event: session", 2*time.Second); !strings.Contains(data, "idle_expires_at") {
 		t.Errorf("session = %s", data)
 	}
@@ -212,20 +214,20 @@ func TestEventsTellOfRenewalAndOfTheNearEnd(t *testing.T) {
 	}
 
 	// A browser that was away meanwhile is told once, and then not to come again.
-	back := b.get("/bff/events", "Last-Event-ID", "1.abc")
-	if back.StatusCode != http.StatusOK || !strings.Contains(back.body, `{"reason":"expired"}`) || !strings.Contains(back.body, "id: ended") {
-		t.Errorf("back after the end = %d %s", back.StatusCode, back.body)
+	back := b.Get("/bff/events", "Last-Event-ID", "1.abc")
+	if back.StatusCode != http.StatusOK || !strings.Contains(back.Text, `{"reason":"expired"}`) || !strings.Contains(back.Text, "id: ended") {
+		t.Errorf("back after the end = %d %s", back.StatusCode, back.Text)
 	}
-	b.get("/bff/events", "Last-Event-ID", "ended").want(t, http.StatusNoContent, "")
-	b.get("/bff/events").want(t, http.StatusUnauthorized, "session_expired")
-	g.browser().get("/bff/events", "Last-Event-ID", "1.abc").want(t, http.StatusUnauthorized, "not_authenticated")
+	b.Get("/bff/events", "Last-Event-ID", "ended").Want(t, http.StatusNoContent, "")
+	b.Get("/bff/events").Want(t, http.StatusUnauthorized, "session_expired")
+	g.Browser().Get("/bff/events", "Last-Event-ID", "1.abc").Want(t, http.StatusUnauthorized, "not_authenticated")
 }
 
 // What an idle listener takes, and that it is let go of.
 func TestThousandListenersCostLittle(t *testing.T) {
-	g := newRig(t, "")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "")
+	b := g.Browser()
+	b.Login()
 	const many = 1000
 	measure := func() uint64 {
 		runtime.GC()
@@ -236,21 +238,21 @@ func TestThousandListenersCostLittle(t *testing.T) {
 	before := measure()
 	var open []net.Conn // bare ones, so that what is measured is the service's side
 	for range many {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(g.origin, "http://"))
+		conn, err := net.Dial("tcp", strings.TrimPrefix(g.Origin, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		open = append(open, conn)
 		fmt.Fprintf(conn, "GET /bff/events HTTP/1.1\r\nHost: %s\r\nCookie: cloakroom=%s\r\nAccept: text/event-stream\r\nSec-Fetch-Site: same-origin\r\n\r\n",
-			strings.TrimPrefix(g.origin, "http://"), b.cookie())
+			strings.TrimPrefix(g.Origin, "http://"), b.Cookie())
 		status := make([]byte, len("HTTP/1.1 200"))
 		if _, err := io.ReadFull(conn, status); err != nil || string(status) != "HTTP/1.1 200" {
 			t.Fatalf("listen: %q %v", status, err)
 		}
 	}
 	listeners := func() string {
-		return regexp.MustCompile(`(?m)^cloakroom_event_listeners (.*)$`).FindString(b.get(g.admin + "/metrics").body)
+		return regexp.MustCompile(`(?m)^cloakroom_event_listeners (.*)$`).FindString(b.Get(g.Admin + "/metrics").Text)
 	}
 	if got := listeners(); got != "cloakroom_event_listeners 1000" {
 		t.Errorf("the metrics say %q of %d listeners", got, many)
@@ -263,15 +265,15 @@ func TestThousandListenersCostLittle(t *testing.T) {
 	for _, conn := range open {
 		_ = conn.Close()
 	}
-	eventually(t, "the listeners to be let go of", func() bool { return listeners() == "cloakroom_event_listeners 0" })
+	world.Eventually(t, "the listeners to be let go of", func() bool { return listeners() == "cloakroom_event_listeners 0" })
 }
 
 // A download that is under way ends with the session, in a way that nobody takes for its end: what was cut is no file.
 func TestLogoutCutsADownload(t *testing.T) {
-	g := newRig(t, "")
+	g := world.New(t, "")
 	for name, length := range map[string]string{"with a length": "1000000000", "chunked": ""} {
 		t.Run(name, func(t *testing.T) {
-			g.api.respond(func(w http.ResponseWriter, r *http.Request) {
+			g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "application/octet-stream")
 				if length != "" {
 					w.Header().Set("Content-Length", length)
@@ -282,14 +284,14 @@ func TestLogoutCutsADownload(t *testing.T) {
 					}
 				}
 			})
-			b := g.browser()
-			b.login()
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.origin+"/api/file", nil)
+			b := g.Browser()
+			b.Login()
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.Origin+"/api/file", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			req.Header.Set("X-CSRF", "1")
-			res, err := (&http.Client{Jar: b.client.Jar}).Do(req)
+			res, err := (&http.Client{Jar: b.Client.Jar}).Do(req)
 			if err != nil || res.StatusCode != http.StatusOK {
 				t.Fatalf("download: %v", err)
 			}
@@ -302,7 +304,7 @@ func TestLogoutCutsADownload(t *testing.T) {
 				_, err := io.Copy(io.Discard, res.Body)
 				ended <- err
 			}()
-			b.do(http.MethodPost, "/bff/logout", nil).want(t, http.StatusOK, "")
+			b.Do(http.MethodPost, "/bff/logout", nil).Want(t, http.StatusOK, "")
 			select {
 			case err := <-ended:
 				if err == nil {
@@ -317,13 +319,13 @@ func TestLogoutCutsADownload(t *testing.T) {
 
 // One session can't fill a replica with event streams; those that are closed make room.
 func TestEventStreamsOfASessionAreBounded(t *testing.T) {
-	g := newRig(t, "  max_event_streams: 20")
-	b := g.browser()
-	b.login()
+	g := world.New(t, "  max_event_streams: 20")
+	b := g.Browser()
+	b.Login()
 	ctx, closeAll := context.WithCancel(t.Context())
-	client := &http.Client{Jar: b.client.Jar}
+	client := &http.Client{Jar: b.Client.Jar}
 	listen := func() int {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.origin+"/bff/events", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.Origin+"/bff/events", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -340,44 +342,44 @@ func TestEventStreamsOfASessionAreBounded(t *testing.T) {
 	if open != 20 {
 		t.Errorf("event streams of one session = %d, want 20", open)
 	}
-	b.get("/bff/events").want(t, http.StatusTooManyRequests, "rate_limited")
-	b.get("/bff/user").want(t, http.StatusOK, "")
-	other := g.browser()
-	other.login()
-	if line, _ := next(t, other.stream(g.origin+"/bff/events"), time.Second); line != "event: session" {
+	b.Get("/bff/events").Want(t, http.StatusTooManyRequests, "rate_limited")
+	b.Get("/bff/user").Want(t, http.StatusOK, "")
+	other := g.Browser()
+	other.Login()
+	if line, _ := next(t, stream(other, g.Origin+"/bff/events"), time.Second); line != "event: session" {
 		t.Errorf("another session's first line = %q", line)
 	}
 	closeAll()
 	ctx = t.Context()
-	eventually(t, "room for another", func() bool { return listen() == http.StatusOK })
+	world.Eventually(t, "room for another", func() bool { return listen() == http.StatusOK })
 }
 
 // One session can't fill a replica with WebSockets; a closed one makes room, and other sessions have room of their own.
 func TestWebSocketsOfASessionAreBounded(t *testing.T) {
-	g := newRig(t, "  max_websockets: 3")
-	g.serveStreams()
-	alice, again := g.browser(), g.browser()
-	alice.login()
-	again.login()
+	g := world.New(t, "  max_websockets: 3")
+	serveStreams(g)
+	alice, again := g.Browser(), g.Browser()
+	alice.Login()
+	again.Login()
 	// An API refuses a version that it does not know, so that none of these is open afterwards.
-	handshake := func(b *browser, path string) int {
-		return b.get(path, "X-CSRF", "", "Origin", g.origin, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "12",
+	handshake := func(b *world.Browser, path string) int {
+		return b.Get(path, "X-CSRF", "", "Origin", g.Origin, "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "12",
 			"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==").StatusCode
 	}
 	var open []*websocket.Conn
 	for range 3 {
-		open = append(open, alice.webSocket(g.origin, "/api/ws"))
+		open = append(open, webSocket(alice, g.Origin, "/api/ws"))
 	}
-	alice.get("/api/ws", "X-CSRF", "", "Origin", g.origin, "Connection", "Upgrade", "Upgrade", "websocket").want(t, http.StatusTooManyRequests, "rate_limited")
+	alice.Get("/api/ws", "X-CSRF", "", "Origin", g.Origin, "Connection", "Upgrade", "Upgrade", "websocket").Want(t, http.StatusTooManyRequests, "rate_limited")
 	if got := handshake(alice, "/optional/ws"); got != http.StatusTooManyRequests {
 		t.Errorf("over another route: %d, want 429", got)
 	}
-	alice.get("/bff/user").want(t, http.StatusOK, "")
-	_ = again.webSocket(g.origin, "/api/ws")
+	alice.Get("/bff/user").Want(t, http.StatusOK, "")
+	_ = webSocket(again, g.Origin, "/api/ws")
 	_ = open[0].CloseNow()
-	eventually(t, "room for another", func() bool { return handshake(alice, "/api/ws") != http.StatusTooManyRequests })
+	world.Eventually(t, "room for another", func() bool { return handshake(alice, "/api/ws") != http.StatusTooManyRequests })
 	for range 10 { // handshakes that came to nothing leave none
 		handshake(alice, "/api/ws")
 	}
-	_ = alice.webSocket(g.origin, "/api/ws")
+	_ = webSocket(alice, g.Origin, "/api/ws")
 }

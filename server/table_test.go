@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/cloakroom/cloakroom/config"
@@ -75,22 +77,22 @@ func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 		{name: "cors-root", change: routeAtRoot, paths: strayPaths, header: fromSPA(spaOrigin)},
 		{name: "cors-root-preflight", change: routeAtRoot, paths: strayPaths, header: preflight()},
 		{name: "foreign", change: allowSPA, paths: strayPaths, header: fromSPA("http://evil.example")},
-		{name: "admin", admin: true, paths: adminPaths, header: []string{"Authorization", "Bearer " + adminToken}},
+		{name: "admin", admin: true, paths: adminPaths, header: []string{"Authorization", "Bearer " + world.AdminToken}},
 		{name: "admin-anonymous", admin: true, paths: adminPaths},
 		{name: "admin-tokenless", admin: true, change: func(c *config.Config) { c.Admin.Token = secret.Value{} }, paths: adminPaths},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			g := newStage(t)
-			cfg := g.config(g.port, "memory:", "")
+			g := world.NewStage(t)
+			cfg := g.Config(g.Port, "memory:", "")
 			if c.change != nil {
 				c.change(cfg)
 			}
-			g.run(cfg)
-			origin := g.origin
+			g.Run(cfg)
+			origin := g.Origin
 			if c.admin {
-				origin = g.admin
-				eventually(t, "readiness", func() bool { return g.browser().get(g.admin+"/readyz").StatusCode == http.StatusOK })
+				origin = g.Admin
+				world.Eventually(t, "readiness", func() bool { return g.Browser().Get(g.Admin+"/readyz").StatusCode == http.StatusOK })
 			}
 			wantGolden(t, "testdata/table/"+c.name+".txt", table(g, origin, c.paths, c.header))
 		})
@@ -115,8 +117,8 @@ func routeAtRoot(c *config.Config) {
 
 // table is what every method gets at every path. Methods that get the same share a line, and
 // headers that are the same stand once, at the end.
-func table(g *rig, origin string, paths, header []string) []byte {
-	g.t.Helper()
+func table(g *world.World, origin string, paths, header []string) []byte {
+	g.T.Helper()
 	var out bytes.Buffer
 	sets := map[string]int{}
 	for _, path := range paths {
@@ -148,12 +150,12 @@ var (
 )
 
 // answer is what one request gets, by a browser that is new.
-func answer(g *rig, method, target string, header []string, sets map[string]int) string {
-	g.t.Helper()
-	b := g.browser()
-	req, err := http.NewRequestWithContext(g.t.Context(), method, target, nil)
+func answer(g *world.World, method, target string, header []string, sets map[string]int) string {
+	g.T.Helper()
+	b := g.Browser()
+	req, err := http.NewRequestWithContext(g.T.Context(), method, target, nil)
 	if err != nil {
-		g.t.Fatal(err)
+		g.T.Fatal(err)
 	}
 	req.Header.Set("X-CSRF", "1")
 	for i := 0; i < len(header); i += 2 {
@@ -166,9 +168,9 @@ func answer(g *rig, method, target string, header []string, sets map[string]int)
 			req.Header.Set(header[i], header[i+1])
 		}
 	}
-	r := b.send(req)
+	r := b.Send(req)
 	code := ""
-	if m := problemCode.FindStringSubmatch(r.body); m != nil {
+	if m := problemCode.FindStringSubmatch(r.Text); m != nil {
 		code = " " + m[1]
 	}
 	allow := ""

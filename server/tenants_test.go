@@ -7,114 +7,116 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
 // A tenancy is a rig at a provider whose tenants all have a user "alice" in a session "the-sid".
 type tenancy struct {
-	*rig
+	*world.World
 }
 
 func newTenancy(t *testing.T) *tenancy {
 	t.Helper()
-	g := newStage(t)
-	g.op.OnDiscovery(func(d odd.Claims) {
-		d["issuer"], d["authorization_response_iss_parameter_supported"] = g.op.Issuer()+"/{tenantid}/v2.0", false
+	g := world.NewStage(t)
+	g.OP.OnDiscovery(func(d odd.Claims) {
+		d["issuer"], d["authorization_response_iss_parameter_supported"] = g.OP.Issuer()+"/{tenantid}/v2.0", false
 	})
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	p := &cfg.Providers[0]
-	p.Issuer, p.MetadataURL, p.Tenants = g.op.Issuer()+"/{tenantid}/v2.0", g.op.URL(odd.Discovery), []string{"red", "blue"}
-	g.run(cfg)
+	p.Issuer, p.MetadataURL, p.Tenants = g.OP.Issuer()+"/{tenantid}/v2.0", g.OP.URL(odd.Discovery), []string{"red", "blue"}
+	g.Run(cfg)
 	return &tenancy{g}
 }
 
-func (g *tenancy) issuer(tenant string) string { return g.op.Issuer() + "/" + tenant + "/v2.0" }
+func (g *tenancy) issuer(tenant string) string { return g.OP.Issuer() + "/" + tenant + "/v2.0" }
 
 // from has the provider answer for a tenant from now on.
 func (g *tenancy) from(tenant string) {
-	g.op.OnClaims(func(_ string, c odd.Claims) { c["iss"], c["tid"], c["sid"] = g.issuer(tenant), tenant, "the-sid" })
-	g.op.OnAuthorize(func(_, answer url.Values) { answer.Set("iss", g.issuer(tenant)) })
+	g.OP.OnClaims(func(_ string, c odd.Claims) { c["iss"], c["tid"], c["sid"] = g.issuer(tenant), tenant, "the-sid" })
+	g.OP.OnAuthorize(func(_, answer url.Values) { answer.Set("iss", g.issuer(tenant)) })
 }
 
-func (g *tenancy) login(tenant string) *browser {
+func (g *tenancy) login(tenant string) *world.Browser {
 	g.from(tenant)
-	b := g.browser()
-	b.login()
+	b := g.Browser()
+	b.Login()
 	return b
 }
 
 func (g *tenancy) logoutToken(tenant string, claims odd.Claims) string {
-	return g.op.LogoutToken(func(_, c odd.Claims) {
+	return g.OP.LogoutToken(func(_, c odd.Claims) {
 		c["iss"] = g.issuer(tenant)
 		maps.Copy(c, claims)
 	})
 }
 
 // administer asks the admin API.
-func (g *tenancy) administer(method, path string) *reply {
-	g.t.Helper()
-	return g.browser().do(method, g.admin+path, nil, "Authorization", "Bearer "+adminToken)
+func (g *tenancy) administer(method, path string) *world.Reply {
+	g.T.Helper()
+	return g.Browser().Do(method, g.Admin+path, nil, "Authorization", "Bearer "+world.AdminToken)
 }
 
-func (b *browser) wantLoggedIn(is bool) {
-	b.t.Helper()
+func wantLoggedIn(b *world.Browser, is bool) {
+	b.T.Helper()
 	want := http.StatusUnauthorized
 	if is {
 		want = http.StatusOK
 	}
-	b.get("/bff/user").want(b.t, want, "")
+	b.Get("/bff/user").Want(b.T, want, "")
 }
 
 // ID1, ID14, BC9, FC1: two tenants with one sub and one sid are two users, whichever way a session is looked for.
 func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 	g := newTenancy(t)
-	blue, op := g.login("blue"), g.browser()
+	blue, op := g.login("blue"), g.Browser()
 
 	for name, end := range map[string]func(){
 		"logout token by sub": func() {
-			op.backchannel(g.logoutToken("red", odd.Claims{"sub": "alice"})).want(t, http.StatusOK, "")
+			backchannel(op, g.logoutToken("red", odd.Claims{"sub": "alice"})).Want(t, http.StatusOK, "")
 		},
 		"logout token by sid": func() {
-			op.backchannel(g.logoutToken("red", odd.Claims{"sid": "the-sid"})).want(t, http.StatusOK, "")
+			backchannel(op, g.logoutToken("red", odd.Claims{"sid": "the-sid"})).Want(t, http.StatusOK, "")
 		},
 		"front channel": func() {
-			page := op.navigate("/bff/frontchannel/main?iss=" + url.QueryEscape(g.issuer("red")) + "&sid=the-sid")
-			if csp := page.Header.Get("Content-Security-Policy"); csp != "default-src 'none'; frame-ancestors "+g.op.Issuer() {
+			page := op.Navigate("/bff/frontchannel/main?iss=" + url.QueryEscape(g.issuer("red")) + "&sid=the-sid")
+			if csp := page.Header.Get("Content-Security-Policy"); csp != "default-src 'none'; frame-ancestors "+g.OP.Issuer() {
 				t.Errorf("front-channel page may be framed by %q", csp)
 			}
 		},
 		"end others": func() {
 			other := g.login("red")
-			other.do(http.MethodPost, "/bff/sessions/end-others", nil).want(t, http.StatusNoContent, "")
+			other.Do(http.MethodPost, "/bff/sessions/end-others", nil).Want(t, http.StatusNoContent, "")
 		},
 		"administrator": func() {
-			g.administer(http.MethodDelete, "/admin/sessions?subject=alice&provider=main&issuer="+url.QueryEscape(g.issuer("red"))).want(t, http.StatusOK, "")
+			g.administer(http.MethodDelete, "/admin/sessions?subject=alice&provider=main&issuer="+url.QueryEscape(g.issuer("red"))).Want(t, http.StatusOK, "")
 		},
 	} {
 		red := g.login("red")
-		red.wantLoggedIn(true)
+		wantLoggedIn(red, true)
 		end()
-		red.wantLoggedIn(false)
-		blue.wantLoggedIn(true)
+		wantLoggedIn(red, false)
+		wantLoggedIn(blue, true)
 		if t.Failed() {
 			t.Fatal(name)
 		}
 	}
-	op.backchannel(g.logoutToken("green", odd.Claims{"sub": "alice"})).want(t, http.StatusBadRequest, "invalid_logout_token")
-	op.navigate("/bff/frontchannel/main?iss=" + url.QueryEscape(g.issuer("{tenantid}")) + "&sid=the-sid")
-	blue.wantLoggedIn(true)
+	backchannel(op, g.logoutToken("green", odd.Claims{"sub": "alice"})).Want(t, http.StatusBadRequest, "invalid_logout_token")
+	op.Navigate("/bff/frontchannel/main?iss=" + url.QueryEscape(g.issuer("{tenantid}")) + "&sid=the-sid")
+	wantLoggedIn(blue, true)
 }
 
 // RFC 7519 §4.1.7: one tenant can't use up the jti of another's logout token.
 func TestLogoutTokensOfTwoTenantsMayShareAJTI(t *testing.T) {
 	g := newTenancy(t)
 	red, blue := g.login("red"), g.login("blue")
-	op := g.browser()
-	for tenant, b := range map[string]*browser{"red": red, "blue": blue} {
+	op := g.Browser()
+	for tenant, b := range map[string]*world.Browser{"red": red, "blue": blue} {
 		raw := g.logoutToken(tenant, odd.Claims{"sub": "alice", "jti": "one"})
-		op.backchannel(raw).want(t, http.StatusOK, "")
-		b.wantLoggedIn(false)
-		op.backchannel(raw).want(t, http.StatusBadRequest, "invalid_logout_token")
+		backchannel(op, raw).Want(t, http.StatusOK, "")
+		wantLoggedIn(b, false)
+		backchannel(op, raw).Want(t, http.StatusBadRequest, "invalid_logout_token")
 	}
 }
 
@@ -123,7 +125,7 @@ func TestListsTellUsersOfTwoTenantsApart(t *testing.T) {
 	g := newTenancy(t)
 	red, blue := g.login("red"), g.login("blue")
 	var own []map[string]any
-	if err := json.Unmarshal([]byte(red.get("/bff/sessions").body), &own); err != nil || len(own) != 1 {
+	if err := json.Unmarshal([]byte(red.Get("/bff/sessions").Text), &own); err != nil || len(own) != 1 {
 		t.Errorf("red's own sessions = %v, %v; want 1", own, err)
 	}
 	for query, want := range map[string]int{
@@ -138,8 +140,8 @@ func TestListsTellUsersOfTwoTenantsApart(t *testing.T) {
 			Sessions []struct{ Issuer, Subject string }
 		}
 		r := g.administer(http.MethodGet, "/admin/sessions?"+query)
-		if err := json.Unmarshal([]byte(r.body), &list); err != nil || len(list.Sessions) != want {
-			t.Errorf("%s: %s, %v; want %d sessions", query, r.body, err, want)
+		if err := json.Unmarshal([]byte(r.Text), &list); err != nil || len(list.Sessions) != want {
+			t.Errorf("%s: %s, %v; want %d sessions", query, r.Text, err, want)
 		}
 		for _, s := range list.Sessions {
 			if s.Issuer != g.issuer("red") && s.Issuer != g.issuer("blue") {
@@ -147,9 +149,9 @@ func TestListsTellUsersOfTwoTenantsApart(t *testing.T) {
 			}
 		}
 	}
-	g.administer(http.MethodDelete, "/admin/sessions?subject=alice&provider=main").want(t, http.StatusBadRequest, "")
-	red.wantLoggedIn(true)
-	blue.wantLoggedIn(true)
+	g.administer(http.MethodDelete, "/admin/sessions?subject=alice&provider=main").Want(t, http.StatusBadRequest, "")
+	wantLoggedIn(red, true)
+	wantLoggedIn(blue, true)
 }
 
 // RFC 9207 §2.4: the authorization response and the ID token are of one tenant, a listed one.
@@ -157,11 +159,11 @@ func TestAnswerOfAnotherTenantStartsNoSession(t *testing.T) {
 	for name, tenants := range map[string][2]string{"mixed": {"red", "blue"}, "not listed": {"green", "green"}, "answer not listed": {"green", "red"}, "template": {"{tenantid}", "red"}} {
 		g := newTenancy(t)
 		g.from(tenants[1])
-		g.op.OnAuthorize(func(_, answer url.Values) { answer.Set("iss", g.issuer(tenants[0])) })
-		b := g.browser()
-		begin := b.navigate("/bff/login")
-		back := g.op.Login(begin.Header.Get("Location"))
-		if r := b.navigate(back.RequestURI()); r.StatusCode < 400 || b.cookie() != "" {
+		g.OP.OnAuthorize(func(_, answer url.Values) { answer.Set("iss", g.issuer(tenants[0])) })
+		b := g.Browser()
+		begin := b.Navigate("/bff/login")
+		back := g.OP.Login(begin.Header.Get("Location"))
+		if r := b.Navigate(back.RequestURI()); r.StatusCode < 400 || b.Cookie() != "" {
 			t.Errorf("%s: callback = %d to %q", name, r.StatusCode, r.Header.Get("Location"))
 		}
 	}
@@ -171,12 +173,12 @@ func TestAnswerOfAnotherTenantStartsNoSession(t *testing.T) {
 func TestSilentLoginOfAnotherTenantIsAnotherUser(t *testing.T) {
 	g := newTenancy(t)
 	b := g.login("red")
-	before := b.cookie()
+	before := b.Cookie()
 	g.from("blue")
-	if b.silentLogin() || b.cookie() != before {
+	if silentLogin(b) || b.Cookie() != before {
 		t.Error("the silent login went on as another tenant's user")
 	}
-	b.wantLoggedIn(true)
+	wantLoggedIn(b, true)
 }
 
 // OIDC Core §12.2: an ID token of another tenant at a renewal ends the session.
@@ -184,9 +186,9 @@ func TestRenewalByAnotherTenantEndsTheSession(t *testing.T) {
 	g := newTenancy(t)
 	b := g.login("red")
 	g.from("blue")
-	b.do(http.MethodPost, "/bff/session/refresh", nil)
-	b.wantLoggedIn(false)
-	eventually(t, "what was issued to be revoked", func() bool { return len(g.op.LiveRefreshTokens()) == 0 })
+	b.Do(http.MethodPost, "/bff/session/refresh", nil)
+	wantLoggedIn(b, false)
+	world.Eventually(t, "what was issued to be revoked", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
 }
 
 // OIDC Core §5.3.2, MD9: signed userinfo of another tenant's alice is about somebody else.
@@ -194,12 +196,12 @@ func TestUserinfoOfAnotherTenantStartsNoSession(t *testing.T) {
 	for tenant, want := range map[string]bool{"red": true, "blue": false} {
 		g := newTenancy(t)
 		g.from("red")
-		g.op.Intercept(odd.Userinfo, odd.Answer(http.StatusOK, "application/jwt", g.op.Sign(g.op.Header(), odd.Claims{
-			"iss": g.issuer(tenant), "aud": g.op.Client.ID, "sub": "alice", "name": "Alice of " + tenant,
+		g.OP.Intercept(odd.Userinfo, odd.Answer(http.StatusOK, "application/jwt", g.OP.Sign(g.OP.Header(), odd.Claims{
+			"iss": g.issuer(tenant), "aud": g.OP.Client.ID, "sub": "alice", "name": "Alice of " + tenant,
 		})))
-		b := g.browser()
-		back := g.op.Login(b.navigate("/bff/login").Header.Get("Location"))
-		if r := b.navigate(back.RequestURI()); (r.StatusCode == http.StatusFound) != want {
+		b := g.Browser()
+		back := g.OP.Login(b.Navigate("/bff/login").Header.Get("Location"))
+		if r := b.Navigate(back.RequestURI()); (r.StatusCode == http.StatusFound) != want {
 			t.Errorf("userinfo of %s: callback = %d", tenant, r.StatusCode)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -108,66 +110,66 @@ func echoing(w http.ResponseWriter, r *http.Request) {
 // in their errors; then all that the browser got, and the whole log, is searched for them.
 func TestNoTokenReachesTheBrowser(t *testing.T) {
 	h := &haul{tokens: map[string]bool{stowaway: true}}
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
-	g.run(cfg)
-	g.api.respond(echoing)
+	g.Run(cfg)
+	g.API.Respond(echoing)
 	newest := func() string {
-		grants := g.op.Grants("")
+		grants := g.OP.Grants("")
 		h.token(grants[len(grants)-1].Issued)
 		return h.token(grants[len(grants)-1].AccessToken)
 	}
 	plant := func(c odd.Claims) {
 		maps.Copy(c, plants(h, newest()))
 	}
-	g.op.OnClaims(func(_ string, c odd.Claims) { delete(c, "email"); plant(c) })
-	g.op.OnUserinfo(plant)
-	g.op.OnToken(func(_ url.Values, answer odd.Claims) {
+	g.OP.OnClaims(func(_ string, c odd.Claims) { delete(c, "email"); plant(c) })
+	g.OP.OnUserinfo(plant)
+	g.OP.OnToken(func(_ url.Values, answer odd.Claims) {
 		if s, ok := answer["id_token"].(string); ok {
 			h.token(s)
 		}
 		answer["scope"] = "openid profile email " + newest()
 		answer["session_state"] = newest()
 	})
-	b := &hauler{h, g.browser()}
-	b.see(b.login())
+	b := &hauler{h, g.Browser()}
+	b.see(b.Login())
 	ask := func(why string) {
 		for _, path := range []string{"/bff/user", "/bff/user?format=object", "/bff/session", "/bff/auth", "/bff/auth/x", "/bff/sessions", "/optional/x", "/open", "/nothing", "/api/challenge"} {
-			b.see(b.get(path))
+			b.see(b.Get(path))
 		}
 		b.see(b.traced("/api/x"))
-		b.see(b.navigate("/bff/sessions"))
+		b.see(b.Navigate("/bff/sessions"))
 		b.firstEvents()
-		b.see(g.browser().get(g.admin+"/admin/sessions", "Authorization", "Bearer "+adminToken))
-		h.wantNone(t, g.log.String())
+		b.see(g.Browser().Get(g.Admin+"/admin/sessions", "Authorization", "Bearer "+world.AdminToken))
+		h.wantNone(t, g.Log.String())
 		if t.Failed() {
 			t.Fatalf("that was %s", why)
 		}
 	}
 	ask("after the login")
-	b.see(b.do(http.MethodPost, "/bff/session/refresh", nil))
+	b.see(b.Do(http.MethodPost, "/bff/session/refresh", nil))
 	ask("after a renewal")
-	if user := b.get("/bff/user?format=object"); !strings.Contains(user.body, `"picture":["a.png"]`) || !strings.Contains(user.body, `"email":"alice@example.com"`) {
-		t.Errorf("what holds no token is gone, too: %s", user.body)
+	if user := b.Get("/bff/user?format=object"); !strings.Contains(user.Text, `"picture":["a.png"]`) || !strings.Contains(user.Text, `"email":"alice@example.com"`) {
+		t.Errorf("what holds no token is gone, too: %s", user.Text)
 	}
 	if r := b.traced("/api/x"); r.Header.Get("X-Kept") != "kept" || r.Trailer.Get("X-Fine") != "fine" || r.Header.Get("Set-Cookie") != "" {
 		t.Errorf("of the API's fields came %v, %v", r.Header, r.Trailer)
 	}
 	for name, answer := range tellingErrors(h) {
-		undo := g.op.Intercept(odd.Token, answer)
-		fresh := &hauler{h, g.browser()}
-		begin := fresh.navigate("/bff/login")
-		back := g.op.Login(begin.Header.Get("Location"))
+		undo := g.OP.Intercept(odd.Token, answer)
+		fresh := &hauler{h, g.Browser()}
+		begin := fresh.Navigate("/bff/login")
+		back := g.OP.Login(begin.Header.Get("Location"))
 		h.token(back.Query().Get("code"))
-		fresh.see(fresh.navigate(back.RequestURI()))
-		b.see(b.do(http.MethodPost, "/bff/session/refresh", nil))
+		fresh.see(fresh.Navigate(back.RequestURI()))
+		b.see(b.Do(http.MethodPost, "/bff/session/refresh", nil))
 		undo()
 		ask("after the error " + name)
 	}
-	b.see(b.do(http.MethodPost, "/bff/session/refresh", nil))
-	b.see(g.browser().get("/bff/user"))
-	h.wantNone(t, g.log.String())
+	b.see(b.Do(http.MethodPost, "/bff/session/refresh", nil))
+	b.see(g.Browser().Get("/bff/user"))
+	h.wantNone(t, g.Log.String())
 }
 
 // tellingErrors are refusals of the token endpoint that repeat what was sent.
@@ -199,38 +201,38 @@ func tellingErrors(h *haul) map[string]odd.Interceptor {
 // A hauler is a browser that keeps what it gets.
 type hauler struct {
 	*haul
-	*browser
+	*world.Browser
 }
 
-func (b *hauler) see(r *reply) {
-	b.haul.see(r.Request.Method+" "+r.Request.URL.Path, fmt.Sprint(r.Status, r.Header, r.Trailer, r.body))
+func (b *hauler) see(r *world.Reply) {
+	b.haul.see(r.Request.Method+" "+r.Request.URL.Path, fmt.Sprint(r.Status, r.Header, r.Trailer, r.Text))
 }
 
 // traced is get with the interim responses kept, too.
-func (b *hauler) traced(path string) *reply {
-	b.t.Helper()
-	ctx := httptrace.WithClientTrace(b.t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+func (b *hauler) traced(path string) *world.Reply {
+	b.T.Helper()
+	ctx := httptrace.WithClientTrace(b.T.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
 		b.haul.see("interim", fmt.Sprint(code, h))
 		return nil
 	}})
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.g.origin+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.World.Origin+path, nil)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	req.Header.Set("X-CSRF", "1")
-	return b.send(req)
+	return b.Send(req)
 }
 
 // firstEvents reads what an event stream begins with.
 func (b *hauler) firstEvents() {
-	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.g.origin+"/bff/events", nil)
+	b.T.Helper()
+	req, err := http.NewRequestWithContext(b.T.Context(), http.MethodGet, b.World.Origin+"/bff/events", nil)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
-	res, err := b.client.Do(req)
+	res, err := b.Client.Do(req)
 	if err != nil {
-		b.t.Fatal(err)
+		b.T.Fatal(err)
 	}
 	defer res.Body.Close()
 	stop := time.AfterFunc(10*time.Second, func() { _ = res.Body.Close() })

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cloakroom/cloakroom/test/world"
+
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -12,49 +14,49 @@ import (
 // TestClaimsOfUserinfoCount: what userinfo alone says reaches the app, what routes require, and forward-auth. What an
 // ID token alone may say does not, and no refusal of userinfo keeps anybody out.
 func TestClaimsOfUserinfoCount(t *testing.T) {
-	g := newStage(t)
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	for path, claims := range map[string]map[string]string{"/admins/": {"groups": "admins"}, "/strong/": {"acr": "high"}} {
 		r := cfg.Proxy.Routes[0]
 		r.Path, r.Require = path, proxy.Require{Claims: claims}
 		cfg.Proxy.Routes = append(cfg.Proxy.Routes, r)
 	}
-	g.run(cfg)
-	g.op.OnClaims(func(_ string, c odd.Claims) { delete(c, "email") })
-	g.op.OnUserinfo(func(c odd.Claims) { c["groups"], c["acr"], c["name"] = []string{"users", "admins"}, "high", "Somebody" })
-	b := g.browser()
-	b.login()
-	user := b.get("/bff/user?format=object")
+	g.Run(cfg)
+	g.OP.OnClaims(func(_ string, c odd.Claims) { delete(c, "email") })
+	g.OP.OnUserinfo(func(c odd.Claims) { c["groups"], c["acr"], c["name"] = []string{"users", "admins"}, "high", "Somebody" })
+	b := g.Browser()
+	b.Login()
+	user := b.Get("/bff/user?format=object")
 	for _, want := range []string{`"groups":["users","admins"]`, `"email":"alice@example.com"`, `"name":"Alice Example"`} {
-		if !strings.Contains(user.body, want) {
-			t.Errorf("the user lacks %s: %s", want, user.body)
+		if !strings.Contains(user.Text, want) {
+			t.Errorf("the user lacks %s: %s", want, user.Text)
 		}
 	}
-	if auth := b.get("/bff/auth"); auth.Header.Get("X-Auth-Request-Email") != "alice@example.com" {
+	if auth := b.Get("/bff/auth"); auth.Header.Get("X-Auth-Request-Email") != "alice@example.com" {
 		t.Errorf("forward-auth says %v", auth.Header)
 	}
-	b.get("/admins/x").want(t, http.StatusOK, "")
-	b.get("/strong/x").want(t, http.StatusForbidden, "forbidden")
-	b.do(http.MethodPost, "/bff/session/refresh", nil).want(t, http.StatusOK, "") // its ID token has no groups
-	b.get("/admins/x").want(t, http.StatusOK, "")
+	b.Get("/admins/x").Want(t, http.StatusOK, "")
+	b.Get("/strong/x").Want(t, http.StatusForbidden, "forbidden")
+	b.Do(http.MethodPost, "/bff/session/refresh", nil).Want(t, http.StatusOK, "") // its ID token has no groups
+	b.Get("/admins/x").Want(t, http.StatusOK, "")
 
-	undo := g.op.Intercept(odd.Userinfo, odd.Answer(http.StatusUnauthorized, "text/plain", ""))
-	other := g.browser()
-	other.login()
+	undo := g.OP.Intercept(odd.Userinfo, odd.Answer(http.StatusUnauthorized, "text/plain", ""))
+	other := g.Browser()
+	other.Login()
 	undo()
-	other.get("/admins/x").want(t, http.StatusForbidden, "forbidden")
-	if log := g.log.String(); !strings.Contains(log, `"level":"WARN","msg":"userinfo was not to be had`) || !strings.Contains(log, "providers.userinfo: off") {
+	other.Get("/admins/x").Want(t, http.StatusForbidden, "forbidden")
+	if log := g.Log.String(); !strings.Contains(log, `"level":"WARN","msg":"userinfo was not to be had`) || !strings.Contains(log, "providers.userinfo: off") {
 		t.Error("the log does not say what to do about userinfo")
 	}
 }
 
 // TestRequiredUserinfoIsMissedAtTheStart: not by the first person who wants to log in.
 func TestRequiredUserinfoIsMissedAtTheStart(t *testing.T) {
-	g := newStage(t)
-	g.op.OnDiscovery(func(d odd.Claims) { delete(d, "userinfo_endpoint") })
-	cfg := g.config(g.port, "sqlite:"+g.db, "")
+	g := world.NewStage(t)
+	g.OP.OnDiscovery(func(d odd.Claims) { delete(d, "userinfo_endpoint") })
+	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Providers[0].Userinfo = "required"
-	g.run(cfg)
-	eventually(t, "the log to say so", func() bool { return strings.Contains(g.log.String(), "no login at this provider can succeed") })
-	g.browser().navigate("/bff/login").want(t, http.StatusServiceUnavailable, "")
+	g.Run(cfg)
+	world.Eventually(t, "the log to say so", func() bool { return strings.Contains(g.Log.String(), "no login at this provider can succeed") })
+	g.Browser().Navigate("/bff/login").Want(t, http.StatusServiceUnavailable, "")
 }

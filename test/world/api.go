@@ -1,0 +1,65 @@
+package world
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+)
+
+// An API is the upstream: it records, and answers as it is told to.
+type API struct {
+	*httptest.Server
+	Mu     sync.Mutex // guards seen and answer
+	Seen   []*http.Request
+	Answer http.HandlerFunc
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.Mu.Lock()
+	a.Seen = append(a.Seen, r.Clone(context.Background()))
+	answer := a.Answer
+	a.Mu.Unlock()
+	if answer != nil {
+		answer(w, r)
+		return
+	}
+	_, _ = io.WriteString(w, "ok")
+}
+
+// Respond has the API answer with h from here on; nil: with ok.
+func (a *API) Respond(h http.HandlerFunc) {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	a.Answer = h
+}
+
+// Requests are those that came, the oldest first.
+func (a *API) Requests() []*http.Request {
+	a.Mu.Lock()
+	defer a.Mu.Unlock()
+	return a.Seen
+}
+
+// A Log may be written to while it is read.
+type Log struct {
+	Mu sync.Mutex // guards b
+	B  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (s *Log) Write(p []byte) (int, error) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	return s.B.Write(p)
+}
+
+// String is all that was written.
+func (s *Log) String() string {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	return s.B.String()
+}
