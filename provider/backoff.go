@@ -26,8 +26,9 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // comes back (RN14). One lost answer is no outage: it opens at the second failure in a row, or at the
 // first that bears Retry-After. When its time is over it lets one request through to see.
 //
-// gobreaker can't do this: its open time is fixed, and this one grows and obeys Retry-After; it also has each request
-// report once, while here a slow request gives up its turn and its late answer still counts.
+// gobreaker can't do this: its open time is fixed, while this one's grows and obeys Retry-After; and
+// it drops what requests report after it has opened, while here a late answer shows that the provider
+// is back.
 type breaker struct {
 	now func() time.Time
 

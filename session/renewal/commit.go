@@ -7,19 +7,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session"
-)
-
-const (
-	// orphanTime is how long an outbox that can't be written is tried before tokens that no record
-	// holds are revoked without it.
-	orphanTime = time.Minute
-	// endTime is how long ending a refused session is tried. If it fails, the session's next renewal
-	// will be refused again and try anew.
-	endTime = 5 * time.Minute
-	// maxCommitPause is well below a lease: a commit that comes after the store is back, and after the lease is over,
-	// finds that another replica has sent the refresh token again.
-	maxCommitPause = time.Second
 )
 
 var errTheirs = errors.New("another process renewed the session")
@@ -89,7 +78,8 @@ func (w *work) save(ctx context.Context, change func(*session.Record)) (*session
 			w.metrics.unsaved.Dec()
 		}
 	}()
-	return retry(ctx, w.from.Record.ExpiresAt.Sub(w.now()), func(ctx context.Context) (*session.Session, error) {
+	life := w.from.Record.ExpiresAt.Sub(w.now())
+	return retryFor(ctx, resilience.CommitRenewal, max(life, resilience.CommitRenewal.Within()), func(ctx context.Context) (*session.Session, error) {
 		return w.sessions.Commit(ctx, w.from, w.onlyOnce(change))
 	}, func(err error, next time.Duration) {
 		if unsaved {
@@ -124,7 +114,7 @@ func (w *work) onlyOnce(change func(*session.Record)) func(*session.Record) erro
 // revoke puts tokens that no record holds into the outbox. If that can't be written, the provider is
 // asked at once, as a last resort.
 func (w *work) revoke(ctx context.Context, orphan *session.Record, reason session.Reason) {
-	_, err := retry(ctx, orphanTime, func(ctx context.Context) (struct{}, error) {
+	_, err := retry(ctx, resilience.QueueOrphans, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.sessions.Enqueue(ctx, orphan, reason)
 	}, func(error, time.Duration) {})
 	if err == nil {
@@ -139,9 +129,10 @@ func (w *work) revoke(ctx context.Context, orphan *session.Record, reason sessio
 	}
 }
 
-// end ends the session and settles the flight with cause, at the latest when the store does not let it.
+// end ends the session and settles the flight with cause, at the latest when the store does not let
+// it. If that is given up, the session's next renewal is refused again and tries anew.
 func (w *work) end(ctx context.Context, cause error) {
-	_, err := retry(ctx, endTime, func(ctx context.Context) (struct{}, error) {
+	_, err := retry(ctx, resilience.EndRefused, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.sessions.End(ctx, w.from.Name, session.ReasonRefused)
 	}, func(error, time.Duration) { w.flight.settle(nil, cause) })
 	w.ended(err, cause)
@@ -155,10 +146,20 @@ func (w *work) ended(err, cause error) {
 	w.flight.settle(nil, cause)
 }
 
-// retry does a store operation until it succeeds, says something final, or atMost has passed. Notify
+// retry does a store operation until it succeeds, says something final, or the policy gives it up. Notify
 // hears of each failure that is followed by another try.
-func retry[T any](ctx context.Context, atMost time.Duration, operation func(context.Context) (T, error), notify backoff.Notify) (T, error) {
-	b := &backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: maxCommitPause}
+func retry[T any](
+	ctx context.Context, policy resilience.Retry,
+	operation func(context.Context) (T, error), notify backoff.Notify,
+) (T, error) {
+	return retryFor(ctx, policy, policy.Within(), operation, notify)
+}
+
+// retryFor is retry that is given up when atMost has passed.
+func retryFor[T any](
+	ctx context.Context, policy resilience.Retry, atMost time.Duration,
+	operation func(context.Context) (T, error), notify backoff.Notify,
+) (T, error) {
 	return backoff.Retry(ctx, func() (T, error) {
 		once, cancel := context.WithTimeout(ctx, storeTimeout)
 		defer cancel()
@@ -167,5 +168,5 @@ func retry[T any](ctx context.Context, atMost time.Duration, operation func(cont
 			err = backoff.Permanent(err)
 		}
 		return v, err
-	}, backoff.WithBackOff(b), backoff.WithMaxElapsedTime(max(atMost, orphanTime)), backoff.WithNotify(notify))
+	}, backoff.WithBackOff(policy.Pauses().BackOff()), backoff.WithMaxElapsedTime(atMost), backoff.WithNotify(notify))
 }

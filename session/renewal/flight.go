@@ -16,6 +16,9 @@ var errClosed = fmt.Errorf("shutting down: %w", provider.ErrUnreachable)
 // A flight is one piece of work that many may wait for. It belongs to none of them: a waiter who
 // leaves does not stop it. It can have its outcome before its work is over (a renewal whose tokens
 // are there but not yet saved), and stays in the group until then.
+//
+// singleflight can't do this: there the outcome and the end of the work are one; nobody can say under
+// its lock whether a flight may start, or look at the one under way; and no shutdown waits for them.
 type flight[V any] struct {
 	settled chan struct{} // closed once value and err are set; they don't change after that
 	left    chan struct{} // closed when the flight has left its group

@@ -5,30 +5,20 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session"
 )
 
 const (
 	// defaultLease outlasts the two tries of a token request that a provider may be slow with.
 	defaultLease = 30 * time.Second
-	// othersPatience is how long a renewal by another replica is waited for. Those who ask again wait anew.
-	othersPatience = 10 * time.Second
-	// othersPoll is how often the store is asked for the outcome without having told of one: when its
-	// holder died, or the line to the store is down.
-	othersPoll  = time.Second
-	releaseTime = 2 * time.Second
-	// ghostPoll is how often the release of a lease is tried that nobody knows to be taken.
-	ghostPoll = 500 * time.Millisecond
+	releaseTime  = 2 * time.Second
 )
 
-var (
-	errLeaseLost = errors.New("the lease on this renewal may have run out")
-	errOthers    = errors.New("another replica has not finished renewing this session")
-)
+var errLeaseLost = errors.New("the lease on this renewal may have run out")
 
 // A lease is this replica's right to send a session's refresh token, for so long that nobody else thinks
 // it has died. It saves traffic and, at a provider that takes a token sent twice for theft, the
@@ -45,11 +35,12 @@ type lease struct {
 }
 
 // takeLease waits for its turn. Either it returns the lease and the newest record, read after the lease was
-// taken; or it returns a nil lease and a record that another replica has renewed.
+// taken; or it returns a nil lease and a record that another replica has renewed. Those who ask again after it
+// gave up wait anew.
 func (w *work) takeLease(ctx context.Context, name session.Name) (*lease, *session.Session, error) {
 	poked, stop := w.sessions.Watch(name)
 	defer stop()
-	enough := time.NewTimer(othersPatience)
+	enough := time.NewTimer(resilience.OthersRenewal.Within())
 	defer enough.Stop()
 	for {
 		l, err := w.tryLease(ctx, name)
@@ -70,17 +61,20 @@ func (w *work) takeLease(ctx context.Context, name session.Name) (*lease, *sessi
 	}
 }
 
-// awaitOthers waits until something is heard of the session or it is time to look. It returns the record if
-// it was renewed, nothing if it still is to be.
-func (w *work) awaitOthers(ctx context.Context, s *session.Session, poked <-chan struct{}, enough <-chan time.Time) (*session.Session, error) {
-	again := time.NewTimer(othersPoll/2 + mathrand.N(othersPoll))
+// awaitOthers waits until something is heard of the session, or until it is time to look: the lease's
+// holder may have died, or the line to the store may be down. It returns the record if it was renewed,
+// nothing if it still is to be.
+func (w *work) awaitOthers(
+	ctx context.Context, s *session.Session, poked <-chan struct{}, enough <-chan time.Time,
+) (*session.Session, error) {
+	again := time.NewTimer(resilience.OthersRenewal.Pauses().After(1))
 	defer again.Stop()
 	select {
 	case <-poked:
 	case <-again.C:
 	case <-enough:
 		// Nothing is wrong with the session, and asking again is right.
-		return nil, &provider.UnreachableError{Provider: s.Record.Provider, Endpoint: "token", Reason: errOthers.Error(), RetryAfter: othersPoll}
+		return nil, notYet(s, "another replica has not finished renewing this session")
 	case <-w.closing.Done():
 		return nil, errClosed
 	case <-ctx.Done():
@@ -91,6 +85,14 @@ func (w *work) awaitOthers(ctx context.Context, s *session.Session, poked <-chan
 		return nil, err
 	}
 	return newest, nil
+}
+
+// notYet tells a caller to ask again when a renewal that somebody else has under way may be over.
+func notYet(s *session.Session, reason string) error {
+	return &provider.UnreachableError{
+		Provider: s.Record.Provider, Endpoint: "token", Reason: reason,
+		RetryAfter: resilience.OthersRenewal.Pauses().First(),
+	}
 }
 
 // tryLease returns nil when another replica has the lease.
@@ -116,12 +118,8 @@ func (w *work) tryLease(ctx context.Context, name session.Name) (*lease, error) 
 // be when the store wakes up: left alone, it would keep everybody from renewing the session for as long as it lasts.
 func (w *work) releaseLater(l *lease) {
 	w.ghosts.Go(func() {
-		for time.Now().Before(l.forgotten) {
-			select {
-			case <-w.closing.Done():
-				return
-			case <-time.After(ghostPoll/2 + mathrand.N(ghostPoll)):
-			}
+		pauses := resilience.ReleaseLease.Pauses()
+		for time.Now().Before(l.forgotten) && resilience.Sleep(w.closing, pauses.After(1)) {
 			ctx, cancel := context.WithTimeout(w.closing, releaseTime)
 			err := w.sessions.Outbox().Release(ctx, l.key, l.holder)
 			cancel()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -24,7 +25,7 @@ func (w *work) needsLogin(ctx context.Context, err error) {
 	cause := fmt.Errorf("%w: %v", ErrLoginNeeded, err) // err may be an ErrUnreachable, which this is not
 	known := !w.from.Record.LoginNeeded.IsZero()
 	w.pauses.hold(w.from.Name, time.Now().Add(askAgain), cause)
-	_, err = retry(ctx, endTime, func(ctx context.Context) (*session.Session, error) {
+	_, err = retry(ctx, resilience.EndRefused, func(ctx context.Context) (*session.Session, error) {
 		return w.sessions.Commit(ctx, w.from, func(rec *session.Record) error {
 			switch {
 			case rec.Renewals != w.from.Record.Renewals || rec.RefreshToken != w.from.Record.RefreshToken:

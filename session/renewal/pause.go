@@ -2,22 +2,18 @@ package renewal
 
 import (
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
-const (
-	firstPause = time.Second
-	maxPause   = 10 * time.Second
-	// maxPauses bounds the memory that failures can take. Who falls out may try again early, which
-	// the provider's own backoff still limits.
-	maxPauses = 1 << 16
-)
+// maxPauses bounds the memory that failures can take. Who falls out may try again early, which
+// the provider's own breaker still limits.
+const maxPauses = 1 << 16
 
 // A pause is what is remembered of a session (or a client token) whose last renewals failed.
 type pause struct {
@@ -50,12 +46,13 @@ func (p *pauses[K]) failed(key K, now time.Time, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	last, _ := p.m.Get(key)
-	wait := min(firstPause<<min(last.failures, 10), maxPause)
-	wait = wait/2 + rand.N(wait)
-	if ok && unreachable.RetryAfter > 0 {
-		wait = max(wait, unreachable.RetryAfter+rand.N(unreachable.RetryAfter/4+1))
+	asked := time.Duration(0)
+	if ok {
+		asked = unreachable.RetryAfter
 	}
-	p.m.Add(key, pause{until: now.Add(wait), failures: last.failures + 1, err: cause})
+	failures := last.failures + 1
+	wait := resilience.Renewal.Pauses().AfterAsked(failures, asked)
+	p.m.Add(key, pause{until: now.Add(wait), failures: failures, err: cause})
 }
 
 // hold keeps key from trying until a moment, with err as the reason.

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
 // TestPausesGrowWithJitterAndObeyRetryAfter (RN14).
 func TestPausesGrowWithJitterAndObeyRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	p := newPauses[string]()
-	base := firstPause
+	base := resilience.Renewal.Pauses().First()
 	for range 12 {
 		p.failed("a", now, &provider.UnreachableError{})
 		err := p.err("a", "main", now)
@@ -24,7 +25,7 @@ func TestPausesGrowWithJitterAndObeyRetryAfter(t *testing.T) {
 		if err := p.err("a", "main", now); err != nil {
 			t.Fatalf("after the pause = %v, want none", err)
 		}
-		base = min(2*base, maxPause)
+		base = min(2*base, resilience.Renewal.Pauses().Longest())
 	}
 	p.failed("a", now, &provider.UnreachableError{RetryAfter: time.Minute})
 	if err := p.err("a", "main", now.Add(59*time.Second)); !errors.Is(err, provider.ErrUnreachable) {

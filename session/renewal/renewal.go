@@ -164,7 +164,7 @@ func (r *Renewer) AccessToken(ctx context.Context, s *session.Session) (Token, e
 	}
 	next, err := r.renewed(ctx, s, secret.Value{}, longestWait)
 	if errors.Is(err, errPatience) {
-		err = &provider.UnreachableError{Provider: s.Record.Provider, Endpoint: "token", Reason: "no answer yet", RetryAfter: othersPoll}
+		err = notYet(s, "no answer yet")
 	}
 	if err != nil {
 		return Token{}, asBefore(s, err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
@@ -150,7 +151,7 @@ func (w *work) failed(outcome string, err error) {
 // the session with it. That is asked with a write that changes nothing: what has been read may be stale.
 func (w *work) refused(ctx context.Context, err error) {
 	cause := fmt.Errorf("%w: %w", ErrRefused, err)
-	_, err = retry(ctx, endTime, func(ctx context.Context) (struct{}, error) {
+	_, err = retry(ctx, resilience.EndRefused, func(ctx context.Context) (struct{}, error) {
 		_, err := w.sessions.Commit(ctx, w.from, func(rec *session.Record) error {
 			if rec.Renewals != w.from.Record.Renewals {
 				return errTheirs

@@ -1,11 +1,13 @@
 package revocation
 
-import "golang.org/x/sync/semaphore"
+import (
+	"golang.org/x/sync/semaphore"
 
-const (
-	maxDeliveries = 8                      // revocations at one provider at once
-	maxHeld       = leaseBatch * maxLeases // items held in memory for one provider: all that one look at the outbox can lease
+	"github.com/cloakroom/cloakroom/resilience"
 )
+
+// maxHeld is how many items are held in memory for one provider: all that one look at the outbox can lease.
+const maxHeld = leaseBatch * maxLeases
 
 // A bulkhead is what one provider's deliveries have to themselves, so that a slow one holds up its own alone.
 type bulkhead struct {
@@ -14,5 +16,8 @@ type bulkhead struct {
 }
 
 func newBulkhead() *bulkhead {
-	return &bulkhead{held: semaphore.NewWeighted(maxHeld), underWay: semaphore.NewWeighted(maxDeliveries)}
+	return &bulkhead{
+		held:     semaphore.NewWeighted(maxHeld),
+		underWay: semaphore.NewWeighted(int64(resilience.Revocations.Places())),
+	}
 }

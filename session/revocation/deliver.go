@@ -5,25 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 )
 
 const (
-	firstRetry = time.Second
-	maxRetry   = 5 * time.Minute
-	// hopelessRetry is for what only an operator can mend: a key or a provider that is no longer
-	// configured.
-	hopelessRetry = time.Hour
-	// successorPoll is how soon it is seen that the session which took another's place has ended.
-	successorPoll = 15 * time.Second
-	maxLastError  = 200 // bytes
+	maxLastError = 200 // bytes
 	// deliveryTime is what a delivery may take: two requests of ten seconds each, and the outcome's way to the store.
 	deliveryTime = 20*time.Second + storeTimeout
 )
@@ -39,7 +32,8 @@ func (w *Worker) take(ctx context.Context, item session.Revocation, until time.T
 	}
 	b := w.bulkheads[item.Provider]
 	if b == nil {
-		w.putOff(ctx, item, outcomeUnknownProvider, hopelessRetry, errors.New("provider is not configured any more"))
+		w.putOff(ctx, item, outcomeUnknownProvider, resilience.RevocationHopeless.Pauses().First(),
+			errors.New("provider is not configured any more"))
 		return
 	}
 	if !b.held.TryAcquire(1) {
@@ -61,11 +55,13 @@ func (w *Worker) take(ctx context.Context, item session.Revocation, until time.T
 func (w *Worker) deliver(ctx context.Context, item session.Revocation, within time.Duration) {
 	rec, err := w.o.Sessions.OpenRevocation(item)
 	if err != nil {
-		w.putOff(ctx, item, outcomeUnreadable, hopelessRetry, errors.New("sealed tokens do not open with the configured keys"))
+		w.putOff(ctx, item, outcomeUnreadable, resilience.RevocationHopeless.Pauses().First(),
+			errors.New("sealed tokens do not open with the configured keys"))
 		return
 	}
 	if w.heldBySuccessor(ctx, item, rec) {
-		w.putOff(ctx, item, outcomeWaiting, successorPoll, errors.New("a newer session holds the same grant; it waits for that one's end"))
+		w.putOff(ctx, item, outcomeWaiting, resilience.RevocationWaiting.Pauses().First(),
+			errors.New("a newer session holds the same grant; it waits for that one's end"))
 		return
 	}
 	if !w.mayRevoke(item, rec) {
@@ -168,12 +164,11 @@ func (w *Worker) putOff(ctx context.Context, item session.Revocation, outcome st
 
 // retryIn grows with the attempts, with jitter, and is never shorter than Retry-After.
 func retryIn(attempts int, err error) time.Duration {
-	wait := min(firstRetry<<min(attempts, 16), maxRetry)
-	wait = wait*3/4 + rand.N(wait/2)
-	if retryable, ok := errors.AsType[*provider.RetryableError](err); ok && retryable.RetryAfter > 0 {
-		wait = max(wait, retryable.RetryAfter+rand.N(retryable.RetryAfter/4+1))
+	asked := time.Duration(0)
+	if retryable, ok := errors.AsType[*provider.RetryableError](err); ok {
+		asked = retryable.RetryAfter
 	}
-	return wait
+	return resilience.Revocation.Pauses().AfterAsked(attempts+1, asked)
 }
 
 func bounded(s string) string {

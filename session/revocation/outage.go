@@ -3,11 +3,7 @@ package revocation
 import (
 	"context"
 	"log/slog"
-	"time"
 )
-
-// maxStretch is how many intervals an outage makes of one.
-const maxStretch = 16
 
 // An outage tells of a failure that goes on for long once, and of its end.
 type outage struct {
@@ -28,9 +24,4 @@ func (o *outage) note(ctx context.Context, err error) {
 		}
 		o.tries++
 	}
-}
-
-// stretch is the interval to the next try: longer while failures go on.
-func (o *outage) stretch(interval time.Duration) time.Duration {
-	return interval * time.Duration(min(1<<min(o.tries, 10), maxStretch))
 }

@@ -14,13 +14,13 @@ package revocation
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session"
 )
 
@@ -43,12 +43,7 @@ type Options struct {
 }
 
 const (
-	defaultPoll       = time.Second
-	defaultSweepEvery = 5 * time.Second
-	defaultLease      = time.Minute
-	// defaultMaxAge: nobody tells a client how long a refresh token lives. Thirty days is what common
-	// providers give an idle one, and nobody has used these since their session ended.
-	defaultMaxAge = 30 * 24 * time.Hour
+	defaultLease = time.Minute
 
 	storeTimeout = 5 * time.Second
 	sweepBatch   = 200
@@ -71,10 +66,12 @@ type Worker struct {
 
 // NewWorker makes a Worker; Run makes it work.
 func NewWorker(o Options) *Worker {
-	setDefault(&o.Poll, defaultPoll)
-	setDefault(&o.SweepEvery, defaultSweepEvery)
+	setDefault(&o.Poll, resilience.OutboxLook.Pauses().First())
+	setDefault(&o.SweepEvery, resilience.ExpirySweep.Pauses().First())
 	setDefault(&o.Lease, defaultLease)
-	setDefault(&o.MaxAge, defaultMaxAge)
+	// Nobody tells a client how long a refresh token lives. Thirty days is what common providers give
+	// an idle one, and nobody has used these since their session ended.
+	setDefault(&o.MaxAge, resilience.Revocation.Within())
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -117,7 +114,7 @@ func (w *Worker) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := w.look(ctx)
 		outage.note(ctx, err)
-		w.sleep(ctx, outage.stretch(w.o.Poll), w.wake)
+		w.sleep(ctx, resilience.OutboxLook.Pauses().From(w.o.Poll).After(outage.tries+1))
 	}
 }
 
@@ -172,7 +169,7 @@ func (w *Worker) sweep(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := w.endExpired(ctx)
 		outage.note(ctx, err)
-		w.sleep(ctx, outage.stretch(w.o.SweepEvery), nil)
+		resilience.Sleep(ctx, resilience.ExpirySweep.Pauses().From(w.o.SweepEvery).After(outage.tries+1))
 	}
 }
 
@@ -190,14 +187,13 @@ func (w *Worker) endExpired(ctx context.Context) error {
 	}
 }
 
-// sleep waits for about d (replicas that started together must not stay in step), for ctx's end, or
-// until something comes over wake.
-func (w *Worker) sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+// sleep waits for d, for ctx's end, or until somebody wakes the worker.
+func (w *Worker) sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case <-wake:
+	case <-w.wake:
 	case <-ctx.Done():
 	}
 }
