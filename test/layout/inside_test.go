@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"go/ast"
 	"maps"
 	"os"
 	"regexp"
@@ -39,6 +40,71 @@ func TestEveryPackageIsDescribed(t *testing.T) {
 	}
 	for name := range described {
 		t.Errorf("docs/inside.md describes %s, which test/layout has in no row", name)
+	}
+}
+
+// nameInText is a Go name in backticks, alone or behind a package's.
+var nameInText = regexp.MustCompile("`(?:([a-z]+)\\.)?([a-zA-Z]*[A-Z][a-zA-Z]*)`")
+
+// notOurs are names that the guides mention and that are declared elsewhere.
+var notOurs = []string{"ReverseProxy", "returnUrl"}
+
+// undeclared are the names in a guide that no source declares: the guide would lead nowhere.
+func undeclared(text string, sources []source) []string {
+	declared := map[string]bool{}
+	for _, s := range sources {
+		for _, decl := range s.ast.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				declared[d.Name.Name] = true
+			case *ast.GenDecl:
+				for _, name := range namesOf(d) {
+					declared[name] = true
+				}
+			}
+		}
+	}
+	var found []string
+	for _, m := range nameInText.FindAllStringSubmatch(text, -1) {
+		if !declared[m[2]] && !slices.Contains(notOurs, m[2]) {
+			found = append(found, m[2])
+		}
+	}
+	return found
+}
+
+// namesOf are the names that a declaration of types, constants or variables declares.
+func namesOf(d *ast.GenDecl) []string {
+	var found []string
+	for _, spec := range d.Specs {
+		switch x := spec.(type) {
+		case *ast.TypeSpec:
+			found = append(found, x.Name.Name)
+		case *ast.ValueSpec:
+			for _, name := range x.Names {
+				found = append(found, name.Name)
+			}
+		}
+	}
+	return found
+}
+
+func TestGuidesNameWhatThereIs(t *testing.T) {
+	sources, err := readModule("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"CONTRIBUTING.md", "docs/inside.md"} {
+		text, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range undeclared(string(text), sources) {
+			t.Errorf("%s names %s, which is declared nowhere; name what took its place", file, name)
+		}
+	}
+	if found := undeclared("`Settings`, `noSuchName` and `make test`", sources); !slices.Equal(found, []string{"noSuchName"}) {
+		t.Errorf("undeclared = %q, want noSuchName: a check that can't fail checks nothing", found)
 	}
 }
 
