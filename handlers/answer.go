@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// redirect sends the browser on, leaving no trace of this URL's query in a Referer (RFC 9700 §4.2).
+// redirect sends the browser to another URL, without this URL's query in a Referer (RFC 9700 §4.2).
 func redirect(c echo.Context, status int, to string) error {
 	c.Response().Header().Set("Referrer-Policy", "no-referrer")
 	c.Response().Header().Set("Location", to)
@@ -24,10 +24,10 @@ func (h *Handlers) page(c echo.Context, status int, p templates.Page) error {
 	return h.o.Pages.Write(c.Response(), status, lang, p)
 }
 
-// unknownProvider is the answer to a provider id that no operator configured.
+// unknownProvider is the answer to a provider id that is not configured.
 func unknownProvider() error { return problem.New(problem.UnknownProvider) }
 
-// requireCSRF is the guard of the endpoints that a fetch calls with the session cookie.
+// requireCSRF guards the endpoints that scripts call with the session cookie.
 func (h *Handlers) requireCSRF(r *http.Request) error { return h.admit(r, site.ForFetch) }
 
 // admit refuses a request that another site's page may have made.

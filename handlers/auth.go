@@ -17,36 +17,43 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// ForwardAuthSecretHeader is what a reverse proxy proves itself by, so that it may get access tokens. A browser that
-// asks for itself can't.
+// ForwardAuthSecretHeader holds the secret by which a reverse proxy authenticates itself to get
+// access tokens. A browser does not know that secret.
 const ForwardAuthSecretHeader = identity.ProxySecret
 
-// identityHeaders are the fields of GET /bff/auth's answer, by the claim that each holds; the names are those that
-// reverse proxies are usually set up for.
+// identityHeaders are the header fields in the answer of GET /bff/auth, by claim. They have the
+// names that reverse proxies are usually configured for.
 var identityHeaders = map[string]string{
-	"sub": identity.User, "email": identity.Email, "preferred_username": identity.PreferredUsername, "iss": identity.Issuer,
+	"sub":                identity.User,
+	"email":              identity.Email,
+	"preferred_username": identity.PreferredUsername,
+	"iss":                identity.Issuer,
 }
 
-// maxIdentity bounds one of them.
+// maxIdentity is the longest value of an identity header, in bytes.
 const maxIdentity = 512
 
-// auth answers GET /bff/auth, which a reverse proxy asks before it passes a request on (nginx auth_request, Traefik
-// ForwardAuth, Caddy forward_auth): 202 for who is logged in, with who it is, 401 for who is not. With ?token=access, a
-// proxy that knows forward_auth.secret gets the access token too, renewed if need be; nobody else does, since the
-// answer would reach a browser. With ?login=redirect, a page for who is not logged in is answered by a way to the login,
-// for proxies that hand the answer on. It counts as activity.
+// auth answers GET /bff/auth, which a reverse proxy calls before it forwards a request (nginx
+// auth_request, Traefik ForwardAuth, Caddy forward_auth). The answer is 202 with the user's
+// identity if the user is logged in, and 401 if not.
+//
+// With ?token=access, a proxy that sends forward_auth.secret also gets the access token, renewed if
+// necessary. Nobody else gets it, because the answer would reach a browser. With ?login=redirect,
+// the navigation of a user who is not logged in is redirected to the login, for proxies that
+// forward this answer to the browser. The call counts as activity.
 func (h *Handlers) auth(c echo.Context) error {
 	q := c.QueryParams()
 	page := ""
 	if q.Get("login") == "redirect" {
-		page = h.askedFor(c.Request())
+		page = h.requestedPage(c.Request())
 	}
 	return h.forwardAuth(c, http.StatusAccepted, q.Get("token") == "access", page)
 }
 
-// authPath is auth for Envoy's ext_authz, which puts a prefix before the path of the request that it asks about, and
-// leaves method and query as they are: all of it is that request's. So it takes the secret alone for the wish to have
-// an access token, and says 200: to Envoy any other status is a refusal, whose fields may go to the browser.
+// authPath is auth for Envoy's ext_authz. Envoy calls it with the method and query of the request
+// that it checks, and with that request's path after a prefix. The query therefore can't ask for an
+// access token; the secret alone does. The status is 200, because Envoy takes any other for a
+// refusal and may send its header fields to the browser.
 func (h *Handlers) authPath(c echo.Context) error {
 	r := c.Request()
 	page := strings.TrimPrefix(r.URL.EscapedPath(), h.o.Site.Path("/auth"))
@@ -56,17 +63,17 @@ func (h *Handlers) authPath(c echo.Context) error {
 	return h.forwardAuth(c, http.StatusOK, r.Header.Get(ForwardAuthSecretHeader) != "", page)
 }
 
-// askedFor is the page that a proxy is asked for, as far as it says so; / where it does not. Whether the login
-// may lead there is for the login to judge.
-func (h *Handlers) askedFor(r *http.Request) string {
+// requestedPage is the page that the browser requested from the proxy, or / if the proxy does not
+// say. The login checks whether it may return there.
+func (h *Handlers) requestedPage(r *http.Request) string {
 	if uri := r.Header.Get("X-Forwarded-Uri"); uri != "" && len(r.Header["X-Forwarded-Uri"]) == 1 {
 		return uri
 	}
 	return "/"
 }
 
-// forwardAuth judges a request that a proxy asks about, and answers with the given status for somebody's. page is where
-// a login is to lead back to; "" for no redirect.
+// forwardAuth answers a proxy that asks whether it may forward a request. status is the answer for
+// a user who is logged in. page is where a login returns to; "" means not to redirect to the login.
 func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page string) error {
 	r := c.Request()
 	if err := h.requireOwnRequest(r); err != nil {
@@ -74,13 +81,13 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 	}
 	for name := range r.Header {
 		if identity.Stray(name) {
-			return problem.New(problem.Forbidden).Because("the request has a field that says whom it is for and that the proxy may not know how to take away (X-Auth-Request-…, Remote-… and their like, or one of them with underscores): such fields are the proxy's to set")
+			return problem.New(problem.Forbidden).Because(strayIdentity)
 		}
 	}
 	s, err := h.o.Sessions.FromRequest(r)
 	if loggedOut(err) && page != "" && isNavigation(r) {
 		requestlog.Annotate(r.Context(), err)
-		return h.towardsLogin(c, page)
+		return h.redirectToLogin(c, page)
 	}
 	if err != nil {
 		return err
@@ -98,10 +105,12 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 		return err
 	}
 	if claims["email_verified"] == false || claims["email_verified"] == "false" {
-		delete(claims, "email") // whatever somebody typed: an application that goes by it would take them for its owner
+		// Anybody can enter another's address at the provider, and an application that identifies
+		// users by it would take them for that person.
+		delete(claims, "email")
 	}
-	// All fields are there, if empty: some proxies put those that they get in the place of a browser's own, and leave
-	// alone what is not there. Who has no e-mail address must not choose one.
+	// Every field is set, if only to "". Some proxies replace the browser's fields by those in this
+	// answer and forward the others unchanged: a user without an e-mail address could send one.
 	for claim, name := range identityHeaders {
 		value, _ := claims[claim].(string)
 		if !mayStandInHeader(value) {
@@ -110,22 +119,28 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 		answer.Set(name, value)
 	}
 	answer.Set(identity.Provider, s.Record.Provider)
-	answer.Set(identity.AccessToken, accessToken) // last: an answer that is a refusal after all may go to the browser with all its fields
+	// The token is set last: a refusal may go to the browser with all its fields.
+	answer.Set(identity.AccessToken, accessToken)
 	return c.NoContent(status)
 }
 
-// towardsLogin answers a navigation to page by who seems to be logged out. A link of another site, and that is what the
-// provider's answer to a login is as well, comes without a strict cookie even from who is logged in: such a browser is
-// led to the same page once more, with a 401, since any proxy takes 2xx for leave to pass the request on.
-func (h *Handlers) towardsLogin(c echo.Context, page string) error {
+const strayIdentity = "the request has an identity header that the proxy may not know how to remove " +
+	"(X-Auth-Request-…, Remote-… and the like, or one of them with underscores): only the proxy may set those"
+
+// redirectToLogin answers a navigation to page without a session. A navigation from another site
+// brings no SameSite=Strict cookie, even if the user is logged in; the provider's redirect after a
+// login is such a navigation. That browser gets a page that loads the same URL again. The page's
+// status is 401, because proxies take 2xx for permission to forward the request.
+func (h *Handlers) redirectToLogin(c echo.Context, page string) error {
 	if again, ok := h.o.Site.ReturnPath(page); ok && h.cameWithoutStrictCookie(c.Request()) {
 		return h.page(c, http.StatusUnauthorized, templates.Continue{URL: again})
 	}
 	return c.Redirect(http.StatusFound, h.o.Site.Origin()+h.o.Site.LoginBackTo(page))
 }
 
-// requireOwnRequest judges the request that the proxy is about to pass on, whose headers come along: a page of another
-// origin may lead people here, but neither read nor write anything in their name.
+// requireOwnRequest checks the request that the proxy is about to forward, by the headers that it
+// passed along. A page of another origin may link here, but must not read or write anything as the
+// user.
 func (h *Handlers) requireOwnRequest(r *http.Request) error {
 	if isHandshake(r) {
 		if err := h.admit(r, site.ForHandshake); err != nil {
@@ -138,16 +153,20 @@ func (h *Handlers) requireOwnRequest(r *http.Request) error {
 	return h.admit(r, site.ForSubrequest)
 }
 
-// isHandshake reports whether the request opens a WebSocket. Proxies keep Upgrade, a hop-by-hop field, to themselves, and
-// not every browser sends Sec-Fetch-Mode with it; the version is there always (RFC 6455 §4.1, RFC 8441 §5).
+// isHandshake reports whether the request opens a WebSocket. A proxy does not forward Upgrade,
+// which is a hop-by-hop field, and not every browser sends Sec-Fetch-Mode; the version is always
+// there (RFC 6455 §4.1, RFC 8441 §5).
 func isHandshake(r *http.Request) bool {
-	return r.Header.Get("Sec-Fetch-Mode") == "websocket" || strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || len(r.Header["Sec-Websocket-Version"]) > 0
+	return r.Header.Get("Sec-Fetch-Mode") == "websocket" ||
+		strings.EqualFold(r.Header.Get("Upgrade"), "websocket") ||
+		len(r.Header["Sec-Websocket-Version"]) > 0
 }
 
-// tokenForProxy is the session's access token, for a proxy that proves itself.
+// tokenForProxy returns the session's access token if the request has the proxy's secret.
 func (h *Handlers) tokenForProxy(r *http.Request, s *session.Session) (string, error) {
-	if given := r.Header.Values(ForwardAuthSecretHeader); h.o.ForwardAuthSecret.IsZero() || len(given) != 1 || !h.o.ForwardAuthSecret.Equal(given[0]) {
-		return "", problem.New(problem.Forbidden).Because("access tokens go to a reverse proxy that sends forward_auth.secret, and to nobody else")
+	if !h.fromTrustedProxy(r) {
+		return "", problem.New(problem.Forbidden).
+			Because("only a reverse proxy that sends forward_auth.secret gets access tokens")
 	}
 	token, err := h.o.Tokens.AccessToken(r.Context(), s)
 	if err != nil {
@@ -156,7 +175,15 @@ func (h *Handlers) tokenForProxy(r *http.Request, s *session.Session) (string, e
 	return token.AccessToken.Reveal(), nil
 }
 
-// mayStandInHeader refuses what could end a header field, or mislead who reads it.
+// fromTrustedProxy reports whether the request has forward_auth.secret, exactly once.
+func (h *Handlers) fromTrustedProxy(r *http.Request) bool {
+	given := r.Header.Values(ForwardAuthSecretHeader)
+	return !h.o.ForwardAuthSecret.IsZero() && len(given) == 1 && h.o.ForwardAuthSecret.Equal(given[0])
+}
+
+// mayStandInHeader reports whether s can be the value of a header field: it neither ends the field
+// nor reads differently from what it is.
 func mayStandInHeader(s string) bool {
-	return s != "" && len(s) <= maxIdentity && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) && strings.TrimSpace(s) == s
+	return s != "" && len(s) <= maxIdentity && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, unicode.IsControl) && strings.TrimSpace(s) == s
 }

@@ -24,23 +24,24 @@ const (
 	maxSID        = 255 // bytes; an ID token with a longer sid is refused
 	// clockSkew is how far a provider's clock may be behind ours.
 	clockSkew = 5 * time.Second
-	// replayWindow is the least time for which a jti is remembered; longer when exp is further off.
+	// replayWindow is the least time for which a jti is remembered; a later exp makes it longer.
 	replayWindow = 10 * time.Minute
 )
 
 const (
-	// frontchannelLookups is how many of them are under way at once; more wait, and clients take turns.
+	// frontchannelLookups is how many look-ups of front-channel logouts run at once. Others queue;
+	// the queue serves clients in turn.
 	frontchannelLookups = 8
-	// frontchannelPatience is how long one waits.
+	// frontchannelPatience is how long a request waits for its turn.
 	frontchannelPatience = 5 * time.Second
-	// busyAgain is when who found no turn should come again.
-	busyAgain = 2 * time.Second
+	// busyRetryAfter is the Retry-After for a request that did not get its turn.
+	busyRetryAfter = 2 * time.Second
 )
 
-// backchannel is what the endpoints that a provider calls keep beyond a request. None of them refuses a request because
-// there are many from one address: behind a proxy that is not trusted all come from one, strangers' junk and
-// the provider's own, and a logout that is refused is rarely sent again. What costs something is done a few at a
-// time instead, and clients take turns (see also jose.Verifier.LogoutToken).
+// backchannel is the state of the endpoints that providers call. They set no limit per address:
+// behind a proxy that is not trusted, the provider's requests and a stranger's come from the same
+// address, and providers rarely repeat a logout that was refused. Expensive work has a concurrency
+// limit instead, and clients are served in turn (see also jose.Verifier.LogoutToken).
 type backchannel struct {
 	lookups  *fairqueue.Queue
 	total    *prometheus.CounterVec
@@ -49,23 +50,25 @@ type backchannel struct {
 
 func newBackchannel(reg prometheus.Registerer, log *slog.Logger) *backchannel {
 	return &backchannel{
-		lookups: fairqueue.New(frontchannelLookups), refusals: newRefusals(log),
+		lookups:  fairqueue.New(frontchannelLookups),
+		refusals: newRefusals(log),
 		total: promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
-			Name: "cloakroom_backchannel_logouts_total", Help: "Back-channel logout requests by outcome (ok, invalid, replayed, busy, unavailable).",
+			Name: "cloakroom_backchannel_logouts_total",
+			Help: "Back-channel logout requests by outcome (ok, invalid, replayed, busy, unavailable).",
 		}, []string{"provider", "outcome"}),
 	}
 }
 
-// busy is the answer to a logout that could not be looked at: its sender should try again.
+// busy is the answer to a logout that did not get its turn: its sender should try again.
 func busy(err error) error {
-	return problem.New(problem.ProviderUnreachable).
-		Because("Too many logout requests are being checked. Nobody was logged out by this one; send it again in a moment.").
-		After(busyAgain).CausedBy(err)
+	const detail = "Too many logout requests are being checked. " +
+		"Nobody was logged out by this one; send it again in a moment."
+	return problem.New(problem.ProviderUnreachable).Because(detail).After(busyRetryAfter).CausedBy(err)
 }
 
 // backchannelLogout answers POST /bff/backchannel/{provider} (OIDC Back-Channel Logout §2.5–2.8):
-// exactly 200 when the sessions are ended or were never there, exactly 400 when the token is no
-// good, 503 when it could not be done and the provider should try again.
+// 200 if the sessions have ended or never existed, 400 if the token is invalid, 503 if the logout
+// could not be carried out and the provider should try again.
 func (h *Handlers) backchannelLogout(c echo.Context) error {
 	p, err := h.provider(c.Param("provider"))
 	if err != nil {
@@ -79,7 +82,8 @@ func (h *Handlers) backchannelLogout(c echo.Context) error {
 	return c.NoContent(http.StatusOK)
 }
 
-// endByLogoutToken reads and verifies the logout token and ends what it names. It returns the outcome for the counter.
+// endByLogoutToken verifies the logout token and ends the sessions that it names. It returns the
+// outcome for the counter.
 func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (string, error) {
 	ctx := c.Request().Context()
 	client := h.o.Client(c.Request())
@@ -92,7 +96,8 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 		h.backchannel.refusals.warn(ctx, p.ID(), noLogoutToken)
 		return "invalid", problem.New(problem.InvalidLogoutToken).Because("the body must have one logout_token")
 	}
-	if err := h.o.Sessions.Know(ctx); err != nil { // else a good one could be refused for its times
+	// Without the store's time, a valid token could be refused as expired.
+	if err := h.o.Sessions.Know(ctx); err != nil {
 		return "unavailable", err
 	}
 	token, err := p.Verifier().LogoutToken(ctx, client, params.Get("logout_token"))
@@ -106,15 +111,16 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	if err != nil {
 		return "unavailable", err
 	}
-	// A jti is marked only after the work is done: a provider that repeats a request which we could
-	// not carry out must be heard, and ending a session twice harms nobody.
+	// A jti is marked only after the sessions have ended: a provider must be able to repeat a
+	// request that failed, and ending a session twice does no harm.
 	replayed, err := h.o.Sessions.Outbox().Marked(ctx, jtiKey(p, token))
 	if err != nil {
 		return "unavailable", session.Unavailable(err)
 	}
 	if replayed {
 		h.backchannel.refusals.warn(ctx, p.ID(), &jose.InvalidLogoutTokenError{
-			Rule: "jti", Detail: "it was used before", Remedy: "nothing, if the provider repeated a request; otherwise it gives several tokens one jti",
+			Rule: "jti", Detail: "it was used before",
+			Remedy: "nothing, if the provider repeated a request; otherwise it gives several tokens one jti",
 		})
 		return "replayed", problem.New(problem.InvalidLogoutToken).Because("this logout token was used before")
 	}
@@ -131,23 +137,26 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	return "ok", nil
 }
 
+// jtiKey is the key of the mark for a used jti, which is unique for its issuer (RFC 7519 §4.1.7).
 func jtiKey(p *provider.Provider, t *jose.LogoutToken) string {
 	if t.Issuer == p.Issuer() {
 		return session.IndexKey("jti", p.ID(), t.JTI)
 	}
-	return session.IndexKey("jti", p.ID(), t.JTI, t.Issuer) // a jti is unique for its issuer (RFC 7519 §4.1.7)
+	return session.IndexKey("jti", p.ID(), t.JTI, t.Issuer)
 }
 
-// endNamedBy ends what the token names (§2.7): with `sid` that provider session's records, and
-// nothing if a `sub` beside it contradicts; with `sub` alone all of that user's. A session that
-// began after the token was issued is a later login and stays (BC8).
+// endNamedBy ends the sessions that the token names (§2.7). If it has a `sid`, these are the
+// sessions that were started from that session at the provider; if it also has a `sub`, only that
+// user's. If it has a `sub` alone, they are all sessions of that user. A session that started after
+// the token was issued comes from a later login and is left alone (BC8).
 func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *jose.LogoutToken) error {
 	sessions, err := h.namedBy(ctx, p, t)
 	if err != nil {
 		return err
 	}
 	for _, s := range sessions {
-		if t.Subject != "" && s.Record.Subject != t.Subject || s.Record.CreatedAt.After(t.IssuedAt.Add(clockSkew)) {
+		otherUser := t.Subject != "" && s.Record.Subject != t.Subject
+		if otherUser || s.Record.CreatedAt.After(t.IssuedAt.Add(clockSkew)) {
 			continue
 		}
 		if err := h.o.Sessions.End(ctx, s.Name, session.ReasonProviderLogout); err != nil {
@@ -160,7 +169,9 @@ func (h *Handlers) endNamedBy(ctx context.Context, p *provider.Provider, t *jose
 	return nil
 }
 
-func (h *Handlers) namedBy(ctx context.Context, p *provider.Provider, t *jose.LogoutToken) ([]*session.Session, error) {
+func (h *Handlers) namedBy(
+	ctx context.Context, p *provider.Provider, t *jose.LogoutToken,
+) ([]*session.Session, error) {
 	if t.SID != "" {
 		return h.o.Sessions.OfSID(ctx, p.ID(), t.Issuer, t.SID)
 	}
@@ -168,9 +179,9 @@ func (h *Handlers) namedBy(ctx context.Context, p *provider.Provider, t *jose.Lo
 }
 
 // frontchannelLogout answers GET /bff/frontchannel/{provider} (OIDC Front-Channel Logout §2). It
-// works without the cookie, which a frame on the provider's page does not bring. `iss` and `sid`
-// must both be there: without them any page could log its visitors out by a frame. The answer is
-// the same whether a session was there or not.
+// needs no cookie, because browsers send none from a frame on the provider's page. It requires both
+// `iss` and `sid`: otherwise any page could log its visitors out with a frame. The answer is the
+// same whether there was a session or not.
 func (h *Handlers) frontchannelLogout(c echo.Context) error {
 	p, err := h.provider(c.Param("provider"))
 	if err != nil {
@@ -183,12 +194,13 @@ func (h *Handlers) frontchannelLogout(c echo.Context) error {
 			return err
 		}
 	}
-	c.Response().Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+strings.Join(p.Origins(), " "))
+	c.Response().Header().Set("Content-Security-Policy",
+		"default-src 'none'; frame-ancestors "+strings.Join(p.Origins(), " "))
 	c.Response().Header().Del("X-Frame-Options")
 	return c.HTML(http.StatusOK, "<!doctype html><title>cloakroom</title>")
 }
 
-// endByFrontchannel ends the sessions that belong to one of the provider's.
+// endByFrontchannel ends the sessions that were started from the provider's session sid.
 func (h *Handlers) endByFrontchannel(r *http.Request, p *provider.Provider, iss, sid string) error {
 	ctx, cancel := context.WithTimeout(r.Context(), frontchannelPatience)
 	defer cancel()

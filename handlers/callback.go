@@ -13,11 +13,12 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// maxCallbackBody bounds a form_post response; a code, a state and an error fit many times over.
+// maxCallbackBody is the largest form_post response, in bytes: ample for a code, a state or an
+// error.
 const maxCallbackBody = 64 << 10
 
-// callback answers the redirect URI: it ends the attempt that `state` names, and starts the session.
-// Only browsers are sent here, so whatever goes wrong is said on a page.
+// callback answers the redirect URI: it completes the attempt that `state` names and starts the
+// session. Only browsers are sent here, so every error is answered with a page.
 func (h *Handlers) callback(c echo.Context) error {
 	if err := h.finishLogin(c); err != nil {
 		p := problemOf(err)
@@ -62,7 +63,8 @@ func authorizationResponse(c echo.Context, mode string) (url.Values, error) {
 			return nil, problem.New(problem.BadRequest).Because("the query does not parse")
 		}
 		if mode == "form_post" && (query.Has("code") || query.Has("error")) {
-			return nil, problem.New(problem.BadRequest).Because("this provider is set to response_mode form_post, and answered by GET")
+			return nil, problem.New(problem.BadRequest).
+				Because("this provider is configured for response_mode form_post, but answered by GET")
 		}
 		return query, nil
 	}
@@ -73,7 +75,7 @@ func authorizationResponse(c echo.Context, mode string) (url.Values, error) {
 	return form(c, maxCallbackBody)
 }
 
-// form reads a urlencoded body of at most limit bytes; parameters in the URL do not mix with it.
+// form reads a urlencoded body of at most limit bytes. The URL must have no parameters.
 func form(c echo.Context, limit int64) (url.Values, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -81,7 +83,7 @@ func form(c echo.Context, limit int64) (url.Values, error) {
 		return nil, problem.New(problem.BadRequest).Because("the body must be application/x-www-form-urlencoded")
 	}
 	if r.URL.RawQuery != "" {
-		return nil, problem.New(problem.BadRequest).Because("parameters belong into the body, not into the URL")
+		return nil, problem.New(problem.BadRequest).Because("parameters belong in the body, not in the URL")
 	}
 	r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
 	if err := r.ParseForm(); err != nil {
@@ -90,7 +92,7 @@ func form(c echo.Context, limit int64) (url.Values, error) {
 	return r.PostForm, nil
 }
 
-// formError is the problem of a form that could not be read: too large, not whole in time, or not a form.
+// formError is the problem for a form that could not be read: too large, too slow, or malformed.
 func formError(err error) error {
 	if known, ok := problem.Of(err); ok {
 		return known
@@ -98,9 +100,12 @@ func formError(err error) error {
 	return problem.New(problem.BadRequest).Because("The form can't be read.").CausedBy(err)
 }
 
-// callbackFailed answers a refused response. In a frame only a silent login can have begun: without its cookie, which
-// tracking prevention keeps from a frame that another site has led here, that is the answer to it. A stale one (back button, second tab) in a browser
-// that has a live session is no failure to that person: they go on to the app.
+// callbackFailed answers an authorization response that was refused.
+//
+// In a frame, only a silent login can have started. Tracking prevention may withhold its attempt
+// cookie, because another site redirected the frame here; a stale response in a frame is therefore
+// answered as a failed silent login. A stale response in a window (back button, second tab) of a
+// browser with a live session is no failure to the user, who is redirected to the app.
 func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 	failure, ok := asFailure(err)
 	if !ok {
@@ -124,15 +129,16 @@ func (h *Handlers) callbackFailed(c echo.Context, err error) error {
 	return err
 }
 
-// cameWithoutStrictCookie reports whether the browser may have a session that it was not allowed to
-// show: a SameSite=Strict cookie stays behind on a navigation that another site began. A page of
-// ours that goes on by itself brings it along.
+// cameWithoutStrictCookie reports whether the browser may have a session whose cookie it did not
+// send: browsers omit SameSite=Strict cookies on a navigation that another site started. They send
+// it when a page of this origin navigates on.
 func (h *Handlers) cameWithoutStrictCookie(r *http.Request) bool {
 	return h.o.Site.StrictCookie() && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
 		r.Header.Get("Sec-Fetch-Dest") != "" && isNavigation(r) && isWindow(r)
 }
 
-// afterStaleCallback is where that page leads: now the cookie shows whether there is a session.
+// afterStaleCallback answers the navigation from that page. If there is a session, this request has
+// its cookie.
 func (h *Handlers) afterStaleCallback(c echo.Context) error {
 	if _, err := h.o.Sessions.FromRequest(c.Request()); err == nil {
 		return redirect(c, http.StatusFound, "/")
@@ -140,8 +146,8 @@ func (h *Handlers) afterStaleCallback(c echo.Context) error {
 	return login.StaleFailure(c.Param("provider"), c.QueryParam("stale"))
 }
 
-// seeOther keeps a form_post from being posted on: 303 makes the browser GET what follows, while
-// 307 and 308 would carry the code to the app (RFC 9700 §4.12).
+// seeOther is the status of a redirect that the browser follows by GET. After a form_post that is
+// 303: 307 and 308 would post the code to the app (RFC 9700 §4.12).
 func seeOther(r *http.Request) int {
 	if r.Method == http.MethodPost {
 		return http.StatusSeeOther

@@ -15,9 +15,9 @@ import (
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
-// Browsers and providers bring back what an earlier release sealed: testdata/sealed.json holds one
-// value of each kind. It is never written again.
-func TestWhatWasSealedEarlierOpens(t *testing.T) {
+// Browsers and providers return values that an earlier release sealed. testdata/sealed.json has one
+// of each kind; it must not be generated again.
+func TestValuesSealedByAnEarlierReleaseOpen(t *testing.T) {
 	var e struct {
 		Key                    string
 		At                     int64
@@ -39,17 +39,19 @@ func TestWhatWasSealedEarlierOpens(t *testing.T) {
 	if to, ok := newLogoutState(ring).open(e.LogoutState, at); !ok || to != "/bye" {
 		t.Errorf("state of a logout = %q %v", to, ok)
 	}
-	want := onward{Handle: "handle", Provider: "main", Return: "/bye?a=1&b=2", Sealed: e.At}
-	if got, ok := newOnwardSealer(ring).open(e.Onward, at); !ok || got != want {
-		t.Errorf("where a logout goes on = %+v %v", got, ok)
+	want := handoff{Handle: "handle", Provider: "main", Return: "/bye?a=1&b=2", Sealed: e.At}
+	if got, ok := newHandoffCodec(ring).open(e.Onward, at); !ok || got != want {
+		t.Errorf("handoff of a logout = %+v %v, want %+v", got, ok, want)
 	}
 	silent := silentLogin{Session: session.Name("some-session"), Kept: true, Started: at.UnixMilli()}
-	if got, ok := newSilentSeal(ring).open(e.Silent, at); !ok || got != silent {
+	if got, ok := newSilentCodec(ring).open(e.Silent, at); !ok || got != silent {
 		t.Errorf("silent login = %+v %v", got, ok)
 	}
 	r := httptest.NewRequest(http.MethodGet, "/bff/login", nil)
 	r.AddCookie(&http.Cookie{Name: "__Host-Http-cloakroom-logins", Value: e.Logins})
-	if got := newLoops(sitetest.New(t, "https://app.example.com", site.Options{}), ring).lately(r); !reflect.DeepEqual(got, []int64{1795000000000, 1795000001000}) {
-		t.Errorf("last logins = %v", got)
+	app := sitetest.New(t, "https://app.example.com", site.Options{})
+	logins := []int64{1795000000000, 1795000001000}
+	if got := newLoops(app, ring).recent(r); !reflect.DeepEqual(got, logins) {
+		t.Errorf("recent logins = %v, want %v", got, logins)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom/cloakroom/problem"
 )
 
-// problemOf is the problem that err is answered with: the one that it names, or the router's.
+// problemOf is the problem that answers err: the one that err wraps, or the router's.
 func problemOf(err error) *problem.Problem {
 	if p, known := problem.Of(err); known {
 		return p
@@ -20,8 +20,8 @@ func problemOf(err error) *problem.Problem {
 	return problem.From(err)
 }
 
-// fromEcho sorts the router's own errors. Their texts are left out: echo puts a binder's or parser's
-// words, and so a caller's, into them.
+// fromEcho maps the router's own errors to problems. It drops their texts: Echo includes messages
+// of binders and parsers, which may quote the request.
 func fromEcho(e *echo.HTTPError) *problem.Problem {
 	switch {
 	case e.Code == http.StatusUnauthorized:

@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// The router's own errors have codes, too; other errors keep theirs.
-func TestErrorsOfTheRouterAreSortedIntoCodes(t *testing.T) {
+// The router's own errors get codes; other errors keep theirs.
+func TestErrorsOfTheRouterGetCodes(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		want problem.Code
@@ -43,7 +43,8 @@ func TestFormErrors(t *testing.T) {
 	if got := problemOf(formError(&http.MaxBytesError{Limit: 1})); got.Code != problem.RequestTooLarge {
 		t.Errorf("a large form = %s", got.Code)
 	}
-	if got := problemOf(formError(errors.New("invalid URL escape \"%zz\""))); got.Code != problem.BadRequest || strings.Contains(got.Detail, "zz") {
+	got := problemOf(formError(errors.New("invalid URL escape \"%zz\"")))
+	if got.Code != problem.BadRequest || strings.Contains(got.Detail, "zz") {
 		t.Errorf("a bad form = %+v", got)
 	}
 }

@@ -21,7 +21,7 @@ type endpoint struct {
 // anyMethod marks an endpoint that answers every method that Echo's Any knows.
 const anyMethod = ""
 
-// endpoints is the table of what is answered below the base path (docs/endpoints.md).
+// endpoints is the table of the endpoints below the base path (docs/endpoints.md).
 func (h *Handlers) endpoints() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/login", h.startLogin},
@@ -54,13 +54,12 @@ func (h *Handlers) endpoints() []endpoint {
 	}
 }
 
-// Mount adds every endpoint to g, the group of the base path, and answers all else below it: 405 to
-// another method at an endpoint, 404 to another path. Each answer bears the headers that package
-// headers promises.
+// Mount adds every endpoint to g, the group of the base path. Another method at an endpoint gets
+// 405, another path below the base path 404. Each answer has the headers of package headers.
 //
-// The 405s are routes, too. Without them a wildcard route that is mounted beside g would answer:
-// Echo's router prefers one that takes the method to its own 405. A method that Echo's Any does not
-// know gets 404, and below /auth/ Echo's own 405, without those headers.
+// The 405s are routes, too. Without them, Echo's router would prefer a wildcard route beside g that
+// takes the method to its own 405. A method that Echo's Any does not know gets 404, and below
+// /auth/ Echo's own 405, without those headers.
 func (h *Handlers) Mount(g *echo.Group) {
 	endpoints := h.endpoints()
 	for _, e := range endpoints {
@@ -77,8 +76,7 @@ func (h *Handlers) Mount(g *echo.Group) {
 	g.RouteNotFound("/*", NotFound)
 }
 
-// methodNotAllowed answers a method that no endpoint of this path has. An endpoint that takes GET
-// does not take HEAD.
+// methodNotAllowed answers 405 for path. An endpoint that takes GET does not take HEAD.
 func methodNotAllowed(endpoints []endpoint, path string) echo.HandlerFunc {
 	var methods []string
 	for _, e := range endpoints {
@@ -94,7 +92,7 @@ func methodNotAllowed(endpoints []endpoint, path string) echo.HandlerFunc {
 	}
 }
 
-// NotFound answers a path below the base path that is no endpoint's, however it is spelled.
+// NotFound answers every path below the base path that is not an endpoint's.
 func NotFound(c echo.Context) error {
 	return headers.Endpoint(func(echo.Context) error { return problem.New(problem.NotFound) })(c)
 }

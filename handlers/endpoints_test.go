@@ -12,16 +12,18 @@ import (
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
-// The addresses that providers and browsers are given are those of endpoints in the table.
-func TestAddressesOfTheSiteAreMounted(t *testing.T) {
+// The URLs that package site gives to providers and browsers are those of endpoints in the table.
+func TestURLsOfTheSiteAreMounted(t *testing.T) {
 	app := sitetest.New(t, "https://app.example.com", site.Options{BasePath: "/a/b"})
 	mounted := map[string]bool{}
 	for _, e := range new(Handlers).endpoints() {
 		mounted[app.URL(e.path)] = true
 	}
 	for _, address := range []string{
-		app.RedirectURI(":provider"), app.PostLogoutRedirectURI(":provider"), app.BackchannelLogoutURI(":provider"),
-		app.FrontchannelLogoutURI(":provider"), app.JWKSURI(":provider"), app.Origin() + app.LoginURL(nil), app.Origin() + app.SessionsPage(),
+		app.RedirectURI(":provider"), app.PostLogoutRedirectURI(":provider"),
+		app.BackchannelLogoutURI(":provider"), app.FrontchannelLogoutURI(":provider"),
+		app.JWKSURI(":provider"),
+		app.Origin() + app.LoginURL(nil), app.Origin() + app.SessionsPage(),
 	} {
 		if !mounted[address] {
 			t.Errorf("no endpoint answers %s", address)
@@ -29,10 +31,9 @@ func TestAddressesOfTheSiteAreMounted(t *testing.T) {
 	}
 }
 
-// Endpoints that somebody mounts in an Echo of their own, beside what takes everything else, keep
-// their promises: the security headers are theirs, not the server's, and so are 404 and 405 below
-// the base path.
-func TestEndpointsBringTheirHeadersAlong(t *testing.T) {
+// The endpoints set their security headers themselves and answer 404 and 405 below the base path,
+// also in another Echo instance that has a wildcard route beside them.
+func TestEndpointsSetTheirOwnHeaders(t *testing.T) {
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = c.NoContent(problem.From(err).Status) }
 	e.Any("/*", func(c echo.Context) error { return c.String(http.StatusTeapot, "somebody else's") })

@@ -11,17 +11,17 @@ import (
 func (w *ErrorWriter) writePage(rw http.ResponseWriter, r *http.Request, p *problem.Problem) {
 	lang := w.pages.Language(r.Header.Get("Accept-Language"))
 	if err := w.pages.Write(rw, p.Status, lang, w.page(r, p)); err != nil {
-		// An operator's template that breaks on this value, or a reader who left.
+		// An operator's template fails on this value, or the browser closed the connection.
 		w.logger.WarnContext(r.Context(), "write error page", "code", string(p.Code), "error", err)
 	}
 }
 
-// page has the same facts as the details. A failed login gets the provider's words, if they are its
-// words and not the rule that it broke, and a way to try again.
+// page states the same facts as the problem details. For a failed login it adds a link to try again
+// and, if the provider refused the login, the provider's own error and description.
 func (w *ErrorWriter) page(r *http.Request, p *problem.Problem) templates.Page {
 	id := requestlog.ID(r.Context())
 	f, failed := asFailure(p.Err)
-	// Too many requests are neither the provider's fault nor this login's.
+	// A rate limit says nothing about the provider or this login.
 	if !failed || p.Code != f.Kind || p.Code == problem.RateLimited {
 		return templates.ErrorPage{Code: string(p.Code), Status: p.Status, LoginURL: p.LoginURL, RequestID: id}
 	}

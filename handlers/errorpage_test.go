@@ -11,23 +11,31 @@ import (
 	"github.com/cloakroom/cloakroom/session/login"
 )
 
-// Pages as people get them: the same facts, in their language. The style is cut out, it is not this
-// package's.
+// Error pages state the same facts as the problem details, in the user's language. The golden files
+// are without the style sheet, which belongs to package templates.
 func TestErrorPages(t *testing.T) {
 	nasty := `<script>alert("x")</script>` + `' onload="x`
 	for name, c := range map[string]struct {
 		err     error
 		headers []string
 	}{
-		"csrf.html":              {problem.New(problem.CSRF), nil},
-		"not_authenticated.html": {session.ErrNoSession, []string{"Referer", origin + "/orders?id=1", "Accept-Language", "ja,en;q=0.5"}},
-		"internal_error.html":    {errors.New("disk on fire"), nil},
+		"csrf.html": {problem.New(problem.CSRF), nil},
+		"not_authenticated.html": {session.ErrNoSession, []string{
+			"Referer", origin + "/orders?id=1", "Accept-Language", "ja,en;q=0.5",
+		}},
+		"internal_error.html": {errors.New("disk on fire"), nil},
 		"access_denied.html": {&login.Failure{
-			Kind: problem.AccessDenied, Provider: "main", Code: "access_denied", Description: nasty, ReturnURL: "/orders?id=1&x=%22",
+			Kind: problem.AccessDenied, Provider: "main", Code: "access_denied", Description: nasty,
+			ReturnURL: "/orders?id=1&x=%22",
 		}, nil},
-		// The rule that a response broke is not what the provider says.
-		"invalid_response.html":     {&login.Failure{Kind: problem.InvalidResponse, Code: "iss missing", ReturnURL: "/"}, []string{"Accept-Language", "ko"}},
-		"provider_unreachable.html": {&login.Failure{Kind: problem.ProviderUnreachable, ReturnURL: "/"}, nil},
+		// Here Code is the rule that the response broke, which is not shown as the provider's
+		// words.
+		"invalid_response.html": {&login.Failure{
+			Kind: problem.InvalidResponse, Code: "iss missing", ReturnURL: "/",
+		}, []string{"Accept-Language", "ko"}},
+		"provider_unreachable.html": {&login.Failure{
+			Kind: problem.ProviderUnreachable, ReturnURL: "/",
+		}, nil},
 	} {
 		headers := append([]string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, c.headers...)
 		a := receive(t, c.err, http.MethodGet, headers...)
@@ -37,12 +45,15 @@ func TestErrorPages(t *testing.T) {
 		if got := a.Header.Get("Content-Type"); got != "text/html; charset=utf-8" {
 			t.Errorf("%s: Content-Type = %q", name, got)
 		}
-		for _, header := range []string{"Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options"} { // BR2, BR4, CB13
+		for _, header := range []string{ // BR2, BR4, CB13
+			"Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options",
+		} {
 			if a.Header.Get(header) == "" {
 				t.Errorf("%s: no %s", name, header)
 			}
 		}
-		if a.Header.Get("Cache-Control") != "no-store" || !strings.Contains(strings.Join(a.Header.Values("Vary"), ","), "Sec-Fetch-Mode") {
+		vary := strings.Join(a.Header.Values("Vary"), ",")
+		if a.Header.Get("Cache-Control") != "no-store" || !strings.Contains(vary, "Sec-Fetch-Mode") {
 			t.Errorf("%s: %v", name, a.Header)
 		}
 		for _, raw := range []string{"<script>alert", `onload="`, "http://", "https://"} { // CB10, CB13
@@ -66,7 +77,7 @@ func withoutStyle(page string) string {
 	return before + after
 }
 
-// BR5: one error, two readers.
+// BR5: the same error is answered with problem details for programs and with a page for people.
 func TestProgramsGetDetailsAndPeopleAPage(t *testing.T) {
 	for _, c := range []struct {
 		want    string
@@ -79,8 +90,9 @@ func TestProgramsGetDetailsAndPeopleAPage(t *testing.T) {
 		{"text/html; charset=utf-8", []string{"Sec-Fetch-Mode", "navigate"}},
 	} {
 		a := receive(t, session.ErrNoSession, http.MethodGet, c.headers...)
-		if got := a.Header.Get("Content-Type"); got != c.want || a.StatusCode != http.StatusUnauthorized || a.Header.Get("Location") != "" {
-			t.Errorf("%q is answered %d %s", c.headers, a.StatusCode, got)
+		got, to := a.Header.Get("Content-Type"), a.Header.Get("Location")
+		if got != c.want || a.StatusCode != http.StatusUnauthorized || to != "" {
+			t.Errorf("answer to %q = %d %s, Location %q", c.headers, a.StatusCode, got, to)
 		}
 	}
 }

@@ -19,18 +19,18 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// typePrefix makes the problem type of a code (RFC 9457 §3.1.1): an identifier, not an address.
+// typePrefix and a code make a problem type (RFC 9457 §3.1.1): an identifier, not an address.
 const typePrefix = "urn:cloakroom:problem:"
 
 // ErrorOptions are what an ErrorWriter needs. Pages and Site are required.
 type ErrorOptions struct {
 	Pages  *templates.Set
-	Site   *site.Site   // where a login begins, and whose pages it may lead back to
-	Logger *slog.Logger // nil: slog.Default
+	Site   *site.Site   // for login URLs
+	Logger *slog.Logger // nil means slog.Default
 }
 
-// An ErrorWriter writes the answers to errors: problem details (RFC 9457) for programs, a page with the
-// same facts for people. It is safe for concurrent use.
+// An ErrorWriter writes the answers to errors: problem details (RFC 9457) for programs, and a page
+// with the same facts for people. It is safe for concurrent use.
 type ErrorWriter struct {
 	pages  *templates.Set
 	site   *site.Site
@@ -45,9 +45,9 @@ func NewErrorWriter(o ErrorOptions) *ErrorWriter {
 	return &ErrorWriter{pages: o.Pages, site: o.Site, logger: o.Logger}
 }
 
-// Write answers r with err, as a page when a person reads it, otherwise as problem details, and
-// notes it for the request's log line. Cookies that were set already stay. When an answer has begun,
-// nothing is appended to it. (The body of the answer to a HEAD is left out by net/http.)
+// Write answers r with err, and notes it for the request's log line. The answer is a page for a
+// navigation, and problem details otherwise. It keeps cookies that are already set. If an answer
+// has already begun, Write adds nothing to it. (net/http omits the body of the answer to HEAD.)
 func (w *ErrorWriter) Write(rw http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if errors.Is(r.Context().Err(), context.Canceled) {
@@ -71,7 +71,7 @@ func (w *ErrorWriter) EchoErrorHandler(err error, c echo.Context) {
 	w.Write(c.Response(), c.Request(), err)
 }
 
-// begun reports whether the status line is out. Only echo's writer can tell, wherever it stands in
+// begun reports whether the status line was sent. Only Echo's writer knows; it may be anywhere in
 // the chain of wrappers.
 func begun(rw http.ResponseWriter) bool {
 	for {
@@ -86,7 +86,7 @@ func begun(rw http.ResponseWriter) bool {
 	}
 }
 
-// completed is p with where to log in. p itself may be shared and stays as it is.
+// completed returns p with the login URL. It does not modify p, which may be shared.
 func (w *ErrorWriter) completed(p *problem.Problem, r *http.Request) *problem.Problem {
 	if p.Status != http.StatusUnauthorized || p.LoginURL != "" {
 		return p
@@ -96,7 +96,7 @@ func (w *ErrorWriter) completed(p *problem.Problem, r *http.Request) *problem.Pr
 	return &c
 }
 
-// withParams adds a query's parameters to a URL of ours.
+// withParams adds params to the query of to.
 func withParams(to string, params url.Values) string {
 	if len(params) == 0 {
 		return to
@@ -108,8 +108,8 @@ func withParams(to string, params url.Values) string {
 	return to + separator + params.Encode()
 }
 
-// errorHeaders sets what every answer to an error bears, and takes away what described the answer that
-// will not come.
+// errorHeaders sets the headers of an error's answer, and removes those that described the answer
+// that it replaces.
 func errorHeaders(h http.Header, p *problem.Problem) {
 	for _, name := range []string{
 		"Content-Length", "Content-Encoding", "Content-Disposition", "Content-Range", "Accept-Ranges",
@@ -142,10 +142,10 @@ func (w *ErrorWriter) writeJSON(rw http.ResponseWriter, r *http.Request, p *prob
 		Type: typePrefix + string(p.Code), Title: p.Title, Status: p.Status, Detail: p.Detail, Code: p.Code,
 		RequestID: requestlog.ID(r.Context()), LoginURL: p.LoginURL,
 	})
-	if err != nil { // only strings and a number: it can't be
+	if err != nil { // impossible: only strings and a number
 		w.logger.ErrorContext(r.Context(), "write problem details", "error", err)
 	}
 	rw.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
 	rw.WriteHeader(p.Status)
-	_, _ = rw.Write(append(body, '\n')) // whoever hung up does not read it
+	_, _ = rw.Write(append(body, '\n')) // an error means that the caller hung up
 }

@@ -16,23 +16,26 @@ import (
 )
 
 const (
-	// heartbeat keeps proxies from closing a quiet stream, and finds out browsers that are gone.
+	// heartbeat keeps proxies from closing an idle stream, and detects browsers that are gone.
 	heartbeat = 15 * time.Second
-	// reconnectSpread keeps all listeners of a replica that stops from coming back at the same moment.
+	// reconnectSpread spreads the reconnects when a replica stops, so that they don't all come at
+	// once.
 	reconnectSpread = time.Second
-	// askAgain is how soon a session is looked at again that should have run out, and can't be told.
-	askAgain = time.Second
+	// expiryRetry is when to look again at a session that should have expired, if its state is
+	// unknown.
+	expiryRetry = time.Second
 	// endedID is the id of the last event of a session.
 	endedID = "ended"
-	// newTicketPause gives the answer that bears a session's new ticket time to reach the browser.
+	// newTicketPause gives the response that sets a session's new ticket time to reach the browser.
 	newTicketPause = 500 * time.Millisecond
-	// newTicketTime is for how long a browser that still shows the old one is taken to be about to get the new.
+	// newTicketTime is how long a browser that still sends the old ticket is assumed to receive the
+	// new one soon.
 	newTicketTime = 10 * time.Second
 )
 
-// events answers GET /bff/events: what happens to this session, as server-sent events, wherever it is done. An
-// EventSource can't send X-CSRF, so Fetch Metadata and Origin alone guard it (WS5). Listening is no
-// activity.
+// events answers GET /bff/events with server-sent events about this session, at whichever replica
+// they happen. An EventSource can't send X-CSRF, so only Fetch Metadata and Origin guard it (WS5).
+// Listening does not count as activity.
 func (h *Handlers) events(c echo.Context) error {
 	r := c.Request()
 	if err := h.admit(r, site.ForStream); err != nil {
@@ -47,7 +50,7 @@ func (h *Handlers) events(c echo.Context) error {
 	}
 	changes, stop := h.o.Sessions.Subscribe(s.Name)
 	defer stop()
-	// Again, now that nothing can slip by: an end between the look-up and the subscription is heard of by nobody.
+	// Read it again: the session may have ended between the first look-up and the subscription.
 	if s, err = h.o.Sessions.Get(r.Context(), s.Name); err != nil {
 		return h.missedEnd(c, err)
 	}
@@ -55,15 +58,16 @@ func (h *Handlers) events(c echo.Context) error {
 	defer h.listeners.Dec()
 	l := &listener{Handlers: h, stream: newEventStream(c.Response()), session: s}
 	if err := l.begin(); err != nil {
-		return nil // the browser is gone; there is nobody to tell
+		return nil // the browser is gone
 	}
 	l.follow(r, changes)
 	return nil
 }
 
-// missedEnd answers a browser that comes back to a session that ended while it was away: it is told so once, and
-// then not to come again (204, HTML Living Standard §9.2.3). One that comes back before it has the ticket that its
-// session goes on under is sent away to come again. To any other err is the answer.
+// missedEnd answers an EventSource that reconnects to a session that ended while it was
+// disconnected. It sends the end once; the next time it answers 204, and the browser stops
+// reconnecting (HTML Living Standard §9.2.3). If the session continues under a new ticket that the
+// browser does not have yet, it tells the browser to reconnect. In all other cases it returns err.
 func (h *Handlers) missedEnd(c echo.Context, err error) error {
 	last := c.Request().Header.Get("Last-Event-ID")
 	if last == "" || !loggedOut(err) {
@@ -83,29 +87,29 @@ func (h *Handlers) missedEnd(c echo.Context, err error) error {
 	case h.o.Sessions.Continued(name, newTicketTime):
 		_ = newEventStream(c.Response()).retry(newTicketPause)
 	default:
-		_ = newEventStream(c.Response()).ended(reason) // if the browser is gone there is nobody to tell
+		_ = newEventStream(c.Response()).ended(reason) // an error means that the browser is gone
 	}
 	return nil
 }
 
-// A listener is one browser that hears of its session.
+// A listener is one open event stream.
 type listener struct {
 	*Handlers
 	stream  eventStream
-	session *session.Session // as it was told last
-	warned  time.Time        // the expiry that the browser was told is near; zero: none
+	session *session.Session // as last sent
+	warned  time.Time        // the expiry for which `expiring` was sent; zero if none was
 }
 
 func (l *listener) begin() error {
 	return l.stream.send("session", idOf(l.session), stateOf(l.session))
 }
 
-// idOf is different for each state of a session, so that a browser can tell whether it has missed one.
+// idOf differs between the states of a session, so that a browser can tell whether it missed one.
 func idOf(s *session.Session) string {
 	return strconv.FormatUint(s.Version, 10) + "." + strconv.FormatInt(s.LastActive.UnixMilli(), 36)
 }
 
-// follow passes events on until the session ends, the browser goes away, or the service stops.
+// follow sends events until the session ends, the browser disconnects, or the service stops.
 func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
@@ -122,8 +126,8 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 		case <-beat.C:
 			err = l.stream.comment()
 		case <-alarm.C:
-			wait, over := l.ring(r)
-			if over {
+			wait, done := l.checkExpiry(r)
+			if done {
 				return
 			}
 			alarm.Reset(wait)
@@ -132,7 +136,7 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 				return
 			}
 			if e.Kind == session.Ended {
-				l.over(e.Reason)
+				l.ended(e.Reason)
 				return
 			}
 			err = l.changed(e.Session)
@@ -144,17 +148,18 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 	}
 }
 
-// over tells of the end. A session that goes on under a new ticket is none: the browser comes back in a moment, with
-// its new cookie, which it gets only after this.
-func (l *listener) over(reason session.Reason) {
+// ended sends the session's end. A session that continues under a new ticket has not ended for the
+// browser: it gets its new cookie only after this, so it is told to reconnect in a moment.
+func (l *listener) ended(reason session.Reason) {
 	if reason == session.ReasonContinued {
 		_ = l.stream.retry(newTicketPause)
 		return
 	}
-	_ = l.stream.ended(reason) // if the browser is gone there is nobody to tell
+	_ = l.stream.ended(reason) // an error means that the browser is gone
 }
 
-// changed tells of a newer state, and of a renewal by name. What was only looked at anew is no news.
+// changed sends a newer state of the session, and an event of its own for a renewal. It sends
+// nothing for a state that was sent before.
 func (l *listener) changed(s *session.Session) error {
 	if idOf(s) == idOf(l.session) {
 		l.session = s
@@ -169,13 +174,13 @@ func (l *listener) changed(s *session.Session) error {
 			return err
 		}
 	}
-	if same && !renewed { // a write that changes nothing that is told
+	if same && !renewed { // the write changed nothing that the event shows
 		return nil
 	}
 	return l.stream.send("session", idOf(s), stateOf(s))
 }
 
-// untilAlarm is the time to the next moment that concerns the session's end: the notice, or the end itself.
+// untilAlarm is the time until the notice of the session's expiry is due, or else until the expiry.
 func (l *listener) untilAlarm() time.Duration {
 	end := l.session.Expires()
 	if notice := end.Add(-l.o.ExpiringNotice); l.o.ExpiringNotice > 0 && !l.warned.Equal(end) {
@@ -184,24 +189,26 @@ func (l *listener) untilAlarm() time.Duration {
 	return max(end.Sub(l.o.Now()), 0)
 }
 
-// ring tells that the session is about to end, or that it has. Activity may have moved the end.
-func (l *listener) ring(r *http.Request) (wait time.Duration, over bool) {
+// checkExpiry looks the session up again, since activity may have moved its expiry, and sends that
+// it will expire soon or has expired. It returns when to look again, or that the stream is done.
+func (l *listener) checkExpiry(r *http.Request) (wait time.Duration, done bool) {
 	s, err := l.o.Sessions.Get(r.Context(), l.session.Name)
 	switch {
 	case errors.Is(err, session.ErrSessionExpired):
-		_ = l.stream.ended(session.ReasonExpired) // if the browser is gone there is nobody to tell
+		_ = l.stream.ended(session.ReasonExpired) // an error means that the browser is gone
 		return 0, true
 	case loggedOut(err):
-		return askAgain, false // whoever ended it says why
+		return expiryRetry, false // the event with the reason is still to come
 	case err != nil:
-		return askAgain, false // the store can't be asked: not an end
+		return expiryRetry, false // the store did not answer, which is not an end
 	}
 	l.session = s
 	end := s.Expires()
 	left := end.Sub(l.o.Now())
 	if l.o.ExpiringNotice > 0 && left <= l.o.ExpiringNotice && !l.warned.Equal(end) {
 		l.warned = end
-		if l.stream.send("expiring", "", map[string]any{"expires_at": timestamp(end), "in_seconds": int(max(left, 0).Seconds())}) != nil {
+		notice := map[string]any{"expires_at": timestamp(end), "in_seconds": int(max(left, 0).Seconds())}
+		if l.stream.send("expiring", "", notice) != nil {
 			return 0, true
 		}
 	}

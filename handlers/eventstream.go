@@ -11,21 +11,21 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// takingTime is how long a browser may take to take in what is sent. One that reads nothing would keep its stream, and
-// what is behind it, beyond the end of its session.
-const takingTime = 2 * heartbeat
+// writeTimeout is how long a browser may take to read an event. One that reads nothing would
+// otherwise hold its stream beyond the end of its session.
+const writeTimeout = 2 * heartbeat
 
 // An eventStream writes text/event-stream (HTML Living Standard §9.2).
 type eventStream struct{ w *echo.Response }
 
 func newEventStream(w *echo.Response) eventStream {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx holds streams back otherwise
+	w.Header().Set("X-Accel-Buffering", "no") // or nginx buffers the stream
 	w.WriteHeader(http.StatusOK)
 	return eventStream{w}
 }
 
-// send writes an event; id "" leaves the last one.
+// send writes an event. With id "", the browser keeps its last event id.
 func (e eventStream) send(name, id string, v any) error {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -50,8 +50,8 @@ func (e eventStream) retry(d time.Duration) error {
 func (e eventStream) comment() error { return e.write(":\n\n") }
 
 func (e eventStream) write(s string) error {
-	conn := http.NewResponseController(e.w.Unwrap()) // echo's own Flush keeps errors to itself
-	if err := conn.SetWriteDeadline(time.Now().Add(takingTime)); err != nil {
+	conn := http.NewResponseController(e.w.Unwrap()) // Echo's own Flush returns no error
+	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	if _, err := e.w.Write([]byte(s)); err != nil {

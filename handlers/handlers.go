@@ -1,8 +1,8 @@
 // Package handlers answers the browser-facing endpoints below the base path (docs/endpoints.md),
-// one file each; endpoints.go has the table of them, one route in Echo's router each.
+// one file each. endpoints.go has the table of them: one route in Echo's router each.
 //
-// A handler parses, calls and returns; what goes wrong it returns as an error, and ErrorWriter
-// turns that into the one answer. It knows nothing of configuration files, stores or routes.
+// A handler parses, calls and returns. It returns failures as errors, and ErrorWriter writes the
+// answer. It knows nothing of configuration files, stores or proxied routes.
 package handlers
 
 import (
@@ -23,10 +23,10 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// A Waker is told that the outbox has something to deliver; *revocation.Worker is one.
+// A Waker learns that the outbox has something to deliver; *revocation.Worker is one.
 type Waker interface{ Wake() }
 
-// Options are what the endpoints need. What has no zero value named is required.
+// Options are what the endpoints need. Fields whose zero value has no stated meaning are required.
 type Options struct {
 	Site      *site.Site
 	Providers []*provider.Provider // in the operator's order, which is the chooser's
@@ -35,38 +35,40 @@ type Options struct {
 	Tokens    Tokens
 	Outbox    Waker
 	Pages     *templates.Set
-	Keys      *keys.Ring      // what seals values that travel through browsers and providers
-	Stopping  context.Context // ended when event streams should: the service stops; nil: never
-	// ForwardAuthSecret is what a reverse proxy proves itself by; zero: none gets access tokens.
+	Keys      *keys.Ring      // seals the values that pass through browsers and providers
+	Stopping  context.Context // done when event streams should end, because the service stops; nil means never
+	// ForwardAuthSecret authenticates the reverse proxy; if zero, no proxy gets access tokens.
 	ForwardAuthSecret secret.Value
-	// ExpiringNotice is how long before a session runs out its listeners are told; 0: not.
+	// ExpiringNotice is how long before a session's expiry its listeners get `expiring`; 0 means
+	// never.
 	ExpiringNotice time.Duration
-	// Client tells those apart who ask, so that they take turns; "" for who can't be told from others.
-	// nil: nobody can.
+	// Client identifies the client of a request, so that clients are served in turn; "" if unknown.
+	// nil means always unknown.
 	Client func(*http.Request) string
-	// MaxEventStreams is how many one session can have open at this replica; 0: any number. Each is a connection, or a
-	// part of one, and some memory, for as long as whoever asked for it likes.
+	// MaxEventStreams is how many event streams a session can have open at this replica; 0 means
+	// any number. Each costs a connection or an HTTP/2 stream, and some memory, for as long as it
+	// is open.
 	MaxEventStreams int
 	Now             func() time.Time      // nil: time.Now
 	Logger          *slog.Logger          // nil: slog.Default
 	Metrics         prometheus.Registerer // nil: not registered
 }
 
-// Handlers are the endpoints of one service. They hold no state of their own but the limits of
-// the back channel.
+// Handlers are the endpoints of one service. Their only state is the concurrency limits of the back
+// channel.
 type Handlers struct {
 	o           Options
 	byID        map[string]*provider.Provider
 	logoutState logoutState
-	onward      onwardSealer
+	handoff     handoffCodec
 	loops       loops
-	silent      silentSeal
+	silent      silentCodec
 	backchannel *backchannel
 	listeners   prometheus.Gauge
 }
 
-// maxSealed is how long a sealed value may be that goes into a cookie or a URL, in bytes. Browsers
-// drop larger cookies (RFC 6265bis §5.6).
+// maxSealed is the longest sealed value in a cookie or a URL, in bytes. Browsers drop larger
+// cookies (RFC 6265bis §5.6).
 const maxSealed = 4096
 
 // New returns the endpoints; Mount mounts them.
@@ -76,12 +78,12 @@ func New(o Options) *Handlers {
 		o:           o,
 		byID:        make(map[string]*provider.Provider, len(o.Providers)),
 		logoutState: newLogoutState(o.Keys),
-		onward:      newOnwardSealer(o.Keys),
+		handoff:     newHandoffCodec(o.Keys),
 		loops:       newLoops(o.Site, o.Keys),
-		silent:      newSilentSeal(o.Keys),
+		silent:      newSilentCodec(o.Keys),
 		backchannel: newBackchannel(o.Metrics, o.Logger),
 		listeners: promauto.With(o.Metrics).NewGauge(prometheus.GaugeOpts{
-			Name: "cloakroom_event_listeners", Help: "Browsers that listen to what happens to their session.",
+			Name: "cloakroom_event_listeners", Help: "Open event streams of browsers.",
 		}),
 	}
 	for _, p := range o.Providers {
@@ -90,7 +92,7 @@ func New(o Options) *Handlers {
 	return h
 }
 
-// complete fills in what was left out.
+// complete returns o with its defaults.
 func (o Options) complete() Options {
 	if o.Client == nil {
 		o.Client = func(*http.Request) string { return "" }
@@ -107,7 +109,7 @@ func (o Options) complete() Options {
 	return o
 }
 
-// provider returns the provider that a path or a query names; there is no default to fall back on.
+// provider returns the provider with this id. There is no default.
 func (h *Handlers) provider(id string) (*provider.Provider, error) {
 	if p, ok := h.byID[id]; ok {
 		return p, nil
@@ -115,7 +117,7 @@ func (h *Handlers) provider(id string) (*provider.Provider, error) {
 	return nil, unknownProvider()
 }
 
-// withShortDeadline bounds what a person waiting for a logout has to spend on the provider.
+// withShortDeadline bounds how long a user who logs out waits for the provider.
 func withShortDeadline(r *http.Request) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(r.Context(), 700*time.Millisecond)
 }

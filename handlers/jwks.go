@@ -7,9 +7,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// jwks answers GET /bff/jwks/{provider}: the public keys with which this client signs its assertions
-// (RFC 7517 §5), for the provider's jwks_uri setting of this client. The set is empty where it signs
-// with none. The provider fetches it, so it needs neither cookie nor X-CSRF.
+// jwks answers GET /bff/jwks/{provider}: the public keys (RFC 7517 §5) for the assertions that this
+// client signs. It is what the client's jwks_uri at the provider points to. The set is empty if the
+// client signs none. The provider fetches it, so it requires neither cookie nor X-CSRF.
 func (h *Handlers) jwks(c echo.Context) error {
 	p, err := h.provider(c.Param("provider"))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// startLogin answers GET /bff/login: off to the provider, or the page to choose one from. A provider, or a portal, may
-// send people here too, by GET or POST (OIDC Core §4).
+// startLogin answers GET /bff/login: it redirects to the provider, or shows a page to choose one. A
+// provider or a portal may also initiate a login, by GET or POST (OIDC Core §4).
 func (h *Handlers) startLogin(c echo.Context) error {
 	r := c.Request()
 	if !isWindow(r) { // LS9
@@ -54,10 +54,10 @@ func (h *Handlers) startLogin(c echo.Context) error {
 	return redirect(c, seeOther(r), to)
 }
 
-// maxLoginBody is enough for the three parameters of a third party's login.
+// maxLoginBody is enough for the three parameters of a login that a third party initiates.
 const maxLoginBody = 16 << 10
 
-// loginQuery is what is asked of a login, from the URL or from a form, never from both.
+// loginQuery returns the parameters of a login, from the URL or from a form, never from both.
 func loginQuery(c echo.Context) (url.Values, error) {
 	if c.Request().Method == http.MethodPost {
 		return form(c, maxLoginBody)
@@ -69,9 +69,9 @@ func loginQuery(c echo.Context) (url.Values, error) {
 	return query, nil
 }
 
-// thirdParty makes a login of ours out of one that somebody else initiated (OIDC Core §4): at a provider whose
-// issuer is configured, and back to a page of this app. Anything else that comes with it is left out: strangers
-// send it.
+// thirdParty translates the parameters of a login that a third party initiates (OIDC Core §4) into
+// our own. The issuer must be a configured provider's, and the target a page of this app. All other
+// parameters are dropped, because anybody can send them.
 func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 	if len(given["iss"]) != 1 {
 		return nil, unknownProvider()
@@ -90,7 +90,7 @@ func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 	}
 	switch targets := given["target_link_uri"]; len(targets) {
 	case 0:
-	case 1: // a page of the app, by its whole address or by its path alone
+	case 1: // a page of the app, as a URL or a path
 		ours.Set("returnUrl", h.o.Site.Relative(targets[0]))
 	default:
 		return nil, problem.New(problem.InvalidReturnURL)
@@ -98,8 +98,8 @@ func (h *Handlers) thirdParty(given url.Values) (url.Values, error) {
 	return ours, nil
 }
 
-// chosenProvider is the provider that the query names, the only one there is, or "" when the
-// person has to choose. A repeated or unknown one never falls back to a default (LS8).
+// chosenProvider is the id of the provider that the query names, or of the only one, or "" if the
+// user has to choose. An unknown or repeated parameter is an error, never a default (LS8).
 func (h *Handlers) chosenProvider(query url.Values) (string, error) {
 	switch ids := query["provider"]; {
 	case len(ids) > 1:
@@ -116,7 +116,7 @@ func (h *Handlers) chosenProvider(query url.Values) (string, error) {
 	return "", nil
 }
 
-// chooser shows the providers, each as a link back here that keeps everything else that was asked.
+// chooser shows a page with a link for each provider. The links keep all other parameters.
 func (h *Handlers) chooser(c echo.Context, query url.Values, returnURL string) error {
 	page := templates.ChooseProvider{RequestID: requestlog.ID(c.Request().Context())}
 	for _, p := range h.o.Providers {
@@ -131,7 +131,7 @@ func (h *Handlers) chooser(c echo.Context, query url.Values, returnURL string) e
 	return h.page(c, http.StatusOK, page)
 }
 
-// returnURL takes the one return URL of a query, "/" when there is none.
+// returnURL is the query's return URL, or "/" if there is none.
 func (h *Handlers) returnURL(query url.Values) (string, error) {
 	given := query["returnUrl"]
 	if len(given) > 1 {

@@ -14,8 +14,8 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// logoutByNavigation answers GET /bff/logout. The `sid` proves that the link was made for this very
-// session; without that proof any page could log its visitors out (CS8).
+// logoutByNavigation answers GET /bff/logout. The `sid` proves that the link was made for this
+// session; without it, any page could log its visitors out (CS8).
 func (h *Handlers) logoutByNavigation(c echo.Context) error {
 	r := c.Request()
 	if !isWindow(r) {
@@ -49,7 +49,7 @@ func (h *Handlers) logoutByNavigation(c echo.Context) error {
 	return redirect(c, http.StatusFound, next)
 }
 
-// logoutByFetch answers POST /bff/logout: the same, for an app that goes on by itself.
+// logoutByFetch answers POST /bff/logout: the same for an app's script, which navigates by itself.
 func (h *Handlers) logoutByFetch(c echo.Context) error {
 	r := c.Request()
 	if err := h.requireCSRF(r); err != nil {
@@ -78,9 +78,9 @@ func (h *Handlers) logoutByFetch(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"redirect": next})
 }
 
-// logout ends the session here, first and whatever the provider does: its tokens are in the outbox
-// with the same step (LO6). It reports whether it was this call that ended it. When the store can't be
-// reached nothing happened, and nothing pretends that it did (ST2).
+// logout ends the session here, before and independently of the logout at the provider. The same
+// write puts its tokens into the outbox (LO6). It reports whether this call ended the session. If
+// the store is unreachable, the session has not ended, and logout returns the error (ST2).
 func (h *Handlers) logout(c echo.Context, s *session.Session) (first bool, err error) {
 	if first, err = h.o.Sessions.EndFirst(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
 		return false, err
@@ -90,7 +90,7 @@ func (h *Handlers) logout(c echo.Context, s *session.Session) (first bool, err e
 	return first, nil
 }
 
-// forget takes the cookie back, and what the browser's cache keeps of the session's answers.
+// forget clears the session cookie, and the responses in the browser's cache.
 func (h *Handlers) forget(c echo.Context) {
 	h.loops.forget(c)
 	h.o.Sessions.ClearCookie(c.Response())
@@ -98,13 +98,14 @@ func (h *Handlers) forget(c echo.Context) {
 	c.Response().Header().Set("Clear-Site-Data", `"cache"`)
 }
 
-// endSessionURL is the provider's end-session endpoint with what it needs to know the session by
-// (OIDC RP-Initiated Logout §2), nothing where rec is nil; "" when it has none or can't be asked. The
-// person is logged out here in any case, so a provider that is down costs them no more than a moment.
+// endSessionURL is the URL of an RP-initiated logout at the provider (OIDC RP-Initiated Logout §2),
+// with the hints of rec, or without if rec is nil. It is "" if the provider has no end-session
+// endpoint or its metadata can't be read within a short time: the user is logged out here in any
+// case.
 func (h *Handlers) endSessionURL(r *http.Request, providerID string, rec *session.Record, returnURL string) string {
 	p, err := h.provider(providerID)
 	if err != nil {
-		return "" // configured away since the login; the outbox still knows the tokens
+		return "" // the provider was removed from the configuration since the login
 	}
 	ctx, cancel := withShortDeadline(r)
 	defer cancel()
@@ -119,14 +120,15 @@ func (h *Handlers) endSessionURL(r *http.Request, providerID string, rec *sessio
 	}
 	next, err := p.EndSessionURL(ctx, request)
 	if err != nil {
-		h.o.Logger.WarnContext(ctx, "logged out here only: the provider's end-session endpoint is not known", "provider", p.ID(), "error", err)
+		h.o.Logger.WarnContext(ctx, "logged out here only: the provider's end-session endpoint is not known",
+			"provider", p.ID(), "error", err)
 		return ""
 	}
 	return next
 }
 
-// afterLogout answers the post-logout redirect URI. Its `state` is believed only if we sealed it,
-// and then says no more than a path of our own; it ends nothing (LO4).
+// afterLogout answers the post-logout redirect URI. It trusts `state` only if we sealed it, and
+// takes only a path on this origin from it. It ends no session (LO4).
 func (h *Handlers) afterLogout(c echo.Context) error {
 	if _, err := h.provider(c.Param("provider")); err != nil {
 		return err
@@ -140,7 +142,7 @@ func (h *Handlers) afterLogout(c echo.Context) error {
 	return h.afterLocalLogout(c, "")
 }
 
-// afterLocalLogout goes to where the app wanted, or says that it is done.
+// afterLocalLogout redirects to returnURL, or shows the logged-out page if it is "".
 func (h *Handlers) afterLocalLogout(c echo.Context, returnURL string) error {
 	if returnURL != "" {
 		return redirect(c, http.StatusFound, returnURL)
@@ -148,14 +150,14 @@ func (h *Handlers) afterLocalLogout(c echo.Context, returnURL string) error {
 	return h.loggedOutPage(c, "")
 }
 
-// loggedOutPage says that it is done, and leads on to returnUrl.
+// loggedOutPage shows that the user is logged out, with a link to returnURL.
 func (h *Handlers) loggedOutPage(c echo.Context, returnURL string) error {
 	return h.page(c, http.StatusOK, templates.LoggedOut{
 		BackURL: orHome(returnURL), LoginURL: h.o.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
 	})
 }
 
-// logoutReturnURL is the one return URL of a logout, "" when none was given.
+// logoutReturnURL is the return URL of a logout, or "" if there is none.
 func (h *Handlers) logoutReturnURL(query url.Values) (string, error) {
 	if !query.Has("returnUrl") {
 		return "", nil

@@ -16,44 +16,47 @@ import (
 )
 
 const (
-	// onwardLife is how long a browser may take from the answer to POST /bff/logout to the provider.
-	onwardLife = 2 * time.Minute
-	// onwardPurpose tells what lies in the store for it from what else may lie there.
-	onwardPurpose = "logout"
-	onwardName    = "logout-continue"
+	// handoffLife is how long the provider's URL stays in the store: the time in which a browser
+	// must follow the redirect of POST /bff/logout.
+	handoffLife = 2 * time.Minute
+	// handoffPurpose separates these deposits from others in the store.
+	handoffPurpose = "logout"
+	handoffName    = "logout-continue"
 )
 
-// An onward is what the address that POST /bff/logout gives bears, sealed: a script can read the address,
-// and must not find an ID token in it. The provider's, with the id_token_hint, lies sealed in the store,
-// for the one navigation that brings the handle. It is sealed so that an address that was made up costs
-// the store nothing, and sends nobody anywhere.
-type onward struct {
-	Handle   string `json:"h,omitempty"` // of what lies in the store; "": nothing does, the provider is visited without a hint
+// A handoff is the sealed parameter of the URL that POST /bff/logout returns, which leads on to the
+// provider. A script can read that URL, so it must not hold an ID token: the provider's URL, with
+// the id_token_hint, is kept sealed in the store for one navigation, and the handoff has its
+// handle. Because the handoff is sealed, a forged URL causes neither a look-up in the store nor a
+// redirect.
+type handoff struct {
+	Handle   string `json:"h,omitempty"` // of the provider's URL in the store; "" to go there without a hint
 	Provider string `json:"p"`
 	Return   string `json:"r,omitempty"`
-	Sealed   int64  `json:"t"` // Unix seconds, on the clock that replicas share
+	Sealed   int64  `json:"t"` // Unix seconds, by the store's clock
 }
 
-// An onwardSealer seals them. They are good for as long as the state of a logout is: a late one still leads to returnUrl.
-type onwardSealer struct{ codec *keys.Codec }
+// A handoffCodec seals and opens handoffs. They are valid for as long as the state of a logout: one
+// whose URL has expired in the store still leads to the return URL.
+type handoffCodec struct{ codec *keys.Codec }
 
-func newOnwardSealer(ring *keys.Ring) onwardSealer {
-	return onwardSealer{ring.Codec("logout continue", maxSealed)}
+func newHandoffCodec(ring *keys.Ring) handoffCodec {
+	return handoffCodec{ring.Codec("logout continue", maxSealed)}
 }
 
-func (s onwardSealer) seal(o onward) (string, error) {
+func (s handoffCodec) seal(o handoff) (string, error) {
 	var plain bytes.Buffer
 	e := json.NewEncoder(&plain)
-	e.SetEscapeHTML(false) // a query has many ampersands, and this has to stay within maxSealed
+	e.SetEscapeHTML(false) // escaping the ampersands of a query could exceed maxSealed
 	if err := e.Encode(o); err != nil {
 		return "", err
 	}
-	return s.codec.Seal(onwardName, plain.Bytes())
+	return s.codec.Seal(handoffName, plain.Bytes())
 }
 
-// open is false for what is not ours, altered or too old.
-func (s onwardSealer) open(sealed string, now time.Time) (o onward, ok bool) {
-	plain, ok := s.codec.Open(onwardName, sealed)
+// open returns false for a value that we did not seal, that was altered, or that is too old.
+func (s handoffCodec) open(sealed string, now time.Time) (o handoff, ok bool) {
+	plain, ok := s.codec.Open(handoffName, sealed)
 	if !ok || json.Unmarshal(plain, &o) != nil {
 		return o, false
 	}
@@ -61,37 +64,38 @@ func (s onwardSealer) open(sealed string, now time.Time) (o onward, ok bool) {
 	return o, age > -clockSkew && age <= logoutStateMaxAge
 }
 
-// continueURL is the address of this service that goes on to the provider's end-session endpoint; "" when
-// it has none or can't be asked. Only the call that ended the session leaves something in the store, so
-// that nobody can fill it by asking again and again. If the store does not take it, the person is logged
-// out all the same, and the provider is visited without the hint: it may ask them whether they mean it.
+// continueURL is the URL of this service that leads on to the provider's end-session endpoint, or
+// "" if the provider has none or its metadata can't be read. Only the call that ended the session
+// writes to the store, so that nobody can fill it by repeating the request. If that write fails,
+// the user is logged out all the same, and goes to the provider without the hint; the provider may
+// then ask for a confirmation.
 func (h *Handlers) continueURL(r *http.Request, s *session.Session, returnURL string, first bool) string {
 	to := h.endSessionURL(r, s.Record.Provider, s.Record, returnURL)
 	if to == "" {
 		return ""
 	}
-	next := onward{Provider: s.Record.Provider, Return: returnURL, Sealed: h.o.Now().Unix()}
+	next := handoff{Provider: s.Record.Provider, Return: returnURL, Sealed: h.o.Now().Unix()}
 	if first {
 		ctx, cancel := withShortDeadline(r)
 		defer cancel()
 		var err error
-		if next.Handle, err = h.o.Sessions.Deposit(ctx, onwardPurpose, []byte(to), onwardLife); err != nil {
-			h.o.Logger.WarnContext(ctx, "the provider's logout is visited without id_token_hint: the store did not take it",
+		if next.Handle, err = h.o.Sessions.Deposit(ctx, handoffPurpose, []byte(to), handoffLife); err != nil {
+			h.o.Logger.WarnContext(ctx, "logout at the provider without id_token_hint: the store did not keep it",
 				"session", s.Record.ID, "error", err)
 		}
 	}
-	sealed, err := h.onward.seal(next)
+	sealed, err := h.handoff.seal(next)
 	if err != nil {
-		h.o.Logger.ErrorContext(r.Context(), "seal the address that a logout goes on to", "error", err)
+		h.o.Logger.ErrorContext(r.Context(), "seal the URL that a logout continues at", "error", err)
 		return ""
 	}
 	return h.o.Site.URL("/logout/continue?handle=") + url.QueryEscape(sealed)
 }
 
-// continueLogout answers GET /bff/logout/continue: it goes on to the provider, once. Only a navigation
-// that a person can notice does: a script would find the ID token in where its fetch was redirected to,
-// or in what it is refused for (RFC 9700 §4.2). Whoever comes twice, or too late, is logged out here, and
-// is told so; who has logged in again meanwhile is not.
+// continueLogout answers GET /bff/logout/continue: it redirects to the provider, once. It requires
+// a navigation that the user can notice, because a script could read the ID token in the URL that
+// its fetch is redirected to, or in a report of the refused redirect (RFC 9700 §4.2). A second or
+// late request gets the logged-out page, or the return URL if the user has logged in again.
 func (h *Handlers) continueLogout(c echo.Context) error {
 	r := c.Request()
 	if !isWindow(r) || isScripts(r) {
@@ -101,37 +105,37 @@ func (h *Handlers) continueLogout(c echo.Context) error {
 	if len(handles) != 1 {
 		return h.loggedOutPage(c, "")
 	}
-	next, ok := h.onward.open(handles[0], h.o.Now())
+	next, ok := h.handoff.open(handles[0], h.o.Now())
 	if !ok {
 		return h.loggedOutPage(c, "")
 	}
 	if next.Handle != "" {
-		to, err := h.o.Sessions.Fetch(r.Context(), onwardPurpose, next.Handle)
+		to, err := h.o.Sessions.Fetch(r.Context(), handoffPurpose, next.Handle)
 		switch {
 		case err == nil:
 			return redirect(c, http.StatusFound, string(to))
 		case errors.Is(err, session.ErrNotFound):
-			return h.logoutIsOver(c, next.Return)
+			return h.logoutDone(c, next.Return)
 		}
-		h.o.Logger.WarnContext(r.Context(), "the provider's logout is visited without id_token_hint: the store did not give it",
+		h.o.Logger.WarnContext(r.Context(), "logout at the provider without id_token_hint: the store did not return it",
 			"provider", next.Provider, "error", err)
 	}
 	if to := h.endSessionURL(r, next.Provider, nil, next.Return); to != "" {
 		return redirect(c, http.StatusFound, to)
 	}
-	return h.logoutIsOver(c, next.Return)
+	return h.logoutDone(c, next.Return)
 }
 
-// logoutIsOver answers who comes for a logout that has gone on already.
-func (h *Handlers) logoutIsOver(c echo.Context, returnURL string) error {
+// logoutDone answers a request to continue a logout that can't be continued (again).
+func (h *Handlers) logoutDone(c echo.Context, returnURL string) error {
 	if _, err := h.o.Sessions.FromRequest(c.Request()); err == nil {
 		return redirect(c, http.StatusFound, orHome(returnURL))
 	}
 	return h.loggedOutPage(c, returnURL)
 }
 
-// isScripts reports whether a request bears what no navigation does: all there is to tell a script by where
-// the browser sends no Fetch Metadata.
+// isScripts reports whether a request has a header that no navigation has. Where the browser sends
+// no Fetch Metadata, nothing else identifies a script.
 func isScripts(r *http.Request) bool {
 	return len(r.Header["X-Csrf"]) > 0 || len(r.Header["X-Requested-With"]) > 0
 }

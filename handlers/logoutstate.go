@@ -9,11 +9,11 @@ import (
 
 const (
 	logoutStateName   = "logout-state"
-	logoutStateMaxAge = time.Hour // that a person may take over the provider's logout page
+	logoutStateMaxAge = time.Hour // the time a user may spend on the provider's logout page
 )
 
-// logoutState seals the return URL into the `state` of an end-session request, so that it is opaque
-// to the provider, believed by no one but us, and kept nowhere.
+// logoutState seals the return URL into the `state` of an end-session request. The provider can
+// neither read nor forge it, and the service need not store it.
 type logoutState struct{ codec *keys.Codec }
 
 func newLogoutState(ring *keys.Ring) logoutState {
@@ -25,7 +25,8 @@ func (l logoutState) seal(returnURL string, now time.Time) (string, error) {
 	return l.codec.Seal(logoutStateName, append(plain, returnURL...))
 }
 
-// open returns the return URL, false for a state that is not ours, altered or too old.
+// open returns the return URL, or false for a state that we did not seal, that was altered, or that
+// is too old.
 func (l logoutState) open(state string, now time.Time) (string, bool) {
 	plain, ok := l.codec.Open(logoutStateName, state)
 	if !ok || len(plain) < 8 {

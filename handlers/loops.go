@@ -16,31 +16,32 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// A browser that logs in loopLogins times within loopTime, and then wants to log in again, is going round in a
-// circle: each login succeeds, and the app does not see it. Another redirect would go on for ever. Where the session
-// came back with the browser, and it may be a person who logs in again and again, it takes loopPatience; not for a step-up,
-// which asks people for something each time.
+// A browser that has logged in loopLogins times within loopTime and requests a login again is in a
+// redirect loop: each login succeeds, but the app does not see the session. If the session is
+// known, the user may really be logging in again and again, so the limit is maxLogins. For a
+// step-up it is loopLogins all the same.
 const (
-	loopLogins   = 3
-	loopPatience = 10
-	loopTime     = time.Minute
-	// loopSkew is how far replicas' clocks may be apart before that is the cause.
+	loopLogins = 3
+	maxLogins  = 10
+	loopTime   = time.Minute
+	// loopSkew is the difference between replicas' clocks from which on it is taken for the cause.
 	loopSkew = 5 * time.Second
 )
 
-// The causes that a person, or the operator behind them, can do something about. They pick the page's words.
+// Causes of a redirect loop that the user or the operator can remove. The page's text depends on
+// them.
 const (
 	loopClock      = "clock"       // replicas' clocks differ
-	loopSameSite   = "same_site"   // another site leads here each time, and a strict cookie stays behind
-	loopCookieLost = "cookie_lost" // other cookies come back, the session's does not
-	loopUnknown    = "unknown"     // the cookie comes back, and no session is known: replicas without a shared store
-	loopEnded      = "ended"       // the session was ended at once: by the provider, or an administrator
-	loopExpired    = "expired"     // it ran out at once
-	loopApp        = "app"         // the session is fine: it is the app, or its API, that sends people here
+	loopSameSite   = "same_site"   // another site links here each time, so the strict cookie is not sent
+	loopCookieLost = "cookie_lost" // the browser sends other cookies, but not the session's
+	loopUnknown    = "unknown"     // no session for the cookie: replicas without a shared store
+	loopEnded      = "ended"       // the provider or an administrator ended the session at once
+	loopExpired    = "expired"     // the session expired at once
+	loopApp        = "app"         // the session is fine; the app or its API sends the user to the login
 )
 
-// loops remembers in a cookie of its own when a browser logged in lately: what no server needs to keep, and what shows
-// that cookies work at all.
+// loops keeps the times of a browser's recent logins in a cookie of its own. That needs no state on
+// the server, and the cookie shows that the browser accepts cookies at all.
 type loops struct {
 	name  string // of the cookie
 	codec *keys.Codec
@@ -51,9 +52,9 @@ func newLoops(s *site.Site, ring *keys.Ring) loops {
 	return loops{s.LoginsCookie(), ring.Codec("logins", maxSealed), s}
 }
 
-// lately are the moments of this browser's last logins, in Unix milliseconds; none without the cookie, or with one
-// that is not ours.
-func (l loops) lately(r *http.Request) (logins []int64) {
+// recent returns the times of this browser's last logins, in Unix milliseconds; none if the cookie
+// is missing or invalid.
+func (l loops) recent(r *http.Request) (logins []int64) {
 	c, err := r.Cookie(l.name)
 	if err != nil {
 		return nil
@@ -65,11 +66,13 @@ func (l loops) lately(r *http.Request) (logins []int64) {
 	return logins
 }
 
-// note adds a login that has succeeded.
+// note adds a successful login.
 func (l loops) note(c echo.Context, now time.Time) {
-	recent := slices.DeleteFunc(l.lately(c.Request()), func(at int64) bool { return now.UnixMilli()-at > loopTime.Milliseconds() })
+	recent := slices.DeleteFunc(l.recent(c.Request()), func(at int64) bool {
+		return now.UnixMilli()-at > loopTime.Milliseconds()
+	})
 	recent = append(recent, now.UnixMilli())
-	plain, err := json.Marshal(recent[max(0, len(recent)-loopPatience):])
+	plain, err := json.Marshal(recent[max(0, len(recent)-maxLogins):])
 	if err != nil {
 		return
 	}
@@ -81,10 +84,12 @@ func (l loops) note(c echo.Context, now time.Time) {
 	h := c.Response().Header()
 	lines := h["Set-Cookie"]
 	last := len(lines) - 1
-	h["Set-Cookie"] = slices.Concat(lines[last:], lines[:last]) // the session's stays the last, and the one to win
+	// The session's cookie must stay the last: if a browser has no room for both, it keeps the
+	// later one.
+	h["Set-Cookie"] = slices.Concat(lines[last:], lines[:last])
 }
 
-// forget lets the next login begin anew: it was explained, or somebody logged out on purpose.
+// forget clears the cookie, after the loop was explained or the user logged out.
 func (l loops) forget(c echo.Context) {
 	if _, err := c.Request().Cookie(l.name); err == nil {
 		l.set(c, "", -1)
@@ -97,10 +102,11 @@ func (l loops) set(c echo.Context, value string, maxAge int) {
 	http.SetCookie(c.Response(), cookie)
 }
 
-// explainLoop answers a login that would go round once more with a page that names the cause, and reports whether
-// it did.
+// explainLoop answers a login in a redirect loop with a page that names the cause, and reports
+// whether it did.
 func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
-	logins := h.loops.lately(c.Request())
+	ctx := c.Request().Context()
+	logins := h.loops.recent(c.Request())
 	now := h.o.Now()
 	recent := 0
 	for _, at := range logins {
@@ -115,25 +121,28 @@ func (h *Handlers) explainLoop(c echo.Context) (explained bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	asWished := cause == loopApp || cause == loopEnded || cause == loopExpired
-	if asWished && recent < loopPatience && c.QueryParam(login.StepUp) == "" {
+	sessionKnown := cause == loopApp || cause == loopEnded || cause == loopExpired
+	if sessionKnown && recent < maxLogins && c.QueryParam(login.StepUp) == "" {
 		return false, nil
 	}
 	h.loops.forget(c)
-	h.o.Logger.WarnContext(c.Request().Context(), "a browser goes round between login and app", "cause", cause, "request_id", requestlog.ID(c.Request().Context()))
+	h.o.Logger.WarnContext(ctx, "a browser is in a redirect loop between login and app",
+		"cause", cause, "request_id", requestlog.ID(ctx))
 	return true, h.page(c, http.StatusBadRequest, templates.LoginLoop{
-		Cause: cause, Host: h.o.Site.Origin(), RetryURL: h.o.Site.LoginURL(nil), RequestID: requestlog.ID(c.Request().Context()),
+		Cause: cause, Host: h.o.Site.Origin(), RetryURL: h.o.Site.LoginURL(nil), RequestID: requestlog.ID(ctx),
 	})
 }
 
-// loopCause finds out why the app does not see the logins, the last of which was at the given time.
+// loopCause finds out why the app does not see the logins. last is the time of the last one.
 func (h *Handlers) loopCause(r *http.Request, last time.Time) (string, error) {
 	if last.Sub(h.o.Now()) > loopSkew {
 		return loopClock, nil
 	}
 	name := h.o.Sessions.NameFromRequest(r)
 	if name == "" {
-		if from := r.Header.Get("Sec-Fetch-Site"); h.o.Site.StrictCookie() && from != "" && from != "same-origin" && from != "none" {
+		from := r.Header.Get("Sec-Fetch-Site")
+		fromElsewhere := from != "" && from != "same-origin" && from != "none"
+		if h.o.Site.StrictCookie() && fromElsewhere {
 			return loopSameSite, nil
 		}
 		return loopCookieLost, nil

@@ -10,8 +10,8 @@ import (
 // varyOn are the headers that isNavigation looks at.
 var varyOn = []string{"Sec-Fetch-Mode", "Sec-Fetch-Dest", "X-Requested-With", "Accept"}
 
-// isNavigation reports whether a browser is loading a page, so that a person reads the answer: told
-// by Fetch Metadata, else by the absence of X-Requested-With, else by Accept.
+// isNavigation reports whether a browser is loading a page, so that a person reads the answer. It
+// goes by Fetch Metadata; without that, by Accept, unless there is X-Requested-With.
 func isNavigation(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	switch {
@@ -25,10 +25,12 @@ func isNavigation(r *http.Request) bool {
 	return acceptsHTML(r.Header.Values("Accept"))
 }
 
-// isWindow reports whether a browser is loading a page into a window of its own, where a person can
-// notice it: no frame, no prefetch, no image, no script's request. An app's service worker that passes a
-// navigation on sends it with the destination `empty`, frames' as well: only the page that holds such a
-// frame can have that worker. Without Fetch Metadata there is nothing to tell by, and true is returned.
+// isWindow reports whether a browser is loading a page into a window, where the user can notice it:
+// not into a frame, and not as a prefetch, an image or a script's request.
+//
+// An app's service worker that forwards a navigation sends it with the destination `empty`, for a
+// frame as well. That is accepted: such a worker belongs to a page of this origin. Without Fetch
+// Metadata, isWindow returns true.
 func isWindow(r *http.Request) bool {
 	dest := r.Header.Get("Sec-Fetch-Dest")
 	switch mode := r.Header.Get("Sec-Fetch-Mode"); {
@@ -46,7 +48,8 @@ func isFrame(r *http.Request) bool {
 	return dest == "iframe" || dest == "frame"
 }
 
-// isPrefetch reports whether the browser only wants to have the answer ready.
+// isPrefetch reports whether the browser is loading the page in advance, before the user asks for
+// it.
 func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
 		if strings.Contains(strings.ToLower(r.Header.Get(name)), "prefetch") {
@@ -56,14 +59,15 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// wantsData reports whether the caller plainly is a script: by Fetch Metadata, X-Requested-With, or an
-// Accept that names JSON.
+// wantsData reports whether the caller is a script, by Fetch Metadata, X-Requested-With, or an
+// Accept that names JSON. It is for requests that isNavigation has already ruled out.
 func wantsData(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Mode") != "" || r.Header.Get("X-Requested-With") != "" ||
 		strings.Contains(r.Header.Get("Accept"), "json")
 }
 
-// acceptsHTML reports whether text/html is named; a wildcard is what programs send.
+// acceptsHTML reports whether Accept names text/html. A wildcard does not count: programs send
+// that.
 func acceptsHTML(accept []string) bool {
 	for value := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		media, params, _ := strings.Cut(value, ";")
@@ -75,7 +79,7 @@ func acceptsHTML(accept []string) bool {
 	return false
 }
 
-// refusedByQuality: q=0 means not acceptable (RFC 9110 §12.4.2).
+// refusedByQuality reports whether q is 0, which means not acceptable (RFC 9110 §12.4.2).
 func refusedByQuality(params string) bool {
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
@@ -87,7 +91,7 @@ func refusedByQuality(params string) bool {
 	return false
 }
 
-// vary adds names to Vary, each once.
+// vary adds to Vary those names that it does not have.
 func vary(h http.Header, names ...string) {
 	var have []string
 	for _, line := range h.Values("Vary") {

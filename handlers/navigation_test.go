@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// BR5: told by Fetch Metadata, else by the absence of X-Requested-With, else by Accept.
+// BR5: Fetch Metadata decides; without it, X-Requested-With and Accept.
 func TestNavigationsAreToldFromFetches(t *testing.T) {
 	for headers, want := range map[string]bool{
 		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document|Accept: text/html": true,
@@ -43,11 +43,11 @@ func TestNavigationsAreToldFromFetches(t *testing.T) {
 	}
 }
 
-// LS9: a login is started, and a logout done, by a navigation that a person can notice. A service
-// worker sends one on with the destination empty.
-func TestAWindowIsToldFromFramesAndFetches(t *testing.T) {
+// LS9: only a navigation that the user can notice starts a login or logs out. A service worker
+// forwards one with the destination empty.
+func TestWindowsAreToldFromFramesAndFetches(t *testing.T) {
 	for headers, want := range map[string]bool{
-		"": true, // an old browser; there is nothing to tell by
+		"": true, // an old browser without Fetch Metadata
 		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document":    true,
 		"Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: empty":       true,
 		"Sec-Fetch-Mode: navigate":                             true,
@@ -83,7 +83,8 @@ func TestVaryIsCompletedNotRepeated(t *testing.T) {
 	h := http.Header{"Vary": {"Origin, sec-fetch-mode"}}
 	vary(h, varyOn...)
 	vary(h, varyOn...)
-	if got, want := strings.Join(h.Values("Vary"), ", "), "Origin, sec-fetch-mode, Sec-Fetch-Dest, X-Requested-With, Accept"; got != want {
+	const want = "Origin, sec-fetch-mode, Sec-Fetch-Dest, X-Requested-With, Accept"
+	if got := strings.Join(h.Values("Vary"), ", "); got != want {
 		t.Errorf("Vary = %q, want %q", got, want)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// docs/openapi.yaml has each endpoint that is mounted with each of its methods, and no other. The tests of
-// client hold the answers to it.
+// docs/openapi.yaml describes every mounted endpoint and method, and no other. The tests of client
+// check the answers against it.
 func TestEveryEndpointIsDescribed(t *testing.T) {
 	text, err := os.ReadFile("../docs/openapi.yaml")
 	if err != nil {
@@ -39,7 +39,8 @@ func TestEveryEndpointIsDescribed(t *testing.T) {
 
 var pathParameter = regexp.MustCompile(`:(\w+)`)
 
-// mounted is what Mount mounts, in OpenAPI's words. An endpoint names its methods when it is asked by another.
+// mounted returns what Mount mounts, as OpenAPI writes it. An endpoint names its methods in the
+// answer to another method.
 func mounted() map[string]bool {
 	e := echo.New()
 	e.HTTPErrorHandler = func(err error, c echo.Context) { _ = c.NoContent(problemOf(err).Status) }

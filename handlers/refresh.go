@@ -19,8 +19,9 @@ type Tokens interface {
 	AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (renewal.Token, error)
 }
 
-// refresh answers POST /bff/session/refresh: the access token is renewed now, for an app that knows that it is
-// no good any more (a right was granted, an API of its own said so). It is no activity.
+// refresh answers POST /bff/session/refresh: it renews the access token now, for an app that knows
+// that the current one is outdated (a right was granted, or an API refused it). It does not count
+// as activity.
 func (h *Handlers) refresh(c echo.Context) error {
 	r := c.Request()
 	if err := h.requireCSRF(r); err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// sessionState is what GET /bff/session and the events tell of a session: times and names, no claim.
+// sessionState is a session as GET /bff/session and the events show it: times and names, no claims.
 type sessionState struct {
 	Authenticated      bool       `json:"authenticated"`
 	Subject            string     `json:"subject,omitempty"`
@@ -20,11 +20,12 @@ type sessionState struct {
 	IdleExpiresAt      *time.Time `json:"idle_expires_at,omitempty"` // absent without an idle time-out
 	AccessTokenExpires *time.Time `json:"access_token_expires_at,omitempty"`
 	Scope              string     `json:"scope,omitempty"`
-	// ReauthenticationRequired: the provider wants the user to log in again before it renews the session.
+	// ReauthenticationRequired means that the user must log in again before the provider renews the
+	// access token.
 	ReauthenticationRequired bool `json:"reauthentication_required,omitempty"`
 }
 
-// session answers GET /bff/session. Asking is no activity: a page that polls keeps nobody logged in.
+// session answers GET /bff/session. It does not count as activity: polling keeps nobody logged in.
 func (h *Handlers) session(c echo.Context) error {
 	if err := h.requireCSRF(c.Request()); err != nil {
 		return err
@@ -39,7 +40,7 @@ func (h *Handlers) session(c echo.Context) error {
 	return c.JSON(http.StatusOK, stateOf(s))
 }
 
-// loggedOut tells "there is no session" from "it can't be told just now".
+// loggedOut reports whether err means that there is no session, not that the store is unavailable.
 func loggedOut(err error) bool {
 	return errors.Is(err, session.ErrNoSession) || errors.Is(err, session.ErrSessionExpired)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// ownSession is one row of GET /bff/sessions: what a person needs to recognise a device of theirs.
+// ownSession is one row of GET /bff/sessions, with what users need to recognise their devices.
 type ownSession struct {
 	ID         string     `json:"id"`
 	Current    bool       `json:"current"`
@@ -22,8 +22,8 @@ type ownSession struct {
 	ExpiresAt  *time.Time `json:"expires_at"`
 }
 
-// listSessions answers GET /bff/sessions: every session of this user at this provider, where a user
-// is issuer and subject together (ID14). A person who goes there gets a page.
+// listSessions answers GET /bff/sessions: every session of this user at this provider. Issuer and
+// subject together identify a user (ID14). A navigation is answered with a page.
 func (h *Handlers) listSessions(c echo.Context) error {
 	if isNavigation(c.Request()) {
 		return h.sessionsPage(c)
@@ -37,13 +37,15 @@ func (h *Handlers) listSessions(c echo.Context) error {
 		rows = append(rows, ownSession{
 			ID: s.Record.ID, Current: s.Name == current.Name, Provider: s.Record.Provider,
 			UserAgent: s.Record.UserAgent, Address: s.Record.RemoteAddr,
-			CreatedAt: timestamp(s.Record.CreatedAt), LastActive: timestamp(s.LastActive), ExpiresAt: timestamp(s.Expires()),
+			CreatedAt: timestamp(s.Record.CreatedAt), LastActive: timestamp(s.LastActive),
+			ExpiresAt: timestamp(s.Expires()),
 		})
 	}
 	return c.JSON(http.StatusOK, rows)
 }
 
-// endSession answers DELETE /bff/sessions/{id}: one of the user's own, the current one included.
+// endSession answers DELETE /bff/sessions/{id}: it ends one session of this user, which may be the
+// current one.
 func (h *Handlers) endSession(c echo.Context) error {
 	current, all, err := h.ownSessions(c)
 	if err != nil {
@@ -65,7 +67,8 @@ func (h *Handlers) endSession(c echo.Context) error {
 	return problem.New(problem.NotFound)
 }
 
-// endOthers answers POST /bff/sessions/end-others: all of the user's but this one.
+// endOthers answers POST /bff/sessions/end-others: it ends all sessions of this user but the
+// current.
 func (h *Handlers) endOthers(c echo.Context) error {
 	current, all, err := h.ownSessions(c)
 	if err != nil {
@@ -83,7 +86,7 @@ func (h *Handlers) endOthers(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// ownSessions guards the three: the current session, and all of its user.
+// ownSessions checks for CSRF, and returns the current session and all sessions of its user.
 func (h *Handlers) ownSessions(c echo.Context) (*session.Session, []*session.Session, error) {
 	if err := h.requireCSRF(c.Request()); err != nil {
 		return nil, nil, err

@@ -20,8 +20,8 @@ import (
 // allOthers stands for every session but the current one in the page's form.
 const allOthers = "others"
 
-// sessionsPage answers a navigation to GET /bff/sessions: the user's sessions, for apps that have no page of their
-// own for them. With ?end=ID it asks before it ends one.
+// sessionsPage answers a navigation to GET /bff/sessions: a page with the user's sessions, for apps
+// that have none of their own. With ?end=ID it asks for a confirmation to end that session.
 func (h *Handlers) sessionsPage(c echo.Context) error {
 	current, all, err := h.sessionsOfUser(c)
 	if loggedOut(err) && h.cameWithoutStrictCookie(c.Request()) {
@@ -29,10 +29,12 @@ func (h *Handlers) sessionsPage(c echo.Context) error {
 		return h.page(c, http.StatusOK, templates.Continue{URL: h.o.Site.SessionsPage()})
 	}
 	if err != nil {
-		return h.thenBackToSessions(err)
+		return h.returningToSessions(err)
 	}
 	slices.SortFunc(all, func(a, b *session.Session) int { return b.LastActive.Compare(a.LastActive) })
-	page := templates.Sessions{Action: h.o.Site.SessionsPage(), Token: current.Record.LogoutID, Others: allOthers}
+	page := templates.Sessions{
+		Action: h.o.Site.SessionsPage(), Token: current.Record.LogoutID, Others: allOthers,
+	}
 	end := c.QueryParam("end")
 	for _, s := range all {
 		row := h.sessionRow(s, s.Name == current.Name)
@@ -51,12 +53,13 @@ func (h *Handlers) sessionRow(s *session.Session, current bool) templates.Sessio
 		name = p.Name()
 	}
 	return templates.SessionRow{
-		ID: s.Record.ID, Current: current, Device: device(s.Record.UserAgent), Address: s.Record.RemoteAddr, Provider: name,
+		ID: s.Record.ID, Current: current, Provider: name,
+		Device: device(s.Record.UserAgent), Address: s.Record.RemoteAddr,
 		Began: s.Record.CreatedAt.UTC().Truncate(time.Minute), Active: s.LastActive.UTC().Truncate(time.Minute),
 	}
 }
 
-// device is what a person calls the browser that a User-Agent is of; "" when it can't be told.
+// device names the browser and system, or device, of a User-Agent; "" if they are unknown.
 func device(userAgent string) string {
 	u := useragent.Parse(userAgent)
 	parts := []string{u.Name, u.OS}
@@ -66,8 +69,9 @@ func device(userAgent string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
-// endFromPage answers POST /bff/sessions, the page's form. A form can't send X-CSRF: the token in it proves that the
-// page was made for this session, and the browser must not say that another origin sent it.
+// endFromPage answers POST /bff/sessions, the page's form. A form can't send X-CSRF. Instead, its
+// token proves that the page was made for this session, and Fetch Metadata and Origin must not name
+// another origin.
 func (h *Handlers) endFromPage(c echo.Context) error {
 	r := c.Request()
 	if err := h.admit(r, site.ForForm); err != nil {
@@ -75,7 +79,7 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 	}
 	current, all, err := h.sessionsOfUser(c)
 	if err != nil {
-		return h.thenBackToSessions(err) // who is nobody is not waited for
+		return h.returningToSessions(err) // before the body is read: nobody waits for a stranger's body
 	}
 	fields, err := form(c, maxLoginBody)
 	if err != nil {
@@ -102,8 +106,9 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 	return redirect(c, http.StatusSeeOther, h.o.Site.SessionsPage())
 }
 
-// thenBackToSessions has the page of an error lead whoever must log in first back to the sessions.
-func (h *Handlers) thenBackToSessions(err error) error {
+// returningToSessions returns err as a problem; if the user must log in, the login returns to the
+// sessions page.
+func (h *Handlers) returningToSessions(err error) error {
 	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized {
 		p.LoginURL = h.o.Site.LoginBackTo(h.o.Site.SessionsPage())
@@ -111,13 +116,14 @@ func (h *Handlers) thenBackToSessions(err error) error {
 	return p
 }
 
-// sessionsOfUser are the current session and all of its user.
+// sessionsOfUser returns the current session and all sessions of its user.
 func (h *Handlers) sessionsOfUser(c echo.Context) (*session.Session, []*session.Session, error) {
 	r := c.Request()
 	current, err := h.o.Sessions.FromRequest(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := h.o.Sessions.OfUser(r.Context(), current.Record.Provider, current.Record.Issuer, current.Record.Subject)
+	rec := current.Record
+	all, err := h.o.Sessions.OfUser(r.Context(), rec.Provider, rec.Issuer, rec.Subject)
 	return current, all, err
 }

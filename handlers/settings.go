@@ -7,7 +7,7 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// Defaults are Options of which the operator has said nothing.
+// Defaults are the Options if the operator configures nothing.
 func Defaults() Options { return Options{MaxEventStreams: 5_000, ExpiringNotice: time.Minute} }
 
 // Settings are the keys of the streams of one session's events.
@@ -47,7 +47,10 @@ const minProxySecret = 32
 func checkProxySecret(s string) *setting.Fault {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=."
 	if len(s) < minProxySecret || strings.Trim(s, letters) != "" {
-		return setting.NewFault("is shorter than 32 characters, or has some that a header can't hold", "take a random one, such as cloakroom keygen prints: who knows it gets users' access tokens")
+		return setting.NewFault(
+			"is shorter than 32 characters, or has some that a header can't hold",
+			"take a random one, such as cloakroom keygen prints: whoever knows it gets users' access tokens",
+		)
 	}
 	return nil
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/cloakroom/cloakroom/templates"
 )
 
-// startSilentLogin answers GET /bff/silent-login, in a frame of our own origin: prompt=none, so the
-// provider answers at once whether the person is logged in there (OIDC Core §3.1.2.1).
+// startSilentLogin answers GET /bff/silent-login, which a page of our own origin loads in a frame.
+// It sends prompt=none, so that the provider answers without asking the user (OIDC Core §3.1.2.1).
 func (h *Handlers) startSilentLogin(c echo.Context) error {
 	r := c.Request()
-	if isPrefetch(r) || r.Header.Get("Sec-Fetch-Mode") != "" && r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); isPrefetch(r) || mode != "" && mode != "navigate" {
 		return problem.New(problem.NavigationRequired)
 	}
 	if err := h.admit(r, site.ForFrame); err != nil {
@@ -40,7 +40,8 @@ func (h *Handlers) startSilentLogin(c echo.Context) error {
 		id = s.Record.Provider
 	}
 	query.Set("prompt", "none")
-	to, err := h.o.Login.Begin(c.Response(), r, login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true})
+	request := login.Request{Provider: id, ReturnURL: "/", Params: query, Silent: true}
+	to, err := h.o.Login.Begin(c.Response(), r, request)
 	if err != nil {
 		requestlog.Annotate(r.Context(), err)
 		return h.silentFailed(c)
@@ -48,27 +49,31 @@ func (h *Handlers) startSilentLogin(c echo.Context) error {
 	return redirect(c, http.StatusFound, to)
 }
 
-// silentFailed is the page that tells the parent window, of our own origin, that nobody is logged in.
+// silentFailed writes the page that tells the parent window, of our own origin, that nobody is
+// logged in.
 func (h *Handlers) silentFailed(c echo.Context) error {
 	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.o.Site.Origin()})
 }
 
-// silentSucceeded is the page that tells the parent window that somebody is logged in, once the browser has shown
-// that it has the session. A browser with tracking prevention may drop every cookie that an answer sets in a frame
-// which another site has led here.
+// silentSucceeded writes the page that tells the parent window that the user is logged in. The page
+// first calls confirmSilentLogin, because a browser with tracking prevention may drop the session
+// cookie: the frame was redirected here by another site.
 func (h *Handlers) silentSucceeded(c echo.Context, outcome *login.Outcome) error {
 	confirm, err := h.silent.seal(silentLogin{outcome.Session.Name, outcome.Kept, h.o.Now().UnixMilli()})
 	if err != nil {
 		return err
 	}
-	return h.page(c, http.StatusOK, templates.SilentLogin{Origin: h.o.Site.Origin(), ConfirmURL: h.o.Site.Path("/silent-login"), Confirm: confirm})
+	return h.page(c, http.StatusOK, templates.SilentLogin{
+		Origin: h.o.Site.Origin(), ConfirmURL: h.o.Site.Path("/silent-login"), Confirm: confirm,
+	})
 }
 
-// maxConfirmBody is enough for what silentSucceeded seals.
+// maxConfirmBody is enough for the value that silentSucceeded seals.
 const maxConfirmBody = 4 << 10
 
-// confirmSilentLogin answers POST /bff/silent-login, which that page sends: it says whether the browser has the
-// session, and ends one that it does not have, since nobody could use or end it.
+// confirmSilentLogin answers POST /bff/silent-login, which that page sends. It answers whether the
+// browser has a session. If it lacks the one that the silent login started, it ends that session,
+// because nobody could use or end it.
 func (h *Handlers) confirmSilentLogin(c echo.Context) error {
 	r := c.Request()
 	if err := h.requireCSRF(r); err != nil {
@@ -86,7 +91,8 @@ func (h *Handlers) confirmSilentLogin(c echo.Context) error {
 	if errors.Is(err, session.ErrUnavailable) {
 		return err
 	}
-	loggedIn := err == nil // with this session, or with the one that another silent login or a step-up made of it meanwhile
+	// This session, or one that replaced it meanwhile, by another silent login or a step-up.
+	loggedIn := err == nil
 	if !started.Kept && (!loggedIn || s.Name != started.Session) {
 		if err := h.o.Sessions.End(r.Context(), started.Session, session.ReasonRefused); err != nil {
 			return err
@@ -98,25 +104,25 @@ func (h *Handlers) confirmSilentLogin(c echo.Context) error {
 
 const (
 	silentName = "silent-login"
-	// silentTime is how long the page of a silent login may take to ask.
+	// silentTime is how long the page of a silent login may take to confirm it.
 	silentTime = time.Minute
 )
 
-// A silentLogin is what the page of a silent login that succeeded comes back with.
+// A silentLogin is a silent login that succeeded and that its page has to confirm.
 type silentLogin struct {
 	Session session.Name `json:"s"`
-	Kept    bool         `json:"k,omitempty"` // the session that the browser had already
+	Kept    bool         `json:"k,omitempty"` // the browser had this session before
 	Started int64        `json:"t"`           // Unix milliseconds
 }
 
-// silentSeal seals silentLogins.
-type silentSeal struct{ codec *keys.Codec }
+// A silentCodec seals and opens silentLogins.
+type silentCodec struct{ codec *keys.Codec }
 
-func newSilentSeal(ring *keys.Ring) silentSeal {
-	return silentSeal{ring.Codec("silent login", maxSealed)}
+func newSilentCodec(ring *keys.Ring) silentCodec {
+	return silentCodec{ring.Codec("silent login", maxSealed)}
 }
 
-func (s silentSeal) seal(l silentLogin) (string, error) {
+func (s silentCodec) seal(l silentLogin) (string, error) {
 	plain, err := json.Marshal(l)
 	if err != nil {
 		return "", err
@@ -124,8 +130,8 @@ func (s silentSeal) seal(l silentLogin) (string, error) {
 	return s.codec.Seal(silentName, plain)
 }
 
-// open returns false for what is not ours, altered or too old.
-func (s silentSeal) open(value string, now time.Time) (l silentLogin, ok bool) {
+// open returns false for a value that we did not seal, that was altered, or that is too old.
+func (s silentCodec) open(value string, now time.Time) (l silentLogin, ok bool) {
 	plain, ok := s.codec.Open(silentName, value)
 	if !ok || json.Unmarshal(plain, &l) != nil {
 		return l, false

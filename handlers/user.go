@@ -20,7 +20,7 @@ type claim struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// user answers GET /bff/user: who is logged in, as an array of claims or as one object.
+// user answers GET /bff/user: the user's claims, as an array or as one object.
 func (h *Handlers) user(c echo.Context) error {
 	r := c.Request()
 	if err := h.requireCSRF(r); err != nil {
@@ -43,8 +43,8 @@ func (h *Handlers) user(c echo.Context) error {
 	return c.JSON(http.StatusOK, repeated(claims))
 }
 
-// claims returns the record's claims in their order, then this service's own. A claim that only
-// pretends to be ours is left out (MD12).
+// claims returns the record's claims in their order, then this service's own. It leaves out a
+// provider's claim that has the prefix of ours (MD12).
 func (h *Handlers) claims(s *session.Session) ([]claim, error) {
 	all, err := orderedMembers(s.Record.Claims)
 	if err != nil {
@@ -66,7 +66,7 @@ func (h *Handlers) claims(s *session.Session) ([]claim, error) {
 	return claims, nil
 }
 
-// secondsLeft is how long the session lasts if nothing more happens, rounded down, never negative.
+// secondsLeft is how long the session lasts without further activity, rounded down, never negative.
 func (h *Handlers) secondsLeft(s *session.Session) int {
 	return int(math.Max(0, s.Expires().Sub(h.o.Now()).Seconds()))
 }
@@ -78,7 +78,7 @@ func orderedMembers(object json.RawMessage) ([]claim, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(object))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, errors.New("claims are no JSON object")
+		return nil, errors.New("claims are not a JSON object")
 	}
 	var members []claim
 	for d.More() {
@@ -95,7 +95,7 @@ func orderedMembers(object json.RawMessage) ([]claim, error) {
 	return members, nil
 }
 
-// repeated turns a claim whose value is an array into as many claims of one value.
+// repeated replaces a claim whose value is an array by one claim for each element.
 func repeated(claims []claim) []claim {
 	out := make([]claim, 0, len(claims))
 	for _, cl := range claims {

@@ -1,8 +1,8 @@
 // Package admin answers the admin listener: health, readiness, metrics and the admin API.
 //
-// It is apart from the browser-facing handlers so that nothing of it can be mounted in public by
-// slip. Whoever holds the admin token can see who is logged in and end their sessions; no answer
-// holds a token or a ticket.
+// It is separate from the browser-facing handlers, so that none of it is mounted in public by
+// mistake. The admin token permits its holder to see who is logged in and to end their sessions. No
+// answer contains a token or a ticket.
 package admin
 
 import (
@@ -22,11 +22,11 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// A Waker is told that the outbox has something to deliver; *revocation.Worker is one.
+// A Waker learns that the outbox has something to deliver; *revocation.Worker is one.
 type Waker interface{ Wake() }
 
-// Options are what the listener needs. A zero Token leaves health, readiness and metrics alone to
-// answer. What has no zero value named is required.
+// Options are what the listener needs. If Token is zero, only health, readiness and metrics answer.
+// Fields whose zero value has no stated meaning are required.
 type Options struct {
 	Token     secret.Value
 	Providers []*provider.Provider
@@ -65,10 +65,10 @@ type endpoint struct {
 	handle echo.HandlerFunc
 }
 
-// guarded is the path below which everything wants the token.
+// guarded is the path below which every request needs the token.
 const guarded = "/admin"
 
-// endpoints is the table of what the listener answers.
+// endpoints is the table of the listener's endpoints.
 func (h *Handlers) endpoints() []endpoint {
 	return []endpoint{
 		{http.MethodGet, "/healthz", h.healthz},
@@ -83,10 +83,10 @@ func (h *Handlers) endpoints() []endpoint {
 	}
 }
 
-// Mount adds every endpoint to e, which must have no other. Each answer bears the headers that
-// package headers promises. Every path below /admin asks for the token, unknown ones too; without a
-// token in the configuration nothing is mounted there. Another method gets Echo's own answer: 405,
-// or 204 with what is allowed for OPTIONS.
+// Mount adds every endpoint to e, which must have no other. Each answer has the headers of package
+// headers. Every path below /admin requires the token, unknown ones too; if no token is configured,
+// nothing is mounted there. Another method gets Echo's own answer: 405, or for OPTIONS 204 with the
+// allowed methods.
 func (h *Handlers) Mount(e *echo.Echo) {
 	e.Use(headers.Endpoint)
 	var api *echo.Group
@@ -94,9 +94,9 @@ func (h *Handlers) Mount(e *echo.Echo) {
 		api = e.Group(guarded, h.requireToken)
 	}
 	for _, row := range h.endpoints() {
-		path, wantsToken := strings.CutPrefix(row.path, guarded)
+		path, needsToken := strings.CutPrefix(row.path, guarded)
 		switch {
-		case !wantsToken:
+		case !needsToken:
 			e.Add(row.method, row.path, row.handle)
 		case api != nil:
 			api.Add(row.method, path, row.handle)
@@ -104,15 +104,16 @@ func (h *Handlers) Mount(e *echo.Echo) {
 	}
 }
 
-// requireToken is the guard of everything that shows or ends sessions. The token travels in a
-// header that no browser sends by itself, so a page on another origin, or one whose name was
-// rebound to this address, can do nothing here.
+// requireToken guards everything that shows or ends sessions. No browser sends this header by
+// itself, so a page of another origin can do nothing here, even if its name was rebound to this
+// address.
 func (h *Handlers) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		scheme, given, _ := strings.Cut(c.Request().Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") || !h.o.Token.Equal(given) {
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="cloakroom admin"`)
-			return problem.New(problem.NotAuthenticated).Because("the admin API wants the bearer token that admin.token sets")
+			return problem.New(problem.NotAuthenticated).
+				Because("the admin API requires the bearer token that admin.token sets")
 		}
 		return next(c)
 	}

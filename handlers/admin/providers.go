@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// A providerRow is a provider as it stands: what is configured and whether it could be read.
+// A providerRow is a provider as configured, and whether its metadata could be read.
 type providerRow struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
@@ -27,7 +27,8 @@ func (h *Handlers) listProviders(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"providers": rows})
 }
 
-// A revocationRow is an item of the outbox: which session's tokens wait, and why they still do.
+// A revocationRow is an item of the outbox: a session whose tokens are to be revoked, and the last
+// error.
 type revocationRow struct {
 	ID          string         `json:"id"`
 	Provider    string         `json:"provider"`
@@ -38,7 +39,7 @@ type revocationRow struct {
 	LastError   string         `json:"last_error,omitempty"`
 }
 
-// listRevocations answers GET /admin/revocations: what waits to be revoked, oldest first.
+// listRevocations answers GET /admin/revocations: the outbox, oldest first.
 func (h *Handlers) listRevocations(c echo.Context) error {
 	items, pending, err := h.o.Sessions.Outbox().Revocations(c.Request().Context(), maxRows)
 	if err != nil {
@@ -46,7 +47,9 @@ func (h *Handlers) listRevocations(c echo.Context) error {
 	}
 	rows := make([]revocationRow, 0, len(items))
 	for _, i := range items {
-		rows = append(rows, revocationRow{i.ID, i.Provider, i.Reason, i.EndedAt.UTC(), i.NotBefore.UTC(), i.Attempts, i.LastError})
+		rows = append(rows, revocationRow{
+			i.ID, i.Provider, i.Reason, i.EndedAt.UTC(), i.NotBefore.UTC(), i.Attempts, i.LastError,
+		})
 	}
 	return c.JSON(http.StatusOK, map[string]any{"pending": pending, "revocations": rows})
 }

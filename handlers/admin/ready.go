@@ -12,22 +12,24 @@ import (
 // readyTimeout bounds how long a probe waits for the store.
 const readyTimeout = 2 * time.Second
 
-// readiness names what is missing, or that nothing is.
+// readiness is the answer of GET /readyz.
 type readiness struct {
 	Ready     bool            `json:"ready"`
 	Store     string          `json:"store"`     // "ok", or what is wrong
 	Providers map[string]bool `json:"providers"` // by id: whether its metadata is known
-	Clock     string          `json:"clock"`     // "ok", or how far this machine's is from the store's
-	Missing   []string        `json:"missing"`
+	Clock     string          `json:"clock"`     // "ok", or this machine's difference from the store's
+	Missing   []string        `json:"missing"`   // what keeps the service from being ready
 }
 
-// clockLimit is how far a machine's clock may be from the store's before a probe says so.
+// clockLimit is the largest difference between this machine's clock and the store's that is "ok".
 const clockLimit = time.Minute
 
-// readyz answers 200 when the store answers and the metadata of at least one provider is known,
-// which the server sees to from its start on; a probe asks no provider. A service that is about to stop is
-// not ready, before it takes no more connections: a load balancer that goes by this sends it nothing more.
-// One whose machine's clock is wrong is ready, and says so: it goes by the store's.
+// readyz answers 200 if the store answers and the metadata of at least one provider is known. The
+// server fetches the metadata from its start on; a probe calls no provider.
+//
+// A service that is about to stop is not ready, while it still accepts connections: load balancers
+// get the time to send their requests elsewhere. A wrong clock is reported, but does not matter to
+// readiness, because the service uses the store's.
 func (h *Handlers) readyz(c echo.Context) error {
 	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
@@ -58,16 +60,16 @@ func (h *Handlers) readyz(c echo.Context) error {
 	return c.JSON(status, r)
 }
 
-// clock says whether this machine's clock agrees with the one that is gone by.
+// clock says whether this machine's clock agrees with the session store's.
 func (h *Handlers) clock() string {
 	ahead, known := h.o.Sessions.ClockAhead()
 	switch {
 	case !known:
 		return "not compared with the session store's yet"
 	case ahead > clockLimit:
-		return fmt.Sprintf("this machine's is %s ahead of the session store's, which is gone by", ahead.Round(time.Second))
+		return fmt.Sprintf("this machine's is %s ahead of the session store's, which is used", ahead.Round(time.Second))
 	case ahead < -clockLimit:
-		return fmt.Sprintf("this machine's is %s behind the session store's, which is gone by", -ahead.Round(time.Second))
+		return fmt.Sprintf("this machine's is %s behind the session store's, which is used", -ahead.Round(time.Second))
 	}
 	return "ok"
 }

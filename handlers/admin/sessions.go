@@ -28,12 +28,12 @@ type row struct {
 	AccessTokenExpires time.Time  `json:"access_token_expires_at"`
 }
 
-// maxRows bounds a listing; `after` pages on.
+// maxRows is the largest page of a listing; `after` requests the next one.
 const maxRows = 500
 
-// listSessions answers GET /admin/sessions?subject=&provider=&issuer=&after=&limit=. With a subject the
-// listing is that user's; a subject is unique within an issuer alone (OIDC Core §2), so each row has its
-// provider and issuer, and the query can name them.
+// listSessions answers GET /admin/sessions?subject=&provider=&issuer=&after=&limit=. With a
+// subject, it lists that user's sessions. A subject is unique only within its issuer (OIDC Core
+// §2), so each row has provider and issuer, and the query can name them.
 func (h *Handlers) listSessions(c echo.Context) error {
 	found, next, err := h.selected(c)
 	if err != nil {
@@ -49,8 +49,10 @@ func (h *Handlers) listSessions(c echo.Context) error {
 func rowOf(s *session.Session) row {
 	r := s.Record
 	out := row{
-		ID: r.ID, Provider: r.Provider, Issuer: r.Issuer, Subject: r.Subject, Scope: r.Scope, UserAgent: r.UserAgent, Address: r.RemoteAddr,
-		Renewals: r.Renewals, CreatedAt: r.CreatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), AccessTokenExpires: r.AccessTokenExpires.UTC(),
+		ID: r.ID, Provider: r.Provider, Issuer: r.Issuer, Subject: r.Subject, Scope: r.Scope,
+		UserAgent: r.UserAgent, Address: r.RemoteAddr, Renewals: r.Renewals,
+		CreatedAt: r.CreatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(),
+		AccessTokenExpires: r.AccessTokenExpires.UTC(),
 	}
 	if !s.IdleExpires.IsZero() {
 		t := s.IdleExpires.UTC()
@@ -59,11 +61,12 @@ func rowOf(s *session.Session) row {
 	return out
 }
 
-// selected finds the sessions that the query means, and the cursor of the next page.
+// selected finds the sessions that the query selects, and the cursor of the next page.
 func (h *Handlers) selected(c echo.Context) (found []*session.Session, next string, err error) {
 	subject, provider, issuer := c.QueryParam("subject"), c.QueryParam("provider"), c.QueryParam("issuer")
 	others := func(s *session.Session) bool {
-		return provider != "" && s.Record.Provider != provider || issuer != "" && s.Record.Issuer != issuer
+		return provider != "" && s.Record.Provider != provider ||
+			issuer != "" && s.Record.Issuer != issuer
 	}
 	if subject != "" {
 		found, err = h.ofSubject(c, subject)
@@ -73,14 +76,15 @@ func (h *Handlers) selected(c echo.Context) (found []*session.Session, next stri
 	if n, err := strconv.Atoi(c.QueryParam("limit")); err == nil && n > 0 && n < maxRows {
 		limit = n
 	}
-	page, more, err := h.o.Sessions.List(c.Request().Context(), session.Name(c.QueryParam("after")), limit)
+	after := session.Name(c.QueryParam("after"))
+	page, more, err := h.o.Sessions.List(c.Request().Context(), after, limit)
 	if err != nil {
 		return nil, "", err
 	}
 	return slices.DeleteFunc(page, others), string(more), nil
 }
 
-// ofSubject finds the sessions of everybody who is called subject, at any provider.
+// ofSubject finds the sessions of every user with this subject, at any provider.
 func (h *Handlers) ofSubject(c echo.Context, subject string) ([]*session.Session, error) {
 	var found []*session.Session
 	for _, p := range h.o.Providers {
@@ -108,10 +112,10 @@ func (h *Handlers) endSession(c echo.Context) error {
 	return c.NoContent(http.StatusNoContent)
 }
 
-// endSessions answers DELETE /admin/sessions?subject=&provider=&issuer=: all of a user's, or all of a
-// provider's. Without subject and provider it refuses: ending everybody's session takes more than a
-// forgotten parameter. It also refuses where a provider of several issuers has several users of that
-// subject and no issuer is named.
+// endSessions answers DELETE /admin/sessions?subject=&provider=&issuer=: it ends all sessions of a
+// user or of a provider. It refuses a request without subject and provider: a forgotten parameter
+// must not end everybody's session. It also refuses a subject that several users of one provider
+// have, from different issuers, unless the issuer is named.
 func (h *Handlers) endSessions(c echo.Context) error {
 	if c.QueryParam("subject") == "" && c.QueryParam("provider") == "" {
 		return problem.New(problem.BadRequest).Because("name a subject, a provider, or both")
@@ -123,7 +127,8 @@ func (h *Handlers) endSessions(c echo.Context) error {
 			return err
 		}
 		if c.QueryParam("subject") != "" && severalUsers(found) {
-			return problem.New(problem.BadRequest).Because("several users of one provider have this subject; name the issuer, too")
+			return problem.New(problem.BadRequest).
+				Because("several users of one provider have this subject; name the issuer, too")
 		}
 		if err := h.end(c, found); err != nil {
 			return err
@@ -136,7 +141,8 @@ func (h *Handlers) endSessions(c echo.Context) error {
 	}
 }
 
-// severalUsers reports whether sessions of one subject are of several issuers at one provider.
+// severalUsers reports whether sessions with the same subject at one provider have different
+// issuers.
 func severalUsers(found []*session.Session) bool {
 	issuers := map[string]string{} // by provider
 	for _, s := range found {
@@ -148,7 +154,7 @@ func severalUsers(found []*session.Session) bool {
 	return false
 }
 
-// end ends them one by one; what was ended before a failure stays ended.
+// end ends the sessions one by one. If one fails, those before it have ended.
 func (h *Handlers) end(c echo.Context, sessions []*session.Session) error {
 	for _, s := range sessions {
 		if err := h.o.Sessions.End(c.Request().Context(), s.Name, session.ReasonRevoked); err != nil {

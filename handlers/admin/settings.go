@@ -18,12 +18,14 @@ func (o *Options) Settings() setting.Block {
 	}
 }
 
-// minToken is how long an admin token should at least be: 16 characters of base64 are 96 bits.
+// minToken is the least length of an admin token without a warning: 16 characters of base64 are 96
+// bits.
 const minToken = 16
 
-// Check warns of a token that can be guessed.
+// Check warns of a token that is short enough to be guessed.
 func (o *Options) Check(c setting.Check) {
 	if !o.Token.IsZero() && len(o.Token.Reveal()) < minToken {
-		c.Warn(fmt.Sprintf("admin.token is shorter than %d characters; take a random one, such as cloakroom keygen prints", minToken))
+		const warning = "admin.token is shorter than %d characters; take a random one, such as cloakroom keygen prints"
+		c.Warn(fmt.Sprintf(warning, minToken))
 	}
 }

@@ -1,16 +1,16 @@
-// Package headers owns the security headers that every answer of our own endpoints bears, on either
-// listener and wherever the endpoints are mounted.
+// Package headers owns the security headers of every answer of our own endpoints, on both listeners
+// and wherever the endpoints are mounted.
 //
-// It must not know an endpoint: a handler that needs another value, as pages need another policy,
-// sets it after this. What the whole origin promises (HSTS) is package server's.
+// It must not know any endpoint: a handler that needs another value sets it afterwards, as pages do
+// with their policy. Headers for the whole origin (HSTS) are package server's.
 package headers
 
 import "github.com/labstack/echo/v4"
 
-// promised are the headers and their values. The answers are read by scripts of the same origin,
-// shown as pages, or followed as redirects: none of them belongs into a cache, a frame or another
-// origin's page.
-var promised = [...][2]string{
+// defaults are the headers and their values. Scripts of the same origin read the answers, or the
+// browser shows them as pages or follows them as redirects: none belongs in a cache, a frame or a
+// page of another origin.
+var defaults = [...][2]string{
 	{"Cache-Control", "no-store"},
 	{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
 	{"Cross-Origin-Opener-Policy", "same-origin"},
@@ -21,11 +21,11 @@ var promised = [...][2]string{
 	{"X-Frame-Options", "DENY"},
 }
 
-// Endpoint is the middleware that sets them before the endpoint answers.
+// Endpoint is the middleware that sets the headers before the endpoint answers.
 func Endpoint(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
-		for _, field := range promised {
+		for _, field := range defaults {
 			h.Set(field[0], field[1])
 		}
 		return next(c)

@@ -22,7 +22,6 @@ var notYetNarrow = []string{
 	"demo/devprovider",
 	"demo/sampleapi",
 	"deploy",
-	"handlers",
 	"identity",
 	"keys",
 	"listen",
