@@ -78,6 +78,9 @@ func (s *setup) notGreen(t *testing.T) string {
 func (s *setup) start(t *testing.T) (running *server.Server, stop func()) {
 	t.Helper()
 	running, err := server.New(t.Context(), s.config(t), server.Options{Logger: discard()})
+	if err == nil {
+		err = running.Listen(t.Context(), nil, nil)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

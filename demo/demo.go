@@ -129,5 +129,9 @@ func (s *stage) newServer(ctx context.Context) (*server.Server, error) {
 		return nil, fmt.Errorf("configure the demo: %w", err)
 	}
 	logger := slog.New(slog.NewTextHandler(s.options.Out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	return server.New(ctx, cfg, server.Options{Logger: logger, SPA: sampleapp.Files()})
+	srv, err := server.New(ctx, cfg, server.Options{Logger: logger, SPA: sampleapp.Files()})
+	if err != nil {
+		return nil, err
+	}
+	return srv, srv.Listen(ctx, nil, nil)
 }

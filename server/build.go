@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -26,30 +25,50 @@ import (
 	"github.com/cloakroom/cloakroom/web"
 )
 
-func newRegistry() *prometheus.Registry {
+// processMetrics are of the whole process, so they are apart from this service's own.
+func processMetrics() prometheus.Gatherer {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
 
+// showMetrics has Options.Metrics show this service's own.
+func (s *Server) showMetrics() error {
+	if s.o.Metrics == nil {
+		return nil
+	}
+	if err := s.o.Metrics.Register(s.registry); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	s.shown = true
+	return nil
+}
+
+// shared reports whether other processes may use the store.
+func (s *Server) shared() bool { return s.o.Store != nil || store.Shared(s.cfg.Store.URL.Reveal()) }
+
 // buildClock makes the clock that everything goes by which replicas share.
-func (s *Server) buildClock(machine func() time.Time) {
+func (s *Server) buildClock() {
 	s.clock = session.NewClock(session.ClockOptions{
-		Wall: machine, Shared: store.Shared(s.cfg.Store.URL.Reveal()), Logger: s.log, Metrics: s.registry,
+		Wall: s.o.Now, Shared: s.shared(), Logger: s.log, Metrics: s.registry,
 	})
 	s.now = s.clock.Now
 }
 
 func (s *Server) buildSessions(ctx context.Context) (err error) {
-	url := s.cfg.Store.URL
-	if s.store, err = store.Open(ctx, url.Reveal()); err != nil {
-		return StoreError(url, err)
+	used := s.o.Store
+	if used == nil {
+		url := s.cfg.Store.URL
+		if s.store, err = store.Open(ctx, url.Reveal()); err != nil {
+			return StoreError(url, err)
+		}
+		used = s.store
 	}
-	if store.Shared(url.Reveal()) {
-		s.store = store.Guard(s.store, s.log, s.registry)
+	if s.shared() {
+		used = store.Guard(used, s.log, s.registry)
 	}
 	o := s.cfg.Session
-	o.Store, o.Keys, o.Issuers = s.store, s.keys, configuredIssuers(s.cfg)
+	o.Store, o.Keys, o.Issuers = used, s.keys, configuredIssuers(s.cfg)
 	o.Site, o.Clock, o.Logger, o.Metrics = s.site, s.clock, s.log, s.registry
 	s.sessions, err = session.NewManager(o)
 	if err != nil {
@@ -80,8 +99,7 @@ func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m 
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &Server{cfg: cfg, site: app, log: log, registry: newRegistry(), stop: func() {}}
-	s.buildClock(nil)
+	s := newServer(cfg, app, Options{Logger: log})
 	if s.keys, err = s.readKeys(cfg); err == nil {
 		err = s.buildSessions(ctx)
 	}
@@ -94,7 +112,9 @@ func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m 
 func (s *Server) buildProviders() error {
 	s.byID = make(map[string]*provider.Provider, len(s.cfg.Providers))
 	for _, pc := range s.cfg.Providers {
-		p, err := provider.New(ProviderConfig(s.site, pc), provider.Options{Shared: s.now, Logger: s.log, Metrics: s.registry, Version: s.version})
+		p, err := provider.New(ProviderConfig(s.site, pc), provider.Options{
+			Shared: s.now, Logger: s.log, Metrics: s.registry, Transport: s.o.Transport, Version: s.o.Version,
+		})
 		if file, ok := errors.AsType[*provider.FileError](err); ok {
 			return &StartError{err, "the file that `" + file.Key + "` names must be there, and the user that runs cloakroom must be able to read it"}
 		}
@@ -125,12 +145,12 @@ func (s *Server) buildWorkers() {
 }
 
 // buildHandlers makes what answers on the two listeners.
-func (s *Server) buildHandlers(app fs.FS) error {
+func (s *Server) buildHandlers() error {
 	pages, err := templates.Load(s.cfg.Pages.Dir)
 	if err != nil {
 		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
 	}
-	problems := handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: s.site, Logger: s.log})
+	s.problems = handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: s.site, Logger: s.log})
 	who := &clients{site: s.site, log: s.log}
 	s.login, err = login.New(login.Options{
 		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: s.keys, Client: who.key,
@@ -139,11 +159,10 @@ func (s *Server) buildHandlers(app fs.FS) error {
 	if err != nil {
 		return err
 	}
-	api, err := s.buildProxy(problems)
-	if err != nil {
+	if s.api, err = s.buildProxy(); err != nil {
 		return err
 	}
-	spa, err := s.buildSPA(app, problems)
+	spa, err := s.buildSPA()
 	if err != nil {
 		return err
 	}
@@ -151,24 +170,27 @@ func (s *Server) buildHandlers(app fs.FS) error {
 	o.Providers, o.Sessions, o.Login, o.Tokens, o.Outbox, o.Pages, o.Keys = s.providers, s.sessions, s.login, s.renewer, s.outbox, pages, s.keys
 	o.Site, o.Stopping, o.Client, o.Now, o.Logger, o.Metrics = s.site, s.stopping, who.key, s.now, s.log, s.registry
 	s.bff = handlers.New(o)
-	s.publicHandler.swap(s.publicRoutes(s.bff, api, spa, problems))
+	s.publicHandler.swap(s.publicRoutes(spa))
 	a := s.cfg.Admin
 	a.Providers, a.Sessions, a.Outbox, a.Draining = s.providers, s.sessions, s.outbox, s.draining.Load
-	a.Gatherer, a.Now, a.Logger = s.registry, s.now, s.log
-	s.adminHandler.swap(s.adminRoutes(admin.New(a), problems))
+	a.Gatherer, a.Now, a.Logger = prometheus.Gatherers{s.registry, processMetrics()}, s.now, s.log
+	s.adminHandler.swap(s.adminRoutes(admin.New(a)))
 	return nil
 }
 
-func (s *Server) buildProxy(problems *handlers.ErrorWriter) (*proxy.Proxy, error) {
+func (s *Server) buildProxy() (*proxy.Proxy, error) {
 	o := s.cfg.Proxy
-	o.Sessions, o.Tokens, o.ClientTokens, o.Fail, o.Stopping = s.sessions, s.renewer, s.clients, problems.Write, s.stopping
+	o.Sessions, o.Tokens, o.ClientTokens, o.Fail, o.Stopping = s.sessions, s.renewer, s.clients, s.problems.Write, s.stopping
 	o.Site, o.Now, o.Logger, o.Metrics = s.site, s.now, s.log, s.registry
 	return proxy.New(o)
 }
 
-func (s *Server) buildSPA(app fs.FS, problems *handlers.ErrorWriter) (*web.SPA, error) {
+func (s *Server) buildSPA() (*web.SPA, error) {
 	o := s.cfg.SPA
-	o.FS, o.Site, o.Fail = app, s.site, problems.Write
+	o.Site, o.Fail = s.site, s.problems.Write
+	if s.o.SPA != nil {
+		o.FS = s.o.SPA
+	}
 	spa, err := web.NewSPA(o)
 	if err != nil {
 		return nil, &StartError{fmt.Errorf("serve the app: %w", err), "build the app, or point `spa.dir` at the folder that holds its index.html"}

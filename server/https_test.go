@@ -48,6 +48,9 @@ providers:
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.New(ctx, cfg, server.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		err = s.Listen(ctx, nil, nil)
+	}
 	if err != nil {
 		cancel()
 		t.Fatal(err)

@@ -263,6 +263,9 @@ func TestStopIsToldBeforeItHappens(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	s, err := server.New(ctx, cfg, server.Options{Logger: world.Quiet()})
+	if err == nil {
+		err = s.Listen(ctx, nil, nil)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cloakroom/cloakroom/handlers"
 	"github.com/cloakroom/cloakroom/handlers/admin"
-	"github.com/cloakroom/cloakroom/proxy"
 )
 
 // newEcho is an Echo that leaves every error to problem, and every line of output to our log.
@@ -20,14 +19,12 @@ func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 
 // publicRoutes puts together what browsers see: our endpoints below the base path, which no route
 // can shadow, then the routes, then the app.
-func (s *Server) publicRoutes(
-	bff *handlers.Handlers, api *proxy.Proxy, app http.Handler, problems *handlers.ErrorWriter,
-) http.Handler {
-	e := newEcho(problems)
+func (s *Server) publicRoutes(app http.Handler) http.Handler {
+	e := newEcho(s.problems)
 	e.Use(s.commonMiddleware()...)
 	e.Use(s.knownHost, s.corsOfEndpoints)
-	bff.Mount(e.Group(s.site.Path("")))
-	rest := s.routeOrApp(api, app)
+	s.bff.Mount(e.Group(s.site.Path("")))
+	rest := s.routeOrApp(app)
 	e.Any("/*", rest)
 	e.RouteNotFound("/*", rest) // methods that Any leaves out; a proxied route may name one
 	return e
@@ -36,11 +33,11 @@ func (s *Server) publicRoutes(
 // routeOrApp answers what is not below the base path, by the proxied route that takes the path, or
 // with the app. Proxied routes have a table of their own: Echo's router does not choose the longest
 // prefix in the form that is forwarded.
-func (s *Server) routeOrApp(api *proxy.Proxy, app http.Handler) echo.HandlerFunc {
+func (s *Server) routeOrApp(app http.Handler) echo.HandlerFunc {
 	toApp := echo.WrapHandler(app)
 	return func(c echo.Context) error {
 		u, next := c.Request().URL, toApp
-		routed := api.Handler(u.EscapedPath())
+		routed := s.api.Handler(u.EscapedPath())
 		switch {
 		case s.site.Owns(u.Path): // in another spelling: never the app's or a route's (PR4, BR6)
 			next = handlers.NotFound
@@ -55,8 +52,8 @@ func (s *Server) routeOrApp(api *proxy.Proxy, app http.Handler) echo.HandlerFunc
 }
 
 // adminRoutes puts together the admin listener. It knows no cookie and no session of its own.
-func (s *Server) adminRoutes(h *admin.Handlers, problems *handlers.ErrorWriter) http.Handler {
-	e := newEcho(problems)
+func (s *Server) adminRoutes(h *admin.Handlers) http.Handler {
+	e := newEcho(s.problems)
 	e.Use(s.commonMiddleware()...)
 	h.Mount(e)
 	return e

@@ -6,13 +6,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloakroom/cloakroom/listen"
-	"github.com/cloakroom/cloakroom/provider"
 )
 
 const (
@@ -21,19 +19,44 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// Run serves until ctx ends, then shuts down in order: it is not ready any more, and serves on for
+// Listen opens both ports, so that a port that is taken stops the start, not the first request. It
+// is called once, before Run. public and admin are listeners that were opened for us, by systemd say;
+// nil: server.listen and server.admin_listen are opened. After an error the Server is closed.
+func (s *Server) Listen(ctx context.Context, public, admin net.Listener) error {
+	s.public, s.admin = public, admin
+	s.patience = listen.NewPatience(s.cfg.Listen, s.stopping, s.registry)
+	if err := s.openPorts(ctx); err != nil {
+		return errors.Join(err, s.close())
+	}
+	return nil
+}
+
+func (s *Server) openPorts(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if s.public == nil {
+		if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Listen.Address); err != nil {
+			return ListenError("server.listen", s.cfg.Listen.Address, err)
+		}
+	}
+	if s.admin != nil || s.cfg.Listen.Admin == "" {
+		return nil
+	}
+	if s.admin, err = lc.Listen(ctx, "tcp", s.cfg.Listen.Admin); err != nil {
+		return ListenError("server.admin_listen", s.cfg.Listen.Admin, err)
+	}
+	return nil
+}
+
+// AdminAddr is where the admin listener listens.
+func (s *Server) AdminAddr() net.Addr { return s.admin.Addr() }
+
+// Run serves on what Listen has opened until ctx ends, then shuts down in order: it is not ready any more, and serves on for
 // drain_delay, in which a load balancer notices; then event streams are told to go elsewhere, no more
 // connections are taken, and requests under way may finish for shutdown_timeout; renewals under way are
-// committed, and tokens of refused logins queued; the admin listener and the store are closed last. It returns nil after a clean shutdown.
+// committed, and tokens of refused logins queued; the admin listener and the store are closed last.
+// It returns nil after a clean shutdown.
 func (s *Server) Run(ctx context.Context) error {
-	workers, stopWorkers := context.WithCancel(context.WithoutCancel(ctx))
-	var background sync.WaitGroup
-	background.Go(func() { s.sessions.Listen(workers) })
-	background.Go(func() { s.outbox.Run(workers) })
-	for _, p := range s.providers {
-		background.Go(func() { s.learn(workers, p) })
-	}
-
+	s.Start()
 	public, admin := s.httpServer(&s.publicHandler), s.httpServer(&s.adminHandler)
 	serving, failed := errgroup.WithContext(ctx)
 	serving.Go(func() error { return s.serve(public, s.public) })
@@ -42,7 +65,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.log.InfoContext(ctx, "cloakroom is ready to serve", "public_url", s.site.Origin(),
 		"listen", s.public.Addr().String(), "admin_listen", s.cfg.Listen.Admin)
-	call(s.notify.Ready)
+	call(s.o.Notify.Ready)
 
 	<-failed.Done()
 	s.drain(ctx)
@@ -52,18 +75,12 @@ func (s *Server) Run(ctx context.Context) error {
 	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Listen.ShutdownTimeout)
 	defer cancel()
-	var refused sync.WaitGroup
-	refused.Go(func() { s.login.Close(commit) })
-	err = errors.Join(err, s.renewer.Close(commit), shutdown(grace, admin, s.admin), serving.Wait())
-	refused.Wait()
-	stopWorkers()
-	background.Wait()
-	return errors.Join(err, s.close())
+	return errors.Join(err, s.settle(commit), shutdown(grace, admin, s.admin), serving.Wait(), s.close())
 }
 
 // drain lets whoever sends requests here notice that others should get them.
 func (s *Server) drain(ctx context.Context) {
-	call(s.notify.Stopping)
+	call(s.o.Notify.Stopping)
 	s.draining.Store(true)
 	s.log.InfoContext(ctx, "shutting down", "drain_delay", s.cfg.Listen.DrainDelay.String(), "timeout", s.cfg.Listen.ShutdownTimeout.String())
 	if ctx.Err() != nil { // else a listener failed, and there is nothing to wait for
@@ -75,30 +92,6 @@ func (s *Server) drain(ctx context.Context) {
 func call(fn func()) {
 	if fn != nil {
 		fn()
-	}
-}
-
-// learn asks for a provider's metadata until it is known, so that the first person to log in does
-// not wait for it and readiness can tell.
-func (s *Server) learn(ctx context.Context, p *provider.Provider) {
-	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 30*time.Second) {
-		m, err := p.Metadata(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			if err := p.CheckUserinfo(m); err != nil {
-				s.log.ErrorContext(ctx, "no login at this provider can succeed", "provider", p.ID(), "error", err, "remedy", "write providers.userinfo: auto")
-			}
-			return
-		default:
-			s.log.WarnContext(ctx, "provider can't be used yet", "provider", p.ID(), "error", err, "next_try_in", wait.String())
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
 	}
 }
 
@@ -139,24 +132,4 @@ func shutdown(ctx context.Context, srv *http.Server, l net.Listener) error {
 		return srv.Close()
 	}
 	return err
-}
-
-// close lets go of what New opened; it is safe on a server that was built half.
-func (s *Server) close() error {
-	s.stop()
-	var errs []error
-	for _, l := range []net.Listener{s.public, s.admin} {
-		if l != nil {
-			if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-				errs = append(errs, err)
-			}
-		}
-	}
-	if s.sessions != nil {
-		s.sessions.Close()
-	}
-	if s.store != nil {
-		errs = append(errs, s.store.Close())
-	}
-	return errors.Join(errs...)
 }

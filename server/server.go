@@ -1,4 +1,6 @@
-// Package server is the composition root: it builds everything from a configuration and runs it.
+// Package server is the composition root: it builds everything from a configuration (New), and
+// serves it on two listeners (Listen, Run). What listens by itself takes what New made and leaves
+// the rest: Handler or Middleware, Start, Close.
 //
 // Here, and nowhere else, it is decided what stands in front of what: the order of the middleware,
 // which listener answers what, and the order in which things stop. The tests and the demo run this
@@ -40,6 +42,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +54,7 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/listen"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
@@ -59,34 +63,44 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// Options are what a configuration does not say.
+// Options are what a configuration does not say. The zero value works.
 type Options struct {
-	Logger *slog.Logger
-	// Public and Admin are listeners that were opened for us, by systemd say; nil: server.listen and
-	// server.admin_listen are opened.
-	Public, Admin net.Listener
-	Notify        Notify
-	SPA           fs.FS            // an embedded app to serve in place of spa.dir; nil: what the configuration says
-	Now           func() time.Time // this machine's clock, which may be wrong; nil: time.Now
-	Version       string           // of this product, as providers are told it; "": as the build information says
+	Logger  *slog.Logger     // nil: slog.Default
+	Now     func() time.Time // this machine's clock, which may be wrong; nil: time.Now
+	Version string           // of this product, as providers are told it; "": as the build information says
+	Notify  Notify           // by Run
+	SPA     fs.FS            // an embedded app to serve in place of spa.dir; nil: what the configuration says
+
+	// Store takes the place of the one that session.store names. It is treated as one that replicas
+	// share: each call has a time-out, and its time is gone by. session.keys must be set. The caller
+	// closes it, after Close. nil: what the configuration says.
+	Store session.Store
+	// Transport sends all requests to providers; nil: one for each, with the certificates that its
+	// configuration names.
+	Transport http.RoundTripper
+	// Metrics gets this service's own, for as long as it lives. Two services need two; see
+	// prometheus.WrapRegistererWith. nil: they are on the admin listener alone.
+	Metrics prometheus.Registerer
 }
 
-// Notify is told what whoever started the service wants to know; nil functions are not called.
+// Notify is told what whoever runs the service wants to know; nil functions are not called.
 type Notify struct {
 	Ready    func() // it serves
 	Stopping func() // it was told to stop
 }
 
-// A Server is a whole cloakroom: both listeners and the workers behind them.
+// A Server is a whole cloakroom: what answers, the workers behind it, and the listeners, if Listen
+// was called.
 type Server struct {
 	cfg       *config.Config
+	o         Options
 	site      *site.Site
 	log       *slog.Logger
 	clock     *session.Clock
-	now       func() time.Time // the clock's: what replicas share
-	registry  *prometheus.Registry
-	version   string
-	store     session.Store
+	now       func() time.Time     // the clock's: what replicas share
+	registry  *prometheus.Registry // of this service's own
+	shown     bool                 // by Options.Metrics
+	store     session.Store        // what was opened for session.store; nil with Options.Store
 	sessions  *session.Manager
 	keys      *keys.Ring           // replaced by Reload, for everybody who has it
 	ownKey    *keys.Key            // of a store that ends with the process, where no keys are configured
@@ -98,41 +112,55 @@ type Server struct {
 
 	login     *login.Login
 	bff       *handlers.Handlers
+	api       *proxy.Proxy
+	problems  *handlers.ErrorWriter
 	draining  atomic.Bool     // about to stop: not ready, and connections are not kept
 	stopping  context.Context // ended when requests that never end by themselves should
 	stop      context.CancelFunc
-	patience  *listen.Patience // with callers
-	notify    Notify
 	reloading sync.Mutex // one at a time
 
-	public, admin               net.Listener
+	background  sync.WaitGroup // what Start has started
+	stopWorkers context.CancelFunc
+
+	public, admin               net.Listener     // nil before Listen; admin also without server.admin_listen
+	patience                    *listen.Patience // with callers on them
 	publicHandler, adminHandler swappable
 }
 
-// New opens the store and both listeners and builds what answers on them. It asks no provider for
-// anything: one that is down does not stop the start. Whoever gets a Server calls Run, which closes
-// all of it.
+// New opens the store and builds everything. It listens on no port and starts no worker, and asks
+// no provider for anything: one that is down does not stop the start. cfg is not changed, now or
+// later. Whoever gets a Server calls Listen and Run, or Start and Close.
 func New(ctx context.Context, cfg *config.Config, o Options) (*Server, error) {
 	app, err := site.New(cfg.Site)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, site: app, log: slog.New(requestlog.Handler(o.Logger.Handler())), registry: newRegistry(), version: o.Version}
-	s.buildClock(o.Now)
-	s.public, s.admin, s.notify = o.Public, o.Admin, o.Notify
-	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.patience = listen.NewPatience(cfg.Listen, s.stopping, s.registry)
+	s := newServer(cfg, app, o)
 	for _, w := range cfg.Warnings {
 		s.log.WarnContext(ctx, w)
 	}
-	if err := s.build(ctx, o.SPA); err != nil {
+	if err := s.build(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
+// newServer is a Server without its parts, which may be closed.
+func newServer(cfg *config.Config, app *site.Site, o Options) *Server {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	s := &Server{
+		cfg: cfg, o: o, site: app, log: slog.New(requestlog.Handler(o.Logger.Handler())),
+		registry: prometheus.NewRegistry(), stopWorkers: func() {},
+	}
+	s.stopping, s.stop = context.WithCancel(context.Background())
+	s.buildClock()
+	return s
+}
+
 // build makes the parts, those that others need first.
-func (s *Server) build(ctx context.Context, app fs.FS) (err error) {
+func (s *Server) build(ctx context.Context) (err error) {
 	if s.keys, err = s.readKeys(s.cfg); err != nil {
 		return err
 	}
@@ -146,28 +174,27 @@ func (s *Server) build(ctx context.Context, app fs.FS) (err error) {
 		return err
 	}
 	s.buildWorkers()
-	if err := s.buildHandlers(app); err != nil {
+	if err := s.buildHandlers(); err != nil {
 		return err
 	}
-	return s.listen(ctx)
+	return s.showMetrics()
 }
 
-// listen opens both ports, so that a port that is taken stops the start, not the first request.
-func (s *Server) listen(ctx context.Context) (err error) {
-	var lc net.ListenConfig
-	if s.public == nil {
-		if s.public, err = lc.Listen(ctx, "tcp", s.cfg.Listen.Address); err != nil {
-			return ListenError("server.listen", s.cfg.Listen.Address, err)
+// Handler answers all that browsers ask for: endpoints, routes and the app. It is safe for
+// concurrent use until Close.
+func (s *Server) Handler() http.Handler { return &s.publicHandler }
+
+// Admin answers what the admin listener does.
+func (s *Server) Admin() http.Handler { return &s.adminHandler }
+
+// Middleware answers requests for the endpoints and the routes, in whatever spelling of their
+// paths, as Handler does. All else next answers, untouched, in the place of the app.
+func (s *Server) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.site.Owns(r.URL.Path) || s.api.Handler(r.URL.EscapedPath()) != nil {
+			s.publicHandler.ServeHTTP(w, r)
+			return
 		}
-	}
-	if s.admin != nil || s.cfg.Listen.Admin == "" {
-		return nil
-	}
-	if s.admin, err = lc.Listen(ctx, "tcp", s.cfg.Listen.Admin); err != nil {
-		return ListenError("server.admin_listen", s.cfg.Listen.Admin, err)
-	}
-	return nil
+		next.ServeHTTP(w, r)
+	})
 }
-
-// AdminAddr is where the admin listener listens.
-func (s *Server) AdminAddr() net.Addr { return s.admin.Addr() }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"strings"
 	"syscall"
 
@@ -51,18 +50,12 @@ func StoreError(url secret.Value, err error) *StartError {
 	return e
 }
 
-// Try builds what cfg describes, as New does, but on a store of its own and without its ports, and lets go of it
-// at once. It asks nobody for anything. The error is New's.
-func Try(ctx context.Context, cfg *config.Config) (err error) {
+// Try builds what cfg describes, as New does, but on a store of its own, and lets go of it at once.
+// It asks nobody for anything. The error is New's.
+func Try(ctx context.Context, cfg *config.Config) error {
 	c := *cfg
 	c.Store.URL = secret.New("memory:")
-	o := Options{Logger: slog.New(slog.DiscardHandler)}
-	for _, l := range []*net.Listener{&o.Public, &o.Admin} {
-		if *l, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
-			return err
-		}
-	}
-	s, err := New(ctx, &c, o)
+	s, err := New(ctx, &c, Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

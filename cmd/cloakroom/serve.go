@@ -38,8 +38,11 @@ func serve(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	s, err := server.New(ctx, cfg, server.Options{Logger: log, Public: public, Admin: admin, Notify: systemd(log), Version: version})
+	s, err := server.New(ctx, cfg, server.Options{Logger: log, Notify: systemd(log), Version: version})
 	if err != nil {
+		return err
+	}
+	if err := s.Listen(ctx, public, admin); err != nil {
 		return err
 	}
 	defer onHangup(func() {

@@ -34,6 +34,9 @@ func serveByAWrongClock(file string) int {
 	if err == nil {
 		var s *server.Server
 		if s, err = server.New(ctx, cfg, server.Options{Logger: log, Now: func() time.Time { return time.Now().Add(ahead(file)).Round(0) }}); err == nil {
+			err = s.Listen(ctx, nil, nil)
+		}
+		if err == nil {
 			err = s.Run(ctx)
 		}
 	}

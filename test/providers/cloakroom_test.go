@@ -101,6 +101,9 @@ spa: {dir: %q}
 	logger := slog.New(slog.NewTextHandler(g.t.Output(), nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.New(ctx, cfg, server.Options{Logger: logger})
+	if err == nil {
+		err = s.Listen(ctx, nil, nil)
+	}
 	if err != nil {
 		cancel()
 		g.t.Fatal(err)

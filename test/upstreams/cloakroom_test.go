@@ -49,6 +49,9 @@ spa: {dir: %q}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := server.New(ctx, cfg, server.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		err = s.Listen(ctx, nil, nil)
+	}
 	if err != nil {
 		cancel()
 		t.Fatal(err)

@@ -116,6 +116,9 @@ func (g *World) Launch(cfg *config.Config) (s *server.Server, stop func() error)
 		Logger: slog.New(slog.NewJSONHandler(g.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    g.Now,
 	})
+	if err == nil {
+		err = s.Listen(ctx, nil, nil)
+	}
 	if err != nil {
 		cancel()
 		g.T.Fatal(err)
