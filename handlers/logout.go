@@ -82,7 +82,7 @@ func (h *Handlers) logoutByFetch(c echo.Context) error {
 // write puts its tokens into the outbox (LO6). It reports whether this call ended the session. If
 // the store is unreachable, the session has not ended, and logout returns the error (ST2).
 func (h *Handlers) logout(c echo.Context, s *session.Session) (first bool, err error) {
-	if first, err = h.o.Sessions.EndFirst(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+	if first, err = h.o.Sessions.Logout(c.Request().Context(), s.Name); err != nil {
 		return false, err
 	}
 	h.o.Outbox.Wake()

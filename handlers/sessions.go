@@ -55,7 +55,7 @@ func (h *Handlers) endSession(c echo.Context) error {
 		if s.Record.ID != c.Param("id") {
 			continue
 		}
-		if err := h.o.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+		if _, err := h.o.Sessions.Logout(c.Request().Context(), s.Name); err != nil {
 			return err
 		}
 		h.o.Outbox.Wake()
@@ -78,7 +78,7 @@ func (h *Handlers) endOthers(c echo.Context) error {
 		if s.Name == current.Name {
 			continue
 		}
-		if err := h.o.Sessions.End(c.Request().Context(), s.Name, session.ReasonLogout); err != nil {
+		if _, err := h.o.Sessions.Logout(c.Request().Context(), s.Name); err != nil {
 			return err
 		}
 	}

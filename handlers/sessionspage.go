@@ -93,7 +93,7 @@ func (h *Handlers) endFromPage(c echo.Context) error {
 		if id := fields.Get("id"); s.Record.ID != id && (id != allOthers || s.Name == current.Name) {
 			continue
 		}
-		if err := h.o.Sessions.End(r.Context(), s.Name, session.ReasonLogout); err != nil {
+		if _, err := h.o.Sessions.Logout(r.Context(), s.Name); err != nil {
 			return err
 		}
 		endedThis = endedThis || s.Name == current.Name

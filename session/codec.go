@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -100,29 +99,4 @@ func decode(plain []byte) (*Record, error) {
 	}
 	rec.DropTokens() // it may be from a version that kept them
 	return rec, nil
-}
-
-// scsCodec turns scs's deadline and values into a record's plain bytes and back.
-type scsCodec struct{}
-
-var errNoRecord = errors.New("scs session holds no record")
-
-// Encode implements scs.Codec. The deadline is the record's absolute expiry.
-func (scsCodec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	rec, ok := values[recordKey].(*Record)
-	if !ok {
-		return nil, errNoRecord
-	}
-	dated := *rec
-	dated.ExpiresAt = deadline
-	return encode(&dated)
-}
-
-// Decode implements scs.Codec.
-func (scsCodec) Decode(b []byte) (time.Time, map[string]any, error) {
-	rec, err := decode(b)
-	if err != nil {
-		return time.Time{}, nil, err
-	}
-	return rec.ExpiresAt, map[string]any{recordKey: rec}, nil
 }

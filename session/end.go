@@ -16,12 +16,24 @@ const endTime = 5 * time.Second
 // not do it, or may lose it in a fail-over; then nobody may be told that it has ended for good (ST2). It goes on when ctx is cancelled, but keeps
 // ctx's deadline.
 func (m *Manager) End(ctx context.Context, name Name, reason Reason) error {
-	_, err := m.EndFirst(ctx, name, reason)
+	_, err := m.endFirst(ctx, name, reason)
 	return err
 }
 
-// EndFirst is End that also reports whether it was this call that ended the session: of several, one alone.
-func (m *Manager) EndFirst(ctx context.Context, name Name, reason Reason) (first bool, err error) {
+// Logout ends a session that its user ends; the error is End's. It reports whether it was this call
+// that ended it: of several, one alone.
+func (m *Manager) Logout(ctx context.Context, name Name) (first bool, err error) {
+	call := &scsCall{reason: ReasonLogout}
+	ctx, err = m.scs.Load(call.in(ctx), known(name))
+	if err != nil {
+		return false, err
+	}
+	err = m.scs.Destroy(ctx)
+	return call.first, err
+}
+
+// endFirst is End that also reports whether it was this call that ended the session.
+func (m *Manager) endFirst(ctx context.Context, name Name, reason Reason) (first bool, err error) {
 	if name == "" {
 		return false, nil
 	}

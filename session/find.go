@@ -134,7 +134,7 @@ func (m *Manager) gone(reason Reason, issued, now time.Time) error {
 	if reason != "" || issued.IsZero() {
 		return ErrNoSession
 	}
-	if age := now.Sub(issued); age >= m.lifetime || m.idleTimeout > 0 && age >= m.idleTimeout {
+	if age := now.Sub(issued); age >= m.scs.Lifetime || m.idleTimeout > 0 && age >= m.idleTimeout {
 		return ErrSessionExpired
 	}
 	return ErrNoSession

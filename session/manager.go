@@ -9,7 +9,26 @@
 // Its weak point: opened records are kept in memory. Where the store tells of changes an end elsewhere is
 // noticed at once; when that line breaks, or where there is none, it may go unnoticed for MaxStaleness.
 //
-// It knows no store by name, nothing of providers and of HTTP beyond cookies.
+// Package scs manages what a browser has of a session. RenewToken makes the ticket of each login
+// and step-up, in place of the one before; the deadline is the record's absolute end; the codec
+// writes the record; Destroy ends a session that its user ends; and scs writes the cookie, with the
+// attributes that site gives it. The rest it must not touch:
+//
+//   - Cookies that come in. scs takes the first of the name and trusts it unsigned, so that a
+//     made-up one would cost a look into the store.
+//   - Reading a record. Load decodes it at each request, and knows no cache, no versions, and not
+//     why a session is gone. LoadAndSave therefore stands before no endpoint and no route.
+//   - Writing one again. Commit overwrites what it finds; a renewal compares versions.
+//   - Idle time. IdleTimeout writes the whole record at each load, and would put an old refresh
+//     token back over a renewed one.
+//   - Time. Its deadlines go by this machine's clock, so they are set anew by the clock that
+//     replicas share.
+//   - Hashing and sealing. HashTokenInStore can't work with a session of which only the name is
+//     known, and a codec is not told the name that a record is sealed for.
+//   - Ends without the user: by an administrator, a provider, or time. They come to End directly,
+//     which Destroy comes to as well.
+//
+// Package session knows no store by name, nothing of providers and of HTTP beyond cookies.
 package session
 
 import (
@@ -54,7 +73,6 @@ type Manager struct {
 	keys        *keys.Ring
 	signer      *signer
 	cookie      string
-	lifetime    time.Duration
 	idleTimeout time.Duration
 	maxPerUser  int
 	clock       *Clock            // nil: only now
@@ -78,7 +96,7 @@ func NewManager(o Options) (*Manager, error) {
 	_, lined := o.Store.(Line)
 	m := &Manager{
 		store: o.Store, keys: o.Keys, cookie: o.Site.SessionCookie(),
-		lifetime: o.Lifetime, idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
+		idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
 		issuers: o.Issuers,
 		cache:   newCache(o.MaxStaleness, int(o.CacheMemory), lined), past: newPast(), hub: newHub(),
 		idle: newIdleClock(o),

@@ -20,40 +20,74 @@ func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record,
 		return nil, fmt.Errorf("start session: %w", err)
 	}
 	now := m.now().UTC().Truncate(time.Millisecond)
-	reason := ReasonContinued
+	call := &scsCall{reason: ReasonContinued, starts: now}
 	rec.LogoutID = rand.Text()
 	if rec.ID == "" {
-		rec.ID, rec.CreatedAt, reason = rand.Text(), now, ReasonReplaced
+		rec.ID, rec.CreatedAt, call.reason = rand.Text(), now, ReasonReplaced
 	}
-	if latest := now.Add(m.lifetime).Truncate(time.Millisecond); rec.ExpiresAt.IsZero() || rec.ExpiresAt.After(latest) {
+	latest := now.Add(m.scs.Lifetime).Truncate(time.Millisecond)
+	if rec.ExpiresAt.IsZero() || rec.ExpiresAt.After(latest) {
 		rec.ExpiresAt = latest
 	}
-	kept, err := roundTrip(rec)
-	if err != nil {
+	if err := m.issue(call.in(ctx), w, rec, previous); err != nil {
 		return nil, fmt.Errorf("start session: %w", err)
 	}
-	cookies := w.Header()["Set-Cookie"]
-	name, err := m.create(ctx, w, kept)
-	if err != nil {
-		return nil, fmt.Errorf("start session: %w", err)
+	if call.reason != ReasonContinued {
+		m.endSurplus(ctx, call.started)
 	}
-	s := &Session{
-		Name: name, Version: 1, Record: kept, LastActive: now, IdleExpires: m.idleExpiry(now, kept.ExpiresAt),
+	return call.started, nil
+}
+
+// issue has scs make a new ticket in place of the previous session's, write the record under its
+// hash, and set the cookie. ctx is a call's; see begin.
+func (m *Manager) issue(ctx context.Context, w http.ResponseWriter, rec *Record, previous Name) error {
+	ctx, err := m.scs.Load(ctx, known(previous))
+	if err != nil {
+		return err
+	}
+	if err := m.scs.RenewToken(ctx); err != nil {
+		return err
+	}
+	value, err := m.signer.sign(ticket{value: m.scs.Token(ctx), issued: rec.CreatedAt})
+	if err != nil {
+		return err
+	}
+	m.scs.Put(ctx, recordKey, rec)
+	m.scs.SetDeadline(ctx, rec.ExpiresAt) // RenewToken made it a whole lifetime, by this machine's clock
+	_, deadline, err := m.scs.Commit(ctx)
+	if err != nil {
+		return err
+	}
+	m.scs.WriteSessionCookie(ctx, w, value, deadline)
+	noStore(w)
+	return nil
+}
+
+// begin writes the record of the session that a call starts, and then ends the one that was deleted
+// for it. When that was to go on, and somebody else has ended it, the new one ends, too: the error
+// is ErrEnded.
+func (m *Manager) begin(ctx context.Context, call *scsCall, plain []byte) error {
+	s, r := call.started, call.started.Record
+	err := m.store.Create(ctx, Entry{
+		Name: s.Name, Version: s.Version, Sealed: m.keys.Seal(string(s.Name), plain),
+		Provider: r.Provider, Indices: indices(r), CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
+		LastActive: s.LastActive, IdleExpires: s.IdleExpires,
+	})
+	if err != nil {
+		return Unavailable(err)
 	}
 	m.past.met(s)
-	m.metrics.started.WithLabelValues(kept.Provider).Inc()
-	m.log.InfoContext(ctx, "session started", "session", kept.ID, "provider", kept.Provider)
-	if first := m.replace(ctx, previous, reason); !first && reason == ReasonContinued && m.endedByOthers(ctx, previous) {
-		w.Header()["Set-Cookie"] = cookies
-		if err := m.End(ctx, name, ReasonLogout); err != nil { // nobody has its ticket; the sweeper finds it
-			m.log.WarnContext(ctx, "session that was not to go on could not be ended", "session", kept.ID, "error", err)
-		}
-		return nil, fmt.Errorf("start session: %w", ErrEnded)
+	m.metrics.started.WithLabelValues(r.Provider).Inc()
+	m.log.InfoContext(ctx, "session started", "session", r.ID, "provider", r.Provider)
+	first := m.replace(ctx, call.deleted, call.reason)
+	if first || call.reason != ReasonContinued || !m.endedByOthers(ctx, call.deleted) {
+		return nil
 	}
-	if reason != ReasonContinued {
-		m.endSurplus(ctx, s)
+	if err := m.End(ctx, s.Name, ReasonLogout); err != nil { // the sweeper ends it; nobody has its ticket
+		m.log.WarnContext(ctx, "session that was not to go on could not be ended",
+			"session", r.ID, "error", err)
 	}
-	return s, nil
+	return ErrEnded
 }
 
 // Continue makes rec, of a new login, the record of a session that goes on: with its public handle, its beginning
@@ -78,36 +112,13 @@ func (m *Manager) Continue(ctx context.Context, rec *Record, previous Name) erro
 	return nil
 }
 
-// create has scs make a ticket, write the record under its hash, and write the cookie.
-func (m *Manager) create(ctx context.Context, w http.ResponseWriter, rec *Record) (Name, error) {
-	ctx, err := m.scs.Load(ctx, "") // no token: a new session, whatever the browser brought along
-	if err != nil {
-		return "", err
-	}
-	m.scs.Put(ctx, recordKey, rec)
-	m.scs.SetDeadline(ctx, rec.ExpiresAt)
-	token, deadline, err := m.scs.Commit(ctx)
-	if err != nil {
-		return "", Unavailable(err)
-	}
-	t := ticket{value: token, issued: rec.CreatedAt}
-	value, err := m.signer.sign(t)
-	if err != nil {
-		_ = m.scs.Destroy(withReason(ctx, ReasonRefused)) // nobody will ever have its cookie
-		return "", err
-	}
-	m.scs.WriteSessionCookie(ctx, w, value, deadline)
-	noStore(w)
-	return t.name(), nil
-}
-
 // replace ends the session that a new one takes the place of, and reports whether nobody else has. The new one stands
 // if that fails: the old one then ends when it runs out.
 func (m *Manager) replace(ctx context.Context, previous Name, reason Reason) (first bool) {
 	if previous == "" {
 		return true
 	}
-	first, err := m.EndFirst(ctx, previous, reason)
+	first, err := m.endFirst(ctx, previous, reason)
 	if err != nil {
 		m.log.WarnContext(ctx, "session that a login replaced could not be ended", "error", err)
 		return true
@@ -127,15 +138,6 @@ func (m *Manager) endedByOthers(ctx context.Context, name Name) bool {
 		reason, _ = m.EndReason(name)
 	}
 	return reason != ReasonContinued && reason != ReasonExpired
-}
-
-// roundTrip is rec as it will be read again: a copy, its times in milliseconds.
-func roundTrip(rec *Record) (*Record, error) {
-	b, err := encode(rec)
-	if err != nil {
-		return nil, err
-	}
-	return decode(b)
 }
 
 // idleExpiry is when a session that was active at the given time ends if nothing more happens. The

@@ -17,8 +17,8 @@ type ticket struct {
 	issued time.Time // to the second
 }
 
-// name is what the store knows the ticket's session by: the hash that scs makes of a token with
-// HashTokenInStore.
+// name is what the store knows the ticket's session by: the ticket's hash, so that whoever reads the
+// store can't log in with what is there.
 func (t ticket) name() Name {
 	sum := sha256.Sum256([]byte(t.value))
 	return Name(base64.RawURLEncoding.EncodeToString(sum[:]))
