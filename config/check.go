@@ -29,10 +29,10 @@ func (r *reader) check(c *Config) {
 	}
 	plainHTTP := c.Site.PublicURL != nil && c.Site.PublicURL.Scheme != "https"
 	provider.CheckAll(in("providers"), c.Providers, plainHTTP)
-	around := proxy.Surroundings{Providers: c.Providers, Loop: c.Listen.Loop(server, c.Site.PublicURL)}
+	around := proxy.Surroundings{Providers: c.Providers, CheckUpstream: c.Listen.UpstreamCheck(server, c.Site.PublicURL)}
 	if server.Valid("base_path") {
 		around.BasePath = c.Site.BasePath
 	}
 	proxy.CheckAll(in("routes"), c.Proxy.Routes, around)
-	c.SPA.Check(in("spa"), around.Loop, c.Site.PublicURL)
+	c.SPA.Check(in("spa"), around.CheckUpstream, c.Site.PublicURL)
 }

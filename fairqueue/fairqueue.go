@@ -1,10 +1,10 @@
-// Package fairqueue lets a bounded number of callers do something at once, and has the others wait
-// their turn: first come, first served among those of one key, and turn about among the keys. Whoever
-// sends a thousand requests at once waits for their own, and everybody else for one of them.
+// Package fairqueue is a semaphore that is fair to keys. A limited number of callers hold a slot at
+// once; the others wait. Free slots go to the keys in turn, and to the callers of one key in the
+// order of their arrival. So a client that sends a thousand requests at once delays mostly itself.
 //
-// It bounds what runs, not what waits: each waiter is a request, whose number the server's limits
-// hold. Its weak point is the key. Those who share one, such as all who come through a proxy that
-// nobody trusts, wait behind each other.
+// A Queue limits the number of running callers, not that of waiting ones: the server limits those.
+// Its weak point is the key. Callers with the same key, such as all clients behind a proxy that is
+// not trusted, wait for each other.
 package fairqueue
 
 import (
@@ -15,19 +15,19 @@ import (
 
 // A Queue is safe for concurrent use.
 type Queue struct {
-	mu      sync.Mutex // guards all below
-	free    int        // slots; above 0 only while nobody waits
-	waiting map[string][]chan struct{}
-	turns   []string // keys with somebody waiting, the next one first
+	mu      sync.Mutex                 // guards all below
+	free    int                        // free slots; more than 0 only while nobody waits
+	waiting map[string][]chan struct{} // by key, in order of arrival; none is empty
+	turns   []string                   // the keys of waiting, the next one first
 }
 
-// New makes a Queue with as many slots, at least one.
+// New returns a Queue with this number of slots, but at least one.
 func New(slots int) *Queue {
 	return &Queue{free: max(slots, 1), waiting: make(map[string][]chan struct{})}
 }
 
-// Enter waits for a slot. leave gives it back, and may be called more than once; it is nil with an
-// error, which is ctx's cause.
+// Enter waits for a slot. The caller must call leave to release it; further calls of leave do
+// nothing. If ctx ends first, leave is nil and the error is ctx's cause.
 func (q *Queue) Enter(ctx context.Context, key string) (leave func(), err error) {
 	q.mu.Lock()
 	if q.free > 0 {
@@ -45,12 +45,12 @@ func (q *Queue) Enter(ctx context.Context, key string) (leave func(), err error)
 	case <-turn:
 		return sync.OnceFunc(q.next), nil
 	case <-ctx.Done():
-		q.leaveLine(key, turn)
+		q.giveUp(key, turn)
 		return nil, context.Cause(ctx)
 	}
 }
 
-// next hands a slot to whoever's turn it is.
+// next passes a released slot to the next waiter, or makes it free.
 func (q *Queue) next() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -61,7 +61,7 @@ func (q *Queue) next() {
 	key := q.turns[0]
 	q.turns = q.turns[1:]
 	line := q.waiting[key]
-	line[0] <- struct{}{} // it has room
+	line[0] <- struct{}{} // never blocks: the channel has a buffer of one
 	if line = line[1:]; len(line) == 0 {
 		delete(q.waiting, key)
 		return
@@ -70,8 +70,8 @@ func (q *Queue) next() {
 	q.turns = append(q.turns, key)
 }
 
-// leaveLine takes a waiter out who gave up. A slot that came at the same moment goes on to the next.
-func (q *Queue) leaveLine(key string, turn chan struct{}) {
+// giveUp removes a waiter. If the waiter has got a slot meanwhile, giveUp passes it on.
+func (q *Queue) giveUp(key string, turn chan struct{}) {
 	q.mu.Lock()
 	line := q.waiting[key]
 	at := slices.Index(line, turn)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroom/cloakroom/fairqueue"
 )
 
-// TestKeysTakeTurns: who comes behind a crowd of another key waits for one of it, not for all.
+// TestKeysTakeTurns: a caller behind many of another key waits for one of them, not for all.
 func TestKeysTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := fairqueue.New(1)
@@ -55,8 +55,9 @@ func TestKeysTakeTurns(t *testing.T) {
 	})
 }
 
-// TestWhoGivesUpLeavesNothingBehind: neither a slot nor a place, in whichever order slot and end of patience come.
-func TestWhoGivesUpLeavesNothingBehind(t *testing.T) {
+// TestGivingUpKeepsNoSlot: a waiter whose context ends keeps neither a slot nor its place in the
+// queue, even if it gets a slot at the same moment.
+func TestGivingUpKeepsNoSlot(t *testing.T) {
 	q := fairqueue.New(3)
 	var inside, most atomic.Int64
 	var all sync.WaitGroup

@@ -80,7 +80,7 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 		return err
 	}
 	for name := range r.Header {
-		if identity.Stray(name) {
+		if identity.IsUnlisted(name) {
 			return problem.New(problem.Forbidden).Because(strayIdentity)
 		}
 	}

@@ -16,18 +16,22 @@ func TestEverySpellingOfAFieldIsKnown(t *testing.T) {
 		if name != textproto.CanonicalMIMEHeaderKey(name) {
 			t.Errorf("%s is not in canonical form", name)
 		}
-		for _, spelled := range []string{name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"), strings.Replace(name, "-", "_", 1), strings.ReplaceAll(name, "-", ".")} {
+		for _, spelled := range []string{
+			name, strings.ToLower(name), strings.ToUpper(name), strings.ReplaceAll(name, "-", "_"),
+			strings.Replace(name, "-", "_", 1), strings.ReplaceAll(name, "-", "."),
+		} {
 			if !Is(spelled) {
-				t.Errorf("%s is taken for no identity", spelled)
+				t.Errorf("%s is not taken for an identity", spelled)
 			}
 		}
 	}
-	for _, family := range Families() {
-		if !Is(family+"Anything") || !Is(strings.ReplaceAll(strings.ToLower(family), "-", "_")+"anything") {
-			t.Errorf("%s… is taken for no identity", family)
+	for _, prefix := range Prefixes() {
+		underscored := strings.ReplaceAll(strings.ToLower(prefix), "-", "_")
+		if !Is(prefix+"Anything") || !Is(underscored+"anything") {
+			t.Errorf("%s… is not taken for an identity", prefix)
 		}
-		if !slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, family) }) {
-			t.Errorf("no field of the family %s is named, so that a proxy which can't remove families keeps none", family)
+		if !slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, prefix) }) {
+			t.Errorf("no field with the prefix %s is listed for proxies that can't remove prefixes", prefix)
 		}
 	}
 	for _, name := range []string{"", "Accept", "X-Users", "Authorization", "X-Forwarded-For", "Remote", "Cookie"} {
@@ -36,11 +40,13 @@ func TestEverySpellingOfAFieldIsKnown(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{
-		"X-Auth-Request-Anything": true, "x-auth-request-x": true, User: false, "X-Auth-Request-Groups": false, "Remote-Addr": false, "X-Remote-Ip": false, "Accept": false,
-		"Remote-Anything": true, "X_Auth_Request_User": true, "x_auth_request_anything": true, "Remote.User": true, "Remote_Addr": false, "X-Forwarded-For": false, "X_Plain": false,
+		"X-Auth-Request-Anything": true, "x-auth-request-x": true, "Remote-Anything": true,
+		"X_Auth_Request_User": true, "x_auth_request_anything": true, "Remote.User": true,
+		User: false, "X-Auth-Request-Groups": false, "Remote-Addr": false, "Remote_Addr": false,
+		"X-Remote-Ip": false, "X-Forwarded-For": false, "Accept": false, "X_Plain": false,
 	} {
-		if got := Stray(name); got != want {
-			t.Errorf("%s is stray = %v, want %v", name, got, want)
+		if got := IsUnlisted(name); got != want {
+			t.Errorf("%s is unlisted = %v, want %v", name, got, want)
 		}
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// lingerTime is how long bytes of a request that nobody reads are taken off a connection before it is closed: a
-// close with bytes unread makes the kernel send a reset, which may destroy the answer on its way.
+// lingerTime is how long bytes of a request that nobody reads are taken off a connection before it
+// is closed: a close with bytes unread makes the kernel send a reset, which may destroy the answer
+// on its way.
 const lingerTime = time.Second
 
 // errStalled: the caller did not read.
@@ -33,10 +34,11 @@ func (l patientListener) Accept() (net.Conn, error) {
 	return &callerConn{Conn: conn, patience: l.patience}, nil
 }
 
-// A callerConn is a caller's connection. It is closed when the caller takes none of the bytes that wait for it. What
-// a caller takes is told by what Write gets rid of and, since the kernel reports that in large steps, by what the
-// caller's side has acknowledged. This covers answers over HTTP/1, tunnels, and connections of HTTP/2 as a whole;
-// single streams of HTTP/2 have windows of their own, see exchange.
+// A callerConn is a caller's connection. It is closed when the caller takes none of the bytes that
+// wait for it. What a caller takes is told by what Write gets rid of and, since the kernel reports
+// that in large steps, by what the caller's side has acknowledged. This covers answers over HTTP/1,
+// tunnels, and connections of HTTP/2 as a whole; single streams of HTTP/2 have windows of their
+// own, see exchange.
 type callerConn struct {
 	net.Conn
 	patience *Patience
@@ -53,8 +55,8 @@ func (c *callerConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// SetReadDeadline implements net.Conn. After leaveUnread it does nothing: net/http takes a deadline back when it
-// interrupts a read.
+// SetReadDeadline implements net.Conn. After leaveUnread it does nothing: net/http takes a deadline
+// back when it interrupts a read.
 func (c *callerConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,8 +99,8 @@ func (c *callerConn) Write(b []byte) (n int, err error) {
 	}
 }
 
-// nextLook is until when to write before looking at what was taken. It is over when the deadline that was asked for
-// has passed.
+// nextLook is until when to write before looking at what was taken. It is over when the deadline
+// that was asked for has passed.
 func (c *callerConn) nextLook(now time.Time) (until time.Time, over bool) {
 	until = now.Add(min(c.patience.forResponse()/8, lookTime))
 	asked := c.deadline.Load()
@@ -116,8 +118,8 @@ func (c *callerConn) CloseWrite() error {
 	return nil
 }
 
-// leaveUnread has reads of the rest of a request fail at once, which ends net/http's own attempt to read it, and has
-// Close take it off the connection. The answer must have said `Connection: close`.
+// leaveUnread has reads of the rest of a request fail at once, which ends net/http's own attempt to
+// read it, and has Close take it off the connection. The answer must have said `Connection: close`.
 func (c *callerConn) leaveUnread() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,18 +11,20 @@ import (
 )
 
 const (
-	// wholePiece is how much of an answer is written to an HTTP/2 stream at a time; it is the size of a frame.
+	// wholePiece is how much of an answer is written to an HTTP/2 stream at a time; it is the size
+	// of a frame.
 	wholePiece = 16 << 10
 	// smallPiece is the same for a caller that takes its time, so that slow is told from stalled.
 	smallPiece = 4 << 10
-	// atHand is how long, and restAtHand how much, of a request that was refused is read to keep its connection: what
-	// the caller had sent already. The answer does not wait for more.
+	// atHand is how long, and restAtHand how much, of a request that was refused is read to keep
+	// its connection: what the caller had sent already. The answer does not wait for more.
 	atHand     = 2 * time.Millisecond
 	restAtHand = 64 << 10
 )
 
-// Handler is the outermost handler: it bounds every wait for the caller. Over HTTP/1 an answer may begin
-// before the body is there (net/http would wait for 256 KB of it first), and what nobody reads of a body is left.
+// Handler is the outermost handler: it bounds every wait for the caller. Over HTTP/1 an answer may
+// begin before the body is there (net/http would wait for 256 KB of it first), and what nobody
+// reads of a body is left.
 func (p *Patience) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hasBody := r.Body != nil && r.Body != http.NoBody
@@ -74,8 +76,9 @@ func (p *Patience) newExchange(w http.ResponseWriter, r *http.Request) *exchange
 	return x
 }
 
-// contextOf is r's context, but for this: net/http ends that of HTTP/1 when any read of the connection fails, also one
-// that failed since we gave up on the body. The caller is still there then, and gets an answer.
+// contextOf is r's context, but for this: net/http ends that of HTTP/1 when any read of the
+// connection fails, also one that failed since we gave up on the body. The caller is still there
+// then, and gets an answer.
 func (x *exchange) contextOf(r *http.Request) context.Context {
 	if x.conn == nil {
 		return r.Context()
@@ -115,9 +118,9 @@ func (x *exchange) WriteHeader(status int) {
 	x.ResponseWriter.WriteHeader(status)
 }
 
-// begin is called when the answer is. From here on its end is the exchange's: a request that is still open makes it a
-// stream in both directions, whose pauses are the API's affair. A connection of HTTP/1 with a part of a request on
-// it serves no other.
+// begin is called when the answer is. From here on its end is the exchange's: a request that is
+// still open makes it a stream in both directions, whose pauses are the API's affair. A connection
+// of HTTP/1 with a part of a request on it serves no other.
 func (x *exchange) begin() {
 	x.body.watch.stop()
 	if x.conn != nil && !x.body.whole.Load() && !x.restIsAtHand() {
@@ -179,7 +182,8 @@ func (x *exchange) FlushError() error {
 // Flush implements http.Flusher.
 func (x *exchange) Flush() { _ = x.FlushError() } // whoever wants to know of an error calls FlushError
 
-// finish sends what is still in a buffer of HTTP/2: net/http would do it once the handler is done, when nobody watches.
+// finish sends what is still in a buffer of HTTP/2: net/http would do it once the handler is done,
+// when nobody watches.
 func (x *exchange) finish() {
 	if x.conn == nil && x.wrote {
 		x.Flush()
@@ -228,7 +232,8 @@ func (b *callerBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements io.Closer. It does not wait for the rest, and ends a read that does: net/http has one lock for both.
+// Close implements io.Closer. It does not wait for the rest, and ends a read that does: net/http
+// has one lock for both.
 func (b *callerBody) Close() error {
 	if b.exchange.conn != nil && !b.whole.Load() {
 		b.exchange.giveUp()

@@ -16,17 +16,17 @@ const (
 	lookTime = time.Second
 )
 
-// A Patience is how long callers may go on without a byte while we wait for them: for a request's body
-// to come, or for them to read the answer. It never counts while an API, a provider or a store is waited
-// for. An http.Server needs all three of its parts: Handler, Listener and ConnContext.
+// A Patience is how long callers may go on without a byte while we wait for them: for a request's
+// body to come, or for them to read the answer. It never counts while an API, a provider or a store
+// is waited for. An http.Server needs all three of its parts: Handler, Listener and ConnContext.
 type Patience struct {
 	request, response time.Duration
 	stopping          context.Context // ended when the service stops, which no caller may hold up
 	stalled           *prometheus.CounterVec
 }
 
-// NewPatience returns a Patience with the limits of o, which are short once stopping has ended. registry
-// may be nil.
+// NewPatience returns a Patience with the limits of o, which are short once stopping has ended.
+// registry may be nil.
 func NewPatience(o Options, stopping context.Context, registry prometheus.Registerer) *Patience {
 	p := &Patience{
 		request: o.RequestStallTimeout, response: o.ResponseStallTimeout, stopping: stopping,
@@ -53,8 +53,9 @@ func (p *Patience) now(limit time.Duration) time.Duration {
 	return limit
 }
 
-// A watch cuts an exchange when one wait for its caller takes longer than the limit. It needs a timer only now and
-// then, since a limit is long and a wait is short. It is safe for concurrent use.
+// A watch cuts an exchange when one wait for its caller takes longer than the limit. It needs a
+// timer only now and then, since a limit is long and a wait is short. It is safe for concurrent
+// use.
 type watch struct {
 	limit func() time.Duration
 	cut   func() // called with mu held, so never after stop

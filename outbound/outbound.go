@@ -1,12 +1,14 @@
-// Package outbound makes the connections to providers, APIs and whatever else this service calls,
-// and finds out when one of them is dead.
+// Package outbound opens the connections to providers, APIs and other servers that this service
+// calls, and closes those that are dead.
 //
-// A connection dies without a word when its packets are dropped: a firewall forgets it, a machine
-// loses its power, an address moves. TCP alone retransmits for a quarter of an hour before it gives
-// up. Every connection made here is found dead within DeadAfter, whether it is quiet or has sent
-// something; an end that acknowledges and only takes its time is left alone. The package knows
-// nothing of who calls whom. Its weak point: what has sent something is watched on Linux alone, and a
-// peer that is dead behind a middlebox which goes on acknowledging is found over HTTP/2 alone.
+// A connection is dead when its packets are dropped without an error: a firewall forgot it, the
+// peer lost its power, an address moved. TCP alone retransmits for a quarter of an hour before it
+// gives up. A connection made here is closed within DeadAfter, whether it is idle or has
+// unacknowledged data. A peer that acknowledges but is slow to answer is not dead. The package does
+// not know who calls whom.
+//
+// Its weak points: unacknowledged data is watched on Linux only. If a middlebox acknowledges for a
+// dead peer, only HTTP/2 notices.
 package outbound
 
 import (
@@ -16,39 +18,42 @@ import (
 	"time"
 )
 
-// DeadAfter is how long a connection may be dead before it is closed here.
+// DeadAfter is the longest time from the death of a connection until it is closed.
 const DeadAfter = 10 * time.Second
 
 const (
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
-	// IdleTimeout is how long a connection that nobody uses is kept by default: less than the 5 s after
-	// which Node's servers hang up. A POST that meets a connection just closed fails, because nobody can
-	// tell whether it was processed.
+	// IdleTimeout is how long an unused connection is kept by default. It is shorter than the 5 s
+	// of Node's servers. A POST fails if the server closes its connection at the same moment,
+	// because the client can't tell whether the server has processed it.
 	IdleTimeout = 4 * time.Second
 
-	// A quiet connection is dead after 8 s: 2 s, and three probes that nobody answers.
+	// An idle connection is dead after 8 s: 2 s and three unanswered probes.
 	probeIdle     = 2 * time.Second
 	probeInterval = 2 * time.Second
 	probeCount    = 3
 
-	// An HTTP/2 connection is dead after 8 s, too. The longer part is for the answer: servers with a
-	// single thread answer no ping while it is busy.
+	// An HTTP/2 connection is dead after 8 s, too. The timeout for the answer is the longer part,
+	// because a server with a single thread does not answer pings while that is busy.
 	pingAfter   = 3 * time.Second
 	pingTimeout = 5 * time.Second
 )
 
-// DialContext connects like net.Dialer's does, within 5 s. It is safe for concurrent use.
+// DialContext is like [net.Dialer.DialContext] with a timeout of 5 s. It is safe for concurrent
+// use.
 //
-// TCP_USER_TIMEOUT is not set. It would be simpler, but it also ends a connection to a peer that is
-// alive and has shut its window for that long, such as an API that reads a slow upload in turns; and
-// once it is set, Linux ends a quiet connection by it alone and no longer counts the probes. Longer
-// than a caller may stall (a minute), it would leave dead connections for that minute. What it is for,
-// data that nobody acknowledges, watch looks for instead.
+// It does not set TCP_USER_TIMEOUT, the usual limit for unacknowledged data. That would also end
+// the connection to a live peer whose receive window stays closed that long, such as an API that
+// pauses while it reads an upload. Linux would also use it for idle connections, instead of the
+// number of probes. A value above the longest pause of a caller (a minute) would keep dead
+// connections for that minute. The function watch looks for unacknowledged data instead.
 func DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	dialer := net.Dialer{
-		Timeout:         dialTimeout,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: probeIdle, Interval: probeInterval, Count: probeCount},
+		Timeout: dialTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: probeIdle, Interval: probeInterval, Count: probeCount,
+		},
 	}
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
@@ -58,7 +63,7 @@ func DialContext(ctx context.Context, network, address string) (net.Conn, error)
 	return conn, nil
 }
 
-// NewTransport is an http.Transport over such connections. It is the caller's to change before its
+// NewTransport returns an http.Transport that uses DialContext. The caller may change it before its
 // first use.
 func NewTransport() *http.Transport {
 	return &http.Transport{

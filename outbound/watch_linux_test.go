@@ -7,29 +7,30 @@ import (
 	"time"
 )
 
-// A peer that acknowledges is alive, and so is one to which nothing was sent; silence counts from the
-// moment in which it was first seen, not from the last acknowledgement before.
-func TestOnlyDataThatNobodyAcknowledgesEndsAConnection(t *testing.T) {
-	type look struct {
-		after    time.Duration // of the look before
-		underWay bool
-		lastAck  time.Duration
+// A peer that acknowledges is alive, and so is one to which nothing was sent. The time without an
+// acknowledgement counts from the first check that found unacknowledged data.
+func TestOnlyUnacknowledgedDataEndsAConnection(t *testing.T) {
+	const s, h = time.Second, time.Hour
+	type check struct {
+		after   time.Duration // the check before
+		unacked bool
+		lastAck time.Duration
 	}
 	for name, c := range map[string]struct {
-		looks []look
-		want  bool
+		checks []check
+		want   bool
 	}{
-		"quiet":                     {[]look{{0, false, time.Hour}, {time.Minute, false, 2 * time.Hour}}, false},
-		"sent after a long silence": {[]look{{0, true, time.Hour}, {time.Second, true, time.Hour}}, false},
-		"nothing comes back":        {[]look{{0, true, time.Hour}, {6 * time.Second, true, time.Hour}, {time.Second, true, time.Hour}}, true},
-		"an acknowledgement comes":  {[]look{{0, true, 0}, {6 * time.Second, true, time.Second}, {5 * time.Second, true, 6 * time.Second}}, false},
-		"silent again after it":     {[]look{{0, true, 0}, {6 * time.Second, true, time.Second}, {7 * time.Second, true, 8 * time.Second}}, true},
-		"all was acknowledged":      {[]look{{0, true, 0}, {6 * time.Second, false, 0}, {time.Second, true, 7 * time.Second}}, false},
+		"idle":                     {[]check{{0, false, h}, {60 * s, false, 2 * h}}, false},
+		"sent after a long time":   {[]check{{0, true, h}, {s, true, h}}, false},
+		"nothing comes back":       {[]check{{0, true, h}, {6 * s, true, h}, {s, true, h}}, true},
+		"an acknowledgement comes": {[]check{{0, true, 0}, {6 * s, true, s}, {5 * s, true, 6 * s}}, false},
+		"nothing comes after it":   {[]check{{0, true, 0}, {6 * s, true, s}, {7 * s, true, 8 * s}}, true},
+		"all was acknowledged":     {[]check{{0, true, 0}, {6 * s, false, 0}, {s, true, 7 * s}}, false},
 	} {
 		w, now, dead := &watcher{}, time.Now(), false
-		for _, l := range c.looks {
+		for _, l := range c.checks {
 			now = now.Add(l.after)
-			dead = w.dead(now, l.underWay, l.lastAck)
+			dead = w.dead(now, l.unacked, l.lastAck)
 		}
 		if dead != c.want {
 			t.Errorf("%s: dead = %v, want %v", name, dead, c.want)
@@ -37,8 +38,8 @@ func TestOnlyDataThatNobodyAcknowledgesEndsAConnection(t *testing.T) {
 	}
 }
 
-// A peer that is alive and reads nothing shuts its window. That ends nothing, however long it takes.
-func TestPeerWithItsWindowShutIsNotDead(t *testing.T) {
+// A live peer that does not read closes its receive window. That does not end the connection.
+func TestPeerWithAClosedWindowIsNotDead(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,7 +67,7 @@ func TestPeerWithItsWindowShutIsNotDead(t *testing.T) {
 	}()
 	select {
 	case err := <-sent:
-		t.Fatalf("the window did not shut: %v", err)
+		t.Fatalf("the window did not close: %v", err)
 	case <-time.After(unackedLimit + 3*watchInterval):
 	}
 	if n, err := io.CopyN(io.Discard, peer, size); err != nil {

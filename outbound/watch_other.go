@@ -4,5 +4,5 @@ package outbound
 
 import "net"
 
-// watch does nothing here: other systems' retransmission limits have to do.
+// watch does nothing on this system, which ends the connection by its own limit of retransmissions.
 func watch(net.Conn) {}

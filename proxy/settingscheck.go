@@ -60,9 +60,9 @@ func parseACR(s string) ([]string, *setting.Fault) {
 
 // Surroundings are what a route is compared with beside the other routes.
 type Surroundings struct {
-	BasePath  string // "" if nothing good is known of it
-	Providers []provider.Config
-	Loop      func(*url.URL) *setting.Fault // what is wrong with an upstream that leads back to this service; nil: nothing
+	BasePath      string // "" if nothing good is known of it
+	Providers     []provider.Config
+	CheckUpstream func(*url.URL) *setting.Fault // what is wrong with an upstream that leads back to this service; nil: nothing
 }
 
 // CheckAll checks the routes of a file, each and against each other, and fills in what follows from
@@ -102,7 +102,7 @@ func (r *Route) warn(c setting.Check, i int) {
 func (r *Route) check(c setting.Check, around Surroundings) {
 	c.Require("path", "add path: /api/, or another prefix")
 	if c.Require("upstream", "add upstream: and the address of the API, such as http://127.0.0.1:9000") && c.GivenAndValid("upstream") {
-		if f := around.Loop(r.Upstream); f != nil {
+		if f := around.CheckUpstream(r.Upstream); f != nil {
 			c.Report("upstream", f.What, f.Remedy)
 		}
 	}

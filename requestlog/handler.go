@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// Handler adds the request id to every line that is logged with a request's context, whoever
-// logs it: packages below know nothing of requests.
+// Handler returns a slog.Handler that adds the request id to every record whose context belongs to
+// a request. So a package that knows nothing of HTTP logs the id, too.
 func Handler(next slog.Handler) slog.Handler { return handler{next} }
 
 type handler struct{ next slog.Handler }

@@ -1,6 +1,6 @@
-// Package requestlog carries, in a request's context, what the log says of the request: the id that all
-// its lines bear, and notes on an error for the one line that is written when it is done. It does not
-// know who writes that line, nor when.
+// Package requestlog keeps in a request's context what is logged about the request: its id, which
+// is part of all its log lines, and its error, which is part of the line that is written at its
+// end. It does not know who writes that line.
 package requestlog
 
 import (
@@ -10,17 +10,17 @@ import (
 
 type idKey struct{}
 
-// WithID is ctx with the id that answers and log lines of this request bear. Whether an id
-// from outside is taken is the server's decision.
+// WithID returns a copy of ctx with the id of a request. The server decides whether to use an id
+// that the client has sent.
 func WithID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, idKey{}, id)
 }
 
-// ID is the id of the request that ctx belongs to; "" outside of one.
+// ID returns the id of the request that ctx belongs to, or "" if it belongs to none.
 func ID(ctx context.Context) string {
 	id, _ := ctx.Value(idKey{}).(string)
 	return id
 }
 
-// NewID makes an id that is unique and tells nothing.
+// NewID returns a random id.
 func NewID() string { return rand.Text() }

@@ -9,11 +9,11 @@ import (
 	"github.com/cloakroom/cloakroom/problem"
 )
 
-// maxErrorText bounds an error in the log: some carry what another party sent.
+// maxErrorText is the greatest length in bytes of an error in the log. Some errors quote what
+// another party has sent.
 const maxErrorText = 1000
 
-// notes gather, while a request is answered, what its one log line will say of an error. They are
-// safe for concurrent use.
+// notes hold the error of a request for its log line. They are safe for concurrent use.
 type notes struct {
 	mu   sync.Mutex // guards code and text
 	code problem.Code
@@ -22,14 +22,14 @@ type notes struct {
 
 type notesKey struct{}
 
-// WithNotes is ctx with room for notes, which Attrs reads when the request is done.
+// WithNotes returns a copy of ctx in which Annotate can store an error for Attrs.
 func WithNotes(ctx context.Context) context.Context {
 	return context.WithValue(ctx, notesKey{}, new(notes))
 }
 
-// Annotate notes err for the log line of the request that ctx belongs to. The last one counts.
-// Whoever writes the answer to an error does so; call it for an error that is answered with
-// something else than an error.
+// Annotate records err for the log line of the request that ctx belongs to, in place of an earlier
+// error. The code that answers a request with an error calls it. Call it yourself only for an error
+// that is not returned, because the request is answered in another way.
 func Annotate(ctx context.Context, err error) {
 	n, ok := ctx.Value(notesKey{}).(*notes)
 	if !ok || err == nil {
@@ -40,12 +40,13 @@ func Annotate(ctx context.Context, err error) {
 	defer n.mu.Unlock()
 	n.code, n.text = p.Code, ""
 	if p.Err != nil {
-		n.text = strings.ToValidUTF8(p.Err.Error()[:min(len(p.Err.Error()), maxErrorText)], "")
+		text := p.Err.Error()
+		n.text = strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
 	}
 }
 
-// Attrs are the attributes for the log line of the request that ctx belongs to: code, and error
-// where there is more to say; none when nothing went wrong.
+// Attrs returns the attributes for the log line of the request that ctx belongs to: the code of its
+// error, and the error's text if there is one. It returns none if there was no error.
 func Attrs(ctx context.Context) []slog.Attr {
 	n, ok := ctx.Value(notesKey{}).(*notes)
 	if !ok {

@@ -21,7 +21,8 @@ func TestNotesKeepTheLastErrorForTheLog(t *testing.T) {
 		t.Errorf("attributes = %v", got)
 	}
 	Annotate(ctx, errors.New("disk on fire"))
-	if got := Attrs(ctx); len(got) != 2 || got[0].String() != "code=internal_error" || got[1].String() != "error=disk on fire" {
+	got := Attrs(ctx)
+	if len(got) != 2 || got[0].String() != "code=internal_error" || got[1].String() != "error=disk on fire" {
 		t.Errorf("attributes = %v", got)
 	}
 	Annotate(ctx, nil)
@@ -31,7 +32,7 @@ func TestNotesKeepTheLastErrorForTheLog(t *testing.T) {
 	}
 }
 
-// LG2, LG3: what others sent is bounded, and one event stays one line.
+// LG2, LG3: a text of another party is cut to its greatest length, and each event is one line.
 func TestNotedErrorsAreBounded(t *testing.T) {
 	ctx := WithNotes(t.Context())
 	Annotate(ctx, errors.New("a\r\nlevel=ERROR msg=forged \xff"+strings.Repeat("é", 100_000)))
@@ -55,8 +56,8 @@ func TestRequestIDTravelsWithTheContext(t *testing.T) {
 	}
 }
 
-// LG4: lines of packages that know nothing of requests bear the request id.
-func TestLogLinesOfARequestBearItsID(t *testing.T) {
+// LG4: the request id is part of the lines of packages that know nothing of HTTP.
+func TestLogLinesOfARequestHaveItsID(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(Handler(slog.NewTextHandler(&out, nil))).With("a", 1)
 	ctx := WithID(t.Context(), "R1")

@@ -7,27 +7,28 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// Options are what is logged and how.
+// Options configure the log.
 type Options struct {
-	Level  slog.Level // 0: info
-	Format string     // json (also "") or text
+	Level  slog.Level // the zero value is info
+	Format string     // json or text; "" is json
 }
 
-// Defaults are Options of which the operator has said nothing.
+// Defaults returns the default Options.
 func Defaults() Options { return Options{Level: slog.LevelInfo, Format: "json"} }
 
-// Settings are the keys of the log.
+// Settings returns the keys of the log.
 func (o *Options) Settings() setting.Block {
-	words, levels := []string{"debug", "info", "warn", "error"}, []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
+	words := []string{"debug", "info", "warn", "error"}
+	levels := []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError}
 	return setting.Block{
 		{
 			Name: "level", Value: setting.Enum(&o.Level, words, levels),
-			Doc:     "The least severe lines that are written: `debug`, `info`, `warn` or `error`",
+			Doc:     "The lowest level that is logged: `debug`, `info`, `warn` or `error`",
 			Example: []string{"info"},
 		},
 		{
 			Name: "format", Value: setting.OneOf(&o.Format, "json", "text"),
-			Doc:     "How a line is written: `json` or `text`",
+			Doc:     "The format of a log line: `json` or `text`",
 			Example: []string{"json"},
 		},
 	}

@@ -9,15 +9,20 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// TestSecretsAreFoundInEveryEncoding: a text that gives a secret away is found, and no other.
+// TestSecretsAreFoundInEveryEncoding: a text is found if it reveals a secret, and only then.
 func TestSecretsAreFoundInEveryEncoding(t *testing.T) {
 	const token = "at/+8sjh2~k==3jkdh.fkd"
 	f := secret.NewFinder(secret.New(token), secret.Value{}, secret.New("short"))
 	for name, text := range map[string]string{
-		"plain": token, "inside": "Bearer " + token + ", x", "query": "x?t=" + url.QueryEscape(token), "path": "/" + url.PathEscape(token),
-		"base64": base64.StdEncoding.EncodeToString([]byte(token)), "base64url": base64.RawURLEncoding.EncodeToString([]byte(token)),
+		"plain":                   token,
+		"inside":                  "Bearer " + token + ", x",
+		"query":                   "x?t=" + url.QueryEscape(token),
+		"path":                    "/" + url.PathEscape(token),
+		"base64":                  base64.StdEncoding.EncodeToString([]byte(token)),
+		"base64url":               base64.RawURLEncoding.EncodeToString([]byte(token)),
 		"base64 with more behind": base64.RawStdEncoding.EncodeToString([]byte(token + ":x")),
-		"base64 with more around": base64.StdEncoding.EncodeToString([]byte("u:" + token + ":x")), "a short one": "short",
+		"base64 with more around": base64.StdEncoding.EncodeToString([]byte("u:" + token + ":x")),
+		"a short one":             "short",
 	} {
 		if !f.In(text) {
 			t.Errorf("%s: %q is not found", name, text)
@@ -37,7 +42,8 @@ func TestJWTsAreFound(t *testing.T) {
 	head := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","kid":"1"}`))
 	spaced := base64.RawURLEncoding.EncodeToString([]byte("{\n \"typ\" : \"JWT\", \"alg\": \"none\"}"))
 	for _, text := range []string{
-		head + ".e30.c2ln", head + ".e30.", spaced + ".e30.c2ln", head + "..iv.text.tag", "Bearer " + head + ".e30.c2ln", "a.b.c " + head + ".e30.c2ln",
+		head + ".e30.c2ln", head + ".e30.", spaced + ".e30.c2ln", head + "..iv.text.tag",
+		"Bearer " + head + ".e30.c2ln", "a.b.c " + head + ".e30.c2ln",
 		"https://a.example/?x=token" + head + ".e30.c2ln&y=1",
 	} {
 		if !secret.HoldsJWT(text) {

@@ -1,7 +1,7 @@
-// Package secret holds the one type that every token, key, code and password travels in.
+// Package secret has the type of every token, key, code and password, and finds secrets in texts.
 //
-// It keeps a value from being shown by accident: printed, logged or marshalled, it is "***". It can't
-// keep anybody from calling Reveal; the name is there to be searched for in a review.
+// A Value is not shown by accident: printed, logged or marshalled it is "***". Only Reveal returns
+// the secret, so a review can search for its callers.
 package secret
 
 import (
@@ -11,23 +11,24 @@ import (
 	"log/slog"
 )
 
-// mask is what every accidental rendering of a Value shows.
+// mask is the printed, logged and marshalled form of a Value.
 const mask = "***"
 
-// A Value is a string that must not be seen. The zero Value is the empty secret.
+// A Value is a string that must not be shown. The zero Value is the empty secret.
 type Value struct{ s string }
 
 // New wraps s.
 func New(s string) Value { return Value{s} }
 
-// Reveal returns the secret itself. Call it only where the value leaves for the one party it is
-// meant for (a request to the provider, the upstream's Authorization header, the sealed record).
+// Reveal returns the secret itself. Call it only to hand the secret to the party it is meant for,
+// as in a request to the provider, the Authorization header of an upstream request, or a sealed
+// record.
 func (v Value) Reveal() string { return v.s }
 
-// IsZero reports whether the secret is empty, which means: there is none.
+// IsZero reports whether there is no secret.
 func (v Value) IsZero() bool { return v.s == "" }
 
-// Equal compares in constant time (length excepted).
+// Equal reports whether the secret is other. Its time depends on the lengths only.
 func (v Value) Equal(other string) bool {
 	return subtle.ConstantTimeCompare([]byte(v.s), []byte(other)) == 1
 }
@@ -49,7 +50,7 @@ func (v Value) LogValue() slog.Value { return slog.StringValue(v.String()) }
 // MarshalText implements encoding.TextMarshaler with the mask; JSON and YAML use it too.
 func (v Value) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler: it takes the secret as it is.
+// UnmarshalText implements encoding.TextUnmarshaler. The secret is b, unchanged.
 func (v *Value) UnmarshalText(b []byte) error {
 	v.s = string(b)
 	return nil

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// LG1: no rendering of a secret shows it.
-func TestNoRenderingShowsTheSecret(t *testing.T) {
+// LG1: no way of formatting a secret shows it.
+func TestNoFormatShowsTheSecret(t *testing.T) {
 	v := New("hunter2")
 	type holder struct {
 		Token Value

@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// Unquoted is err without the words of the other side: net/http quotes what it could not understand of an answer,
-// and that may be a token that the peer has sent back. What err wraps can still be found in it.
+// Unquoted returns err with a text that quotes nothing the peer has sent. Errors of net/http quote
+// what they could not parse, and that may be a token that the peer has sent back. The result wraps
+// err.
 func Unquoted(err error) error {
 	if err == nil {
 		return nil
 	}
 	text := quoted.ReplaceAllString(err.Error(), `"…"`)
-	for _, before := range unquotedWords {
+	for _, before := range unquotedPrefixes {
 		if head, _, found := strings.Cut(text, before); found {
 			text = head + before + "…"
 		}
@@ -23,11 +24,11 @@ func Unquoted(err error) error {
 	return &unquoted{text, err}
 }
 
-// quoted is what %q makes, to the end of the text where that was cut off.
+// quoted matches the output of %q, or its beginning if the text was cut off.
 var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*("|$)`)
 
-// unquotedWords stand in front of what net/textproto shows as it came. Never written to.
-var unquotedWords = []string{"malformed MIME header line: ", "malformed MIME header initial line: "}
+// unquotedPrefixes precede what net/textproto shows without quotes. Never written to.
+var unquotedPrefixes = []string{"malformed MIME header line: ", "malformed MIME header initial line: "}
 
 type unquoted struct {
 	text string
@@ -37,5 +38,5 @@ type unquoted struct {
 // Error implements error.
 func (u *unquoted) Error() string { return u.text }
 
-// Unwrap gives the error itself, whose text must not be shown.
+// Unwrap returns the original error, whose text must not be shown.
 func (u *unquoted) Unwrap() error { return u.err }

@@ -15,14 +15,14 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// TestErrorsOfClientsTellNothingThatThePeerSent: each way of breaking HTTP that net/http quotes.
-func TestErrorsOfClientsTellNothingThatThePeerSent(t *testing.T) {
-	const token = "a-token-that-the-peer-sends-back"
+// TestUnquotedErrorsShowNothingOfThePeer: each malformed answer is one that net/http quotes.
+func TestUnquotedErrorsShowNothingOfThePeer(t *testing.T) {
+	const token, ok = "a-token-that-the-peer-sends-back", "HTTP/1.1 200 OK\r\n"
 	shown := 0 // by net/http
 	for _, answer := range []string{
-		token, "HTTP/1.1 " + token, "HTTP/1.1 2x0 " + token, "HTTP/1.1 200 OK\r\n" + token, "HTTP/1.1 200 OK\r\n X: " + token,
-		"HTTP/1.1 200 OK\r\nContent-Length: " + token, "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + token, "HTTP/1.1 200 OK\r\n" + token + "\"\": x",
-		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: " + token, token + "/1.1 200 OK",
+		token, "HTTP/1.1 " + token, "HTTP/1.1 2x0 " + token, token + "/1.1 200 OK",
+		ok + token, ok + " X: " + token, ok + "Content-Length: " + token, ok + token + "\"\": x",
+		ok + "Transfer-Encoding: " + token, ok + "Content-Length: 1\r\nContent-Length: " + token,
 	} {
 		err := ask(t, answer+"\r\n\r\n")
 		if err == nil || !strings.Contains(err.Error(), token) {
@@ -43,7 +43,7 @@ func TestErrorsOfClientsTellNothingThatThePeerSent(t *testing.T) {
 	}
 }
 
-// ask sends a request to a peer that answers so.
+// ask returns the error of a request to a peer that sends this answer.
 func ask(t *testing.T, answer string) error {
 	t.Helper()
 	ours, theirs := net.Pipe()

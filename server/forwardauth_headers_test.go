@@ -28,7 +28,7 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 			b.Login()
 			fields := identity.Fields()
 			if name == "Caddy" { // which can remove families
-				for _, family := range identity.Families() {
+				for _, family := range identity.Prefixes() {
 					fields = append(fields, family+"Anything")
 				}
 			}
@@ -58,7 +58,7 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 			}
 			// nginx can't remove a family: what is not named in the example is refused with the request.
 			asked := len(g.API.Requests())
-			for _, family := range identity.Families() {
+			for _, family := range identity.Prefixes() {
 				r := b.Get("/orders", family+"Anything", "evil")
 				if name == "nginx" && (r.StatusCode != http.StatusForbidden || len(g.API.Requests()) != asked) {
 					t.Errorf("%sAnything, which the example does not name = %d, %d requests", family, r.StatusCode, len(g.API.Requests())-asked)
@@ -78,7 +78,7 @@ func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
 		for _, field := range identity.Fields() {
 			req.Header[spellings(field)[spelling]] = []string{"evil"}
 		}
-		for _, family := range identity.Families() {
+		for _, family := range identity.Prefixes() {
 			req.Header[spellings(family + "Anything")[spelling]] = []string{"evil"}
 		}
 		b.Send(req).Want(t, http.StatusOK, "")
