@@ -2,7 +2,7 @@ package templates
 
 import "time"
 
-// A Page is one of the values below.
+// A Page is the content of one page: one of the types below.
 type Page interface{ file() string }
 
 // ChooseProvider lets a person choose where to log in.
@@ -14,66 +14,66 @@ type ChooseProvider struct {
 // A ProviderChoice is one provider on the page.
 type ProviderChoice struct{ ID, Name, URL string }
 
-// LoginFailed says why a login did not work and how to try again.
+// LoginFailed says why a login failed and how to try again.
 type LoginFailed struct {
-	Kind          string // problem code; picks the words
-	ProviderError string // the provider's error code, "" when it sent none
-	ProviderSays  string // its words
-	Host          string // where the app should be opened; "" where that has nothing to do with it
+	Kind          string // problem code; selects the text
+	ProviderError string // the provider's error code; "" if it sent none
+	ProviderSays  string // the provider's error description
+	Host          string // the app's own address; "" if the failure has nothing to do with the address
 	RetryURL      string
 	RequestID     string
 }
 
-// LoginLoop says why a browser goes round between login and app.
+// LoginLoop says why a browser is in a redirect loop between login and app.
 type LoginLoop struct {
-	Cause     string // picks the words
-	Host      string // where the app should be opened
+	Cause     string // selects the text
+	Host      string // the app's own address
 	RetryURL  string
 	RequestID string
 }
 
-// LoggedOut says that the person is logged out.
+// LoggedOut says that the user is logged out.
 type LoggedOut struct {
 	BackURL   string // of the app
 	LoginURL  string
 	RequestID string
 }
 
-// ErrorPage says what went wrong with any other navigation.
+// ErrorPage says why any other navigation failed.
 type ErrorPage struct {
-	Code      string // a problem.Code; picks the words
+	Code      string // a problem.Code; selects the text
 	Status    int
-	LoginURL  string // "" where logging in would not help
+	LoginURL  string // "" if logging in would not help
 	RequestID string
 }
 
-// Continue goes on to a path of this origin by itself, so that the browser brings its
-// SameSite=Strict cookie along.
+// Continue navigates to a path of this origin by itself, so that the browser sends its
+// SameSite=Strict cookie.
 type Continue struct{ URL string }
 
-// SilentLogin tells the window that framed it whether a person is logged in: nobody, or whom the answer to a POST
-// of Confirm to ConfirmURL says.
+// SilentLogin posts a message to the window that framed it, which says whether the user is logged
+// in. If ConfirmURL is set, the page first posts Confirm to it, and its answer decides.
 type SilentLogin struct {
-	Origin     string // the one origin that is told
-	ConfirmURL string // a path of this origin; "": nobody is logged in
+	Origin     string // the only origin that receives the message
+	ConfirmURL string // a path of this origin; "" if nobody is logged in
 	Confirm    string
 }
 
-// Sessions are a person's own, with a form to end them.
+// Sessions lists the sessions of a user, with a form to end them.
 type Sessions struct {
-	Action       string // where the page is, and its form goes
-	Token        string // what the form proves itself by
+	Action       string // URL of the page and of its form
+	Token        string // the form's CSRF token
 	Rows         []SessionRow
-	Ending       *SessionRow // the one that is about to be ended; nil: none
-	EndingOthers bool        // all others are about to be
-	Others       string      // what stands for them in the form
+	Ending       *SessionRow // asks whether to end this session; nil for the list
+	EndingOthers bool        // asks whether to end all other sessions
+	Others       string      // the form's value for all other sessions
 }
 
 // A SessionRow is one session.
 type SessionRow struct {
 	ID                        string
 	Current                   bool
-	Device, Address, Provider string // "" where not known
+	Device, Address, Provider string // "" if unknown
 	Began, Active             time.Time
 }
 
@@ -87,14 +87,24 @@ func (ErrorPage) file() string      { return "error.html" }
 func (Continue) file() string       { return "continue.html" }
 func (SilentLogin) file() string    { return "silent_login.html" }
 
-// samples are one value of each page, to try the templates with.
+const sampleOrigin = "https://app.example.com"
+
+// samples are one value of each page. Load executes the templates with them.
 var samples = [...]Page{
-	ChooseProvider{Providers: []ProviderChoice{{"main", "Example", "/bff/login?provider=main"}}, RequestID: "r"},
-	LoginFailed{Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down", Host: "https://app.example.com", RetryURL: "/bff/login", RequestID: "r"},
-	LoginLoop{Cause: "cookie_lost", Host: "https://app.example.com", RetryURL: "/bff/login", RequestID: "r"},
+	ChooseProvider{
+		Providers: []ProviderChoice{{"main", "Example", "/bff/login?provider=main"}}, RequestID: "r",
+	},
+	LoginFailed{
+		Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down",
+		Host: sampleOrigin, RetryURL: "/bff/login", RequestID: "r",
+	},
+	LoginLoop{Cause: "cookie_lost", Host: sampleOrigin, RetryURL: "/bff/login", RequestID: "r"},
 	LoggedOut{BackURL: "/", LoginURL: "/bff/login", RequestID: "r"},
 	ErrorPage{Code: "not_found", Status: 404, LoginURL: "/bff/login", RequestID: "r"},
 	Continue{URL: "/bff/callback/main?stale=x"},
-	Sessions{Action: "/bff/sessions", Rows: []SessionRow{{ID: "1", Current: true}, {ID: "2"}}, Ending: &SessionRow{ID: "2"}},
-	SilentLogin{Origin: "https://app.example.com", ConfirmURL: "/bff/silent-login", Confirm: "x"},
+	Sessions{
+		Action: "/bff/sessions", Rows: []SessionRow{{ID: "1", Current: true}, {ID: "2"}},
+		Ending: &SessionRow{ID: "2"},
+	},
+	SilentLogin{Origin: sampleOrigin, ConfirmURL: "/bff/silent-login", Confirm: "x"},
 }

@@ -4,9 +4,9 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// Options are the operator's own pages.
+// Options configure the operator's own pages.
 type Options struct {
-	Dir string // a folder whose files override the embedded ones; "": none do
+	Dir string // folder whose files override the embedded ones; "" for none
 }
 
 // Settings are the keys of the pages.

@@ -1,9 +1,9 @@
-// Package templates has the pages that people see: choose a provider, the login failed, logged out,
-// an error. They are embedded, and a folder of the operator's can replace each file singly.
+// Package templates has the pages that users see: to choose a provider, a failed login, a logout,
+// an error. They are embedded; a folder of the operator's can override individual files.
 //
-// A page is one typed value; html/template escapes whatever is in it. The words are in locales/, a
-// file for each language. A page loads nothing from anywhere and runs no script, but for the one of the silent
-// login, and its Content-Security-Policy says so.
+// The content of a page is one typed value, which html/template escapes. The texts are in locales/,
+// one file for each language. A page loads no resources and runs no script, and its
+// Content-Security-Policy permits none; only the page of the silent login has a script.
 package templates
 
 import (
@@ -30,7 +30,7 @@ var embedded embed.FS
 // A Set is all pages in all languages, parsed. It is safe for concurrent use.
 type Set struct {
 	pages   map[string]*template.Template
-	words   []map[string]string // by the order of tags
+	texts   []map[string]string // in the order of tags
 	tags    []language.Tag
 	matcher language.Matcher
 
@@ -40,15 +40,15 @@ type Set struct {
 	framePage string // Content-Security-Policy of the silent login
 }
 
-// languages are the locales' files, the default first.
+// languages are the languages of locales/, the default first.
 var languages = [...]string{"en", "ja", "ko"}
 
-// Load parses every page, those in overrides in place of the embedded ones ("" for none), and
-// executes each once, so that a broken one stops the start and not a request.
+// Load parses every page. Files in the folder overrides replace the embedded ones; "" means no
+// folder. Load executes each page once, so that a faulty template fails here and not in a request.
 func Load(overrides string) (*Set, error) {
 	s := &Set{pages: map[string]*template.Template{}}
 	files := layered{embedded, overrides}
-	if err := s.loadWords(files); err != nil {
+	if err := s.loadTexts(files); err != nil {
 		return nil, err
 	}
 	if err := s.loadAssets(files); err != nil {
@@ -68,7 +68,7 @@ func Load(overrides string) (*Set, error) {
 	return s, nil
 }
 
-// layered is the embedded files with a folder over them.
+// layered is a file system whose folder overrides the files of base.
 type layered struct {
 	base   fs.FS
 	folder string
@@ -85,17 +85,17 @@ func (l layered) Open(name string) (fs.File, error) {
 	return l.base.Open(name)
 }
 
-func (s *Set) loadWords(files fs.FS) error {
+func (s *Set) loadTexts(files fs.FS) error {
 	for _, lang := range languages {
 		b, err := fs.ReadFile(files, path.Join("locales", lang+".json"))
 		if err != nil {
 			return fmt.Errorf("read locale: %w", err)
 		}
-		var words map[string]string
-		if err := json.Unmarshal(b, &words); err != nil {
+		var texts map[string]string
+		if err := json.Unmarshal(b, &texts); err != nil {
 			return fmt.Errorf("read locale %s: %w", lang, err)
 		}
-		s.words, s.tags = append(s.words, words), append(s.tags, language.Make(lang))
+		s.texts, s.tags = append(s.texts, texts), append(s.tags, language.Make(lang))
 	}
 	s.matcher = language.NewMatcher(s.tags)
 	return nil
@@ -113,17 +113,18 @@ func (s *Set) loadAssets(files fs.FS) error {
 	s.css, s.script = template.CSS(css), template.JS(script)
 	base := "default-src 'none'; base-uri 'none'; object-src 'none'; style-src " + source(css)
 	s.policy = base + "; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'"
-	s.framePage = base + "; script-src " + source(script) + "; connect-src 'self'; form-action 'none'; frame-ancestors 'self'"
+	s.framePage = base + "; script-src " + source(script) +
+		"; connect-src 'self'; form-action 'none'; frame-ancestors 'self'"
 	return nil
 }
 
-// source is what lets one inline block through a policy: its hash (CSP 3 §6.7.3.3).
+// source is the hash that permits one inline block in a policy (CSP 3 §6.7.3.3).
 func source(block []byte) string {
 	sum := sha256.Sum256(block)
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Language picks the language for an Accept-Language header; English when nothing fits.
+// Language selects the language for an Accept-Language header, or English if none matches.
 func (s *Set) Language(acceptLanguage string) string {
 	if len(acceptLanguage) > 1<<10 {
 		return languages[0]
@@ -139,19 +140,19 @@ func (s *Set) Language(acceptLanguage string) string {
 	return languages[i]
 }
 
-// view is what a template sees.
+// view is the data of a template.
 type view struct {
 	Lang string
 	Page Page
 	CSS  template.CSS
 	JS   template.JS
 
-	words, fallback map[string]string
+	texts, fallback map[string]string
 }
 
-// T is the text of a key in the page's language; a key that is in no locale shows as itself.
+// T is the text for a key in the page's language, or else in English, or else the key itself.
 func (v view) T(key string) string {
-	if text, ok := v.words[key]; ok {
+	if text, ok := v.texts[key]; ok {
 		return text
 	}
 	if text, ok := v.fallback[key]; ok {
@@ -160,14 +161,13 @@ func (v view) T(key string) string {
 	return key
 }
 
-// Of is the same view of a part of the page.
+// Of is the view for a part of the page.
 func (v view) Of(part Page) view {
 	v.Page = part
 	return v
 }
 
-// TOr is T for a key that may be missing, with another to fall back on: a code that is newer than
-// the locale.
+// TOr is T of key, or T of other if no locale has key, as for a new problem code.
 func (v view) TOr(key, other string) string {
 	if text := v.T(key); text != key {
 		return text
@@ -177,20 +177,22 @@ func (v view) TOr(key, other string) string {
 
 // Render writes a page's HTML in a language that Language returned.
 func (s *Set) Render(b *bytes.Buffer, lang string, p Page) error {
-	words := s.words[0]
+	texts := s.texts[0]
 	for i, l := range languages {
 		if l == lang {
-			words = s.words[i]
+			texts = s.texts[i]
 		}
 	}
 	t, ok := s.pages[p.file()]
 	if !ok {
 		return fmt.Errorf("no page %s", p.file())
 	}
-	return t.ExecuteTemplate(b, "layout.html", view{Lang: lang, Page: p, CSS: s.css, JS: s.script, words: words, fallback: s.words[0]})
+	return t.ExecuteTemplate(b, "layout.html", view{
+		Lang: lang, Page: p, CSS: s.css, JS: s.script, texts: texts, fallback: s.texts[0],
+	})
 }
 
-// Write answers with a page: nothing is sent before all of it is rendered.
+// Write answers with a page. It renders the whole page before it sends anything.
 func (s *Set) Write(w http.ResponseWriter, status int, lang string, p Page) error {
 	var b bytes.Buffer
 	if err := s.Render(&b, lang, p); err != nil {
@@ -208,7 +210,7 @@ func (s *Set) Write(w http.ResponseWriter, status int, lang string, p Page) erro
 	h.Set("Content-Security-Policy", s.policy)
 	h.Set("X-Frame-Options", "DENY")
 	if _, posts := p.(Sessions); posts {
-		h.Set("Referrer-Policy", "same-origin") // with no-referrer, browsers send Origin: null with its form
+		h.Set("Referrer-Policy", "same-origin") // with no-referrer, its form has Origin: null
 	}
 	if _, framed := p.(SilentLogin); framed {
 		h.Set("Content-Security-Policy", s.framePage)

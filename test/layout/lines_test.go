@@ -40,7 +40,6 @@ var notYetNarrow = []string{
 	"session/store/sqlite",
 	"session/store/storetest",
 	"site",
-	"templates",
 	"test/faults",
 	"test/layout",
 	"test/load",
