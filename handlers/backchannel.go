@@ -113,7 +113,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	}
 	// A jti is marked only after the sessions have ended: a provider must be able to repeat a
 	// request that failed, and ending a session twice does no harm.
-	replayed, err := h.o.Sessions.Outbox().Marked(ctx, jtiKey(p, token))
+	replayed, err := h.o.Marks.Marked(ctx, jtiKey(p, token))
 	if err != nil {
 		return "unavailable", session.Unavailable(err)
 	}
@@ -131,7 +131,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	if token.Expiry.After(until) {
 		until = token.Expiry
 	}
-	if _, err := h.o.Sessions.Outbox().MarkOnce(ctx, jtiKey(p, token), until); err != nil {
+	if _, err := h.o.Marks.MarkOnce(ctx, jtiKey(p, token), until); err != nil {
 		return "unavailable", session.Unavailable(err)
 	}
 	return "ok", nil

@@ -26,6 +26,12 @@ import (
 // A Waker learns that the outbox has something to deliver; *revocation.Worker is one.
 type Waker interface{ Wake() }
 
+// Marks remember the logout tokens that were used; see storage.Marks.
+type Marks interface {
+	MarkOnce(ctx context.Context, key string, until time.Time) (bool, error)
+	Marked(ctx context.Context, key string) (bool, error)
+}
+
 // Options are what the endpoints need. Fields whose zero value has no stated meaning are required.
 type Options struct {
 	Site      *site.Site
@@ -34,6 +40,7 @@ type Options struct {
 	Login     *login.Login
 	Tokens    Tokens
 	Outbox    Waker
+	Marks     Marks
 	Pages     *templates.Set
 	Keys      *keys.Ring      // seals the values that pass through browsers and providers
 	Stopping  context.Context // done when event streams should end, because the service stops; nil means never

@@ -114,7 +114,7 @@ func (h *Handlers) continueLogout(c echo.Context) error {
 		switch {
 		case err == nil:
 			return redirect(c, http.StatusFound, string(to))
-		case errors.Is(err, session.ErrNotFound):
+		case errors.Is(err, session.ErrNoDeposit):
 			return h.logoutDone(c, next.Return)
 		}
 		h.o.Logger.WarnContext(r.Context(), "logout at the provider without id_token_hint: the store did not return it",

@@ -45,7 +45,7 @@ func (s *Server) showMetrics() error {
 }
 
 // shared reports whether other processes may use the store.
-func (s *Server) shared() bool { return s.o.Store != nil || store.Shared(s.cfg.Store.URL.Reveal()) }
+func (s *Server) shared() bool { return !s.o.Store.IsZero() || store.Shared(s.cfg.Store.URL.Reveal()) }
 
 // buildClock makes the clock that everything goes by which replicas share.
 func (s *Server) buildClock() {
@@ -56,19 +56,22 @@ func (s *Server) buildClock() {
 }
 
 func (s *Server) buildSessions(ctx context.Context) (err error) {
-	used := s.o.Store
-	if used == nil {
+	s.store = s.o.Store
+	if s.store.IsZero() {
 		url := s.cfg.Store.URL
 		if s.store, err = store.Open(ctx, url.Reveal()); err != nil {
 			return StoreError(url, err)
 		}
-		used = s.store
+		s.opened = s.store.Connection
+	}
+	if !s.store.IsComplete() {
+		return &StartError{errors.New("a part of the store is missing"), "fill in all parts of Options.Store; the Feed may be left out"}
 	}
 	if s.shared() {
-		used = store.Guard(used, s.log, s.registry)
+		s.store = store.Guard(s.store, s.log, s.registry)
 	}
 	o := s.cfg.Session
-	o.Store, o.Keys, o.Issuers = used, s.keys, configuredIssuers(s.cfg)
+	o.Store, o.Keys, o.Issuers = s.store, s.keys, configuredIssuers(s.cfg)
 	o.Site, o.Clock, o.Logger, o.Metrics = s.site, s.clock, s.log, s.registry
 	s.sessions, err = session.NewManager(o)
 	if err != nil {
@@ -136,11 +139,11 @@ func ProviderConfig(app *site.Site, p provider.Config) provider.Config {
 // buildWorkers makes what renews and revokes.
 func (s *Server) buildWorkers() {
 	o := s.cfg.Renewal
-	o.Providers, o.Sessions, o.Now, o.Logger, o.Metrics = s.byID, s.sessions, s.now, s.log, s.registry
+	o.Providers, o.Sessions, o.Leases, o.Now, o.Logger, o.Metrics = s.byID, s.sessions, s.store.Leases, s.now, s.log, s.registry
 	s.renewer = renewal.New(o)
 	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry})
 	r := s.cfg.Revocation
-	r.Sessions, r.Providers, r.Now, r.Logger, r.Metrics = s.sessions, s.byID, s.now, s.log, s.registry
+	r.Sessions, r.Outbox, r.Providers, r.Now, r.Logger, r.Metrics = s.sessions, s.store.Outbox, s.byID, s.now, s.log, s.registry
 	s.outbox = revocation.NewWorker(r)
 }
 
@@ -168,11 +171,11 @@ func (s *Server) buildHandlers() error {
 	}
 	o := s.cfg.Handlers
 	o.Providers, o.Sessions, o.Login, o.Tokens, o.Outbox, o.Pages, o.Keys = s.providers, s.sessions, s.login, s.renewer, s.outbox, pages, s.keys
-	o.Site, o.Stopping, o.Client, o.Now, o.Logger, o.Metrics = s.site, s.stopping, who.key, s.now, s.log, s.registry
+	o.Marks, o.Site, o.Stopping, o.Client, o.Now, o.Logger, o.Metrics = s.store.Marks, s.site, s.stopping, who.key, s.now, s.log, s.registry
 	s.bff = handlers.New(o)
 	s.publicHandler.swap(s.publicRoutes(spa))
 	a := s.cfg.Admin
-	a.Providers, a.Sessions, a.Outbox, a.Draining = s.providers, s.sessions, s.outbox, s.draining.Load
+	a.Providers, a.Sessions, a.Outbox, a.Backlog, a.Draining = s.providers, s.sessions, s.outbox, s.store.Outbox, s.draining.Load
 	a.Gatherer, a.Now, a.Logger = prometheus.Gatherers{s.registry, processMetrics()}, s.now, s.log
 	s.adminHandler.swap(s.adminRoutes(admin.New(a)))
 	return nil

@@ -19,7 +19,7 @@ func (s *Server) readKeys(cfg *config.Config) (*keys.Ring, error) {
 	if all := cfg.Keys.Keys; len(all) > 0 {
 		return keys.NewRing(all[0], all[1:]...), nil
 	}
-	if s.o.Store != nil { // it may last, and a key that is made anew would open nothing of it
+	if !s.o.Store.IsZero() { // it may last, and a key that is made anew would open nothing of it
 		return nil, &StartError{errors.New("session.keys is missing, and the store is the program's own"), "set a key, such as keys.Generate returns, and keep it"}
 	}
 	if path, ok := strings.CutPrefix(cfg.Store.URL.Reveal(), "sqlite:"); ok {

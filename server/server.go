@@ -60,6 +60,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/site"
 )
 
@@ -73,8 +74,8 @@ type Options struct {
 
 	// Store takes the place of the one that session.store names. It is treated as one that replicas
 	// share: each call has a time-out, and its time is gone by. session.keys must be set. The caller
-	// closes it, after Close. nil: what the configuration says.
-	Store session.Store
+	// closes it, after Close. The zero value: what the configuration says.
+	Store storage.Store
 	// Transport sends all requests to providers; nil: one for each, with the certificates that its
 	// configuration names.
 	Transport http.RoundTripper
@@ -100,7 +101,8 @@ type Server struct {
 	now       func() time.Time     // the clock's: what replicas share
 	registry  *prometheus.Registry // of this service's own
 	shown     bool                 // by Options.Metrics
-	store     session.Store        // what was opened for session.store; nil with Options.Store
+	store     storage.Store        // each worker is handed its part
+	opened    storage.Connection   // of what was opened for session.store; nil with Options.Store
 	sessions  *session.Manager
 	keys      *keys.Ring           // replaced by Reload, for everybody who has it
 	ownKey    *keys.Key            // of a store that ends with the process, where no keys are configured

@@ -79,8 +79,8 @@ func (s *Server) close() error {
 	if s.sessions != nil {
 		s.sessions.Close()
 	}
-	if s.store != nil {
-		errs = append(errs, s.store.Close())
+	if s.opened != nil {
+		errs = append(errs, s.opened.Close())
 	}
 	if s.shown {
 		s.o.Metrics.Unregister(s.registry)

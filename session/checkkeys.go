@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // keySample is how many records CheckKeys looks at.
@@ -16,13 +17,13 @@ const keySample = 20
 // user would be asked to log in again, and nothing could be revoked (ST3). Some foreign keys among ours
 // are what a rotation leaves behind, and no error.
 func (m *Manager) CheckKeys(ctx context.Context) error {
-	page, err := m.store.List(ctx, "", keySample)
+	page, err := m.finder.List(ctx, "", keySample)
 	if err != nil {
 		return Unavailable(err)
 	}
 	foreign := 0
 	for _, listed := range page {
-		e, err := m.store.Load(ctx, listed.Name)
+		e, err := m.records.Load(ctx, listed.Name)
 		if err == nil {
 			_, err = m.open(e)
 		}
@@ -31,7 +32,7 @@ func (m *Manager) CheckKeys(ctx context.Context) error {
 			return nil
 		case errors.Is(err, keys.ErrUnknownKey):
 			foreign++
-		case !errors.Is(err, ErrNotFound) && !errors.Is(err, keys.ErrUnreadable):
+		case !errors.Is(err, storage.ErrNotFound) && !errors.Is(err, keys.ErrUnreadable):
 			return Unavailable(err)
 		}
 	}

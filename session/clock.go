@@ -140,7 +140,7 @@ func (r *sample) wrongAt(moment time.Time) time.Duration {
 }
 
 // ping asks the store, and takes its time.
-func (c *Clock) ping(ctx context.Context, s Store) error {
+func (c *Clock) ping(ctx context.Context, s pinger) error {
 	sent := time.Now()
 	at, err := s.Ping(ctx)
 	if err != nil && at.IsZero() {

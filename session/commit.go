@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // maxCommitTries bounds how often one write is tried against others. One writer wins each round, so
@@ -22,17 +23,17 @@ const maxCommitTries = 50
 func (m *Manager) Commit(ctx context.Context, s *Session, change func(*Record) error) (*Session, error) {
 	for range maxCommitTries {
 		written, err := m.tryCommit(ctx, s.Name, change)
-		if !errors.Is(err, ErrConflict) {
+		if !errors.Is(err, storage.ErrConflict) {
 			return written, err
 		}
 	}
-	return nil, Unavailable(fmt.Errorf("write session %q: %w", s.Record.ID, ErrConflict))
+	return nil, Unavailable(fmt.Errorf("write session %q: %w", s.Record.ID, storage.ErrConflict))
 }
 
-// tryCommit reads, changes and writes once. ErrConflict means that another writer came between.
+// tryCommit reads, changes and writes once. storage.ErrConflict means that another writer came between.
 func (m *Manager) tryCommit(ctx context.Context, name Name, change func(*Record) error) (*Session, error) {
-	e, err := m.store.Load(ctx, name)
-	if errors.Is(err, ErrNotFound) {
+	e, err := m.records.Load(ctx, string(name))
+	if errors.Is(err, storage.ErrNotFound) {
 		return nil, ErrEnded
 	}
 	if err != nil {
@@ -56,7 +57,7 @@ func (m *Manager) tryCommit(ctx context.Context, name Name, change func(*Record)
 }
 
 // write replaces the record that was read as e by rec.
-func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record) (*Session, error) {
+func (m *Manager) write(ctx context.Context, e storage.Entry, read *Session, rec *Record) (*Session, error) {
 	rec.ID, rec.LogoutID, rec.Provider = read.Record.ID, read.Record.LogoutID, read.Record.Provider
 	rec.CreatedAt = read.Record.CreatedAt
 	if rec.ExpiresAt.After(read.Record.ExpiresAt) {
@@ -70,22 +71,22 @@ func (m *Manager) write(ctx context.Context, e Entry, read *Session, rec *Record
 	if err != nil {
 		return nil, fmt.Errorf("write session %q: %w", rec.ID, err)
 	}
-	put, forget := m.cache.expect(e.Name, time.Now())
+	put, forget := m.cache.expect(read.Name, time.Now())
 	defer forget()
-	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Seal(string(e.Name), plain), indices(rec), kept.ExpiresAt
-	err = m.store.Update(ctx, e)
+	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Seal(e.Name, plain), indices(rec), kept.ExpiresAt
+	err = m.records.Update(ctx, e)
 	if err != nil {
-		m.cache.drop(e.Name) // it may have been written all the same
+		m.cache.drop(read.Name) // it may have been written all the same
 	}
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, storage.ErrNotFound):
 		return nil, ErrEnded
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, storage.ErrConflict):
 		return nil, err
 	case err != nil:
 		return nil, Unavailable(err)
 	}
-	s := &Session{Name: e.Name, Version: e.Version + 1, Record: kept, IdleExpires: read.IdleExpires, LastActive: read.LastActive}
+	s := &Session{Name: read.Name, Version: e.Version + 1, Record: kept, IdleExpires: read.IdleExpires, LastActive: read.LastActive}
 	m.past.met(s)
 	m.cache.changed(s.Name, s.Version)
 	put(s, len(e.Sealed))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 func renew(token string) func(*session.Record) error {
@@ -119,7 +120,7 @@ func TestCommitCanBringTheEndForward(t *testing.T) {
 	if err != nil || !written.Record.ExpiresAt.Equal(sooner) {
 		t.Fatalf("committed: %v, ends at %v, want %v", err, written.Record.ExpiresAt, sooner)
 	}
-	if e, err := w.store.Load(t.Context(), s.Name); err != nil || !e.ExpiresAt.Equal(sooner) {
+	if e, err := w.store.Load(t.Context(), string(s.Name)); err != nil || !e.ExpiresAt.Equal(sooner) {
 		t.Errorf("stored: %v, ends at %v, want %v", err, e.ExpiresAt, sooner)
 	}
 }
@@ -196,7 +197,7 @@ func TestWriteWithoutEndOfConflictsGivesUp(t *testing.T) {
 	s, _ := w.start()
 	w.store.before(func(_ context.Context, operation string) error {
 		if operation == "update" {
-			return session.ErrConflict
+			return storage.ErrConflict
 		}
 		return nil
 	})
@@ -207,7 +208,7 @@ func TestWriteWithoutEndOfConflictsGivesUp(t *testing.T) {
 func TestCommitToABrokenRecordEndsTheSession(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start()
-	w.store.alter(t, s.Name, flip(60))
+	w.store.alter(t, string(s.Name), flip(60))
 	if _, err := w.Commit(context.Background(), s, renew("second")); !errors.Is(err, session.ErrEnded) {
 		t.Errorf("commit: %v, want %v", err, session.ErrEnded)
 	}

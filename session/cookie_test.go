@@ -44,7 +44,7 @@ func TestManyWellSignedCookiesCostFewReads(t *testing.T) {
 	var line strings.Builder
 	for range 20 {
 		s, c := w.start()
-		if err := w.store.Store.End(context.Background(), s.Name, session.ReasonLogout, s.LastActive); err != nil {
+		if err := w.store.Store.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil {
 			t.Fatal(err)
 		}
 		line.WriteString(c.Name + "=" + c.Value + "; ")

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"time"
+
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // handleSize is how many random bytes a handle has.
@@ -19,20 +21,20 @@ func (m *Manager) Deposit(ctx context.Context, purpose string, plain []byte, lif
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
 	handle = base64.RawURLEncoding.EncodeToString(b)
 	key := IndexKey(purpose, handle)
-	if err := m.store.Keep(ctx, key, m.keys.Seal(key, plain), life); err != nil {
+	if err := m.marks.Keep(ctx, key, m.keys.Seal(key, plain), life); err != nil {
 		return "", Unavailable(err)
 	}
 	return handle, nil
 }
 
-// Fetch returns what Deposit was given for the same purpose, to exactly one of several callers. It is ErrNotFound when
+// Fetch returns what Deposit was given for the same purpose, to exactly one of several callers. It is ErrNoDeposit when
 // nothing lies there: fetched, out of time, or never there. It is gone after any answer but one that is ErrUnavailable.
 func (m *Manager) Fetch(ctx context.Context, purpose, handle string) ([]byte, error) {
 	key := IndexKey(purpose, handle)
-	sealed, err := m.store.Take(ctx, key)
+	sealed, err := m.marks.Take(ctx, key)
 	if err != nil {
-		if errors.Is(err, ErrNotFound) {
-			return nil, ErrNotFound
+		if errors.Is(err, storage.ErrNotFound) {
+			return nil, ErrNoDeposit
 		}
 		return nil, Unavailable(err)
 	}

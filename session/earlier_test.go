@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // Cookies that browsers hold, and records, deposits and revocations that lie in stores, were sealed
@@ -40,8 +41,8 @@ func TestWhatWasSealedEarlierOpens(t *testing.T) {
 	}
 	w := newWorld(t, under(key))
 	ctx, name, now := context.Background(), session.Name(e.Name), time.Now()
-	entry := session.Entry{
-		Name: name, Version: 1, Sealed: e.Record, Provider: "main", Indices: []string{session.SubjectKey("main", "alice")},
+	entry := storage.Entry{
+		Name: string(name), Version: 1, Sealed: e.Record, Provider: "main", Indices: []string{session.SubjectKey("main", "alice")},
 		CreatedAt: now, ExpiresAt: now.Add(lifetime), LastActive: now, IdleExpires: now.Add(idle),
 	}
 	if err := w.store.Create(ctx, entry); err != nil {
@@ -57,7 +58,7 @@ func TestWhatWasSealedEarlierOpens(t *testing.T) {
 	if plain, err := w.Fetch(ctx, e.Deposit.Purpose, e.Deposit.Handle); err != nil || string(plain) != e.Deposit.Plain {
 		t.Errorf("the deposit is %q, %v", plain, err)
 	}
-	rec, err := w.OpenRevocation(session.Revocation{ID: e.Revocation.ID, Origin: session.Name(e.Revocation.ID), Sealed: e.Revocation.Sealed})
+	rec, err := w.OpenRevocation(storage.Revocation{ID: e.Revocation.ID, Origin: e.Revocation.ID, Sealed: e.Revocation.Sealed})
 	if err != nil || !rec.RefreshToken.Equal(refreshToken) {
 		t.Errorf("the revocation is %+v, %v", rec, err)
 	}

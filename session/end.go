@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // endTime bounds the end of a session, which does not stop when the caller goes away: a logout that
@@ -42,20 +44,11 @@ func (m *Manager) endFirst(ctx context.Context, name Name, reason Reason) (first
 	if reason == ReasonRefused {
 		m.markRefused(ctx, name)
 	}
-	err = m.store.End(ctx, name, reason, m.now())
-	switch {
-	case err == nil:
-		m.announce(ctx, name, reason)
-		return true, nil
-	case errors.Is(err, ErrNotFound):
-		m.cache.drop(name)
-		return false, nil
-	case errors.Is(err, ErrUnconfirmed):
-		m.announce(ctx, name, reason)
-		return true, Unavailable(err)
+	first, err = m.ends.end(ctx, name, reason, m.now())
+	if !first {
+		m.cache.drop(name) // after an error it may have been done all the same
 	}
-	m.cache.drop(name) // it may have been done all the same
-	return false, Unavailable(err)
+	return first, Unavailable(err)
 }
 
 // EndExpired ends at most limit sessions that ran out and returns how many it ended. When it is limit,
@@ -65,11 +58,42 @@ func (m *Manager) EndExpired(ctx context.Context, limit int) (int, error) {
 	if err := m.Ping(ctx); err != nil {
 		return 0, err
 	}
-	names, err := m.store.EndExpired(ctx, m.idle.sweepUntil(m.now()), limit)
-	for _, name := range names {
-		m.announce(ctx, name, ReasonExpired)
+	n, err := m.ends.endExpired(ctx, m.idle.sweepUntil(m.now()), limit)
+	return n, Unavailable(err)
+}
+
+// An ender is the one way to end a session. It alone holds what ends records in the store, so that
+// nobody can end one and leave a subscriber, the cache, a tombstone or the log without the news.
+type ender struct {
+	records interface {
+		End(ctx context.Context, name, reason string, at time.Time) error
+		EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error)
 	}
-	return len(names), Unavailable(err)
+	announce func(context.Context, Name, Reason)
+}
+
+// end ends one session, and reports whether it was this call that did. With an error it may have been done
+// all the same; first beside an error means that the store did it, and may lose it in a fail-over.
+func (e ender) end(ctx context.Context, name Name, reason Reason, at time.Time) (first bool, err error) {
+	err = e.records.End(ctx, string(name), string(reason), at)
+	switch {
+	case err == nil, errors.Is(err, storage.ErrUnconfirmed):
+		e.announce(ctx, name, reason)
+		return true, err
+	case errors.Is(err, storage.ErrNotFound):
+		return false, nil
+	}
+	return false, err
+}
+
+// endExpired ends at most limit sessions that ran out until a moment, and returns how many. Those that were
+// ended before an error are told, too.
+func (e ender) endExpired(ctx context.Context, until time.Time, limit int) (int, error) {
+	names, err := e.records.EndExpired(ctx, string(ReasonExpired), until, limit)
+	for _, name := range names {
+		e.announce(ctx, Name(name), ReasonExpired)
+	}
+	return len(names), err
 }
 
 // announce tells everybody that a session is over. Every end comes through here, exactly once: the

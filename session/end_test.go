@@ -14,6 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // D4: whatever ends a session, all hear of it once.
@@ -73,7 +74,7 @@ func TestLogTellsNoSecret(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()
 	broken, _ := w.start()
-	w.store.alter(t, broken.Name, flip(60))
+	w.store.alter(t, string(broken.Name), flip(60))
 	_, _ = w.Get(context.Background(), broken.Name)
 	_, _ = w.Commit(context.Background(), s, renew("the-second-token"))
 	w.store.fail("end")
@@ -101,10 +102,10 @@ func TestEndThatNoReplicaHasIsAnEndAllTheSame(t *testing.T) {
 		if operation != "end" {
 			return nil
 		}
-		if err := w.store.Store.End(ctx, s.Name, session.ReasonLogout, time.Now()); err != nil {
+		if err := w.store.Store.End(ctx, string(s.Name), string(session.ReasonLogout), time.Now()); err != nil {
 			return err
 		}
-		return session.ErrUnconfirmed
+		return storage.ErrUnconfirmed
 	})
 	for range 2 {
 		_ = w.End(context.Background(), s.Name, session.ReasonLogout)
@@ -113,7 +114,7 @@ func TestEndThatNoReplicaHasIsAnEndAllTheSame(t *testing.T) {
 		t.Errorf("the session is %v; told of its end %d times, want once", err, told)
 	}
 	other, _ := w.start()
-	w.store.before(func(context.Context, string) error { return session.ErrUnconfirmed })
+	w.store.before(func(context.Context, string) error { return storage.ErrUnconfirmed })
 	wantUnavailable(t, w.End(context.Background(), other.Name, session.ReasonLogout))
 }
 
@@ -357,7 +358,7 @@ func TestOutboxOpensUnderItsOwnNameAndKeyAlone(t *testing.T) {
 	if err := w.Enqueue(context.Background(), record(), session.ReasonRefused); err != nil {
 		t.Fatal(err)
 	}
-	items, err := w.Outbox().Lease(context.Background(), time.Now().Add(time.Hour), time.Minute, 1)
+	items, err := w.store.Lease(context.Background(), time.Now().Add(time.Hour), time.Minute, 1)
 	if err != nil || len(items) != 1 {
 		t.Fatalf("lease: %d %v", len(items), err)
 	}

@@ -21,12 +21,14 @@ var (
 	ErrEnded = problem.Sentinel(problem.NotAuthenticated, "session has ended")
 	// ErrOtherUser means that a session is not the user's who logged in.
 	ErrOtherUser = errors.New("the session is another user's")
+	// ErrNoDeposit means that nothing lies under a handle, for Fetch to return.
+	ErrNoDeposit = errors.New("nothing was left under this handle")
 	// ErrUnavailable means that the store can't be asked, or holds what this process has no key for.
 	// Nobody is logged out by it.
 	ErrUnavailable = problem.Sentinel(problem.StoreUnavailable, "session store can't be asked")
 )
 
-// Unavailable marks err, which came from a Store, as ErrUnavailable; nil stays nil.
+// Unavailable marks err, which came from a part of the store, as ErrUnavailable; nil stays nil.
 func Unavailable(err error) error {
 	if err == nil || errors.Is(err, ErrUnavailable) {
 		return err

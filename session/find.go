@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // FromRequest finds the session that r's cookie names. The error is ErrNoSession without a cookie or with a forged one,
@@ -81,7 +82,7 @@ func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*
 	}
 	s, err := m.load(ctx, name)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, storage.ErrNotFound):
 		reason := m.whyMissing(ctx, name, now)
 		return nil, m.gone(reason, issued, now)
 	case errors.Is(err, keys.ErrUnreadable):
@@ -155,7 +156,7 @@ func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) err
 func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 	put, forget := m.cache.expect(name, time.Now())
 	defer forget()
-	e, err := m.store.Load(ctx, name)
+	e, err := m.records.Load(ctx, string(name))
 	if err != nil {
 		return nil, err
 	}
@@ -169,8 +170,8 @@ func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 }
 
 // open makes a session of what a store keeps.
-func (m *Manager) open(e Entry) (*Session, error) {
-	plain, err := m.keys.Open(string(e.Name), e.Sealed)
+func (m *Manager) open(e storage.Entry) (*Session, error) {
+	plain, err := m.keys.Open(e.Name, e.Sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -178,13 +179,13 @@ func (m *Manager) open(e Entry) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Name: e.Name, Version: e.Version, Record: rec, IdleExpires: e.IdleExpires, LastActive: e.LastActive}, nil
+	return &Session{Name: Name(e.Name), Version: e.Version, Record: rec, IdleExpires: e.IdleExpires, LastActive: e.LastActive}, nil
 }
 
 // Find returns the live sessions with an index key; see IDKey. For a user's or a sid's use OfUser and OfSID:
 // their keys are of a provider, which can have several issuers.
 func (m *Manager) Find(ctx context.Context, key string) ([]*Session, error) {
-	names, err := m.store.Find(ctx, key)
+	names, err := m.finder.Find(ctx, key)
 	if err != nil {
 		return nil, Unavailable(err)
 	}
@@ -194,25 +195,25 @@ func (m *Manager) Find(ctx context.Context, key string) ([]*Session, error) {
 // List returns live sessions with names greater than after, by name, and the name to go on after; ""
 // when there are no more. It looks at limit records, so that a page may have fewer sessions.
 func (m *Manager) List(ctx context.Context, after Name, limit int) (found []*Session, next Name, err error) {
-	page, err := m.store.List(ctx, after, limit)
+	page, err := m.finder.List(ctx, string(after), limit)
 	if err != nil {
 		return nil, "", Unavailable(err)
 	}
-	names := make([]Name, len(page))
+	names := make([]string, len(page))
 	for i, e := range page {
 		names[i] = e.Name
 	}
 	if found, err = m.living(ctx, names); err != nil || len(page) < limit {
 		return found, "", err
 	}
-	return found, names[len(names)-1], nil
+	return found, Name(names[len(names)-1]), nil
 }
 
 // living returns the sessions of names that live.
-func (m *Manager) living(ctx context.Context, names []Name) ([]*Session, error) {
+func (m *Manager) living(ctx context.Context, names []string) ([]*Session, error) {
 	var found []*Session
 	for _, name := range names {
-		s, err := m.Get(ctx, name)
+		s, err := m.Get(ctx, Name(name))
 		switch {
 		case err == nil:
 			found = append(found, s)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
@@ -124,13 +125,14 @@ func TestMetricsCountSessions(t *testing.T) {
 
 func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
 	for what, change := range map[string]func(*session.Options){
-		"no store":           func(o *session.Options) { o.Store = nil },
+		"no store":           func(o *session.Options) { o.Store = storage.Store{} },
+		"no outbox":          func(o *session.Options) { o.Store.Outbox = nil },
 		"no key":             func(o *session.Options) { o.Keys = nil },
 		"no lifetime":        func(o *session.Options) { o.Lifetime = 0 },
 		"negative idle time": func(o *session.Options) { o.IdleTimeout = -1 },
 		"no public address":  func(o *session.Options) { o.Site = nil },
 	} {
-		o := session.Options{Store: newWorld(t).store, Keys: keys.NewRing(key(1)), Lifetime: lifetime, Site: sitetest.New(t, publicURL, site.Options{})}
+		o := session.Options{Store: newWorld(t).store.Parts(), Keys: keys.NewRing(key(1)), Lifetime: lifetime, Site: sitetest.New(t, publicURL, site.Options{})}
 		change(&o)
 		if _, err := session.NewManager(o); err == nil {
 			t.Errorf("%s: it was taken", what)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -28,8 +30,7 @@ const (
 // if it had been done here. While the line is down every session is read from the store. For a store
 // without a line it returns at once. Call it once, beside everything else.
 func (m *Manager) Listen(ctx context.Context) {
-	line, ok := m.store.(Line)
-	if !ok {
+	if m.feed == nil {
 		return
 	}
 	every := max(min(m.cache.maxAge/beatsPerStaleness, longestBeat), shortestBeat)
@@ -39,7 +40,7 @@ func (m *Manager) Listen(ctx context.Context) {
 	r := newRefresher(m)
 	defer r.close()
 	for wait := firstReconnect; ctx.Err() == nil; wait = min(2*wait, longestReconnect) {
-		err := line.Listen(ctx, every, func(c Change) { m.heard(c, r) }, func(at time.Time) {
+		err := m.feed.Listen(ctx, every, func(c storage.Change) { m.heard(c, r) }, func(at time.Time) {
 			wait = firstReconnect
 			if m.cache.prove(at) {
 				m.log.Info("changes of sessions are heard from the store")
@@ -65,24 +66,25 @@ func (m *Manager) Listen(ctx context.Context) {
 
 // heard takes in what some process did, this one included: then it is known here already, and told
 // nobody twice.
-func (m *Manager) heard(c Change, r *refresher) {
+func (m *Manager) heard(c storage.Change, r *refresher) {
+	name := Name(c.Name)
 	switch c.Kind {
-	case RecordUpdated:
-		m.cache.changed(c.Name, c.Version)
-		m.hub.poke(c.Name)
-		if m.hub.subscribers(c.Name) > 0 {
-			r.add(c.Name)
+	case storage.RecordUpdated:
+		m.cache.changed(name, c.Version)
+		m.hub.poke(name)
+		if m.hub.subscribers(name) > 0 {
+			r.add(name)
 		}
-	case RecordTouched:
-		m.cache.active(c.Name, c.LastActive, c.IdleExpires)
-		if m.hub.subscribers(c.Name) > 0 {
-			r.add(c.Name)
+	case storage.RecordTouched:
+		m.cache.active(name, c.LastActive, c.IdleExpires)
+		if m.hub.subscribers(name) > 0 {
+			r.add(name)
 		}
-	case RecordEnded:
-		m.past.heard(c.Name, c.Reason, m.now())
-		m.cache.drop(c.Name)
-		m.touches.forget(c.Name)
-		m.hub.ended(c.Name, c.Reason)
+	case storage.RecordEnded:
+		m.past.heard(name, Reason(c.Reason), m.now())
+		m.cache.drop(name)
+		m.touches.forget(name)
+		m.hub.ended(name, Reason(c.Reason))
 	}
 }
 

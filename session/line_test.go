@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // A linedStore is a watchedStore that tells its listeners what is done to records, with a line that can be
@@ -18,23 +19,27 @@ type linedStore struct {
 	*watchedStore
 
 	mu        sync.Mutex // guards what follows
-	listeners map[chan func(func(session.Change))]struct{}
+	listeners map[chan func(func(storage.Change))]struct{}
 	down      bool
 }
 
 func newLinedStore(inner *watchedStore) *linedStore {
-	return &linedStore{watchedStore: inner, listeners: map[chan func(func(session.Change))]struct{}{}}
+	return &linedStore{watchedStore: inner, listeners: map[chan func(func(storage.Change))]struct{}{}}
+}
+
+func (s *linedStore) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s, Feed: s}
 }
 
 var errCut = errors.New("the line was cut")
 
-func (s *linedStore) Listen(ctx context.Context, every time.Duration, heard func(session.Change), proven func(time.Time)) error {
+func (s *linedStore) Listen(ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time)) error {
 	s.mu.Lock()
 	if s.down {
 		s.mu.Unlock()
 		return errCut
 	}
-	told := make(chan func(func(session.Change)), 1000)
+	told := make(chan func(func(storage.Change)), 1000)
 	s.listeners[told] = struct{}{}
 	s.mu.Unlock()
 	proven(time.Now())
@@ -57,11 +62,11 @@ func (s *linedStore) Listen(ctx context.Context, every time.Duration, heard func
 	}
 }
 
-func (s *linedStore) tell(c session.Change) {
+func (s *linedStore) tell(c storage.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for l := range s.listeners {
-		l <- func(heard func(session.Change)) { heard(c) }
+		l <- func(heard func(storage.Change)) { heard(c) }
 	}
 }
 
@@ -82,26 +87,26 @@ func (s *linedStore) mend() {
 	s.down = false
 }
 
-func (s *linedStore) Update(ctx context.Context, e session.Entry) error {
+func (s *linedStore) Update(ctx context.Context, e storage.Entry) error {
 	err := s.watchedStore.Update(ctx, e)
 	if err == nil {
-		s.tell(session.Change{Kind: session.RecordUpdated, Name: e.Name, Version: e.Version + 1})
+		s.tell(storage.Change{Kind: storage.RecordUpdated, Name: e.Name, Version: e.Version + 1})
 	}
 	return err
 }
 
-func (s *linedStore) Touch(ctx context.Context, name session.Name, active, idle time.Time) error {
+func (s *linedStore) Touch(ctx context.Context, name string, active, idle time.Time) error {
 	err := s.watchedStore.Touch(ctx, name, active, idle)
 	if err == nil {
-		s.tell(session.Change{Kind: session.RecordTouched, Name: name, LastActive: active, IdleExpires: idle})
+		s.tell(storage.Change{Kind: storage.RecordTouched, Name: name, LastActive: active, IdleExpires: idle})
 	}
 	return err
 }
 
-func (s *linedStore) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+func (s *linedStore) End(ctx context.Context, name, reason string, at time.Time) error {
 	err := s.watchedStore.End(ctx, name, reason, at)
 	if err == nil {
-		s.tell(session.Change{Kind: session.RecordEnded, Name: name, Reason: reason})
+		s.tell(storage.Change{Kind: storage.RecordEnded, Name: name, Reason: reason})
 	}
 	return err
 }
@@ -111,7 +116,7 @@ func two(t *testing.T, change ...func(*session.Options)) (here, there *world, st
 	t.Helper()
 	plain := newWorld(t)
 	store = newLinedStore(plain.store)
-	with := append([]func(*session.Options){func(o *session.Options) { o.Store = store }}, change...)
+	with := append([]func(*session.Options){func(o *session.Options) { o.Store = store.Parts() }}, change...)
 	here, there = newWorld(t, with...), newWorld(t, with...)
 	here.store, there.store = plain.store, plain.store
 	for _, w := range []*world{here, there} {
@@ -319,7 +324,7 @@ func TestSilentLineIsNotTrusted(t *testing.T) {
 		store.mu.Lock() // nobody is told, and no beat comes round
 		for l := range store.listeners {
 			for range cap(l) {
-				l <- func(func(session.Change)) { time.Sleep(time.Hour) }
+				l <- func(func(storage.Change)) { time.Sleep(time.Hour) }
 			}
 		}
 		store.mu.Unlock()

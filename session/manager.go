@@ -42,12 +42,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/site"
 )
 
 // Options are what a Manager needs.
 type Options struct {
-	Store        Store
+	Store        storage.Store
 	Keys         *keys.Ring        // what seals and signs; it may be replaced while the Manager is in use
 	Lifetime     time.Duration     // absolute
 	IdleTimeout  time.Duration     // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
@@ -66,9 +67,28 @@ type Options struct {
 	Metrics prometheus.Registerer // nil: not registered
 }
 
+// A writer is the part of storage.Records that ends nothing: see ender.
+type writer interface {
+	Create(ctx context.Context, e storage.Entry) error
+	Load(ctx context.Context, name string) (storage.Entry, error)
+	Update(ctx context.Context, e storage.Entry) error
+	Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error
+}
+
+// A pinger is asked whether it answers, and for its time; see storage.Connection.
+type pinger interface {
+	Ping(ctx context.Context) (time.Time, error)
+}
+
 // A Manager starts, finds, writes and ends sessions. It is safe for concurrent use.
 type Manager struct {
-	store       Store
+	records     writer
+	ends        ender
+	finder      storage.Finder
+	outbox      storage.Outbox
+	marks       storage.Marks
+	connection  pinger
+	feed        storage.ChangeFeed // nil: none
 	scs         *scs.SessionManager
 	keys        *keys.Ring
 	signer      *signer
@@ -93,14 +113,16 @@ func NewManager(o Options) (*Manager, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("set up sessions: %w", err)
 	}
-	_, lined := o.Store.(Line)
 	m := &Manager{
-		store: o.Store, keys: o.Keys, cookie: o.Site.SessionCookie(),
+		records: o.Store.Records, finder: o.Store.Finder, outbox: o.Store.Outbox, marks: o.Store.Marks,
+		connection: o.Store.Connection, feed: o.Store.Feed,
+		keys: o.Keys, cookie: o.Site.SessionCookie(),
 		idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
 		issuers: o.Issuers,
-		cache:   newCache(o.MaxStaleness, int(o.CacheMemory), lined), past: newPast(), hub: newHub(),
+		cache:   newCache(o.MaxStaleness, int(o.CacheMemory), o.Store.Feed != nil), past: newPast(), hub: newHub(),
 		idle: newIdleClock(o),
 	}
+	m.ends = ender{o.Store.Records, m.announce}
 	m.cache.grace = o.servedCached()
 	m.signer = newSigner(o.Site.SessionCookie(), o.Keys)
 	m.scs = newSCS(m, o)
@@ -124,8 +146,8 @@ func (o *Options) complete() error {
 		o.CacheMemory = defaultCacheMemory
 	}
 	switch {
-	case o.Store == nil:
-		return errors.New("there is no store")
+	case !o.Store.IsComplete():
+		return errors.New("there is no store, or a part of it is missing")
 	case o.Site == nil:
 		return errors.New("there is no public address")
 	case o.Keys == nil:
@@ -159,9 +181,9 @@ func (m *Manager) Ping(ctx context.Context) error {
 
 func (m *Manager) ask(ctx context.Context) error {
 	if m.clock != nil {
-		return m.clock.ping(ctx, m.store)
+		return m.clock.ping(ctx, m.connection)
 	}
-	_, err := m.store.Ping(ctx)
+	_, err := m.connection.Ping(ctx)
 	return err
 }
 

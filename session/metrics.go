@@ -73,7 +73,7 @@ func (c *counter) get() float64 {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), countTime)
 	defer cancel()
-	n, err := c.m.store.Count(ctx)
+	n, err := c.m.finder.Count(ctx)
 	c.value, c.at = float64(n), now
 	if err != nil {
 		c.value = math.NaN()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // newKeysSample is how many records, and how many waiting revocations, CheckNewKeys looks at. It reads
@@ -37,9 +38,9 @@ func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) (KeyFit, er
 				"put the key that sealed them (key id %s) back into session.keys, after the new one",
 			fit.Looked, strings.Join(fit.ForeignKeys, ", "))
 	}
-	var waiting []Revocation
+	var waiting []storage.Revocation
 	if err == nil {
-		waiting, _, err = m.store.Revocations(ctx, newKeysSample)
+		waiting, _, err = m.outbox.Revocations(ctx, newKeysSample)
 	}
 	for _, r := range waiting {
 		fit.look(next, r.Head)
@@ -54,7 +55,7 @@ func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) (KeyFit, er
 // someHeads are the heads of some of the stored records. Names are hashes, so the first ones are any.
 func (m *Manager) someHeads(ctx context.Context) (heads [][]byte, err error) {
 	enough := errors.New("seen enough")
-	err = m.eachHead(ctx, func(page []Entry) error {
+	err = m.eachHead(ctx, func(page []storage.Entry) error {
 		for _, e := range page {
 			heads = append(heads, e.Head)
 		}

@@ -3,11 +3,9 @@ package session
 import (
 	"context"
 	"fmt"
-)
 
-// Outbox is the store, for those who deliver and show revocations and remember spent logout tokens.
-// Its errors are the store's own; see Unavailable.
-func (m *Manager) Outbox() Store { return m.store }
+	"github.com/cloakroom/cloakroom/session/storage"
+)
 
 // Enqueue puts tokens that no record holds into the outbox: those of a renewal that lost to a logout,
 // or of a login that was refused after they were issued. Doing it again with the same tokens changes
@@ -22,8 +20,8 @@ func (m *Manager) Enqueue(ctx context.Context, rec *Record, reason Reason) error
 	}
 	id := "tokens-" + m.tokensID(rec)
 	now := m.now()
-	return Unavailable(m.store.Enqueue(ctx, Revocation{
-		ID: id, Origin: Name(id), Provider: rec.Provider, Reason: reason, Sealed: m.keys.Seal(id, plain),
+	return Unavailable(m.outbox.Enqueue(ctx, storage.Revocation{
+		ID: id, Origin: id, Provider: rec.Provider, Reason: string(reason), Sealed: m.keys.Seal(id, plain),
 		EndedAt: now, NotBefore: now,
 	}))
 }
@@ -35,8 +33,8 @@ func (m *Manager) tokensID(rec *Record) string {
 
 // OpenRevocation returns what an outbox item holds: a session's record as it was at the end, or what
 // Enqueue was given. The error is keys.ErrUnreadable when it broke, another when its key is not here.
-func (m *Manager) OpenRevocation(r Revocation) (*Record, error) {
-	plain, err := m.keys.Open(string(r.Origin), r.Sealed)
+func (m *Manager) OpenRevocation(r storage.Revocation) (*Record, error) {
+	plain, err := m.keys.Open(r.Origin, r.Sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open revocation %q: %w", r.ID, err)
 	}

@@ -16,7 +16,7 @@ func refusedMark(name Name) string { return "refused " + string(name) }
 // markRefused makes the mark, before the end itself: whoever finds no record finds the mark. Without
 // it, the end is as good, and its reason is known where it is heard of.
 func (m *Manager) markRefused(ctx context.Context, name Name) {
-	if _, err := m.store.MarkOnce(ctx, refusedMark(name), m.now().Add(pastTime)); err != nil {
+	if _, err := m.marks.MarkOnce(ctx, refusedMark(name), m.now().Add(pastTime)); err != nil {
 		m.log.DebugContext(ctx, "why a session ends could not be noted", "error", err)
 	}
 }
@@ -27,7 +27,7 @@ func (m *Manager) whyMissing(ctx context.Context, name Name, now time.Time) Reas
 	if reason, _ := m.past.end(name, now); reason != "" { // it ended while we asked
 		return reason
 	}
-	if marked, err := m.store.Marked(ctx, refusedMark(name)); err == nil && marked {
+	if marked, err := m.marks.Marked(ctx, refusedMark(name)); err == nil && marked {
 		m.past.heard(name, ReasonRefused, now)
 		return ReasonRefused
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -41,7 +42,7 @@ func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUs
 	for _, id := range m.keys.IDs() {
 		count(id).Configured = true
 	}
-	err := m.eachHead(ctx, func(page []Entry) error {
+	err := m.eachHead(ctx, func(page []storage.Entry) error {
 		for _, e := range page {
 			count(keys.HeadID(e.Head)).Sessions++
 		}
@@ -50,7 +51,7 @@ func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUs
 	if err != nil {
 		return nil, err
 	}
-	waiting, _, err := m.store.Revocations(ctx, outboxShown)
+	waiting, _, err := m.outbox.Revocations(ctx, outboxShown)
 	for _, r := range waiting {
 		count(keys.HeadID(r.Head)).Revocations++
 	}
@@ -58,10 +59,10 @@ func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUs
 }
 
 // eachHead goes through all records, page by page, by their heads.
-func (m *Manager) eachHead(ctx context.Context, visit func([]Entry) error, progress func(seen int)) error {
+func (m *Manager) eachHead(ctx context.Context, visit func([]storage.Entry) error, progress func(seen int)) error {
 	seen := 0
-	for after := Name(""); ; {
-		page, err := m.store.List(ctx, after, keyPage)
+	for after := ""; ; {
+		page, err := m.finder.List(ctx, after, keyPage)
 		if err != nil {
 			return Unavailable(err)
 		}
@@ -82,7 +83,7 @@ func (m *Manager) eachHead(ctx context.Context, visit func([]Entry) error, progr
 // What waits in the outbox stays under its key.
 func (m *Manager) Reseal(ctx context.Context, progress func(seen, moved int)) (moved int, err error) {
 	first := m.keys.IDs()[0]
-	err = m.eachHead(ctx, func(page []Entry) error {
+	err = m.eachHead(ctx, func(page []storage.Entry) error {
 		var group errgroup.Group
 		group.SetLimit(resealers)
 		results := make([]int, len(page))
@@ -91,7 +92,7 @@ func (m *Manager) Reseal(ctx context.Context, progress func(seen, moved int)) (m
 				continue
 			}
 			group.Go(func() (err error) {
-				results[i], err = m.reseal(ctx, e.Name)
+				results[i], err = m.reseal(ctx, Name(e.Name))
 				return err
 			})
 		}
@@ -113,7 +114,7 @@ func (m *Manager) reseal(ctx context.Context, name Name) (moved int, err error) 
 			return 1, nil
 		case errors.Is(err, ErrEnded), errors.Is(err, keys.ErrUnknownKey):
 			return 0, nil
-		case !errors.Is(err, ErrConflict):
+		case !errors.Is(err, storage.ErrConflict):
 			return 0, err
 		}
 	}

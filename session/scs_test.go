@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
@@ -124,7 +125,7 @@ func TestSCSWritesTheCookieThatSiteMakes(t *testing.T) {
 func overOneRecord(t *testing.T, store *oneRecord) *Manager {
 	t.Helper()
 	m, err := NewManager(Options{
-		Store: store, Keys: keys.NewRing(keys.Key{1}), Lifetime: time.Hour,
+		Store: store.parts(), Keys: keys.NewRing(keys.Key{1}), Lifetime: time.Hour,
 		Site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"}),
 	})
 	if err != nil {
@@ -136,30 +137,42 @@ func overOneRecord(t *testing.T, store *oneRecord) *Manager {
 
 // oneRecord is a store of one record; the stores proper import this package.
 type oneRecord struct {
-	Store
-	entry  *Entry
+	storage.Records
+	entry  *storage.Entry
 	reason Reason
 	asked  []string // the writes, in their order
 }
 
-func (s *oneRecord) Create(_ context.Context, e Entry) error {
+// parts has nothing behind the other parts, which scs has no use for.
+func (s *oneRecord) parts() storage.Store {
+	var none struct {
+		storage.Finder
+		storage.Outbox
+		storage.Leases
+		storage.Marks
+		storage.Connection
+	}
+	return storage.Store{Records: s, Finder: none, Outbox: none, Leases: none, Marks: none, Connection: none}
+}
+
+func (s *oneRecord) Create(_ context.Context, e storage.Entry) error {
 	s.asked = append(s.asked, "create")
 	s.entry = &e
 	return nil
 }
 
-func (s *oneRecord) Load(_ context.Context, name Name) (Entry, error) {
+func (s *oneRecord) Load(_ context.Context, name string) (storage.Entry, error) {
 	if s.entry == nil || s.entry.Name != name {
-		return Entry{}, ErrNotFound
+		return storage.Entry{}, storage.ErrNotFound
 	}
 	return *s.entry, nil
 }
 
-func (s *oneRecord) End(_ context.Context, name Name, reason Reason, _ time.Time) error {
-	s.asked = append(s.asked, "end "+string(name))
+func (s *oneRecord) End(_ context.Context, name, reason string, _ time.Time) error {
+	s.asked = append(s.asked, "end "+name)
 	if s.entry == nil || s.entry.Name != name {
-		return ErrNotFound
+		return storage.ErrNotFound
 	}
-	s.entry, s.reason = nil, reason
+	s.entry, s.reason = nil, Reason(reason)
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // Start begins a session under a new ticket (SC5) and sets its cookie on w. Then it ends the previous session, if there
@@ -68,8 +70,8 @@ func (m *Manager) issue(ctx context.Context, w http.ResponseWriter, rec *Record,
 // is ErrEnded.
 func (m *Manager) begin(ctx context.Context, call *scsCall, plain []byte) error {
 	s, r := call.started, call.started.Record
-	err := m.store.Create(ctx, Entry{
-		Name: s.Name, Version: s.Version, Sealed: m.keys.Seal(string(s.Name), plain),
+	err := m.records.Create(ctx, storage.Entry{
+		Name: string(s.Name), Version: s.Version, Sealed: m.keys.Seal(string(s.Name), plain),
 		Provider: r.Provider, Indices: indices(r), CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt,
 		LastActive: s.LastActive, IdleExpires: s.IdleExpires,
 	})

@@ -18,7 +18,7 @@ func TestSessionThatGoesOnIsNotIdle(t *testing.T) {
 	w.Touch(t.Context(), old)
 	for range 3 {
 		now = now.Add(idle / 2)
-		if err := w.store.Touch(t.Context(), old.Name, now, now.Add(idle)); err != nil {
+		if err := w.store.Touch(t.Context(), string(old.Name), now, now.Add(idle)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -151,7 +151,7 @@ func TestWhatIsNoTicketIsAnsweredAlike(t *testing.T) {
 func TestTicketOfAGoneSessionCostsOneReadInAWhile(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()
-	if err := w.store.Store.End(context.Background(), s.Name, session.ReasonLogout, s.LastActive); err != nil { // by another process
+	if err := w.store.Store.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil { // by another process
 		t.Fatal(err)
 	}
 	loads := w.store.loads.Load()

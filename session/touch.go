@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -108,12 +110,12 @@ func (t *toucher) writeOne(next touch) {
 	name := next.session.Name
 	ctx, cancel := context.WithTimeout(t.ctx, touchTime)
 	defer cancel()
-	err := t.m.store.Touch(ctx, name, next.at, next.idleExpires)
+	err := t.m.records.Touch(ctx, string(name), next.at, next.idleExpires)
 	switch {
 	case err == nil:
 		t.m.cache.active(name, next.at, next.idleExpires)
 		t.m.hub.changed(next.session.activeAt(next.at, next.idleExpires))
-	case !errors.Is(err, ErrNotFound): // not found: it ended, which others see to
+	case !errors.Is(err, storage.ErrNotFound): // not found: it ended, which others see to
 		t.forget(name) // the next activity tries again
 		t.report(err)
 	}

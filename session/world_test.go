@@ -20,6 +20,7 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -49,7 +50,7 @@ func newWorld(t testing.TB, change ...func(*session.Options)) *world {
 	t.Helper()
 	w := &world{t: t, store: &watchedStore{Store: memory.New()}, log: &logBuffer{}, metrics: prometheus.NewRegistry()}
 	o := session.Options{
-		Store: w.store, Keys: keys.NewRing(key(1)), Lifetime: lifetime, IdleTimeout: idle, MaxStaleness: staleness,
+		Store: w.store.Parts(), Keys: keys.NewRing(key(1)), Lifetime: lifetime, IdleTimeout: idle, MaxStaleness: staleness,
 		Site:   sitetest.New(t, publicURL, site.Options{}),
 		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: w.metrics,
 	}
@@ -67,7 +68,7 @@ func newWorld(t testing.TB, change ...func(*session.Options)) *world {
 // another is another process with the same store.
 func (w *world) another(change ...func(*session.Options)) *world {
 	w.t.Helper()
-	return newWorld(w.t, append([]func(*session.Options){func(o *session.Options) { o.Store = w.store }}, change...)...)
+	return newWorld(w.t, append([]func(*session.Options){func(o *session.Options) { o.Store = w.store.Parts() }}, change...)...)
 }
 
 func noCache(o *session.Options) { o.MaxStaleness = 0 }
@@ -193,12 +194,16 @@ var errDisk = errors.New("disk is full")
 
 // A watchedStore counts what it is asked, and can be made to fail or to wait.
 type watchedStore struct {
-	session.Store
+	*memory.Store
 	loads, touches, writes atomic.Int32
 	clock                  func() time.Time // what pings say; nil: nothing
 
 	mu   sync.Mutex // guards hook
 	hook func(ctx context.Context, operation string) error
+}
+
+func (s *watchedStore) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
 }
 
 // before has fn called before each operation; what it returns is the operation's error.
@@ -227,7 +232,7 @@ func (s *watchedStore) ask(ctx context.Context, operation string) error {
 	return hook(ctx, operation)
 }
 
-func (s *watchedStore) Create(ctx context.Context, e session.Entry) error {
+func (s *watchedStore) Create(ctx context.Context, e storage.Entry) error {
 	s.writes.Add(1)
 	if err := s.ask(ctx, "create"); err != nil {
 		return err
@@ -235,19 +240,19 @@ func (s *watchedStore) Create(ctx context.Context, e session.Entry) error {
 	return s.Store.Create(ctx, e)
 }
 
-func (s *watchedStore) Load(ctx context.Context, name session.Name) (session.Entry, error) {
+func (s *watchedStore) Load(ctx context.Context, name string) (storage.Entry, error) {
 	s.loads.Add(1)
 	if err := s.ask(ctx, "load"); err != nil {
-		return session.Entry{}, err
+		return storage.Entry{}, err
 	}
 	e, err := s.Store.Load(ctx, name)
 	if asked := s.ask(ctx, "loaded"); asked != nil {
-		return session.Entry{}, asked
+		return storage.Entry{}, asked
 	}
 	return e, err
 }
 
-func (s *watchedStore) Update(ctx context.Context, e session.Entry) error {
+func (s *watchedStore) Update(ctx context.Context, e storage.Entry) error {
 	s.writes.Add(1)
 	if err := s.ask(ctx, "update"); err != nil {
 		return err
@@ -255,7 +260,7 @@ func (s *watchedStore) Update(ctx context.Context, e session.Entry) error {
 	return s.Store.Update(ctx, e)
 }
 
-func (s *watchedStore) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
+func (s *watchedStore) Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error {
 	s.touches.Add(1)
 	if err := s.ask(ctx, "touch"); err != nil {
 		return err
@@ -263,7 +268,7 @@ func (s *watchedStore) Touch(ctx context.Context, name session.Name, lastActive,
 	return s.Store.Touch(ctx, name, lastActive, idleExpires)
 }
 
-func (s *watchedStore) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+func (s *watchedStore) End(ctx context.Context, name, reason string, at time.Time) error {
 	s.writes.Add(1)
 	if err := s.ask(ctx, "end"); err != nil {
 		return err
@@ -271,14 +276,14 @@ func (s *watchedStore) End(ctx context.Context, name session.Name, reason sessio
 	return s.Store.End(ctx, name, reason, at)
 }
 
-func (s *watchedStore) Find(ctx context.Context, key string) ([]session.Name, error) {
+func (s *watchedStore) Find(ctx context.Context, key string) ([]string, error) {
 	if err := s.ask(ctx, "find"); err != nil {
 		return nil, err
 	}
 	return s.Store.Find(ctx, key)
 }
 
-func (s *watchedStore) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+func (s *watchedStore) List(ctx context.Context, after string, limit int) ([]storage.Entry, error) {
 	if err := s.ask(ctx, "find"); err != nil {
 		return nil, err
 	}
@@ -306,7 +311,7 @@ func (s *watchedStore) Ping(ctx context.Context) (time.Time, error) {
 	return at, err
 }
 
-func (s *watchedStore) Enqueue(ctx context.Context, r session.Revocation) error {
+func (s *watchedStore) Enqueue(ctx context.Context, r storage.Revocation) error {
 	if err := s.ask(ctx, "enqueue"); err != nil {
 		return err
 	}
@@ -314,7 +319,7 @@ func (s *watchedStore) Enqueue(ctx context.Context, r session.Revocation) error 
 }
 
 // alter changes a sealed record behind everybody's back.
-func (s *watchedStore) alter(t testing.TB, name session.Name, change func([]byte) []byte) {
+func (s *watchedStore) alter(t testing.TB, name string, change func([]byte) []byte) {
 	t.Helper()
 	ctx := context.Background()
 	e, err := s.Store.Load(ctx, name)
@@ -328,7 +333,7 @@ func (s *watchedStore) alter(t testing.TB, name session.Name, change func([]byte
 }
 
 // sealed is what the store holds.
-func (s *watchedStore) sealed(t testing.TB, name session.Name) []byte {
+func (s *watchedStore) sealed(t testing.TB, name string) []byte {
 	t.Helper()
 	e, err := s.Store.Load(context.Background(), name)
 	if err != nil {
@@ -340,7 +345,7 @@ func (s *watchedStore) sealed(t testing.TB, name session.Name) []byte {
 // outbox opens all that waits to be revoked.
 func (w *world) outbox() []*session.Record {
 	w.t.Helper()
-	items, err := w.Outbox().Lease(context.Background(), time.Now().Add(48*time.Hour), time.Minute, 100)
+	items, err := w.store.Lease(context.Background(), time.Now().Add(48*time.Hour), time.Minute, 100)
 	if err != nil {
 		w.t.Fatalf("lease: %v", err)
 	}

@@ -6,6 +6,7 @@
 package admin
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -20,10 +21,16 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // A Waker learns that the outbox has something to deliver; *revocation.Worker is one.
 type Waker interface{ Wake() }
+
+// A Backlog lists what waits to be revoked; see storage.Outbox.
+type Backlog interface {
+	Revocations(ctx context.Context, limit int) ([]storage.Revocation, int, error)
+}
 
 // Options are what the listener needs. If Token is zero, only health, readiness and metrics answer.
 // Fields whose zero value has no stated meaning are required.
@@ -32,6 +39,7 @@ type Options struct {
 	Providers []*provider.Provider
 	Sessions  *session.Manager
 	Outbox    Waker
+	Backlog   Backlog
 	Draining  func() bool         // whether the service is about to stop; nil: it never is
 	Gatherer  prometheus.Gatherer // nil: there are no metrics
 	Now       func() time.Time    // nil: time.Now

@@ -30,18 +30,18 @@ func (h *Handlers) listProviders(c echo.Context) error {
 // A revocationRow is an item of the outbox: a session whose tokens are to be revoked, and the last
 // error.
 type revocationRow struct {
-	ID          string         `json:"id"`
-	Provider    string         `json:"provider"`
-	Reason      session.Reason `json:"reason"`
-	EndedAt     time.Time      `json:"ended_at"`
-	NextAttempt time.Time      `json:"next_attempt_at"`
-	Attempts    int            `json:"attempts"`
-	LastError   string         `json:"last_error,omitempty"`
+	ID          string    `json:"id"`
+	Provider    string    `json:"provider"`
+	Reason      string    `json:"reason"`
+	EndedAt     time.Time `json:"ended_at"`
+	NextAttempt time.Time `json:"next_attempt_at"`
+	Attempts    int       `json:"attempts"`
+	LastError   string    `json:"last_error,omitempty"`
 }
 
 // listRevocations answers GET /admin/revocations: the outbox, oldest first.
 func (h *Handlers) listRevocations(c echo.Context) error {
-	items, pending, err := h.o.Sessions.Outbox().Revocations(c.Request().Context(), maxRows)
+	items, pending, err := h.o.Backlog.Revocations(c.Request().Context(), maxRows)
 	if err != nil {
 		return session.Unavailable(err)
 	}

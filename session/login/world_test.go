@@ -26,6 +26,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -62,7 +63,7 @@ func newWorld(t *testing.T, change ...func(*provider.Config)) *world {
 	var err error
 	ring := keys.NewRing(keys.Key{1})
 	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store, Keys: ring, Lifetime: time.Hour, Site: app,
+		Store: w.store.Parts(), Keys: ring, Lifetime: time.Hour, Site: app,
 		Now: w.now, Logger: logger, Metrics: w.metrics,
 	})
 	if err != nil {
@@ -410,14 +411,18 @@ func (w *world) logins(outcome string) float64 {
 
 // A brittleStore can be made to fail at what a login writes.
 type brittleStore struct {
-	session.Store
+	*memory.Store
 	down     atomic.Bool
 	creating atomic.Pointer[func()] // called once, before a record is written; nil: not
 }
 
 var errDown = errors.New("store is down")
 
-func (s *brittleStore) Create(ctx context.Context, e session.Entry) error {
+func (s *brittleStore) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
+}
+
+func (s *brittleStore) Create(ctx context.Context, e storage.Entry) error {
 	if s.down.Load() {
 		return errDown
 	}
@@ -427,7 +432,7 @@ func (s *brittleStore) Create(ctx context.Context, e session.Entry) error {
 	return s.Store.Create(ctx, e)
 }
 
-func (s *brittleStore) Enqueue(ctx context.Context, r session.Revocation) error {
+func (s *brittleStore) Enqueue(ctx context.Context, r storage.Revocation) error {
 	if s.down.Load() {
 		return errDown
 	}

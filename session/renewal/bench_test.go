@@ -56,7 +56,7 @@ func BenchmarkNoWaitWhileValid(b *testing.B) {
 			release := make(chan struct{})
 			op.Intercept(odd.Token, odd.Hang(release))
 			later := func() time.Time { return time.Now().Add(c.age) }
-			r := renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Now: later, Logger: quiet})
+			r := renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Leases: w.store, Now: later, Logger: quiet})
 			for b.Loop() {
 				if _, err := r.AccessToken(context.Background(), s); err != nil {
 					b.Fatal(err)

@@ -290,7 +290,7 @@ func TestSessionsThatWaitForAProbeCostTheStoreNothing(t *testing.T) {
 func TestSessionOfARemovedProviderStays(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
-		r := renewal.New(renewal.Options{Sessions: w.sessions, Logger: quiet})
+		r := renewal.New(renewal.Options{Sessions: w.sessions, Leases: w.store, Logger: quiet})
 		time.Sleep(6 * time.Minute)
 		if _, err := r.AccessToken(context.Background(), s); !errors.Is(err, provider.ErrMisconfigured) {
 			t.Errorf("token = %v, want %v", err, provider.ErrMisconfigured)

@@ -10,6 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -25,7 +26,7 @@ var errLeaseLost = errors.New("the lease on this renewal may have run out")
 // session; what makes the outcome right is the version check at the commit.
 //
 // A store that can tell a frozen process from a dead one has the others wait for it beyond the lease
-// (session.FrozenFactor); so a lease that is no longer needed is given back, however long that takes. It can't do the
+// (storage.FrozenFactor); so a lease that is no longer needed is given back, however long that takes. It can't do the
 // impossible: a process that is frozen for even longer between sending and committing is taken for dead, and another
 // will send the same token.
 type lease struct {
@@ -100,10 +101,10 @@ func (w *work) tryLease(ctx context.Context, name session.Name) (*lease, error) 
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	now := time.Now()
-	l := &lease{key: string(name), holder: rand.Text(), until: now.Add(w.lease), forgotten: now.Add(w.lease * session.FrozenFactor)}
-	got, err := w.sessions.Outbox().Acquire(ctx, l.key, l.holder, w.lease)
+	l := &lease{key: string(name), holder: rand.Text(), until: now.Add(w.lease), forgotten: now.Add(w.lease * storage.FrozenFactor)}
+	got, err := w.leases.Acquire(ctx, l.key, l.holder, w.lease)
 	if err != nil {
-		if !errors.Is(err, session.ErrNotAsked) {
+		if !errors.Is(err, storage.ErrNotAsked) {
 			w.releaseLater(l)
 		}
 		return nil, session.Unavailable(fmt.Errorf("take the lease on a renewal: %w", err))
@@ -121,7 +122,7 @@ func (w *work) releaseLater(l *lease) {
 		pauses := resilience.ReleaseLease.Pauses()
 		for time.Now().Before(l.forgotten) && resilience.Sleep(w.closing, pauses.After(1)) {
 			ctx, cancel := context.WithTimeout(w.closing, releaseTime)
-			err := w.sessions.Outbox().Release(ctx, l.key, l.holder)
+			err := w.leases.Release(ctx, l.key, l.holder)
 			cancel()
 			if err == nil {
 				return
@@ -146,7 +147,7 @@ func (w *work) release(ctx context.Context, l *lease) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTime)
 	defer cancel()
-	if err := w.sessions.Outbox().Release(ctx, l.key, l.holder); err != nil {
+	if err := w.leases.Release(ctx, l.key, l.holder); err != nil {
 		w.releaseLater(l)
 	}
 }

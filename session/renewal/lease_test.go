@@ -176,7 +176,7 @@ func TestLeaseThatRanOutBeforeSendingIsTakenAnew(t *testing.T) {
 			once.Do(func() { time.Sleep(4 * time.Second) }) // the flight's first read
 			return nil
 		})
-		short := renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Lease: 6 * time.Second, Logger: quiet})
+		short := renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Leases: w.store, Lease: 6 * time.Second, Logger: quiet})
 		if _, err := short.AccessToken(t.Context(), s); err != nil {
 			t.Errorf("token: %v", err)
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 var (
@@ -72,6 +73,7 @@ type Token struct {
 type Options struct {
 	Providers map[string]*provider.Provider // by id; not changed
 	Sessions  *session.Manager
+	Leases    storage.Leases // so that one replica at a time renews a session
 	// Soft is the share of an access token's life after which it is renewed behind the request, with a
 	// jitter of 5 % of the life to either side; 0 means 0.75. From 1.05 on no renewal is early.
 	Soft float64
@@ -87,6 +89,7 @@ type Options struct {
 type Renewer struct {
 	providers map[string]*provider.Provider
 	sessions  *session.Manager
+	leases    storage.Leases
 	soft      float64
 	lease     time.Duration
 	closing   context.Context // ended when Close begins: waiting for other replicas ends
@@ -105,7 +108,7 @@ type Renewer struct {
 // New makes a Renewer. Close it before the store.
 func New(o Options) *Renewer {
 	r := &Renewer{
-		providers: o.Providers, sessions: o.Sessions, soft: o.Soft, lease: o.Lease, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
+		providers: o.Providers, sessions: o.Sessions, leases: o.Leases, soft: o.Soft, lease: o.Lease, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
 		flights: newGroup[session.Name, *session.Session](), pauses: newPauses[session.Name](), rejections: newRejections[session.Name](),
 		refusals: newRefusals(),
 	}

@@ -196,11 +196,11 @@ func TestBothReplicasWereAnswered(t *testing.T) {
 func (w *world) replica() *renewal.Renewer {
 	w.t.Helper()
 	sessions, err := session.NewManager(session.Options{
-		Store: w.store, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, Site: sitetest.New(w.t, "http://localhost", site.Options{}), Logger: quiet,
+		Store: w.store.Parts(), Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, Site: sitetest.New(w.t, "http://localhost", site.Options{}), Logger: quiet,
 	})
 	if err != nil {
 		w.t.Fatalf("new manager: %v", err)
 	}
 	w.t.Cleanup(sessions.Close)
-	return renewal.New(renewal.Options{Providers: w.providers, Sessions: sessions, Logger: quiet})
+	return renewal.New(renewal.Options{Providers: w.providers, Sessions: sessions, Leases: w.store, Logger: quiet})
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -62,7 +63,7 @@ func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper, now f
 	log := slog.New(slog.NewTextHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Now: now, Logger: log,
+		Store: w.store.Parts(), Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Now: now, Logger: log,
 	})
 	if err != nil {
 		t.Fatalf("new manager: %v", err)
@@ -75,7 +76,7 @@ func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper, now f
 		t.Fatalf("new provider: %v", err)
 	}
 	w.providers = map[string]*provider.Provider{"main": w.provider}
-	w.renewer = renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Now: now, Logger: log, Metrics: w.metrics})
+	w.renewer = renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Leases: w.store, Now: now, Logger: log, Metrics: w.metrics})
 	return w
 }
 
@@ -220,7 +221,7 @@ func (w *world) wantRenewals(n int) {
 // outbox opens everything that waits to be revoked.
 func (w *world) outbox() []*session.Record {
 	w.t.Helper()
-	items, err := w.sessions.Outbox().Lease(context.Background(), time.Now().Add(time.Hour), time.Minute, 100)
+	items, err := w.store.Lease(context.Background(), time.Now().Add(time.Hour), time.Minute, 100)
 	if err != nil {
 		w.t.Fatalf("read the outbox: %v", err)
 	}
@@ -276,11 +277,15 @@ var errDisk = errors.New("disk is full")
 
 // A faultyStore fails where it is told to.
 type faultyStore struct {
-	session.Store
+	*memory.Store
 	mu     sync.Mutex // guards the hooks
 	before map[string]func(context.Context) error
 	after  map[string]func() error
 	lapsed bool // whether everybody gets every lease, as if the holder's had run out
+}
+
+func (s *faultyStore) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
 }
 
 // lapse has every lease run out at once.
@@ -338,23 +343,23 @@ func (s *faultyStore) around(ctx context.Context, operation string, do func() er
 }
 
 // Update is the commit of a renewal.
-func (s *faultyStore) Update(ctx context.Context, e session.Entry) error {
+func (s *faultyStore) Update(ctx context.Context, e storage.Entry) error {
 	return s.around(ctx, "update", func() error { return s.Store.Update(ctx, e) })
 }
 
 // End is a logout.
-func (s *faultyStore) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+func (s *faultyStore) End(ctx context.Context, name, reason string, at time.Time) error {
 	return s.around(ctx, "end", func() error { return s.Store.End(ctx, name, reason, at) })
 }
 
 // Enqueue is for tokens that no record holds.
-func (s *faultyStore) Enqueue(ctx context.Context, r session.Revocation) error {
+func (s *faultyStore) Enqueue(ctx context.Context, r storage.Revocation) error {
 	return s.around(ctx, "enqueue", func() error { return s.Store.Enqueue(ctx, r) })
 }
 
 // Load is every read.
-func (s *faultyStore) Load(ctx context.Context, name session.Name) (session.Entry, error) {
-	var e session.Entry
+func (s *faultyStore) Load(ctx context.Context, name string) (storage.Entry, error) {
+	var e storage.Entry
 	err := s.around(ctx, "load", func() (err error) { e, err = s.Store.Load(ctx, name); return err })
 	return e, err
 }

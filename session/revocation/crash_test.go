@@ -23,7 +23,7 @@ func TestCrashBetweenTheStepsLosesNoRevocation(t *testing.T) {
 	}{
 		{"after the logout", func(*testing.T, *process) {}},
 		{"after the lease", func(t *testing.T, p *process) {
-			items, err := p.sessions.Outbox().Lease(context.Background(), time.Now(), time.Second, 10)
+			items, err := p.store.Lease(context.Background(), time.Now(), time.Second, 10)
 			if err != nil || len(items) != 1 {
 				t.Fatalf("lease = %d items, %v; want 1", len(items), err)
 			}
@@ -73,7 +73,7 @@ func start(t *testing.T, op *odd.Provider, file string) *process {
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}
-	p := &process{op: op, store: &faultyStore{Store: s}}
+	p := &process{op: op, store: newFaultyStore(s)}
 	p.sessions = newManager(t, p.store)
 	p.providers = map[string]*provider.Provider{"main": newProvider(t, "main", op, wire{op.Server.Config.Handler})}
 	return p
@@ -83,7 +83,7 @@ func start(t *testing.T, op *odd.Provider, file string) *process {
 func (p *process) work(t *testing.T, until func() bool) {
 	t.Helper()
 	w := revocation.NewWorker(revocation.Options{
-		Sessions: p.sessions, Providers: p.providers, Logger: quiet, Poll: 10 * time.Millisecond, Lease: time.Second,
+		Sessions: p.sessions, Outbox: p.store, Providers: p.providers, Logger: quiet, Poll: 10 * time.Millisecond, Lease: time.Second,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

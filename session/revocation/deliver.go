@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 // take has an item that is leased until then delivered in its provider's bulkhead. An item that finds the bulkhead full, or
 // whose turn comes so late that another worker could begin before this one ends, is put down again: it becomes due
 // when its lease is over.
-func (w *Worker) take(ctx context.Context, item session.Revocation, until time.Time) {
+func (w *Worker) take(ctx context.Context, item storage.Revocation, until time.Time) {
 	if item.Attempts > 0 && w.o.Now().Sub(item.EndedAt) > w.o.MaxAge {
 		w.log.Error("revocation given up: too old", "item", item.ID, "provider", item.Provider, "attempts", item.Attempts, "last_error", item.LastError)
 		w.finish(ctx, item, outcomeDropped)
@@ -52,7 +53,7 @@ func (w *Worker) take(ctx context.Context, item session.Revocation, until time.T
 }
 
 // deliver revokes what an item holds, within a time, and takes it out of the outbox, or puts it off.
-func (w *Worker) deliver(ctx context.Context, item session.Revocation, within time.Duration) {
+func (w *Worker) deliver(ctx context.Context, item storage.Revocation, within time.Duration) {
 	rec, err := w.o.Sessions.OpenRevocation(item)
 	if err != nil {
 		w.putOff(ctx, item, outcomeUnreadable, resilience.RevocationHopeless.Pauses().First(),
@@ -87,9 +88,9 @@ func (w *Worker) deliver(ctx context.Context, item session.Revocation, within ti
 // session, or for which the user had one too many, or an older one beside a login that was refused. Keycloak and
 // oidc-provider hold one grant for both, and revoking the ended one's refresh token would kill the other's. So it waits
 // until the other session has ended, too. Without a `sid` nothing is known of that, and the tokens are revoked at once.
-func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, rec *session.Record) bool {
+func (w *Worker) heldBySuccessor(ctx context.Context, item storage.Revocation, rec *session.Record) bool {
 	made := []session.Reason{session.ReasonReplaced, session.ReasonContinued, session.ReasonSurplus, session.ReasonRefused}
-	if !slices.Contains(made, item.Reason) || rec.SID == "" {
+	if !slices.Contains(made, session.Reason(item.Reason)) || rec.SID == "" {
 		return false
 	}
 	living, err := w.o.Sessions.OfSID(ctx, rec.Provider, rec.Issuer, rec.SID)
@@ -99,8 +100,8 @@ func (w *Worker) heldBySuccessor(ctx context.Context, item session.Revocation, r
 // mayRevoke is RevokeOnBackchannel's meaning: a grant with offline_access is meant to outlive the
 // login, so that a logout at the provider should not end it (OIDC Back-Channel Logout §2.7). Its access
 // token is left alone as well, because revoking that may end the grant too (RFC 7009 §2.1).
-func (w *Worker) mayRevoke(item session.Revocation, rec *session.Record) bool {
-	return w.o.RevokeOnBackchannel || item.Reason != session.ReasonProviderLogout ||
+func (w *Worker) mayRevoke(item storage.Revocation, rec *session.Record) bool {
+	return w.o.RevokeOnBackchannel || item.Reason != string(session.ReasonProviderLogout) ||
 		!slices.Contains(strings.Fields(rec.Scope), "offline_access")
 }
 
@@ -134,17 +135,17 @@ func (w *Worker) revoke(ctx context.Context, p *provider.Provider, rec *session.
 
 // finish takes an item out of the outbox. If that fails it comes again when its lease is over, which
 // costs the provider one more request and nothing else.
-func (w *Worker) finish(ctx context.Context, item session.Revocation, outcome string) {
+func (w *Worker) finish(ctx context.Context, item storage.Revocation, outcome string) {
 	w.metrics.revocations.WithLabelValues(item.Provider, outcome).Inc()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	if err := w.o.Sessions.Outbox().Done(ctx, item.ID); err != nil {
+	if err := w.o.Outbox.Done(ctx, item.ID); err != nil {
 		w.log.Warn("delivered revocation can't be taken out of the outbox yet", "item", item.ID, "error", err)
 	}
 }
 
 // putOff notes a failed try. A try that was cut by the shutdown is none.
-func (w *Worker) putOff(ctx context.Context, item session.Revocation, outcome string, wait time.Duration, cause error) {
+func (w *Worker) putOff(ctx context.Context, item storage.Revocation, outcome string, wait time.Duration, cause error) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -157,7 +158,7 @@ func (w *Worker) putOff(ctx context.Context, item session.Revocation, outcome st
 		"attempts", item.Attempts+1, "next_try_in", wait.String(), "error", cause)
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if err := w.o.Sessions.Outbox().Retry(ctx, item.ID, w.o.Now().Add(wait), bounded(cause.Error())); err != nil {
+	if err := w.o.Outbox.Retry(ctx, item.ID, w.o.Now().Add(wait), bounded(cause.Error())); err != nil {
 		w.log.Warn("revocation can't be put off; it is due again after its lease", "item", item.ID, "error", err)
 	}
 }

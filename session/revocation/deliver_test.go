@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -142,7 +143,7 @@ func TestWhatOnlyAnOperatorCanMendIsKeptAndReported(t *testing.T) {
 		w.options.Providers = map[string]*provider.Provider{"slow": all["slow"]}
 		worker := w.run()
 		w.end(s, session.ReasonLogout)
-		unreadable := session.Revocation{ID: "x", Origin: "x", Provider: "slow", Reason: session.ReasonLogout, Sealed: []byte("no"), EndedAt: time.Now(), NotBefore: time.Now()}
+		unreadable := storage.Revocation{ID: "x", Origin: "x", Provider: "slow", Reason: string(session.ReasonLogout), Sealed: []byte("no"), EndedAt: time.Now(), NotBefore: time.Now()}
 		if err := w.store.Enqueue(context.Background(), unreadable); err != nil {
 			t.Fatal(err)
 		}

@@ -22,11 +22,13 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // Options are what a Worker needs. Zero durations and counts mean the defaults named.
 type Options struct {
 	Sessions  *session.Manager
+	Outbox    storage.Outbox
 	Providers map[string]*provider.Provider // by id; not changed
 	// RevokeOnBackchannel says whether a logout at the provider (back- or front-channel) revokes a grant
 	// with offline_access too. OIDC Back-Channel Logout §2.7 says it should not; false follows that.
@@ -149,16 +151,16 @@ func (w *Worker) knowTime(ctx context.Context) error {
 	return w.o.Sessions.Know(ctx)
 }
 
-func (w *Worker) lease(ctx context.Context) ([]session.Revocation, error) {
+func (w *Worker) lease(ctx context.Context) ([]storage.Revocation, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return w.o.Sessions.Outbox().Lease(ctx, w.o.Now(), w.o.Lease, leaseBatch)
+	return w.o.Outbox.Lease(ctx, w.o.Now(), w.o.Lease, leaseBatch)
 }
 
 func (w *Worker) countPending(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	if _, pending, err := w.o.Sessions.Outbox().Revocations(ctx, 1); err == nil {
+	if _, pending, err := w.o.Outbox.Revocations(ctx, 1); err == nil {
 		w.metrics.pending.Set(float64(pending))
 	}
 }

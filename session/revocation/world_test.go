@@ -21,6 +21,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/revocation"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -49,10 +50,10 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	first, second := odd.New(t), odd.New(t)
 	synctest.Test(t, func(t *testing.T) {
-		store := &faultyStore{Store: memory.New()}
+		store := newFaultyStore(memory.New().Parts())
 		w := &world{t: t, store: store, sessions: newManager(t, store), main: first, slow: second, stop: func() {}}
 		w.options = revocation.Options{
-			Sessions: w.sessions, Logger: quiet, Metrics: prometheus.NewRegistry(), RevokeOnBackchannel: true,
+			Sessions: w.sessions, Outbox: store, Logger: quiet, Metrics: prometheus.NewRegistry(), RevokeOnBackchannel: true,
 			Providers: map[string]*provider.Provider{
 				"main": newProvider(t, "main", first, wire{first.Server.Config.Handler}),
 				"slow": newProvider(t, "slow", second, wire{second.Server.Config.Handler}),
@@ -65,10 +66,10 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-func newManager(t *testing.T, store session.Store, change ...func(*session.Options)) *session.Manager {
+func newManager(t *testing.T, store *faultyStore, change ...func(*session.Options)) *session.Manager {
 	t.Helper()
 	o := session.Options{
-		Store: store, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Logger: quiet,
+		Store: store.Parts(), Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Logger: quiet,
 	}
 	for _, c := range change {
 		c(&o)
@@ -152,7 +153,7 @@ func (w *world) end(s *session.Session, reason session.Reason) {
 }
 
 // pending is what waits in the outbox.
-func (w *world) pending() []session.Revocation {
+func (w *world) pending() []storage.Revocation {
 	w.t.Helper()
 	items, n, err := w.store.Revocations(context.Background(), 100)
 	if err != nil || n != len(items) {
@@ -197,11 +198,25 @@ func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // A faultyStore fails as long as it is down, or where the outbox can't be written.
 type faultyStore struct {
-	session.Store
+	storage.Records
+	storage.Outbox
+	storage.Connection
+	behind storage.Store
+
 	mu       sync.Mutex // guards what follows
 	down     bool
 	doneFail bool
 	clock    func() (time.Time, error) // what pings say; nil: what the store does
+}
+
+func newFaultyStore(behind storage.Store) *faultyStore {
+	return &faultyStore{Records: behind.Records, Outbox: behind.Outbox, Connection: behind.Connection, behind: behind}
+}
+
+func (s *faultyStore) Parts() storage.Store {
+	parts := s.behind
+	parts.Records, parts.Outbox, parts.Connection = s, s, s
+	return parts
 }
 
 func (s *faultyStore) setClock(clock func() (time.Time, error)) {
@@ -216,7 +231,7 @@ func (s *faultyStore) Ping(ctx context.Context) (time.Time, error) {
 	clock := s.clock
 	s.mu.Unlock()
 	if clock == nil {
-		return s.Store.Ping(ctx)
+		return s.Connection.Ping(ctx)
 	}
 	return clock()
 }
@@ -237,19 +252,19 @@ func (s *faultyStore) fault(done bool) error {
 }
 
 // Lease fails while the store is down.
-func (s *faultyStore) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
+func (s *faultyStore) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
 	if err := s.fault(false); err != nil {
 		return nil, err
 	}
-	return s.Store.Lease(ctx, now, lease, limit)
+	return s.Outbox.Lease(ctx, now, lease, limit)
 }
 
 // EndExpired fails while the store is down.
-func (s *faultyStore) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
+func (s *faultyStore) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
 	if err := s.fault(false); err != nil {
 		return nil, err
 	}
-	return s.Store.EndExpired(ctx, now, limit)
+	return s.Records.EndExpired(ctx, reason, now, limit)
 }
 
 // Done fails while the store is down, or where it is told to.
@@ -257,5 +272,5 @@ func (s *faultyStore) Done(ctx context.Context, id string) error {
 	if err := s.fault(true); err != nil {
 		return err
 	}
-	return s.Store.Done(ctx, id)
+	return s.Outbox.Done(ctx, id)
 }

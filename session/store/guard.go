@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -23,11 +23,12 @@ const (
 
 // errResting: the store has failed and is left alone for a moment, so that requests don't pile up in front
 // of it.
-var errResting = fmt.Errorf("the store has failed several times in a row and is left alone for a moment: %w", session.ErrNotAsked)
+var errResting = fmt.Errorf("the store has failed several times in a row and is left alone for a moment: %w", storage.ErrNotAsked)
 
 // Guard puts a time-out and a circuit breaker in front of a store that is reached over a network: without,
-// requests wait for a server that hangs until memory runs out. What it returns is a session.Line if s is one.
-func Guard(s session.Store, log *slog.Logger, metrics prometheus.Registerer) session.Store {
+// requests wait for a server that hangs until memory runs out. The Feed is left as it is: a listener stays
+// for long, and finds out by itself when the feed is broken.
+func Guard(s storage.Store, log *slog.Logger, metrics prometheus.Registerer) storage.Store {
 	g := &guard{store: s, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "cloakroom_store_seconds", Help: "Time of calls to the session store, by operation.",
 		Buckets: []float64{.0002, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1},
@@ -51,28 +52,15 @@ func Guard(s session.Store, log *slog.Logger, metrics prometheus.Registerer) ses
 	if metrics != nil {
 		metrics.MustRegister(g.seconds, g.failures)
 	}
-	if line, ok := s.(session.Line); ok {
-		return &guardedLine{g, line}
-	}
-	return g
+	return storage.Store{Records: g, Finder: g, Outbox: g, Leases: g, Marks: g, Connection: g, Feed: s.Feed}
 }
 
-// A guard is a session.Store in front of another.
+// A guard is all parts of a storage.Store in front of another's.
 type guard struct {
-	store    session.Store
+	store    storage.Store
 	breaker  *gobreaker.CircuitBreaker[struct{}]
 	seconds  *prometheus.HistogramVec
 	failures *prometheus.CounterVec
-}
-
-type guardedLine struct {
-	*guard
-	line session.Line
-}
-
-// Listen implements session.Line. A line lasts, and finds out by itself when it is broken.
-func (g *guardedLine) Listen(ctx context.Context, every time.Duration, heard func(session.Change), proven func(time.Time)) error {
-	return g.line.Listen(ctx, every, heard, proven)
 }
 
 // errHungUp marks what says nothing of the store: the caller went away.
@@ -80,7 +68,7 @@ var errHungUp = errors.New("the caller went away")
 
 // isAnswer reports whether the store did what it was asked, or said why not.
 func isAnswer(err error) bool {
-	return err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) || errors.Is(err, session.ErrExists)
+	return err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrExists)
 }
 
 // call makes one call, if the store is not resting.
@@ -114,114 +102,118 @@ func asked[T any](ctx context.Context, g *guard, operation string, do func(conte
 	return answer, err
 }
 
-// Create implements session.Store; so do the others.
-func (g *guard) Create(ctx context.Context, e session.Entry) error {
-	return g.call(ctx, "create", func(ctx context.Context) error { return g.store.Create(ctx, e) })
+// Create implements storage.Records.
+func (g *guard) Create(ctx context.Context, e storage.Entry) error {
+	return g.call(ctx, "create", func(ctx context.Context) error { return g.store.Records.Create(ctx, e) })
 }
 
-// Load implements session.Store.
-func (g *guard) Load(ctx context.Context, name session.Name) (session.Entry, error) {
-	return asked(ctx, g, "load", func(ctx context.Context) (session.Entry, error) { return g.store.Load(ctx, name) })
+// Load implements storage.Records.
+func (g *guard) Load(ctx context.Context, name string) (storage.Entry, error) {
+	return asked(ctx, g, "load", func(ctx context.Context) (storage.Entry, error) { return g.store.Records.Load(ctx, name) })
 }
 
-// Update implements session.Store.
-func (g *guard) Update(ctx context.Context, e session.Entry) error {
-	return g.call(ctx, "update", func(ctx context.Context) error { return g.store.Update(ctx, e) })
+// Update implements storage.Records.
+func (g *guard) Update(ctx context.Context, e storage.Entry) error {
+	return g.call(ctx, "update", func(ctx context.Context) error { return g.store.Records.Update(ctx, e) })
 }
 
-// Touch implements session.Store.
-func (g *guard) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
-	return g.call(ctx, "touch", func(ctx context.Context) error { return g.store.Touch(ctx, name, lastActive, idleExpires) })
+// Touch implements storage.Records.
+func (g *guard) Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error {
+	return g.call(ctx, "touch", func(ctx context.Context) error { return g.store.Records.Touch(ctx, name, lastActive, idleExpires) })
 }
 
-// End implements session.Store.
-func (g *guard) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
-	return g.call(ctx, "end", func(ctx context.Context) error { return g.store.End(ctx, name, reason, at) })
+// End implements storage.Records.
+func (g *guard) End(ctx context.Context, name, reason string, at time.Time) error {
+	return g.call(ctx, "end", func(ctx context.Context) error { return g.store.Records.End(ctx, name, reason, at) })
 }
 
-// EndExpired implements session.Store. What was ended before a failure is told with it.
-func (g *guard) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
-	return asked(ctx, g, "end_expired", func(ctx context.Context) ([]session.Name, error) { return g.store.EndExpired(ctx, now, limit) })
+// EndExpired implements storage.Records. What was ended before a failure is told with it.
+func (g *guard) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
+	return asked(ctx, g, "end_expired", func(ctx context.Context) ([]string, error) {
+		return g.store.Records.EndExpired(ctx, reason, now, limit)
+	})
 }
 
-// Find implements session.Store.
-func (g *guard) Find(ctx context.Context, key string) ([]session.Name, error) {
-	return asked(ctx, g, "find", func(ctx context.Context) ([]session.Name, error) { return g.store.Find(ctx, key) })
+// Find implements storage.Finder.
+func (g *guard) Find(ctx context.Context, key string) ([]string, error) {
+	return asked(ctx, g, "find", func(ctx context.Context) ([]string, error) { return g.store.Finder.Find(ctx, key) })
 }
 
-// List implements session.Store.
-func (g *guard) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
-	return asked(ctx, g, "list", func(ctx context.Context) ([]session.Entry, error) { return g.store.List(ctx, after, limit) })
+// List implements storage.Finder.
+func (g *guard) List(ctx context.Context, after string, limit int) ([]storage.Entry, error) {
+	return asked(ctx, g, "list", func(ctx context.Context) ([]storage.Entry, error) { return g.store.Finder.List(ctx, after, limit) })
 }
 
-// Count implements session.Store.
+// Count implements storage.Finder.
 func (g *guard) Count(ctx context.Context) (int, error) {
-	return asked(ctx, g, "count", func(ctx context.Context) (int, error) { return g.store.Count(ctx) })
+	return asked(ctx, g, "count", func(ctx context.Context) (int, error) { return g.store.Finder.Count(ctx) })
 }
 
-// Enqueue implements session.Store.
-func (g *guard) Enqueue(ctx context.Context, r session.Revocation) error {
-	return g.call(ctx, "enqueue", func(ctx context.Context) error { return g.store.Enqueue(ctx, r) })
+// Enqueue implements storage.Outbox.
+func (g *guard) Enqueue(ctx context.Context, r storage.Revocation) error {
+	return g.call(ctx, "enqueue", func(ctx context.Context) error { return g.store.Outbox.Enqueue(ctx, r) })
 }
 
-// Lease implements session.Store.
-func (g *guard) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
-	return asked(ctx, g, "lease", func(ctx context.Context) ([]session.Revocation, error) { return g.store.Lease(ctx, now, lease, limit) })
+// Lease implements storage.Outbox.
+func (g *guard) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
+	return asked(ctx, g, "lease", func(ctx context.Context) ([]storage.Revocation, error) {
+		return g.store.Outbox.Lease(ctx, now, lease, limit)
+	})
 }
 
-// Retry implements session.Store.
+// Retry implements storage.Outbox.
 func (g *guard) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
-	return g.call(ctx, "retry", func(ctx context.Context) error { return g.store.Retry(ctx, id, notBefore, lastError) })
+	return g.call(ctx, "retry", func(ctx context.Context) error { return g.store.Outbox.Retry(ctx, id, notBefore, lastError) })
 }
 
-// Done implements session.Store.
+// Done implements storage.Outbox.
 func (g *guard) Done(ctx context.Context, id string) error {
-	return g.call(ctx, "done", func(ctx context.Context) error { return g.store.Done(ctx, id) })
+	return g.call(ctx, "done", func(ctx context.Context) error { return g.store.Outbox.Done(ctx, id) })
 }
 
-// Revocations implements session.Store.
-func (g *guard) Revocations(ctx context.Context, limit int) (page []session.Revocation, pending int, err error) {
+// Revocations implements storage.Outbox.
+func (g *guard) Revocations(ctx context.Context, limit int) (page []storage.Revocation, pending int, err error) {
 	err = g.call(ctx, "revocations", func(ctx context.Context) (err error) {
-		page, pending, err = g.store.Revocations(ctx, limit)
+		page, pending, err = g.store.Outbox.Revocations(ctx, limit)
 		return err
 	})
 	return page, pending, err
 }
 
-// MarkOnce implements session.Store.
+// MarkOnce implements storage.Marks.
 func (g *guard) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
-	return asked(ctx, g, "mark", func(ctx context.Context) (bool, error) { return g.store.MarkOnce(ctx, key, until) })
+	return asked(ctx, g, "mark", func(ctx context.Context) (bool, error) { return g.store.Marks.MarkOnce(ctx, key, until) })
 }
 
-// Marked implements session.Store.
+// Marked implements storage.Marks.
 func (g *guard) Marked(ctx context.Context, key string) (bool, error) {
-	return asked(ctx, g, "marked", func(ctx context.Context) (bool, error) { return g.store.Marked(ctx, key) })
+	return asked(ctx, g, "marked", func(ctx context.Context) (bool, error) { return g.store.Marks.Marked(ctx, key) })
 }
 
-// Keep implements session.Store.
+// Keep implements storage.Marks.
 func (g *guard) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
-	return g.call(ctx, "keep", func(ctx context.Context) error { return g.store.Keep(ctx, key, sealed, ttl) })
+	return g.call(ctx, "keep", func(ctx context.Context) error { return g.store.Marks.Keep(ctx, key, sealed, ttl) })
 }
 
-// Take implements session.Store.
+// Take implements storage.Marks.
 func (g *guard) Take(ctx context.Context, key string) ([]byte, error) {
-	return asked(ctx, g, "take", func(ctx context.Context) ([]byte, error) { return g.store.Take(ctx, key) })
+	return asked(ctx, g, "take", func(ctx context.Context) ([]byte, error) { return g.store.Marks.Take(ctx, key) })
 }
 
-// Acquire implements session.Store.
+// Acquire implements storage.Leases.
 func (g *guard) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
-	return asked(ctx, g, "acquire", func(ctx context.Context) (bool, error) { return g.store.Acquire(ctx, key, holder, ttl) })
+	return asked(ctx, g, "acquire", func(ctx context.Context) (bool, error) { return g.store.Leases.Acquire(ctx, key, holder, ttl) })
 }
 
-// Release implements session.Store.
+// Release implements storage.Leases.
 func (g *guard) Release(ctx context.Context, key, holder string) error {
-	return g.call(ctx, "release", func(ctx context.Context) error { return g.store.Release(ctx, key, holder) })
+	return g.call(ctx, "release", func(ctx context.Context) error { return g.store.Leases.Release(ctx, key, holder) })
 }
 
-// Ping implements session.Store.
+// Ping implements storage.Connection.
 func (g *guard) Ping(ctx context.Context) (time.Time, error) {
-	return asked(ctx, g, "ping", g.store.Ping)
+	return asked(ctx, g, "ping", g.store.Connection.Ping)
 }
 
-// Close implements session.Store.
-func (g *guard) Close() error { return g.store.Close() }
+// Close implements storage.Connection.
+func (g *guard) Close() error { return g.store.Connection.Close() }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/session/store/redis"
@@ -19,48 +19,53 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-func guarded(s session.Store) session.Store {
+func guarded(s storage.Store) storage.Store {
 	return store.Guard(s, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
 func TestGuardedStoreBehavesAsAStore(t *testing.T) {
-	storetest.Run(t, func(*testing.T) session.Store { return guarded(memory.New()) })
+	storetest.Run(t, func(*testing.T) storage.Store { return guarded(memory.New().Parts()) })
 }
 
-func TestGuardOfALineIsALine(t *testing.T) {
-	if _, ok := guarded(memory.New()).(session.Line); ok {
-		t.Error("the guard of a store without a line is one")
+func TestGuardOfAStoreWithAFeedHasIt(t *testing.T) {
+	if guarded(memory.New().Parts()).Feed != nil {
+		t.Error("the guard of a store without a feed has one")
 	}
 	s, err := redis.Open(t.Context(), servers.Redis(t).URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := guarded(s)
-	defer g.Close()
-	line, ok := g.(session.Line)
-	if !ok {
-		t.Fatal("the guard of a line is none")
+	g := guarded(s.Parts())
+	defer g.Connection.Close()
+	if g.Feed == nil {
+		t.Fatal("the guard of a store with a feed has none")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	_ = line.Listen(ctx, 20*time.Millisecond, func(session.Change) {}, func(time.Time) { cancel() })
+	_ = g.Feed.Listen(ctx, 20*time.Millisecond, func(storage.Change) {}, func(time.Time) { cancel() })
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		t.Error("the line proves nothing through its guard")
+		t.Error("the feed proves nothing through its guard")
 	}
 }
 
 // A hanging store hangs until the caller's context ends; calls counts who got through to it.
 type hangingStore struct {
-	session.Store
+	*memory.Store
 	hangs atomic.Bool
 	calls atomic.Int32
 }
 
-func (s *hangingStore) Load(ctx context.Context, name session.Name) (session.Entry, error) {
+func (s *hangingStore) Parts() storage.Store {
+	parts := s.Store.Parts()
+	parts.Records = s
+	return parts
+}
+
+func (s *hangingStore) Load(ctx context.Context, name string) (storage.Entry, error) {
 	s.calls.Add(1)
 	if s.hangs.Load() {
 		<-ctx.Done()
-		return session.Entry{}, ctx.Err()
+		return storage.Entry{}, ctx.Err()
 	}
 	return s.Store.Load(ctx, name)
 }
@@ -70,14 +75,14 @@ func (s *hangingStore) Load(ctx context.Context, name session.Name) (session.Ent
 func TestHangingStoreIsLeftAloneAndFoundAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &hangingStore{Store: memory.New()}
-		g := guarded(inner)
+		g := guarded(inner.Parts())
 		inner.hangs.Store(true)
 		waited, slow := time.Duration(0), 0
 		for range 1000 {
 			began := time.Now()
-			_, err := g.Load(t.Context(), "name")
+			_, err := g.Records.Load(t.Context(), "name")
 			took := time.Since(began)
-			if err == nil || errors.Is(err, session.ErrNotFound) {
+			if err == nil || errors.Is(err, storage.ErrNotFound) {
 				t.Fatalf("load from a store that hangs: %v", err)
 			}
 			waited = max(waited, took)
@@ -95,7 +100,7 @@ func TestHangingStoreIsLeftAloneAndFoundAgain(t *testing.T) {
 		inner.hangs.Store(false)
 		time.Sleep(time.Second)
 		for range 10 {
-			if _, err := g.Load(t.Context(), "name"); !errors.Is(err, session.ErrNotFound) {
+			if _, err := g.Records.Load(t.Context(), "name"); !errors.Is(err, storage.ErrNotFound) {
 				t.Errorf("load when the store is back: %v", err)
 			}
 		}
@@ -105,15 +110,15 @@ func TestHangingStoreIsLeftAloneAndFoundAgain(t *testing.T) {
 // Callers who hang up, and answers that are no, say nothing against the store.
 func TestCallersWhoHangUpDoNotTripTheGuard(t *testing.T) {
 	inner := &hangingStore{Store: memory.New()}
-	g := guarded(inner)
+	g := guarded(inner.Parts())
 	for range 20 {
-		if _, err := g.Load(t.Context(), "name"); !errors.Is(err, session.ErrNotFound) {
+		if _, err := g.Records.Load(t.Context(), "name"); !errors.Is(err, storage.ErrNotFound) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		inner.hangs.Store(true)
-		if _, err := g.Load(ctx, "name"); err == nil {
+		if _, err := g.Records.Load(ctx, "name"); err == nil {
 			t.Error("a call whose caller went away was answered")
 		}
 		inner.hangs.Store(false)

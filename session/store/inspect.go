@@ -5,14 +5,14 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
 	"github.com/cloakroom/cloakroom/session/store/redis"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
 // Inspect tries the store that a URL names. It changes nothing that lasts: no schema is made or brought up to date.
-func Inspect(ctx context.Context, url string) (session.Inspection, error) {
+func Inspect(ctx context.Context, url string) (storage.Inspection, error) {
 	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
 	case "redis", "rediss":
 		return redis.Inspect(ctx, url)
@@ -23,8 +23,8 @@ func Inspect(ctx context.Context, url string) (session.Inspection, error) {
 	}
 	s, err := Open(ctx, url)
 	if err != nil {
-		return session.Inspection{}, err
+		return storage.Inspection{}, err
 	}
-	_, err = s.Ping(ctx)
-	return session.Inspection{}, errors.Join(err, s.Close())
+	_, err = s.Connection.Ping(ctx)
+	return storage.Inspection{}, errors.Join(err, s.Connection.Close())
 }

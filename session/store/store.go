@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
 	"github.com/cloakroom/cloakroom/session/store/redis"
@@ -20,13 +20,13 @@ const form = "use memory:, with nothing after it, sqlite:PATH, redis://…, redi
 
 // Open opens the store that a URL names. A server that is down does not stop it: the store answers once
 // the server does. An error never holds the URL, which may hold a password.
-func Open(ctx context.Context, url string) (session.Store, error) {
+func Open(ctx context.Context, url string) (storage.Store, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	switch {
 	case !ok:
-		return nil, errors.New("session store is no URL: " + form)
+		return storage.Store{}, errors.New("session store is no URL: " + form)
 	case scheme == "memory" && rest == "":
-		return memory.New(), nil
+		return memory.New().Parts(), nil
 	case scheme == "sqlite":
 		return opened(sqlite.Open(ctx, rest))
 	case scheme == "redis", scheme == "rediss":
@@ -34,15 +34,15 @@ func Open(ctx context.Context, url string) (session.Store, error) {
 	case scheme == "postgres", scheme == "postgresql":
 		return opened(postgres.Open(ctx, url))
 	}
-	return nil, fmt.Errorf("no session store is called %q: %s", scheme+":", form)
+	return storage.Store{}, fmt.Errorf("no session store is called %q: %s", scheme+":", form)
 }
 
-// opened keeps a nil *T from becoming a session.Store that is not nil.
-func opened[T session.Store](s T, err error) (session.Store, error) {
+// opened is a store of one kind by its parts.
+func opened[T interface{ Parts() storage.Store }](s T, err error) (storage.Store, error) {
 	if err != nil {
-		return nil, err
+		return storage.Store{}, err
 	}
-	return s, nil
+	return s.Parts(), nil
 }
 
 // Shared reports whether processes on several machines can use the store that a URL names.

@@ -16,10 +16,10 @@ func TestURLsOpenTheirStores(t *testing.T) {
 			t.Errorf("open %q: %v", url, err)
 			continue
 		}
-		if _, err := s.Ping(context.Background()); err != nil {
+		if _, err := s.Connection.Ping(context.Background()); err != nil {
 			t.Errorf("ping %q: %v", url, err)
 		}
-		if err := s.Close(); err != nil {
+		if err := s.Connection.Close(); err != nil {
 			t.Errorf("close %q: %v", url, err)
 		}
 	}
@@ -31,7 +31,7 @@ func TestOtherURLsAreRefusedWithoutShowingPasswords(t *testing.T) {
 	} {
 		s, err := store.Open(context.Background(), url)
 		if err == nil {
-			_ = s.Close()
+			_ = s.Connection.Close()
 			t.Errorf("%q was opened", url)
 			continue
 		}

@@ -67,6 +67,10 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"a part that is given time.Now", "server/x.go", comment + "package x\nvar o = struct{ Now any }{Now: time.Now}", "a part is given time.Now"},
 		{"a default of time.Now", "proxy/x.go", comment + "package x\nfunc f() { now := time.Now; _ = now() }", ""},
 
+		{"an end that nobody hears of", "session/revocation/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", "a store's Records are used"},
+		{"an end by the sessions' own package", "session/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", ""},
+		{"a store's own records", "session/store/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", ""},
+
 		{"a vague package", "proxy/x.go", "// Package util is.\npackage util", "package util says nothing"},
 		{"a vague folder", "test/helpers/x.go", comment + "package x", "package helpers says nothing"},
 		{"a vague package of tests", "proxy/x_test.go", "// Package common is.\npackage common_test", "package common says nothing"},

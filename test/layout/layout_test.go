@@ -88,6 +88,7 @@ func faults(sources []source) []string {
 		found = append(found, tooLong(s)...)
 		found = append(found, tooWide(s)...)
 		found = append(found, clocks(s)...)
+		found = append(found, ends(s)...)
 	}
 	return append(found, withoutPackageComment(sources)...)
 }

@@ -86,7 +86,7 @@ func growth(b *testing.B, s sizedStore, size int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = opened.Close() })
+	b.Cleanup(func() { _ = opened.Connection.Close() })
 	m, err := session.NewManager(session.Options{
 		Store: opened, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{CookieName: "c"}), Logger: slog.New(slog.DiscardHandler),
 	})
@@ -108,7 +108,7 @@ func growth(b *testing.B, s sizedStore, size int) {
 			return err
 		}},
 		{"touch", func(n session.Name) error {
-			return opened.Touch(ctx, n, time.Now(), time.Now().Add(time.Hour))
+			return opened.Records.Touch(ctx, string(n), time.Now(), time.Now().Add(time.Hour))
 		}},
 	} {
 		b.Run(act.name, func(b *testing.B) {

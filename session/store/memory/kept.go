@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // A kept is what Take returns, and how long it does.
@@ -14,7 +14,7 @@ type kept struct {
 	until  time.Time
 }
 
-// Keep implements session.Store.
+// Keep implements storage.Marks.
 func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Du
 	return nil
 }
 
-// Take implements session.Store.
+// Take implements storage.Marks.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	k, ok := s.kept[key]
 	delete(s.kept, key)
 	if !ok || !k.until.After(time.Now()) {
-		return nil, session.ErrNotFound
+		return nil, storage.ErrNotFound
 	}
 	return k.sealed, nil
 }

@@ -11,7 +11,7 @@ type lease struct {
 	until  time.Time
 }
 
-// Acquire implements session.Store.
+// Acquire implements storage.Leases.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 	return true, nil
 }
 
-// Release implements session.Store.
+// Release implements storage.Leases.
 func (s *Store) Release(ctx context.Context, key, holder string) error {
 	leave, err := s.enter(ctx)
 	if err != nil {

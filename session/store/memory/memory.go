@@ -12,16 +12,16 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/keys"
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// A Store is a session.Store in memory.
+// A Store is all parts of a storage.Store, without a Feed, in memory.
 type Store struct {
 	mu      sync.Mutex // guards all below
-	entries map[session.Name]session.Entry
-	index   map[string]map[session.Name]struct{}
-	expiry  queue[session.Name] // every entry is in it, at its expiry or earlier
-	outbox  map[string]session.Revocation
+	entries map[string]storage.Entry
+	index   map[string]map[string]struct{}
+	expiry  queue[string] // every entry is in it, at its expiry or earlier
+	outbox  map[string]storage.Revocation
 	due     queue[string] // every item of the outbox is in it, at its NotBefore
 	marks   map[string]time.Time
 	leases  map[string]lease
@@ -31,10 +31,15 @@ type Store struct {
 // New returns an empty store.
 func New() *Store {
 	return &Store{
-		entries: map[session.Name]session.Entry{}, index: map[string]map[session.Name]struct{}{},
-		outbox: map[string]session.Revocation{}, marks: map[string]time.Time{},
+		entries: map[string]storage.Entry{}, index: map[string]map[string]struct{}{},
+		outbox: map[string]storage.Revocation{}, marks: map[string]time.Time{},
 		leases: map[string]lease{}, kept: map[string]kept{},
 	}
+}
+
+// Parts is the store as its users are handed it.
+func (s *Store) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
 }
 
 // enter takes the lock, unless ctx has ended: then nothing is done, as in a store that is asked over a
@@ -47,39 +52,39 @@ func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	return s.mu.Unlock, nil
 }
 
-// Create implements session.Store.
-func (s *Store) Create(ctx context.Context, e session.Entry) error {
+// Create implements storage.Records.
+func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
 	_, taken := s.entries[e.Name]
-	_, ended := s.outbox[string(e.Name)]
+	_, ended := s.outbox[e.Name]
 	if taken || ended {
-		return session.ErrExists
+		return storage.ErrExists
 	}
 	e.Version = 1
 	s.put(e)
 	return nil
 }
 
-// Load implements session.Store.
-func (s *Store) Load(ctx context.Context, name session.Name) (session.Entry, error) {
+// Load implements storage.Records.
+func (s *Store) Load(ctx context.Context, name string) (storage.Entry, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
-		return session.Entry{}, err
+		return storage.Entry{}, err
 	}
 	defer leave()
 	e, ok := s.entries[name]
 	if !ok {
-		return session.Entry{}, session.ErrNotFound
+		return storage.Entry{}, storage.ErrNotFound
 	}
 	return copied(e), nil
 }
 
-// Update implements session.Store.
-func (s *Store) Update(ctx context.Context, e session.Entry) error {
+// Update implements storage.Records.
+func (s *Store) Update(ctx context.Context, e storage.Entry) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -87,10 +92,10 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 	defer leave()
 	old, ok := s.entries[e.Name]
 	if !ok {
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	}
 	if old.Version != e.Version {
-		return session.ErrConflict
+		return storage.ErrConflict
 	}
 	s.unindex(old)
 	old.Sealed, old.Indices, old.ExpiresAt = e.Sealed, e.Indices, e.ExpiresAt
@@ -99,8 +104,8 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 	return nil
 }
 
-// Touch implements session.Store.
-func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
+// Touch implements storage.Records.
+func (s *Store) Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -108,7 +113,7 @@ func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleEx
 	defer leave()
 	e, ok := s.entries[name]
 	if !ok {
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	}
 	if lastActive.After(e.LastActive) {
 		e.LastActive = lastActive
@@ -120,8 +125,8 @@ func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleEx
 	return nil
 }
 
-// End implements session.Store.
-func (s *Store) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+// End implements storage.Records.
+func (s *Store) End(ctx context.Context, name, reason string, at time.Time) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -129,20 +134,20 @@ func (s *Store) End(ctx context.Context, name session.Name, reason session.Reaso
 	defer leave()
 	e, ok := s.entries[name]
 	if !ok {
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	}
 	s.end(e, reason, at)
 	return nil
 }
 
-// EndExpired implements session.Store. Marks whose time is over go with it.
-func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
+// EndExpired implements storage.Records. Marks whose time is over go with it.
+func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	var ended []session.Name
+	var ended []string
 	for len(ended) < limit {
 		item, ok := s.expiry.take(now)
 		if !ok {
@@ -154,7 +159,7 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 		case expiry(e).After(now):
 			s.expiry.add(expiry(e), e.Name) // it was touched
 		default:
-			s.end(e, session.ReasonExpired, now)
+			s.end(e, reason, now)
 			ended = append(ended, e.Name)
 		}
 	}
@@ -164,8 +169,8 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 	return ended, nil
 }
 
-// Find implements session.Store.
-func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
+// Find implements storage.Finder.
+func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -174,8 +179,8 @@ func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
 	return slices.Sorted(maps.Keys(s.index[key])), nil
 }
 
-// List implements session.Store. It sorts all names for each page.
-func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+// List implements storage.Finder. It sorts all names for each page.
+func (s *Store) List(ctx context.Context, after string, limit int) ([]storage.Entry, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -186,7 +191,7 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 	if found {
 		first++
 	}
-	var page []session.Entry
+	var page []storage.Entry
 	for _, n := range names[first:min(first+limit, len(names))] {
 		e := s.entries[n]
 		e.Head = keys.HeadOf(e.Sealed)
@@ -196,7 +201,7 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 	return page, nil
 }
 
-// Count implements session.Store.
+// Count implements storage.Finder.
 func (s *Store) Count(ctx context.Context) (int, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -206,25 +211,25 @@ func (s *Store) Count(ctx context.Context) (int, error) {
 	return len(s.entries), nil
 }
 
-// Ping implements session.Store.
+// Ping implements storage.Connection.
 func (s *Store) Ping(context.Context) (time.Time, error) { return time.Time{}, nil }
 
-// Close implements session.Store.
+// Close implements storage.Connection.
 func (s *Store) Close() error { return nil }
 
-func (s *Store) put(e session.Entry) {
+func (s *Store) put(e storage.Entry) {
 	e = copied(e)
 	s.entries[e.Name] = e
 	s.expiry.add(expiry(e), e.Name)
 	for _, k := range e.Indices {
 		if s.index[k] == nil {
-			s.index[k] = map[session.Name]struct{}{}
+			s.index[k] = map[string]struct{}{}
 		}
 		s.index[k][e.Name] = struct{}{}
 	}
 }
 
-func (s *Store) unindex(e session.Entry) {
+func (s *Store) unindex(e storage.Entry) {
 	for _, k := range e.Indices {
 		delete(s.index[k], e.Name)
 		if len(s.index[k]) == 0 {
@@ -233,16 +238,16 @@ func (s *Store) unindex(e session.Entry) {
 	}
 }
 
-func (s *Store) end(e session.Entry, reason session.Reason, at time.Time) {
+func (s *Store) end(e storage.Entry, reason string, at time.Time) {
 	s.unindex(e)
 	delete(s.entries, e.Name)
-	s.enqueue(session.Revocation{
-		ID: string(e.Name), Origin: e.Name, Provider: e.Provider, Reason: reason, Sealed: e.Sealed, EndedAt: at, NotBefore: at,
+	s.enqueue(storage.Revocation{
+		ID: e.Name, Origin: e.Name, Provider: e.Provider, Reason: reason, Sealed: e.Sealed, EndedAt: at, NotBefore: at,
 	})
 }
 
 // expiry is the sooner of the two.
-func expiry(e session.Entry) time.Time {
+func expiry(e storage.Entry) time.Time {
 	if !e.IdleExpires.IsZero() && e.IdleExpires.Before(e.ExpiresAt) {
 		return e.IdleExpires
 	}
@@ -250,7 +255,7 @@ func expiry(e session.Entry) time.Time {
 }
 
 // copied shares nothing with e that a caller could change.
-func copied(e session.Entry) session.Entry {
+func copied(e storage.Entry) storage.Entry {
 	e.Sealed, e.Indices = slices.Clone(e.Sealed), slices.Clone(e.Indices)
 	return e
 }

@@ -7,11 +7,11 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/keys"
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Enqueue implements session.Store.
-func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
+// Enqueue implements storage.Outbox.
+func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -24,14 +24,14 @@ func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
 	return nil
 }
 
-// Lease implements session.Store.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
+// Lease implements storage.Outbox.
+func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	var leased []session.Revocation
+	var leased []storage.Revocation
 	for len(leased) < limit {
 		item, ok := s.due.take(now)
 		if !ok {
@@ -48,7 +48,7 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 	return leased, nil
 }
 
-// Retry implements session.Store.
+// Retry implements storage.Outbox.
 func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastE
 	return nil
 }
 
-// Done implements session.Store.
+// Done implements storage.Outbox.
 func (s *Store) Done(ctx context.Context, id string) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -74,14 +74,14 @@ func (s *Store) Done(ctx context.Context, id string) error {
 	return nil
 }
 
-// Revocations implements session.Store.
-func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocation, int, error) {
+// Revocations implements storage.Outbox.
+func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocation, int, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer leave()
-	var page []session.Revocation // sorted; never longer than limit, so that a long outbox is not sorted whole
+	var page []storage.Revocation // sorted; never longer than limit, so that a long outbox is not sorted whole
 	for _, r := range s.outbox {
 		i, _ := slices.BinarySearchFunc(page, r, oldestFirst)
 		if i == limit {
@@ -94,11 +94,11 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 	return page, len(s.outbox), nil
 }
 
-func oldestFirst(a, b session.Revocation) int {
+func oldestFirst(a, b storage.Revocation) int {
 	return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.ID, b.ID))
 }
 
-// MarkOnce implements session.Store.
+// MarkOnce implements storage.Marks.
 func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool
 	return true, nil
 }
 
-// Marked implements session.Store.
+// Marked implements storage.Marks.
 func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Store) marked(key string) bool { return s.marks[key].After(time.Now()) 
 
 // enqueue puts r where it belongs by its NotBefore. What stands in the queue for it already is passed
 // over when its turn comes.
-func (s *Store) enqueue(r session.Revocation) {
+func (s *Store) enqueue(r storage.Revocation) {
 	s.outbox[r.ID] = r
 	s.due.add(r.NotBefore, r.ID)
 }

@@ -10,16 +10,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
 )
 
 var sessions = flag.Int("sessions", 1000, "how many sessions a benchmark's store has")
 
 // benchEntry is as large as the record of a provider with JWT access tokens.
-func benchEntry(i int) session.Entry {
+func benchEntry(i int) storage.Entry {
 	e := entry()
-	e.Name = session.Name(fmt.Sprintf("%043d", i))
+	e.Name = fmt.Sprintf("%043d", i)
 	e.Sealed = make([]byte, 3000)
 	_, _ = rand.Read(e.Sealed) // what is sealed can't be compressed
 	e.Indices = []string{fmt.Sprintf("%043d", i), fmt.Sprintf("sid-%039d", i)}
@@ -47,27 +47,27 @@ func BenchmarkCalls(b *testing.B) {
 	fresh.Store(1 << 40)
 	for _, act := range []struct {
 		name string
-		do   func(e *session.Entry) error
+		do   func(e *storage.Entry) error
 	}{
-		{"load", func(e *session.Entry) error { _, err := s.Load(ctx, e.Name); return err }},
-		{"update", func(e *session.Entry) error {
+		{"load", func(e *storage.Entry) error { _, err := s.Load(ctx, e.Name); return err }},
+		{"update", func(e *storage.Entry) error {
 			err := s.Update(ctx, *e)
 			e.Version++
 			return err
 		}},
-		{"touch", func(e *session.Entry) error {
+		{"touch", func(e *storage.Entry) error {
 			e.LastActive, e.IdleExpires = e.LastActive.Add(time.Second), e.IdleExpires.Add(time.Second)
 			return s.Touch(ctx, e.Name, e.LastActive, e.IdleExpires)
 		}},
-		{"create", func(*session.Entry) error { return s.Create(ctx, benchEntry(int(fresh.Add(1)))) }},
-		{"create and end", func(*session.Entry) error {
+		{"create", func(*storage.Entry) error { return s.Create(ctx, benchEntry(int(fresh.Add(1)))) }},
+		{"create and end", func(*storage.Entry) error {
 			e := benchEntry(int(fresh.Add(1)))
 			if err := s.Create(ctx, e); err != nil {
 				return err
 			}
-			return s.End(ctx, e.Name, session.ReasonLogout, time.Now())
+			return s.End(ctx, e.Name, "logout", time.Now())
 		}},
-		{"count", func(*session.Entry) error { _, err := s.Count(ctx); return err }},
+		{"count", func(*storage.Entry) error { _, err := s.Count(ctx); return err }},
 	} {
 		b.Run(strings.ReplaceAll(act.name, " ", "-")+"/one", func(b *testing.B) {
 			e := own(b, s, &fresh)
@@ -93,7 +93,7 @@ func BenchmarkCalls(b *testing.B) {
 }
 
 // own is a record that nobody else writes.
-func own(b *testing.B, s *postgres.Store, fresh *atomic.Int64) session.Entry {
+func own(b *testing.B, s *postgres.Store, fresh *atomic.Int64) storage.Entry {
 	e := benchEntry(int(fresh.Add(1)))
 	if err := s.Create(context.Background(), e); err != nil {
 		b.Error(err)

@@ -16,7 +16,7 @@ func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
 		return
 	}
 	g := newGroup(t, "fsync=off")
-	storetest.DeadConnections(t, g.openNew(t), func() { servers.Vanish(t, g.Port) })
+	storetest.DeadConnections(t, g.openNew(t).Parts(), func() { servers.Vanish(t, g.Port) })
 }
 
 func TestQuietConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
@@ -47,5 +47,5 @@ func TestServerThatVanishesIsLeftForTheOneThatTakesWrites(t *testing.T) {
 	promoted.openURL(t, withSchema(t, promoted.URL(), schema))
 	s := old.openURL(t, fmt.Sprintf("postgres://cloakroom@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write&schema=%s",
 		old.Port, promoted.Port, schema))
-	storetest.DeadConnections(t, s, func() { servers.Swallow(t, old.Port) })
+	storetest.DeadConnections(t, s.Parts(), func() { servers.Swallow(t, old.Port) })
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // Inspect connects and looks at settings that decide whether sessions are safe, and at the schema, which it
 // leaves as it is.
-func Inspect(ctx context.Context, url string) (seen session.Inspection, err error) {
+func Inspect(ctx context.Context, url string) (seen storage.Inspection, err error) {
 	cfg, schema, err := parse(url)
 	if err != nil {
 		return seen, fmt.Errorf("read the PostgreSQL URL: %w", err)

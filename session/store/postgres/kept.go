@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // What is kept lies among the leases, as one that nobody will ask for: under a name of its own, with
@@ -16,7 +16,7 @@ import (
 // when its time is over as leases do.
 func keptKey(key string) string { return "kept " + key }
 
-// Keep implements session.Store.
+// Keep implements storage.Marks.
 func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
 	_, err := s.exec(ctx, `INSERT INTO leases (key, holder, until) VALUES ($1, $2, `+clock+` + $3)`,
 		keptKey(key), base64.RawStdEncoding.EncodeToString(sealed), ttl.Milliseconds())
@@ -29,7 +29,7 @@ type keptRow struct {
 	Good bool
 }
 
-// Take implements session.Store.
+// Take implements storage.Marks.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	found, err := query(ctx, s, pgx.RowToStructByPos[keptRow],
 		`DELETE FROM leases WHERE key = $1 RETURNING holder, until > `+clock, keptKey(key))
@@ -37,7 +37,7 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	if len(found) == 0 || !found[0].Good {
-		return nil, session.ErrNotFound
+		return nil, storage.ErrNotFound
 	}
 	sealed, err := base64.RawStdEncoding.DecodeString(found[0].Text)
 	if err != nil {

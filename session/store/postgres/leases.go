@@ -6,13 +6,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // clock is the server's, in milliseconds: one for all replicas.
 const clock = `(extract(epoch FROM clock_timestamp()) * 1000)::bigint`
 
-// MarkOnce implements session.Store. The clock is the server's.
+// MarkOnce implements storage.Marks. The clock is the server's.
 func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
 	n, err := s.exec(ctx, `
 		INSERT INTO marks (key, until) VALUES ($1, $2)
@@ -20,7 +20,7 @@ func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool
 	return n == 1, err
 }
 
-// Marked implements session.Store.
+// Marked implements storage.Marks.
 func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 	return one[bool](ctx, s, `SELECT EXISTS (SELECT 1 FROM marks WHERE key = $1 AND until > `+clock+`)`, key)
 }
@@ -39,7 +39,7 @@ const listening = `EXISTS (SELECT 1 FROM pg_locks
 	WHERE locktype = 'advisory' AND classid = $2::int AND objid = leases.process AND objsubid = 2
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
 
-// Acquire implements session.Store. Within the ttl nobody else gets the lease. After it, whoever wants it gets it once
+// Acquire implements storage.Leases. Within the ttl nobody else gets the lease. After it, whoever wants it gets it once
 // the holder's process is gone: the advisory lock on its connection outlives its being frozen, and not its death.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
 	got, err := s.acquire(ctx, key, holder, ttl, s.process)
@@ -59,11 +59,11 @@ func (s *Store) acquire(ctx context.Context, key, holder string, ttl time.Durati
 		INSERT INTO leases (key, holder, until, process, last) VALUES ($1, $2, `+clock+` + $3, $4, `+clock+` + $5)
 		ON CONFLICT (key) DO UPDATE SET holder = $2, until = `+clock+` + $3, process = $4, last = `+clock+` + $5
 		WHERE leases.until <= `+clock+` AND (leases.last <= `+clock+` OR leases.process = $6)`,
-		key, holder, ttl.Milliseconds(), s.process, ttl.Milliseconds()*session.FrozenFactor, left)
+		key, holder, ttl.Milliseconds(), s.process, ttl.Milliseconds()*storage.FrozenFactor, left)
 	return n == 1, err
 }
 
-// Release implements session.Store.
+// Release implements storage.Leases.
 func (s *Store) Release(ctx context.Context, key, holder string) error {
 	_, err := s.exec(ctx, `DELETE FROM leases WHERE key = $1 AND holder = $2`, key, holder)
 	return err

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
@@ -52,8 +52,8 @@ func firstComesToLast(t *testing.T, g *group) {
 	old.do("INSERT INTO schema_version VALUES (1)")
 	e := entry()
 	old.do(`INSERT INTO sessions (name, version, provider, created_at, expires_at, idle_expires, last_active, sealed)
-		VALUES ($1, 3, 'main', $2, $3, 0, $2, 'sealed')`, string(e.Name), e.CreatedAt.UnixMilli(), e.ExpiresAt.UnixMilli())
-	old.do("INSERT INTO session_index VALUES ('key', $1)", string(e.Name))
+		VALUES ($1, 3, 'main', $2, $3, 0, $2, 'sealed')`, e.Name, e.CreatedAt.UnixMilli(), e.ExpiresAt.UnixMilli())
+	old.do("INSERT INTO session_index VALUES ('key', $1)", e.Name)
 	old.do(`INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed) VALUES ('ended', 'ended', 'main', 'logout', 1, 1, 'tokens')`)
 	old.do("INSERT INTO marks VALUES ('mark', $1)", time.Now().Add(time.Hour).UnixMilli())
 
@@ -74,7 +74,7 @@ func firstComesToLast(t *testing.T, g *group) {
 	if held, err := s.Acquire(t.Context(), "k", "h", time.Second); !held || err != nil {
 		t.Errorf("lease in a migrated schema: %v %v", held, err)
 	}
-	if err := s.End(t.Context(), e.Name, session.ReasonLogout, time.Now()); err != nil {
+	if err := s.End(t.Context(), e.Name, "logout", time.Now()); err != nil {
 		t.Errorf("end: %v", err)
 	}
 }
@@ -103,7 +103,7 @@ func nextIsUsed(t *testing.T, g *group) {
 	if _, err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
 		t.Errorf("ping of a schema that became too new: %v, want what to do", err)
 	}
-	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {
+	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, storage.ErrExists) {
 		t.Errorf("create in a schema that became too new: %v", err)
 	}
 	owner.do("DELETE FROM schema_version WHERE version = $1", last+2)
@@ -192,7 +192,7 @@ func TestMigrationsLeaveTheBuildBeforeWorking(t *testing.T) {
 	}
 }
 
-func ping(t *testing.T, s session.Store) error {
+func ping(t *testing.T, s *postgres.Store) error {
 	t.Helper()
 	_, err := s.Ping(t.Context())
 	return err

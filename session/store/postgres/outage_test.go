@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
 )
 
@@ -18,7 +18,7 @@ func downAtTheStart(t *testing.T, g *group) {
 	s := g.openNew(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := s.Load(ctx, "name"); err == nil || errors.Is(err, session.ErrNotFound) {
+	if _, err := s.Load(ctx, "name"); err == nil || errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("load without a server: %v", err)
 	}
 	g.Start()
@@ -31,7 +31,7 @@ func downAtTheStart(t *testing.T, g *group) {
 	}
 	g.Kill()
 	g.Start()
-	recovered(t, s)
+	recovered(t, s.Parts())
 	if _, err := s.Load(t.Context(), e.Name); err != nil {
 		t.Errorf("load after a crash: %v", err)
 	}
@@ -48,7 +48,7 @@ func frozenServer(t *testing.T, g *group) {
 	for act, do := range map[string]func(context.Context) error{
 		"load":   func(ctx context.Context) error { _, err := s.Load(ctx, e.Name); return err },
 		"create": func(ctx context.Context) error { return s.Create(ctx, entry()) },
-		"end":    func(ctx context.Context) error { return s.End(ctx, e.Name, session.ReasonLogout, time.Now()) },
+		"end":    func(ctx context.Context) error { return s.End(ctx, e.Name, "logout", time.Now()) },
 		"ping":   func(ctx context.Context) error { _, err := s.Ping(ctx); return err },
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -58,12 +58,12 @@ func frozenServer(t *testing.T, g *group) {
 		if took := time.Since(began); took > 2*time.Second {
 			t.Errorf("%s took %v, want 100ms", act, took)
 		}
-		if err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrExists) {
+		if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrExists) {
 			t.Errorf("%s of a frozen server: %v", act, err)
 		}
 	}
 	g.Continue()
-	recovered(t, s)
+	recovered(t, s.Parts())
 }
 
 func brokenLine(t *testing.T, g *group) {
@@ -74,7 +74,7 @@ func brokenLine(t *testing.T, g *group) {
 		s := g.openNew(t)
 		stands, over := make(chan struct{}, 1000), make(chan error, 1)
 		go func() {
-			over <- s.Listen(t.Context(), 20*time.Millisecond, func(session.Change) {}, func(time.Time) { stands <- struct{}{} })
+			over <- s.Listen(t.Context(), 20*time.Millisecond, func(storage.Change) {}, func(time.Time) { stands <- struct{}{} })
 		}()
 		<-stands
 		tt.harm()
@@ -87,7 +87,7 @@ func brokenLine(t *testing.T, g *group) {
 			t.Errorf("%s: still listening 5 s after", name)
 		}
 		tt.mend()
-		recovered(t, s)
+		recovered(t, s.Parts())
 	}
 }
 
@@ -118,7 +118,7 @@ func readOnlyIsNotReady(t *testing.T, g *group) {
 	if _, err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "read-write") {
 		t.Errorf("ping of a server that takes no writes: %v", err)
 	}
-	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {
+	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, storage.ErrExists) {
 		t.Errorf("create: %v", err)
 	}
 	mend()

@@ -7,20 +7,20 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Enqueue implements session.Store.
-func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
+// Enqueue implements storage.Outbox.
+func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
 	_, err := s.exec(ctx, `
 		INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT DO NOTHING`,
-		r.ID, string(r.Origin), r.Provider, string(r.Reason), ms(r.EndedAt), ms(r.NotBefore), r.Sealed)
+		r.ID, r.Origin, r.Provider, r.Reason, ms(r.EndedAt), ms(r.NotBefore), r.Sealed)
 	return err
 }
 
-// Lease implements session.Store. What another worker is about to lease is passed over, not waited for.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
+// Lease implements storage.Outbox. What another worker is about to lease is passed over, not waited for.
+func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
 	return query(ctx, s, revocation, `
 		WITH due AS (SELECT id FROM outbox WHERE not_before <= $1 ORDER BY not_before LIMIT $3 FOR UPDATE SKIP LOCKED)
 		UPDATE outbox o SET not_before = $2 FROM due WHERE o.id = due.id
@@ -28,21 +28,21 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 		ms(now), ms(now.Add(lease)), limit)
 }
 
-// Retry implements session.Store. What a provider said may hold what PostgreSQL takes for no text.
+// Retry implements storage.Outbox. What a provider said may hold what PostgreSQL takes for no text.
 func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
 	lastError = strings.ToValidUTF8(strings.ReplaceAll(lastError, "\x00", ""), "")
 	_, err := s.exec(ctx, `UPDATE outbox SET not_before = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1`, id, ms(notBefore), lastError)
 	return err
 }
 
-// Done implements session.Store.
+// Done implements storage.Outbox.
 func (s *Store) Done(ctx context.Context, id string) error {
 	_, err := s.exec(ctx, `DELETE FROM outbox WHERE id = $1`, id)
 	return err
 }
 
-// Revocations implements session.Store.
-func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocation, int, error) {
+// Revocations implements storage.Outbox.
+func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocation, int, error) {
 	pending, err := one[int](ctx, s, `SELECT count(*) FROM outbox`)
 	if err != nil || pending == 0 {
 		return nil, 0, err
@@ -54,7 +54,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 }
 
 // revocation reads a row of the outbox; of what is sealed either all or the head is asked for.
-func revocation(row pgx.CollectableRow) (r session.Revocation, err error) {
+func revocation(row pgx.CollectableRow) (r storage.Revocation, err error) {
 	var ended, notBefore int64
 	err = row.Scan(&r.ID, &r.Origin, &r.Provider, &r.Reason, &ended, &notBefore, &r.Attempts, &r.LastError, &r.Sealed, &r.Head)
 	r.EndedAt, r.NotBefore = at(ended), at(notBefore)

@@ -25,8 +25,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
+	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
 const (
@@ -36,14 +37,14 @@ const (
 
 var errStandby = errors.New("the server takes no writes: it is a standby, or read-only; name all servers in the URL, with target_session_attrs=read-write")
 
-// A Store is a session.Store, and a session.Line, in PostgreSQL.
+// A Store is all parts of a storage.Store, with a Feed, in PostgreSQL.
 type Store struct {
 	pool    *pgxpool.Pool
 	schema  string
 	channel string
 	process int32 // names this Store among all that use the database; see listeners
 	// absences are those of the processes that have leases.
-	absences session.Absences[int32]
+	absences liveness.Detector[int32]
 
 	closing context.Context // of tries to bring the schema up to date; over at Close
 	close   context.CancelFunc
@@ -162,7 +163,12 @@ func (s *Store) asked(ctx context.Context, statement func() error) error {
 	return statement()
 }
 
-// Ping implements session.Store: a server answers that takes writes, which a standby does not, and its schema is one
+// Parts is the store as its users are handed it.
+func (s *Store) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s, Feed: s}
+}
+
+// Ping implements storage.Connection: a server answers that takes writes, which a standby does not, and its schema is one
 // that this build may use: a newer build may have changed it since.
 func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	found, err := query(ctx, s, pgx.RowToStructByPos[health], `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool,
@@ -198,7 +204,7 @@ func (s *Store) stillOurs(version int) error {
 	return err
 }
 
-// Close implements session.Store.
+// Close implements storage.Connection.
 func (s *Store) Close() error {
 	s.close()
 	s.mu.Lock()

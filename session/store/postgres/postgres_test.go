@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/postgres"
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/servers"
@@ -24,7 +24,7 @@ import (
 // A group is the stores of one server, each in a schema of its own.
 type group struct {
 	*servers.PostgresServer
-	urls map[session.Store]string
+	urls map[*postgres.Store]string
 }
 
 // newGroup starts a server that trusts everybody but the user secret.
@@ -39,7 +39,7 @@ func newGroup(t testing.TB, options ...string) *group {
 	if err := os.Chmod(dir, 0o755); err != nil { // the server may run as another user
 		t.Fatal(err)
 	}
-	return &group{servers.Postgres(t, append(options, "hba_file="+hba)...), map[session.Store]string{}}
+	return &group{servers.Postgres(t, append(options, "hba_file="+hba)...), map[*postgres.Store]string{}}
 }
 
 // openNew opens a store in a schema that nobody else uses.
@@ -74,9 +74,9 @@ func (g *group) openURL(t testing.TB, url string) *postgres.Store {
 }
 
 // another opens the same store once more.
-func (g *group) another(t *testing.T, s session.Store) session.Line {
+func (g *group) another(t *testing.T, s storage.Store) storage.Store {
 	t.Helper()
-	return g.openURL(t, g.urls[s])
+	return g.openURL(t, g.urls[s.Connection.(*postgres.Store)]).Parts()
 }
 
 // A client is a connection beside the store's. Unlike it, it looks for tables in the schema that it is given.
@@ -103,16 +103,16 @@ func (c *client) do(sql string, args ...any) {
 }
 
 // schemaOf is the one that a store's URL names.
-func (g *group) schemaOf(s session.Store) string {
+func (g *group) schemaOf(s *postgres.Store) string {
 	_, schema, _ := strings.Cut(g.urls[s], "schema=")
 	schema, _, _ = strings.Cut(schema, "&")
 	return schema
 }
 
-func entry() session.Entry {
+func entry() storage.Entry {
 	now := time.Now()
-	return session.Entry{
-		Name: session.Name(rand.Text()), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main", Indices: []string{"k-" + rand.Text()},
+	return storage.Entry{
+		Name: rand.Text(), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main", Indices: []string{"k-" + rand.Text()},
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour), IdleExpires: now.Add(time.Hour), LastActive: now,
 	}
 }
@@ -187,14 +187,14 @@ func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
 
 // A server that is stopped and not one that is frozen: that one does what it was sent when it wakes up.
 func behavesAsAStore(t *testing.T, g *group) {
-	storetest.Run(t, func(t *testing.T) session.Store { return g.openNew(t) }, storetest.Shared(g.another),
-		storetest.Durable(func(t *testing.T, s session.Store) session.Store {
-			_ = s.Close()
+	storetest.Run(t, func(t *testing.T) storage.Store { return g.openNew(t).Parts() }, storetest.Shared(g.another),
+		storetest.Durable(func(t *testing.T, s storage.Store) storage.Store {
+			_ = s.Connection.Close()
 			g.Kill()
 			g.Start()
 			return g.another(t, s)
 		}),
-		storetest.Outage(func(t *testing.T, s session.Store) func() {
+		storetest.Outage(func(t *testing.T, s storage.Store) func() {
 			g.Stop()
 			return func() {
 				g.Start()
@@ -204,11 +204,11 @@ func behavesAsAStore(t *testing.T, g *group) {
 }
 
 // recovered returns when a store whose server is back has noticed.
-func recovered(t *testing.T, s session.Store) {
+func recovered(t *testing.T, s storage.Store) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		_, err := s.Load(t.Context(), "nobody")
-		if errors.Is(err, session.ErrNotFound) {
+		_, err := s.Records.Load(t.Context(), "nobody")
+		if errors.Is(err, storage.ErrNotFound) {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -227,7 +227,7 @@ func closeLeavesNothing(t *testing.T, g *group) {
 	over := make(chan error)
 	stands := make(chan struct{}, 100)
 	go func() {
-		over <- s.Listen(ctx, 20*time.Millisecond, func(session.Change) {}, func(time.Time) { stands <- struct{}{} })
+		over <- s.Listen(ctx, 20*time.Millisecond, func(storage.Change) {}, func(time.Time) { stands <- struct{}{} })
 	}()
 	<-stands
 	cancel()

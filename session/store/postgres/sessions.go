@@ -7,24 +7,24 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Create implements session.Store. Its first statement may wait for an End of the same name, and does not
+// Create implements storage.Records. Its first statement may wait for an End of the same name, and does not
 // see what that put into the outbox meanwhile; the second one, of the same transaction, does.
-func (s *Store) Create(ctx context.Context, e session.Entry) error {
+func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 	made, ended := 0, int64(0)
 	err := s.asked(ctx, func() error {
 		both := &pgx.Batch{} // one round trip and, as nothing in it says BEGIN, one transaction
 		both.Queue(create,
-			string(e.Name), e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed, keysOf(e)).
+			e.Name, e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed, keysOf(e)).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&made) })
-		both.Queue(`DELETE FROM sessions WHERE name = $1 AND EXISTS (SELECT 1 FROM outbox WHERE id = $1)`, string(e.Name)).
+		both.Queue(`DELETE FROM sessions WHERE name = $1 AND EXISTS (SELECT 1 FROM outbox WHERE id = $1)`, e.Name).
 			Exec(func(tag pgconn.CommandTag) error { ended = tag.RowsAffected(); return nil })
 		return s.pool.SendBatch(ctx, both).Close()
 	})
 	if err == nil && (made == 0 || ended == 1) {
-		return session.ErrExists
+		return storage.ErrExists
 	}
 	return err
 }
@@ -40,32 +40,32 @@ const create = `
 	SELECT count(*) FROM made`
 
 // keysOf is never nil, which would be NULL.
-func keysOf(e session.Entry) []string { return append([]string{}, e.Indices...) }
+func keysOf(e storage.Entry) []string { return append([]string{}, e.Indices...) }
 
-// Load implements session.Store.
-func (s *Store) Load(ctx context.Context, name session.Name) (session.Entry, error) {
+// Load implements storage.Records.
+func (s *Store) Load(ctx context.Context, name string) (storage.Entry, error) {
 	found, err := query(ctx, s, entry, `
-		SELECT name, version, provider, created_at, expires_at, idle_expires, last_active, sealed, NULL::bytea FROM sessions WHERE name = $1`, string(name))
+		SELECT name, version, provider, created_at, expires_at, idle_expires, last_active, sealed, NULL::bytea FROM sessions WHERE name = $1`, name)
 	if err != nil {
-		return session.Entry{}, err
+		return storage.Entry{}, err
 	}
 	if len(found) == 0 {
-		return session.Entry{}, session.ErrNotFound
+		return storage.Entry{}, storage.ErrNotFound
 	}
 	return found[0], nil
 }
 
 // entry reads a row of sessions; of what is sealed either all or the head is asked for.
-func entry(row pgx.CollectableRow) (e session.Entry, err error) {
+func entry(row pgx.CollectableRow) (e storage.Entry, err error) {
 	var created, expires, idle, active int64
 	err = row.Scan(&e.Name, &e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Sealed, &e.Head)
 	e.CreatedAt, e.ExpiresAt, e.IdleExpires, e.LastActive = at(created), at(expires), at(idle), at(active)
 	return e, err
 }
 
-// Update implements session.Store. A statement that waited for another's lock looks at the version anew,
+// Update implements storage.Records. A statement that waited for another's lock looks at the version anew,
 // but not at whether the row is there at all: that is asked afterwards.
-func (s *Store) Update(ctx context.Context, e session.Entry) error {
+func (s *Store) Update(ctx context.Context, e storage.Entry) error {
 	n, err := one[int](ctx, s, `
 		WITH changed AS (
 			UPDATE sessions SET version = version + 1, expires_at = $3, sealed = $4 WHERE name = $1 AND version = $2 RETURNING name, version
@@ -75,32 +75,32 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 			INSERT INTO session_index (key, name) SELECT DISTINCT unnest($5::text[]), name FROM changed ON CONFLICT DO NOTHING
 		)
 		SELECT count(pg_notify($6, 'u ' || name || ' ' || version)) FROM changed`,
-		string(e.Name), int64(e.Version), ms(e.ExpiresAt), e.Sealed, keysOf(e), s.channel)
+		e.Name, int64(e.Version), ms(e.ExpiresAt), e.Sealed, keysOf(e), s.channel)
 	if err != nil || n == 1 {
 		return err
 	}
-	there, err := one[bool](ctx, s, `SELECT EXISTS (SELECT 1 FROM sessions WHERE name = $1)`, string(e.Name))
+	there, err := one[bool](ctx, s, `SELECT EXISTS (SELECT 1 FROM sessions WHERE name = $1)`, e.Name)
 	switch {
 	case err != nil:
 		return err
 	case there:
-		return session.ErrConflict
+		return storage.ErrConflict
 	}
-	return session.ErrNotFound
+	return storage.ErrNotFound
 }
 
-// Touch implements session.Store. It does not wait for the disk: a crash of the server may take back the
+// Touch implements storage.Records. It does not wait for the disk: a crash of the server may take back the
 // touches of its last second, and the next one makes up for it. So it holds the lock of NOTIFY only shortly.
-func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
+func (s *Store) Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error {
 	n, err := one[int](ctx, s, `
 		WITH touched AS (
 			UPDATE sessions SET last_active = greatest(last_active, $2), idle_expires = greatest(idle_expires, $3) WHERE name = $1
 			RETURNING name, last_active, idle_expires
 		)
 		SELECT count(pg_notify($4, 't ' || name || ' ' || last_active || ' ' || idle_expires)) FROM touched, set_config('synchronous_commit', 'off', true)`,
-		string(name), ms(lastActive), ms(idleExpires), s.channel)
+		name, ms(lastActive), ms(idleExpires), s.channel)
 	if err == nil && n == 0 {
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	}
 	return err
 }
@@ -115,46 +115,46 @@ const move = `, gone AS (
 	)
 	SELECT name, pg_notify($3, 'e ' || name || ' ' || $1)::text FROM gone`
 
-// End implements session.Store.
-func (s *Store) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+// End implements storage.Records.
+func (s *Store) End(ctx context.Context, name, reason string, at time.Time) error {
 	ended, err := query(ctx, s, firstColumn, `WITH due AS (SELECT name FROM sessions WHERE name = $4 FOR UPDATE)`+move,
-		string(reason), ms(at), s.channel, string(name))
+		reason, ms(at), s.channel, name)
 	if err == nil && len(ended) == 0 {
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	}
 	return err
 }
 
-// EndExpired implements session.Store. Marks and leases whose time is over go with it.
-func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
+// EndExpired implements storage.Records. Marks and leases whose time is over go with it.
+func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
 	return query(ctx, s, firstColumn, `
 		WITH spent AS (SELECT key FROM marks WHERE until <= $2 FOR UPDATE SKIP LOCKED
 		), unmarked AS (DELETE FROM marks m USING spent WHERE m.key = spent.key
 		), free AS (SELECT key FROM leases WHERE greatest(until, last) <= `+clock+` FOR UPDATE SKIP LOCKED
 		), unleased AS (DELETE FROM leases l USING free WHERE l.key = free.key
 		), due AS (SELECT name FROM sessions WHERE due_at <= $2 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED)`+move,
-		string(session.ReasonExpired), ms(now), s.channel, limit)
+		reason, ms(now), s.channel, limit)
 }
 
-func firstColumn(row pgx.CollectableRow) (name session.Name, err error) {
+func firstColumn(row pgx.CollectableRow) (name string, err error) {
 	var told string
 	err = row.Scan(&name, &told)
 	return name, err
 }
 
-// Find implements session.Store.
-func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
-	return query(ctx, s, pgx.RowTo[session.Name], `SELECT name FROM session_index WHERE key = $1 ORDER BY name`, key)
+// Find implements storage.Finder.
+func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
+	return query(ctx, s, pgx.RowTo[string], `SELECT name FROM session_index WHERE key = $1 ORDER BY name`, key)
 }
 
-// List implements session.Store.
-func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+// List implements storage.Finder.
+func (s *Store) List(ctx context.Context, after string, limit int) ([]storage.Entry, error) {
 	return query(ctx, s, entry, `
 		SELECT name, version, provider, created_at, expires_at, idle_expires, last_active, NULL::bytea, substring(sealed FROM 1 FOR 5) FROM sessions
-		WHERE name > $1 ORDER BY name LIMIT $2`, string(after), limit)
+		WHERE name > $1 ORDER BY name LIMIT $2`, after, limit)
 }
 
-// Count implements session.Store. It is exact, and goes through an index: some tens of milliseconds for a
+// Count implements storage.Finder. It is exact, and goes through an index: some tens of milliseconds for a
 // hundred thousand.
 func (s *Store) Count(ctx context.Context) (int, error) {
 	return one[int](ctx, s, `SELECT count(*) FROM sessions`)

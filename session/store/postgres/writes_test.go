@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // The rule: a session that ended never comes back, in no order of events. What waits for an End that is not
@@ -21,15 +21,15 @@ func endedStaysEnded(t *testing.T, g *group) {
 	ends.do("BEGIN")
 	ends.do(`WITH gone AS (DELETE FROM sessions WHERE name = $1 RETURNING *)
 		INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed)
-		SELECT name, name, provider, 'logout', 1, 1, sealed FROM gone`, string(e.Name))
+		SELECT name, name, provider, 'logout', 1, 1, sealed FROM gone`, e.Name)
 	created := make(chan error, 1)
 	go func() { created <- s.Create(t.Context(), e) }()
 	waits(t, g)
 	ends.do("COMMIT")
-	if err := <-created; !errors.Is(err, session.ErrExists) {
+	if err := <-created; !errors.Is(err, storage.ErrExists) {
 		t.Errorf("create: %v, want that the name is taken", err)
 	}
-	if _, err := s.Load(t.Context(), e.Name); !errors.Is(err, session.ErrNotFound) {
+	if _, err := s.Load(t.Context(), e.Name); !errors.Is(err, storage.ErrNotFound) {
 		t.Errorf("load: %v, want that it stays ended", err)
 	}
 	if found, err := s.Find(t.Context(), e.Indices[0]); err != nil || len(found) != 0 {
@@ -56,7 +56,7 @@ func waits(t *testing.T, g *group) {
 func sweepDoesNotWait(t *testing.T, g *group) {
 	s := g.openNew(t)
 	locked, free := entry(), entry()
-	for _, e := range []session.Entry{locked, free} {
+	for _, e := range []storage.Entry{locked, free} {
 		if err := s.Create(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
@@ -69,17 +69,17 @@ func sweepDoesNotWait(t *testing.T, g *group) {
 	}
 	other := g.connect(t, g.schemaOf(s))
 	other.do("BEGIN")
-	for _, lock := range []string{"SELECT 1 FROM marks", "SELECT 1 FROM leases", "SELECT 1 FROM sessions WHERE name = '" + string(locked.Name) + "'"} {
+	for _, lock := range []string{"SELECT 1 FROM marks", "SELECT 1 FROM leases", "SELECT 1 FROM sessions WHERE name = '" + locked.Name + "'"} {
 		other.do(lock + " FOR UPDATE")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	ended, err := s.EndExpired(ctx, time.Now().Add(2*time.Hour), 10)
+	ended, err := s.EndExpired(ctx, "expired", time.Now().Add(2*time.Hour), 10)
 	if err != nil || len(ended) != 1 || ended[0] != free.Name {
 		t.Errorf("ended %v %v, want %s alone", ended, err, free.Name)
 	}
 	other.do("COMMIT")
-	ended, err = s.EndExpired(ctx, time.Now().Add(2*time.Hour), 10)
+	ended, err = s.EndExpired(ctx, "expired", time.Now().Add(2*time.Hour), 10)
 	if err != nil || len(ended) != 1 || ended[0] != locked.Name {
 		t.Errorf("ended %v %v, want %s now", ended, err, locked.Name)
 	}
@@ -95,10 +95,10 @@ func anyErrorIsKept(t *testing.T, g *group) {
 	if err := s.Create(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.End(t.Context(), e.Name, session.ReasonLogout, time.Now()); err != nil {
+	if err := s.End(t.Context(), e.Name, "logout", time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Retry(t.Context(), string(e.Name), time.Now(), "said \x00\xff no"); err != nil {
+	if err := s.Retry(t.Context(), e.Name, time.Now(), "said \x00\xff no"); err != nil {
 		t.Fatalf("retry: %v", err)
 	}
 	page, _, err := s.Revocations(t.Context(), 1)
@@ -122,7 +122,7 @@ func crashTakesTouchesAtMost(t *testing.T, g *group) {
 	}
 	g.Kill()
 	g.Start()
-	recovered(t, s)
+	recovered(t, s.Parts())
 	got, err := s.Load(t.Context(), e.Name)
 	if err != nil || got.Version != 2 || got.IdleExpires.Before(e.IdleExpires.Truncate(time.Millisecond)) {
 		t.Errorf("record = %+v %v, want version 2, and no time before that of the first", got, err)
@@ -137,7 +137,7 @@ func leaseOutlivesACrash(t *testing.T, g *group) {
 	}
 	g.Kill()
 	g.Start()
-	recovered(t, s)
+	recovered(t, s.Parts())
 	if got, err := s.Acquire(t.Context(), "renew", "two", time.Hour); got || err != nil {
 		t.Errorf("another acquires after the crash = %v %v, want false", got, err)
 	}

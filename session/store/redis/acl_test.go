@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
@@ -18,7 +17,7 @@ func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
 	server := servers.Redis(t, "user default off", "user cloakroom on >p%40ss/word "+documentedACL(t))
 	g := newGroup("redis://cloakroom:" + url.QueryEscape("p%40ss/word") + "@" + server.Addr() + "/3")
 	g.prefix = "cloakroom:test-"
-	storetest.Run(t, g.open, storetest.Shared(g.another))
+	storetest.Run(t, g.parts, storetest.Shared(g.another))
 	s := g.openURL(t, g.url)
 	if at, err := s.Ping(t.Context()); err != nil || at.IsZero() {
 		t.Errorf("ping: %v, with the time %v", err, at)
@@ -36,7 +35,7 @@ func TestUserOfAnACLNeedsNoMoreThanDocumentedUnderSentinel(t *testing.T) {
 	}
 	s := newGroup("").openURL(t, strings.Replace(group.URL(), "redis://", "redis://cloakroom:secret@", 1)+"&wait_replicas=1")
 	e := entry()
-	if err := errors.Join(s.Create(t.Context(), e), s.End(t.Context(), e.Name, session.ReasonLogout, time.Now())); err != nil {
+	if err := errors.Join(s.Create(t.Context(), e), s.End(t.Context(), e.Name, "logout", time.Now())); err != nil {
 		t.Errorf("create and end: %v", err)
 	}
 }

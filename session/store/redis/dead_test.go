@@ -17,7 +17,7 @@ func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
 	server := servers.Redis(t)
 	g := newGroup(server.URL())
 	s := g.openURL(t, g.url)
-	storetest.DeadConnections(t, s, func() { servers.Vanish(t, server.Port) })
+	storetest.DeadConnections(t, s.Parts(), func() { servers.Vanish(t, server.Port) })
 }
 
 // The connections that wait for replicas, of which there are none, are others than those for calls.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/redis"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
@@ -70,7 +70,7 @@ func TestDemotedPrimaryIsLeftAndCallersSeeNothing(t *testing.T) {
 	over := make(chan error, 1)
 	stands := make(chan struct{}, 1000)
 	go func() {
-		over <- s.Listen(t.Context(), 50*time.Millisecond, func(session.Change) {}, func(time.Time) { stands <- struct{}{} })
+		over <- s.Listen(t.Context(), 50*time.Millisecond, func(storage.Change) {}, func(time.Time) { stands <- struct{}{} })
 	}()
 	<-stands
 	ctx, stop := context.WithCancel(t.Context())
@@ -81,8 +81,8 @@ func TestDemotedPrimaryIsLeftAndCallersSeeNothing(t *testing.T) {
 			for ctx.Err() == nil {
 				e := entry()
 				_, found := s.Load(t.Context(), e.Name)
-				err := errors.Join(s.Create(t.Context(), e), s.Update(t.Context(), e), s.End(t.Context(), e.Name, session.ReasonLogout, time.Now()))
-				if calls.Add(1); err != nil || !errors.Is(found, session.ErrNotFound) {
+				err := errors.Join(s.Create(t.Context(), e), s.Update(t.Context(), e), s.End(t.Context(), e.Name, "logout", time.Now()))
+				if calls.Add(1); err != nil || !errors.Is(found, storage.ErrNotFound) {
 					failed.Add(1)
 					t.Errorf("during the fail-over: %v %v", found, err)
 				}
@@ -123,7 +123,7 @@ func TestDemotedPrimaryIsAskedUntilItsAddressMoves(t *testing.T) {
 	}
 	p.swap(t)
 	for range 20 {
-		if err := s.Update(t.Context(), e); err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) {
+		if err := s.Update(t.Context(), e); err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
 			t.Fatalf("update at a replica: %v, want that it takes no writes", err)
 		}
 		time.Sleep(20 * time.Millisecond)

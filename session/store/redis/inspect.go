@@ -8,13 +8,13 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // Inspect connects, writes a key that lasts a second, and looks at settings that decide whether sessions are
 // safe. What this user may not ask is passed over. The store's layout is left as it is.
-func Inspect(ctx context.Context, url string) (seen session.Inspection, err error) {
+func Inspect(ctx context.Context, url string) (seen storage.Inspection, err error) {
 	s, err := open(ctx, url, version, true)
 	if err != nil {
 		return seen, err

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // buckets is how many hash tags there are: so many primaries of a Cluster can share the work. Neither it nor the
@@ -40,9 +40,9 @@ func (k keyspace) in(bucket int, rest string) string {
 	return fmt.Sprintf("%s:{%s}:%s", k.prefix, tags[bucket], rest)
 }
 
-func (k keyspace) record(n session.Name) string { return k.in(bucketOf(string(n)), "s:"+string(n)) }
-func (k keyspace) item(id string) string        { return k.in(bucketOf(id), "o:"+id) }
-func (k keyspace) lease(key string) string      { return k.in(bucketOf(key), "l:"+key) }
+func (k keyspace) record(n string) string  { return k.in(bucketOf(n), "s:"+n) }
+func (k keyspace) item(id string) string   { return k.in(bucketOf(id), "o:"+id) }
+func (k keyspace) lease(key string) string { return k.in(bucketOf(key), "l:"+key) }
 
 // due holds the names of a bucket by when the sweeper must look at them, names holds them in byte order.
 func (k keyspace) due(bucket int) string   { return k.in(bucket, "due") }
@@ -55,7 +55,7 @@ func (k keyspace) ended(bucket int) string { return k.in(bucket, "ended") }
 // written and indicesWritten are written after what replicas must have, in the same slots.
 func (k keyspace) written(bucket int) string { return k.in(bucket, "written") }
 
-func (k keyspace) indicesWritten(e session.Entry) (all []string) {
+func (k keyspace) indicesWritten(e storage.Entry) (all []string) {
 	for _, key := range e.Indices {
 		all = append(all, fmt.Sprintf("%s:w:{%s}", k.prefix, k.index(key)))
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/cloakroom/cloakroom/session"
 )
 
 // A Cluster with 1, 2, 4, 8 or 16 primaries that have equal parts of the slots has equal parts of the work, whatever
@@ -32,7 +30,7 @@ func TestKeysOfABucketShareASlot(t *testing.T) {
 	for b := range buckets {
 		n := nameIn(b)
 		record := one.record(n)
-		for _, key := range []string{one.item(string(n)), one.lease(string(n)), one.due(b), one.names(b), one.out(b), one.ended(b), one.written(b)} {
+		for _, key := range []string{one.item(n), one.lease(n), one.due(b), one.names(b), one.out(b), one.ended(b), one.written(b)} {
 			if slot(t, key) != slot(t, record) || !strings.HasPrefix(key, "one:") {
 				t.Errorf("%s is not with %s", key, record)
 			}
@@ -44,10 +42,10 @@ func TestKeysOfABucketShareASlot(t *testing.T) {
 }
 
 // nameIn is a name of a bucket.
-func nameIn(bucket int) session.Name {
+func nameIn(bucket int) string {
 	for _, first := range alphabet {
 		if name := string(first) + "name"; bucketOf(name) == bucket {
-			return session.Name(name)
+			return name
 		}
 	}
 	panic(fmt.Sprint("no name in bucket ", bucket))

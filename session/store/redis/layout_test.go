@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/redis"
 	"github.com/cloakroom/cloakroom/test/servers"
 )
@@ -70,7 +70,7 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 	if _, err := s.Ping(t.Context()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
 		t.Errorf("ping of a store that became too new: %v, want what to do", err)
 	}
-	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, session.ErrExists) {
+	if err := s.Create(t.Context(), entry()); err == nil || errors.Is(err, storage.ErrExists) {
 		t.Errorf("create in a store that became too new: %v", err)
 	}
 	server.CLI("set", layoutKey, "2")
@@ -113,7 +113,7 @@ func TestMuchOlderStoreIsLeftAloneWhileInUse(t *testing.T) {
 	s := g.openURL(t, g.url)
 	go func() {
 		defer close(over)
-		_ = s.Listen(ctx, 50*time.Millisecond, func(session.Change) {}, func(time.Time) { stands <- struct{}{} })
+		_ = s.Listen(ctx, 50*time.Millisecond, func(storage.Change) {}, func(time.Time) { stands <- struct{}{} })
 	}()
 	<-stands
 	if newer, err := redis.OpenAs(t.Context(), g.url, 3); err == nil {
@@ -166,7 +166,7 @@ func TestLookingAtAStoreGivesItNoLayout(t *testing.T) {
 	}
 }
 
-func ping(t *testing.T, s session.Store) error {
+func ping(t *testing.T, s *redis.Store) error {
 	t.Helper()
 	_, err := s.Ping(t.Context())
 	return err

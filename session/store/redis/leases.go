@@ -7,10 +7,10 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// MarkOnce implements session.Store. The clock is Redis'.
+// MarkOnce implements storage.Marks. The clock is Redis'.
 func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -19,7 +19,7 @@ func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool
 	return taken(c.Do(ctx, c.B().Set().Key(s.keys.mark(key)).Value("1").Nx().PxatMillisecondsTimestamp(until.UnixMilli()).Build()))
 }
 
-// Marked implements session.Store.
+// Marked implements storage.Marks.
 func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 	return c.Do(ctx, c.B().Exists().Key(s.keys.mark(key)).Build()).AsBool()
 }
 
-// Acquire implements session.Store. The key lasts for as long as a frozen holder is waited for. Within the ttl nobody
+// Acquire implements storage.Leases. The key lasts for as long as a frozen holder is waited for. Within the ttl nobody
 // else gets it; after it, whoever wants it sees whether the holder's process still listens, and takes its place once that
 // is gone, unless somebody was quicker.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
@@ -48,7 +48,7 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 
 // acquire is Acquire at the primary alone.
 func (s *Store) acquire(ctx context.Context, c *client, key, holder string, ttl time.Duration) (bool, error) {
-	k, whole := s.keys.lease(key), ttl*session.FrozenFactor
+	k, whole := s.keys.lease(key), ttl*storage.FrozenFactor
 	args := []string{s.process + " " + decimal((whole - ttl).Milliseconds()) + " " + holder, decimal(whole.Milliseconds())}
 	late, err := scriptAcquire.Exec(ctx, c, []string{k}, args).ToString()
 	if err != nil || late == "" {
@@ -88,7 +88,7 @@ func (s *Store) listens(ctx context.Context, c *client, process string) (bool, e
 	return false, nil
 }
 
-// Release implements session.Store.
+// Release implements storage.Leases.
 func (s *Store) Release(ctx context.Context, key, holder string) error {
 	c, err := s.connected(ctx)
 	if err != nil {

@@ -6,12 +6,12 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Find implements session.Store. An entry goes when its record is known to have ended, by the item in the outbox;
+// Find implements storage.Finder. An entry goes when its record is known to have ended, by the item in the outbox;
 // one without a record may be of a session that is being created just now.
-func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
+func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
@@ -22,9 +22,9 @@ func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
 	}
 	commands := make(rueidis.Commands, len(members))
 	for i, m := range members {
-		commands[i] = c.B().Getrange().Key(s.keys.record(session.Name(m))).Start(0).End(indexMost - 1).Build()
+		commands[i] = c.B().Getrange().Key(s.keys.record(m)).Start(0).End(indexMost - 1).Build()
 	}
-	var names []session.Name
+	var names []string
 	var missing []string
 	for i, r := range c.DoMulti(ctx, commands...) {
 		b, err := r.AsBytes()
@@ -32,7 +32,7 @@ func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
 			return nil, err
 		}
 		if hasKey(b, key) {
-			names = append(names, session.Name(members[i]))
+			names = append(names, members[i])
 		} else if len(b) == 0 { // one that lacks the key may be about to get it
 			missing = append(missing, members[i])
 		}
@@ -67,14 +67,14 @@ func hasKey(b []byte, key string) bool {
 	return slices.Contains(index, key)
 }
 
-// List implements session.Store.
-func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+// List implements storage.Finder.
+func (s *Store) List(ctx context.Context, after string, limit int) ([]storage.Entry, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var page []session.Entry
-	for b := bucketOf(string(after)); b < buckets && len(page) < limit; b++ {
+	var page []storage.Entry
+	for b := bucketOf(after); b < buckets && len(page) < limit; b++ {
 		found, err := s.listBucket(ctx, c, b, after, limit-len(page))
 		if err != nil {
 			return nil, err
@@ -86,11 +86,11 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 
 // listBucket goes on until it has found limit records or there are no more: names whose records Redis
 // dropped are passed over.
-func (s *Store) listBucket(ctx context.Context, c *client, bucket int, after session.Name, limit int) (page []session.Entry, err error) {
+func (s *Store) listBucket(ctx context.Context, c *client, bucket int, after string, limit int) (page []storage.Entry, err error) {
 	for len(page) < limit {
 		start := "-"
 		if after != "" {
-			start = "(" + string(after)
+			start = "(" + after
 		}
 		want := limit - len(page)
 		names, err := c.Do(ctx, c.B().Zrangebylex().Key(s.keys.names(bucket)).Min(start).Max("+").Limit(0, int64(want)).Build()).AsStrSlice()
@@ -105,15 +105,15 @@ func (s *Store) listBucket(ctx context.Context, c *client, bucket int, after ses
 		if len(names) < want {
 			return page, nil
 		}
-		after = session.Name(names[len(names)-1])
+		after = names[len(names)-1]
 	}
 	return page, nil
 }
 
-func (s *Store) headers(ctx context.Context, c *client, names []string) (page []session.Entry, err error) {
+func (s *Store) headers(ctx context.Context, c *client, names []string) (page []storage.Entry, err error) {
 	commands := make(rueidis.Commands, len(names))
 	for i, n := range names {
-		commands[i] = c.B().Getrange().Key(s.keys.record(session.Name(n))).Start(0).End(headerMost - 1).Build()
+		commands[i] = c.B().Getrange().Key(s.keys.record(n)).Start(0).End(headerMost - 1).Build()
 	}
 	for i, r := range c.DoMulti(ctx, commands...) {
 		b, err := r.AsBytes()
@@ -123,7 +123,7 @@ func (s *Store) headers(ctx context.Context, c *client, names []string) (page []
 		if len(b) == 0 {
 			continue
 		}
-		e, _, err := header(session.Name(names[i]), b)
+		e, _, err := header(names[i], b)
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +132,7 @@ func (s *Store) headers(ctx context.Context, c *client, names []string) (page []
 	return page, nil
 }
 
-// Count implements session.Store. It costs the same however many there are.
+// Count implements storage.Finder. It costs the same however many there are.
 func (s *Store) Count(ctx context.Context) (int, error) {
 	c, err := s.connected(ctx)
 	if err != nil {

@@ -10,19 +10,19 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/cloakroom/cloakroom/keys"
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Enqueue implements session.Store.
-func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
+// Enqueue implements storage.Outbox.
+func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
 	}
 	b := bucketOf(r.ID)
 	err = scriptEnqueue.Exec(ctx, c, []string{s.keys.item(r.ID), s.keys.out(b), s.keys.ended(b)}, []string{
-		r.ID, decimal(ms(r.NotBefore)), decimal(ms(r.EndedAt)), decimal(ms(r.EndedAt.Add(itemNet))), string(r.Origin), r.Provider,
-		string(r.Reason), rueidis.BinaryString(keys.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
+		r.ID, decimal(ms(r.NotBefore)), decimal(ms(r.EndedAt)), decimal(ms(r.EndedAt.Add(itemNet))), r.Origin, r.Provider,
+		r.Reason, rueidis.BinaryString(keys.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
 	}).Error()
 	if err != nil {
 		return err
@@ -30,8 +30,8 @@ func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
 	return s.replicated(ctx, c, s.keys.written(b))
 }
 
-// Lease implements session.Store.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]session.Revocation, error) {
+// Lease implements storage.Outbox.
+func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 			Args: []string{id, decimal(ms(now)), decimal(ms(now.Add(lease)))},
 		}
 	}
-	var leased []session.Revocation
+	var leased []storage.Revocation
 	for i, r := range scriptLease.ExecMulti(ctx, c, work...) {
 		fields, err := r.ToArray()
 		if rueidis.IsRedisNil(err) {
@@ -72,7 +72,7 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 var fields = []string{"origin", "provider", "reason", "ended", "attempts", "error", "head", "sealed"}
 
 // revocation reads an item's fields; the last may be left out.
-func revocation(id string, values []rueidis.RedisMessage) (r session.Revocation, err error) {
+func revocation(id string, values []rueidis.RedisMessage) (r storage.Revocation, err error) {
 	texts := make([]string, len(fields))
 	for i, v := range values {
 		if v.IsNil() {
@@ -90,8 +90,8 @@ func revocation(id string, values []rueidis.RedisMessage) (r session.Revocation,
 	if err != nil {
 		return r, errFormat
 	}
-	r = session.Revocation{
-		ID: id, Origin: session.Name(texts[0]), Provider: texts[1], Reason: session.Reason(texts[2]), EndedAt: at(ended),
+	r = storage.Revocation{
+		ID: id, Origin: texts[0], Provider: texts[1], Reason: texts[2], EndedAt: at(ended),
 		Attempts: attempts, LastError: texts[5], Head: []byte(texts[6]),
 	}
 	if texts[7] != "" {
@@ -100,7 +100,7 @@ func revocation(id string, values []rueidis.RedisMessage) (r session.Revocation,
 	return r, nil
 }
 
-// Retry implements session.Store.
+// Retry implements storage.Outbox.
 func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastE
 	return scriptRetry.Exec(ctx, c, []string{s.keys.item(id), s.keys.out(bucketOf(id))}, []string{id, decimal(ms(notBefore)), lastError}).Error()
 }
 
-// Done implements session.Store.
+// Done implements storage.Outbox.
 func (s *Store) Done(ctx context.Context, id string) error {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *Store) Done(ctx context.Context, id string) error {
 	return scriptDone.Exec(ctx, c, []string{s.keys.item(id), s.keys.out(b), s.keys.ended(b)}, []string{id}).Error()
 }
 
-// Revocations implements session.Store.
-func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocation, int, error) {
+// Revocations implements storage.Outbox.
+func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocation, int, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -138,7 +138,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 		commands = append(commands, c.B().Hmget().Key(s.keys.item(id)).Field(fields[:len(fields)-1]...).Build(),
 			c.B().Zscore().Key(s.keys.out(bucketOf(id))).Member(id).Build())
 	}
-	var page []session.Revocation
+	var page []storage.Revocation
 	results := c.DoMulti(ctx, commands...)
 	for i, id := range ids {
 		values, err := results[2*i].ToArray()

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/keys"
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // How a record lies in Redis: one string, so that it takes little more room than what is sealed.
@@ -34,7 +34,7 @@ const (
 var errFormat = errors.New("what is stored is no record of this service, or of a later version of it")
 
 // tail is what an update replaces whole: head, provider, index keys and what is sealed.
-func tail(e session.Entry) ([]byte, error) {
+func tail(e storage.Entry) ([]byte, error) {
 	if len(e.Provider) > 255 {
 		return nil, errors.New("the provider's id is longer than 255 bytes")
 	}
@@ -54,7 +54,7 @@ func tail(e session.Entry) ([]byte, error) {
 }
 
 // encode writes out a record at version 1.
-func encode(e session.Entry) ([]byte, error) {
+func encode(e storage.Entry) ([]byte, error) {
 	rest, err := tail(e)
 	if err != nil {
 		return nil, err
@@ -69,12 +69,12 @@ func encode(e session.Entry) ([]byte, error) {
 }
 
 // header reads all up to the provider and returns what follows it.
-func header(name session.Name, b []byte) (session.Entry, []byte, error) {
+func header(name string, b []byte) (storage.Entry, []byte, error) {
 	if len(b) <= atProvider || b[0] != format || len(b) < atProvider+1+int(b[atProvider]) {
-		return session.Entry{}, nil, errFormat
+		return storage.Entry{}, nil, errFormat
 	}
 	rest := b[atProvider+1+int(b[atProvider]):]
-	return session.Entry{
+	return storage.Entry{
 		Name: name, Version: binary.BigEndian.Uint64(b[atVersion:]), Provider: string(b[atProvider+1 : len(b)-len(rest)]),
 		CreatedAt: timeAt(b, atCreated), ExpiresAt: timeAt(b, atExpires), IdleExpires: timeAt(b, atIdle), LastActive: timeAt(b, atActive),
 		Head: b[atHead:atProvider:atProvider],
@@ -102,10 +102,10 @@ func indexKeys(section []byte) (index []string) {
 }
 
 // decode reads a whole record.
-func decode(name session.Name, b []byte) (session.Entry, error) {
+func decode(name string, b []byte) (storage.Entry, error) {
 	e, rest, err := header(name, b)
 	if err != nil {
-		return session.Entry{}, err
+		return storage.Entry{}, err
 	}
 	e.Indices, e.Sealed = indexOf(rest)
 	e.Head = nil
@@ -130,7 +130,7 @@ func at(ms int64) time.Time {
 }
 
 // due is when the sweeper must look at a record: the earlier of the two expiries.
-func due(e session.Entry) int64 {
+func due(e storage.Entry) int64 {
 	if !e.IdleExpires.IsZero() && e.IdleExpires.Before(e.ExpiresAt) {
 		return ms(e.IdleExpires)
 	}

@@ -25,8 +25,9 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
+	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
 const (
@@ -38,7 +39,7 @@ const (
 	readTries = 3
 )
 
-// A Store is a session.Store, and a session.Line, in Redis.
+// A Store is all parts of a storage.Store, with a Feed, in Redis.
 type Store struct {
 	keys    keyspace
 	process string // names this Store among all that use the server
@@ -47,7 +48,7 @@ type Store struct {
 	option  rueidis.ClientOption
 	// waitReplicas is how many replicas must have a write before it counts as done.
 	waitReplicas int64
-	absences     session.Absences[string] // of the processes that have leases
+	absences     liveness.Detector[string] // of the processes that have leases
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	client *client
@@ -151,7 +152,12 @@ func (s *Store) connect(over chan struct{}) {
 	}
 }
 
-// Ping implements session.Store: a primary answers, takes a write, and has a layout that this build may use: a newer
+// Parts is the store as its users are handed it.
+func (s *Store) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s, Feed: s}
+}
+
+// Ping implements storage.Connection: a primary answers, takes a write, and has a layout that this build may use: a newer
 // build may have changed it since. Of a Cluster all replicas ask the same primary for its time, the one that has this key. A
 // user who may not ask for it learns none. Both are asked at once: no session is served before a ping has succeeded, and
 // over a slow line each round trip counts.
@@ -198,7 +204,7 @@ func timeOf(parts []int64) time.Time {
 	return time.UnixMicro(parts[0]*1e6 + parts[1]).UTC()
 }
 
-// Close implements session.Store.
+// Close implements storage.Connection.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	s.closed = true

@@ -14,7 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/redis"
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/servers"
@@ -26,14 +26,14 @@ func TestMain(m *testing.M) { os.Exit(m.Run()) }
 type group struct {
 	url    string
 	prefix string // what all prefixes begin with
-	urls   map[session.Store]string
+	urls   map[*redis.Store]string
 }
 
 func newGroup(url string) *group {
-	return &group{url: url, prefix: "test-", urls: map[session.Store]string{}}
+	return &group{url: url, prefix: "test-", urls: map[*redis.Store]string{}}
 }
 
-func (g *group) open(t *testing.T) session.Store {
+func (g *group) open(t *testing.T) *redis.Store {
 	t.Helper()
 	u, err := url.Parse(g.url)
 	if err != nil {
@@ -44,6 +44,9 @@ func (g *group) open(t *testing.T) session.Store {
 	u.RawQuery = q.Encode()
 	return g.openURL(t, u.String())
 }
+
+// parts is a new store as its users are handed it.
+func (g *group) parts(t *testing.T) storage.Store { return g.open(t).Parts() }
 
 func (g *group) openURL(t *testing.T, url string) *redis.Store {
 	t.Helper()
@@ -57,23 +60,23 @@ func (g *group) openURL(t *testing.T, url string) *redis.Store {
 }
 
 // another opens the same store once more.
-func (g *group) another(t *testing.T, s session.Store) session.Line {
+func (g *group) another(t *testing.T, s storage.Store) storage.Store {
 	t.Helper()
-	return g.openURL(t, g.urls[s])
+	return g.openURL(t, g.urls[s.Connection.(*redis.Store)]).Parts()
 }
 
 func TestOneServerBehavesAsAStore(t *testing.T) {
 	server := servers.Redis(t)
 	g := newGroup(server.URL())
-	storetest.Run(t, g.open, storetest.Shared(g.another),
-		storetest.Durable(func(t *testing.T, s session.Store) session.Store {
-			_ = s.Close()
+	storetest.Run(t, g.parts, storetest.Shared(g.another),
+		storetest.Durable(func(t *testing.T, s storage.Store) storage.Store {
+			_ = s.Connection.Close()
 			server.Kill()
 			server.Start()
 			return g.another(t, s)
 		}),
-		// A server that was frozen does what it was sent when it wakes; see session.ErrNotAsked.
-		storetest.Outage(func(_ *testing.T, _ session.Store) func() {
+		// A server that was frozen does what it was sent when it wakes; see storage.ErrNotAsked.
+		storetest.Outage(func(_ *testing.T, _ storage.Store) func() {
 			server.Kill()
 			return server.Start
 		}))
@@ -81,7 +84,7 @@ func TestOneServerBehavesAsAStore(t *testing.T) {
 
 func TestClusterBehavesAsAStore(t *testing.T) {
 	g := newGroup(servers.RedisCluster(t).URL())
-	storetest.Run(t, g.open, storetest.Shared(g.another))
+	storetest.Run(t, g.parts, storetest.Shared(g.another))
 	t.Run("without replicas to wait for", func(t *testing.T) {
 		s := newGroup(g.url + "&wait_replicas=1").open(t)
 		for i := range 4 { // some where their index lies, some where they lie themselves
@@ -96,7 +99,7 @@ func TestClusterBehavesAsAStore(t *testing.T) {
 
 func TestSentinelGroupBehavesAsAStore(t *testing.T) {
 	g := newGroup(servers.RedisSentinel(t).URL() + "&wait_replicas=1")
-	storetest.Run(t, g.open, storetest.Shared(g.another))
+	storetest.Run(t, g.parts, storetest.Shared(g.another))
 }
 
 // TLS with an authority that only this URL names, to a server known by address or by name. With any other trust the
@@ -112,7 +115,7 @@ func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
 			system := fmt.Sprintf("rediss://:the-password@127.0.0.1:%d", port)
 			trusting := func(a *servers.Authority) string { return system + "?ca_file=" + a.File }
 			g := newGroup(trusting(ours) + tt.more)
-			storetest.Run(t, g.open, storetest.Shared(g.another))
+			storetest.Run(t, g.parts, storetest.Shared(g.another))
 			for url, want := range map[string]string{
 				trusting(foreign) + tt.more: "signed by unknown authority",
 				system:                      "certificate",
@@ -134,10 +137,10 @@ func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
 	}
 }
 
-func entry() session.Entry {
+func entry() storage.Entry {
 	now := time.Now()
-	return session.Entry{
-		Name: session.Name(rand.Text()), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main", Indices: []string{"k-" + rand.Text()},
+	return storage.Entry{
+		Name: rand.Text(), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main", Indices: []string{"k-" + rand.Text()},
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour), IdleExpires: now.Add(time.Hour), LastActive: now,
 	}
 }
@@ -162,7 +165,7 @@ func TestFailOverUnderSentinelLosesNoRecord(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if err == session.ErrNotFound || err == session.ErrConflict {
+		if err == storage.ErrNotFound || err == storage.ErrConflict {
 			t.Fatalf("update during the fail-over: %v", err)
 		}
 		if time.Now().After(deadline) {
@@ -181,7 +184,7 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	group := servers.RedisSentinel(t)
 	s := newGroup(group.URL() + "&wait_replicas=1").open(t)
 	e, other := entry(), entry()
-	owed := session.Revocation{ID: rand.Text(), Sealed: []byte("sealed"), NotBefore: time.Now(), EndedAt: time.Now()}
+	owed := storage.Revocation{ID: rand.Text(), Sealed: []byte("sealed"), NotBefore: time.Now(), EndedAt: time.Now()}
 	if err := errors.Join(s.Create(t.Context(), e), s.Create(t.Context(), other), s.Update(t.Context(), e)); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +193,7 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	for name, write := range map[string]func() error{
 		"create":  func() error { return s.Create(t.Context(), entry()) },
 		"update":  func() error { return s.Update(t.Context(), e) },
-		"end":     func() error { return s.End(t.Context(), other.Name, session.ReasonLogout, time.Now()) },
+		"end":     func() error { return s.End(t.Context(), other.Name, "logout", time.Now()) },
 		"enqueue": func() error { return s.Enqueue(t.Context(), owed) },
 		"acquire": func() error {
 			got, err := s.Acquire(t.Context(), "lease", "holder", time.Minute)
@@ -202,7 +205,7 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	} {
 		began := time.Now()
 		err := write()
-		if err == nil || !strings.Contains(err.Error(), "0 replicas have it") || errors.Is(err, session.ErrUnconfirmed) != (name == "end") {
+		if err == nil || !strings.Contains(err.Error(), "0 replicas have it") || errors.Is(err, storage.ErrUnconfirmed) != (name == "end") {
 			t.Errorf("%s while the replica is frozen = %v, want that it is not replicated", name, err)
 		}
 		if took := time.Since(began); took > 900*time.Millisecond { // store.Guard gives up after a second, and knows no reason
@@ -212,10 +215,10 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	e.Version++ // the update was done, and may only not have been kept
 	for name, again := range map[string]func() error{
 		"update":  func() error { return s.Update(t.Context(), e) },
-		"end":     func() error { return s.End(t.Context(), other.Name, session.ReasonLogout, time.Now()) },
+		"end":     func() error { return s.End(t.Context(), other.Name, "logout", time.Now()) },
 		"enqueue": func() error { return s.Enqueue(t.Context(), owed) },
 	} {
-		if err := again(); err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrUnconfirmed) {
+		if err := again(); err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrUnconfirmed) {
 			t.Errorf("%s, tried again = %v, want that it is still not replicated", name, err)
 		}
 	}
@@ -228,20 +231,20 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 		t.Errorf("acquire once the replica is back = %v %v, want the lease that was given back", held, err)
 	}
 	group.Primary.Kill()
-	var got session.Entry
+	var got storage.Entry
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		var err error
 		if got, err = s.Load(t.Context(), e.Name); err == nil {
 			break
 		}
-		if err == session.ErrNotFound || time.Now().After(deadline) {
+		if err == storage.ErrNotFound || time.Now().After(deadline) {
 			t.Fatalf("load after the primary's death: %v", err)
 		}
 	}
 	if got.Version != e.Version+1 {
 		t.Errorf("record after the fail-over = version %d, want %d", got.Version, e.Version+1)
 	}
-	if _, err := s.Load(t.Context(), other.Name); err != session.ErrNotFound {
+	if _, err := s.Load(t.Context(), other.Name); err != storage.ErrNotFound {
 		t.Errorf("ended session after the fail-over: %v", err)
 	}
 	if held, err := s.Acquire(t.Context(), "lease", "third", time.Minute); held || err != nil {
@@ -255,7 +258,7 @@ func TestServerThatIsDownAtTheStartIsFoundLater(t *testing.T) {
 	s := newGroup(server.URL()).open(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := s.Load(ctx, "name"); err == nil || err == session.ErrNotFound {
+	if _, err := s.Load(ctx, "name"); err == nil || err == storage.ErrNotFound {
 		t.Errorf("load without a server: %v", err)
 	}
 	server.Start()
@@ -294,7 +297,7 @@ func TestIndexIsCleanedUpBehindEndedRecordsOnly(t *testing.T) {
 	g := newGroup(server.URL())
 	s, limited := g.openURL(t, g.url), g.openURL(t, "redis://limited:pw@"+server.Addr())
 	e := entry()
-	if err := errors.Join(s.Create(t.Context(), e), limited.End(t.Context(), e.Name, session.ReasonLogout, time.Now())); err != nil {
+	if err := errors.Join(s.Create(t.Context(), e), limited.End(t.Context(), e.Name, "logout", time.Now())); err != nil {
 		t.Fatal(err)
 	}
 	index := "cloakroom:i:" + e.Indices[0]
@@ -345,7 +348,7 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 	over := make(chan error)
 	stands := make(chan struct{}, 100)
 	go func() {
-		over <- s.Listen(ctx, 20*time.Millisecond, func(session.Change) {}, func(time.Time) { stands <- struct{}{} })
+		over <- s.Listen(ctx, 20*time.Millisecond, func(storage.Change) {}, func(time.Time) { stands <- struct{}{} })
 	}()
 	<-stands
 	cancel()

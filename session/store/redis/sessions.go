@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -20,8 +20,8 @@ const (
 	itemNet = 90 * 24 * time.Hour
 )
 
-// Create implements session.Store.
-func (s *Store) Create(ctx context.Context, e session.Entry) error {
+// Create implements storage.Records.
+func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
@@ -33,15 +33,15 @@ func (s *Store) Create(ctx context.Context, e session.Entry) error {
 	if err := s.addIndex(ctx, c, e); err != nil {
 		return err
 	}
-	bucket := bucketOf(string(e.Name))
+	bucket := bucketOf(e.Name)
 	n, err := scriptCreate.Exec(ctx, c,
-		[]string{s.keys.record(e.Name), s.keys.item(string(e.Name)), s.keys.due(bucket), s.keys.names(bucket)},
-		[]string{rueidis.BinaryString(value), decimal(due(e)), decimal(ms(e.ExpiresAt.Add(recordNet))), string(e.Name)}).AsInt64()
+		[]string{s.keys.record(e.Name), s.keys.item(e.Name), s.keys.due(bucket), s.keys.names(bucket)},
+		[]string{rueidis.BinaryString(value), decimal(due(e)), decimal(ms(e.ExpiresAt.Add(recordNet))), e.Name}).AsInt64()
 	if err != nil {
 		return err
 	}
 	if n == 0 {
-		return session.ErrExists
+		return storage.ErrExists
 	}
 	return s.replicated(ctx, c, append(s.keys.indicesWritten(e), s.keys.written(bucket))...)
 }
@@ -49,34 +49,34 @@ func (s *Store) Create(ctx context.Context, e session.Entry) error {
 // addIndex makes a record be found by its keys, before it is there or has them: a record that Find misses is one that
 // nobody can end. Entries that name no record, or one that lacks the key, are passed over by Find; they go when nothing
 // was added for as long as a record may live.
-func (s *Store) addIndex(ctx context.Context, c *client, e session.Entry) error {
+func (s *Store) addIndex(ctx context.Context, c *client, e storage.Entry) error {
 	var commands rueidis.Commands
 	for _, key := range e.Indices {
 		k := s.keys.index(key)
-		commands = append(commands, c.B().Sadd().Key(k).Member(string(e.Name)).Build(),
+		commands = append(commands, c.B().Sadd().Key(k).Member(e.Name).Build(),
 			c.B().Pexpireat().Key(k).MillisecondsTimestamp(ms(e.ExpiresAt.Add(recordNet))).Build())
 	}
 	return firstError(c.DoMulti(ctx, commands...))
 }
 
-// Load implements session.Store.
-func (s *Store) Load(ctx context.Context, name session.Name) (session.Entry, error) {
+// Load implements storage.Records.
+func (s *Store) Load(ctx context.Context, name string) (storage.Entry, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
-		return session.Entry{}, err
+		return storage.Entry{}, err
 	}
 	b, err := c.Do(ctx, c.B().Get().Key(s.keys.record(name)).Build()).AsBytes()
 	if rueidis.IsRedisNil(err) {
-		return session.Entry{}, session.ErrNotFound
+		return storage.Entry{}, storage.ErrNotFound
 	}
 	if err != nil {
-		return session.Entry{}, err
+		return storage.Entry{}, err
 	}
 	return decode(name, b)
 }
 
-// Update implements session.Store.
-func (s *Store) Update(ctx context.Context, e session.Entry) error {
+// Update implements storage.Records.
+func (s *Store) Update(ctx context.Context, e storage.Entry) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
@@ -98,39 +98,39 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 	case err != nil:
 		return err
 	case n == -1:
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	case n == 0:
-		return session.ErrConflict
+		return storage.ErrConflict
 	}
-	return s.replicated(ctx, c, s.keys.written(bucketOf(string(e.Name))))
+	return s.replicated(ctx, c, s.keys.written(bucketOf(e.Name)))
 }
 
 // replace runs the script that updates a record. Without indexed it does nothing, and answers 2, if the record gets keys
 // that it is not yet found by.
-func (s *Store) replace(ctx context.Context, c *client, e session.Entry, rest []byte, indexed bool) (int64, error) {
-	return scriptUpdate.Exec(ctx, c, []string{s.keys.record(e.Name), s.keys.due(bucketOf(string(e.Name)))}, []string{
-		string(e.Name), strconv.FormatUint(e.Version, 10), decimal(ms(e.ExpiresAt)), rueidis.BinaryString(rest),
+func (s *Store) replace(ctx context.Context, c *client, e storage.Entry, rest []byte, indexed bool) (int64, error) {
+	return scriptUpdate.Exec(ctx, c, []string{s.keys.record(e.Name), s.keys.due(bucketOf(e.Name))}, []string{
+		e.Name, strconv.FormatUint(e.Version, 10), decimal(ms(e.ExpiresAt)), rueidis.BinaryString(rest),
 		decimal(ms(e.ExpiresAt.Add(recordNet))), s.keys.changes(), strconv.FormatBool(indexed),
 	}).AsInt64()
 }
 
-// Touch implements session.Store.
-func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
+// Touch implements storage.Records.
+func (s *Store) Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
 	}
-	n, err := scriptTouch.Exec(ctx, c, []string{s.keys.record(name), s.keys.due(bucketOf(string(name)))},
-		[]string{string(name), decimal(ms(lastActive)), decimal(ms(idleExpires)), s.keys.changes()}).AsInt64()
+	n, err := scriptTouch.Exec(ctx, c, []string{s.keys.record(name), s.keys.due(bucketOf(name))},
+		[]string{name, decimal(ms(lastActive)), decimal(ms(idleExpires)), s.keys.changes()}).AsInt64()
 	if err == nil && n == 0 {
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	}
 	return err
 }
 
-// End implements session.Store. A record that is gone may have been ended by this caller's last try, which no replica
+// End implements storage.Records. A record that is gone may have been ended by this caller's last try, which no replica
 // had confirmed.
-func (s *Store) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+func (s *Store) End(ctx context.Context, name, reason string, at time.Time) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
@@ -141,44 +141,44 @@ func (s *Store) End(ctx context.Context, name session.Name, reason session.Reaso
 	if err != nil && !gone {
 		return err
 	}
-	s.dropIndex(ctx, c, map[session.Name][]byte{name: index})
-	err = s.replicated(ctx, c, s.keys.written(bucketOf(string(name))))
+	s.dropIndex(ctx, c, map[string][]byte{name: index})
+	err = s.replicated(ctx, c, s.keys.written(bucketOf(name)))
 	switch {
 	case err == nil && gone:
-		return session.ErrNotFound
+		return storage.ErrNotFound
 	case err != nil && !gone:
-		return fmt.Errorf("%w: %w", session.ErrUnconfirmed, err)
+		return fmt.Errorf("%w: %w", storage.ErrUnconfirmed, err)
 	}
 	return err
 }
 
 // ending is what the script that ends a record is given.
-func (s *Store) ending(name session.Name, reason session.Reason, at time.Time, onlyDue bool) rueidis.LuaExec {
+func (s *Store) ending(name, reason string, at time.Time, onlyDue bool) rueidis.LuaExec {
 	condition := "0"
 	if onlyDue {
 		condition = "1"
 	}
-	b := bucketOf(string(name))
+	b := bucketOf(name)
 	return rueidis.LuaExec{
-		Keys: []string{s.keys.record(name), s.keys.item(string(name)), s.keys.due(b), s.keys.names(b), s.keys.out(b), s.keys.ended(b)},
-		Args: []string{string(name), string(reason), decimal(ms(at)), s.keys.changes(), decimal(ms(at.Add(itemNet))), condition},
+		Keys: []string{s.keys.record(name), s.keys.item(name), s.keys.due(b), s.keys.names(b), s.keys.out(b), s.keys.ended(b)},
+		Args: []string{name, reason, decimal(ms(at)), s.keys.changes(), decimal(ms(at.Add(itemNet))), condition},
 	}
 }
 
 // dropIndex cleans up behind records that ended. What it can't do Find passes over.
-func (s *Store) dropIndex(ctx context.Context, c *client, ended map[session.Name][]byte) {
+func (s *Store) dropIndex(ctx context.Context, c *client, ended map[string][]byte) {
 	var commands rueidis.Commands
 	for name, section := range ended {
 		for _, key := range indexKeys(section) {
-			commands = append(commands, c.B().Srem().Key(s.keys.index(key)).Member(string(name)).Build())
+			commands = append(commands, c.B().Srem().Key(s.keys.index(key)).Member(name).Build())
 		}
 	}
 	c.DoMulti(ctx, commands...)
 }
 
-// EndExpired implements session.Store. Two replicas may look at the same names; the script tells each
+// EndExpired implements storage.Records. Two replicas may look at the same names; the script tells each
 // end to one of them.
-func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
+func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
@@ -189,10 +189,10 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 	}
 	work := make([]rueidis.LuaExec, len(due))
 	for i, n := range due {
-		work[i] = s.ending(session.Name(n), session.ReasonExpired, now, true)
+		work[i] = s.ending(n, reason, now, true)
 	}
-	ended := map[session.Name][]byte{}
-	var names []session.Name
+	ended := map[string][]byte{}
+	var names []string
 	for i, r := range scriptEnd.ExecMulti(ctx, c, work...) {
 		index, err := r.AsBytes()
 		if rueidis.IsRedisNil(err) {
@@ -201,8 +201,8 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 		if err != nil {
 			return names, err // those that were ended must be told
 		}
-		names = append(names, session.Name(due[i]))
-		ended[session.Name(due[i])] = index
+		names = append(names, due[i])
+		ended[due[i]] = index
 	}
 	s.dropIndex(ctx, c, ended)
 	return names, nil

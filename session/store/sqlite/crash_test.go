@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
@@ -37,7 +37,7 @@ func writeUntilKilled(path string) {
 		err = errors.Join(err, s.Update(ctx, e))
 		fmt.Println("renewed", e.Name)
 		if i%2 == 0 {
-			err = errors.Join(err, s.End(ctx, e.Name, session.ReasonLogout, time.Now()))
+			err = errors.Join(err, s.End(ctx, e.Name, "logout", time.Now()))
 			fmt.Println("ended", e.Name)
 		}
 		if err != nil {
@@ -51,7 +51,7 @@ func writeUntilKilled(path string) {
 // those that ended in the outbox.
 func TestWhatWasWrittenSurvivesKill9(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "killed.db")
-	said := map[session.Name]string{}
+	said := map[string]string{}
 	for round := range 3 {
 		runAndKill(t, path, 50+37*round, said)
 	}
@@ -64,7 +64,7 @@ func TestWhatWasWrittenSurvivesKill9(t *testing.T) {
 	if err != nil {
 		t.Fatalf("lease: %v", err)
 	}
-	outbox := map[session.Name]string{}
+	outbox := map[string]string{}
 	for _, r := range items {
 		outbox[r.Origin] = string(r.Sealed)
 	}
@@ -72,9 +72,9 @@ func TestWhatWasWrittenSurvivesKill9(t *testing.T) {
 		e, err := s.Load(ctx, name)
 		sealed, ended := outbox[name]
 		switch {
-		case last == "ended" && (!errors.Is(err, session.ErrNotFound) || sealed != "renewed "+string(name)):
+		case last == "ended" && (!errors.Is(err, storage.ErrNotFound) || sealed != "renewed "+name):
 			t.Errorf("%s ended: load says %v, outbox has %q", name, err, sealed)
-		case last == "renewed" && !ended && (err != nil || e.Version != 2 || string(e.Sealed) != "renewed "+string(name)):
+		case last == "renewed" && !ended && (err != nil || e.Version != 2 || string(e.Sealed) != "renewed "+name):
 			t.Errorf("%s was renewed: version %d, %v", name, e.Version, err)
 		case last == "created" && !ended && err != nil:
 			t.Errorf("%s was created: %v", name, err)
@@ -86,7 +86,7 @@ func TestWhatWasWrittenSurvivesKill9(t *testing.T) {
 }
 
 // runAndKill lets a child write until it said so many things, and kills it in the middle of the next.
-func runAndKill(t *testing.T, path string, lines int, said map[session.Name]string) {
+func runAndKill(t *testing.T, path string, lines int, said map[string]string) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -111,7 +111,7 @@ func runAndKill(t *testing.T, path string, lines int, said map[session.Name]stri
 			}
 		}
 		if what, name, ok := strings.Cut(scan.Text(), " "); ok && strings.HasPrefix(name, "s-") {
-			said[session.Name(name)] = what
+			said[name] = what
 		}
 	}
 	if err := cmd.Wait(); err == nil || failure.Len() > 0 {

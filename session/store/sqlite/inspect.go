@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 // Inspect looks at the file at path and leaves its layout as it is. A file that can't be opened as it is, or written to,
 // is an error.
-func Inspect(ctx context.Context, path string) (seen session.Inspection, err error) {
+func Inspect(ctx context.Context, path string) (seen storage.Inspection, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return seen, fmt.Errorf("open SQLite store: %w", err)
 	}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // What is kept lies among the leases, as one that nobody will ask for: under a name of its own, with
@@ -16,19 +16,19 @@ import (
 // when its time is over as leases do.
 func keptKey(key string) string { return "kept " + key }
 
-// Keep implements session.Store.
+// Keep implements storage.Marks.
 func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
 	_, err := s.keep.ExecContext(ctx, keptKey(key), base64.RawStdEncoding.EncodeToString(sealed), ms(time.Now().Add(ttl)))
 	return err
 }
 
-// Take implements session.Store.
+// Take implements storage.Marks.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	var text string
 	var until int64
 	err := s.take.QueryRowContext(ctx, keptKey(key)).Scan(&text, &until)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && until <= ms(time.Now()) {
-		return nil, session.ErrNotFound
+		return nil, storage.ErrNotFound
 	}
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
@@ -50,7 +50,7 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 			t.Errorf("ping of a file that became too new: %v, want what to do", err)
 		}
 	}
-	if err := s.Create(t.Context(), entry("more", now)); err == nil || errors.Is(err, session.ErrExists) {
+	if err := s.Create(t.Context(), entry("more", now)); err == nil || errors.Is(err, storage.ErrExists) {
 		t.Errorf("create in a file that became too new: %v", err)
 	}
 	if _, err := sqlite.Open(context.Background(), path); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("makes version %d", ours+1)) {
@@ -95,7 +95,7 @@ func TestMigrationsLeaveTheBuildBeforeWorking(t *testing.T) {
 	}
 }
 
-func ping(t *testing.T, s session.Store) error {
+func ping(t *testing.T, s *sqlite.Store) error {
 	t.Helper()
 	_, err := s.Ping(t.Context())
 	return err

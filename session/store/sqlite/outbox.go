@@ -5,17 +5,17 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Enqueue implements session.Store.
-func (s *Store) Enqueue(ctx context.Context, r session.Revocation) error {
-	_, err := s.enqueue.ExecContext(ctx, r.ID, r.Origin, r.Provider, string(r.Reason), ms(r.EndedAt), ms(r.NotBefore), r.Sealed)
+// Enqueue implements storage.Outbox.
+func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
+	_, err := s.enqueue.ExecContext(ctx, r.ID, r.Origin, r.Provider, r.Reason, ms(r.EndedAt), ms(r.NotBefore), r.Sealed)
 	return err
 }
 
-// Lease implements session.Store.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) (due []session.Revocation, err error) {
+// Lease implements storage.Outbox.
+func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) (due []storage.Revocation, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.StmtContext(ctx, s.due).QueryContext(ctx, ms(now), limit)
 		if due, err = collect(rows, err, revocation); err != nil {
@@ -34,20 +34,20 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 	return due, nil
 }
 
-// Retry implements session.Store.
+// Retry implements storage.Outbox.
 func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
 	_, err := s.retry.ExecContext(ctx, ms(notBefore), lastError, id)
 	return err
 }
 
-// Done implements session.Store.
+// Done implements storage.Outbox.
 func (s *Store) Done(ctx context.Context, id string) error {
 	_, err := s.done.ExecContext(ctx, id)
 	return err
 }
 
-// Revocations implements session.Store.
-func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocation, int, error) {
+// Revocations implements storage.Outbox.
+func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocation, int, error) {
 	var pending int
 	if err := s.pending.QueryRowContext(ctx).Scan(&pending); err != nil {
 		return nil, 0, err
@@ -61,14 +61,14 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]session.Revocatio
 }
 
 // revocation reads an item of the outbox.
-func revocation(rows *sql.Rows) (r session.Revocation, err error) {
+func revocation(rows *sql.Rows) (r storage.Revocation, err error) {
 	var ended, notBefore int64
 	err = rows.Scan(&r.ID, &r.Origin, &r.Provider, &r.Reason, &ended, &notBefore, &r.Attempts, &r.LastError, &r.Sealed)
 	r.EndedAt, r.NotBefore = at(ended), at(notBefore)
 	return r, err
 }
 
-// MarkOnce implements session.Store.
+// MarkOnce implements storage.Marks.
 func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
 	res, err := s.mark.ExecContext(ctx, key, ms(until), ms(time.Now()))
 	if err != nil {
@@ -78,13 +78,13 @@ func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool
 	return n == 1, err
 }
 
-// Marked implements session.Store.
+// Marked implements storage.Marks.
 func (s *Store) Marked(ctx context.Context, key string) (marked bool, err error) {
 	err = s.marked.QueryRowContext(ctx, key, ms(time.Now())).Scan(&marked)
 	return marked, err
 }
 
-// Acquire implements session.Store.
+// Acquire implements storage.Leases.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
 	now := time.Now()
 	res, err := s.acquire.ExecContext(ctx, key, holder, ms(now.Add(ttl)), ms(now))
@@ -95,7 +95,7 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 	return n == 1, err
 }
 
-// Release implements session.Store.
+// Release implements storage.Leases.
 func (s *Store) Release(ctx context.Context, key, holder string) error {
 	_, err := s.release.ExecContext(ctx, key, holder)
 	return err

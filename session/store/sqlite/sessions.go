@@ -7,42 +7,42 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Create implements session.Store.
-func (s *Store) Create(ctx context.Context, e session.Entry) error {
+// Create implements storage.Records.
+func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		res, err := tx.StmtContext(ctx, s.create).ExecContext(ctx,
 			e.Name, e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed)
-		if err := oneRow(res, err, session.ErrExists); err != nil {
+		if err := oneRow(res, err, storage.ErrExists); err != nil {
 			return err
 		}
 		return s.writeIndex(ctx, tx, e)
 	})
 }
 
-// Load implements session.Store.
-func (s *Store) Load(ctx context.Context, name session.Name) (session.Entry, error) {
-	e := session.Entry{Name: name}
+// Load implements storage.Records.
+func (s *Store) Load(ctx context.Context, name string) (storage.Entry, error) {
+	e := storage.Entry{Name: name}
 	var created, expires, idle, active int64
 	err := s.load.QueryRowContext(ctx, name).Scan(&e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Sealed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return session.Entry{}, session.ErrNotFound
+		return storage.Entry{}, storage.ErrNotFound
 	}
 	if err != nil {
-		return session.Entry{}, err
+		return storage.Entry{}, err
 	}
 	e.CreatedAt, e.ExpiresAt, e.IdleExpires, e.LastActive = at(created), at(expires), at(idle), at(active)
 	return e, nil
 }
 
-// Update implements session.Store.
-func (s *Store) Update(ctx context.Context, e session.Entry) error {
+// Update implements storage.Records.
+func (s *Store) Update(ctx context.Context, e storage.Entry) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		res, err := tx.StmtContext(ctx, s.update).ExecContext(ctx, ms(e.ExpiresAt), e.Sealed, e.Name, int64(e.Version))
-		err = oneRow(res, err, session.ErrConflict)
-		if errors.Is(err, session.ErrConflict) {
+		err = oneRow(res, err, storage.ErrConflict)
+		if errors.Is(err, storage.ErrConflict) {
 			return s.conflictOrGone(ctx, tx, e.Name)
 		}
 		if err != nil {
@@ -53,19 +53,19 @@ func (s *Store) Update(ctx context.Context, e session.Entry) error {
 }
 
 // conflictOrGone says why no record was at the version that was to be updated.
-func (s *Store) conflictOrGone(ctx context.Context, tx *sql.Tx, name session.Name) error {
+func (s *Store) conflictOrGone(ctx context.Context, tx *sql.Tx, name string) error {
 	var there bool
 	if err := tx.StmtContext(ctx, s.exists).QueryRowContext(ctx, name).Scan(&there); err != nil {
 		return err
 	}
 	if there {
-		return session.ErrConflict
+		return storage.ErrConflict
 	}
-	return session.ErrNotFound
+	return storage.ErrNotFound
 }
 
 // writeIndex makes e's keys the ones that its record is found by. Those that stay are not written again.
-func (s *Store) writeIndex(ctx context.Context, tx *sql.Tx, e session.Entry) error {
+func (s *Store) writeIndex(ctx context.Context, tx *sql.Tx, e storage.Entry) error {
 	keys, err := json.Marshal(append([]string{}, e.Indices...)) // never null
 	if err != nil {
 		return err
@@ -78,37 +78,37 @@ func (s *Store) writeIndex(ctx context.Context, tx *sql.Tx, e session.Entry) err
 	return nil
 }
 
-// Touch implements session.Store.
-func (s *Store) Touch(ctx context.Context, name session.Name, lastActive, idleExpires time.Time) error {
+// Touch implements storage.Records.
+func (s *Store) Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error {
 	res, err := s.touch.ExecContext(ctx, ms(lastActive), ms(idleExpires), name)
-	return oneRow(res, err, session.ErrNotFound)
+	return oneRow(res, err, storage.ErrNotFound)
 }
 
-// End implements session.Store.
-func (s *Store) End(ctx context.Context, name session.Name, reason session.Reason, at time.Time) error {
+// End implements storage.Records.
+func (s *Store) End(ctx context.Context, name, reason string, at time.Time) error {
 	return s.transact(ctx, func(tx *sql.Tx) error { return s.end(ctx, tx, name, reason, at) })
 }
 
 // end moves a record, as it is now, into the outbox.
-func (s *Store) end(ctx context.Context, tx *sql.Tx, name session.Name, reason session.Reason, at time.Time) error {
-	res, err := tx.StmtContext(ctx, s.move).ExecContext(ctx, string(reason), ms(at), name)
-	if err := oneRow(res, err, session.ErrNotFound); err != nil {
+func (s *Store) end(ctx context.Context, tx *sql.Tx, name, reason string, at time.Time) error {
+	res, err := tx.StmtContext(ctx, s.move).ExecContext(ctx, reason, ms(at), name)
+	if err := oneRow(res, err, storage.ErrNotFound); err != nil {
 		return err
 	}
 	_, err = tx.StmtContext(ctx, s.remove).ExecContext(ctx, name)
 	return err
 }
 
-// EndExpired implements session.Store. Marks whose time is over go with it.
-func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]session.Name, error) {
-	var due []session.Name
+// EndExpired implements storage.Records. Marks whose time is over go with it.
+func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
+	var due []string
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
 		due, err = names(tx.StmtContext(ctx, s.expired).QueryContext(ctx, ms(now), limit))
 		if err != nil {
 			return err
 		}
 		for _, n := range due {
-			if err := s.end(ctx, tx, n, session.ReasonExpired, now); err != nil {
+			if err := s.end(ctx, tx, n, reason, now); err != nil {
 				return err
 			}
 		}
@@ -124,15 +124,15 @@ func (s *Store) EndExpired(ctx context.Context, now time.Time, limit int) ([]ses
 	return due, nil
 }
 
-// Find implements session.Store.
-func (s *Store) Find(ctx context.Context, key string) ([]session.Name, error) {
+// Find implements storage.Finder.
+func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
 	return names(s.find.QueryContext(ctx, key))
 }
 
-// List implements session.Store.
-func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]session.Entry, error) {
+// List implements storage.Finder.
+func (s *Store) List(ctx context.Context, after string, limit int) ([]storage.Entry, error) {
 	rows, err := s.list.QueryContext(ctx, after, limit)
-	return collect(rows, err, func(rows *sql.Rows) (e session.Entry, err error) {
+	return collect(rows, err, func(rows *sql.Rows) (e storage.Entry, err error) {
 		var created, expires, idle, active int64
 		err = rows.Scan(&e.Name, &e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Head)
 		e.CreatedAt, e.ExpiresAt, e.IdleExpires, e.LastActive = at(created), at(expires), at(idle), at(active)
@@ -140,7 +140,7 @@ func (s *Store) List(ctx context.Context, after session.Name, limit int) ([]sess
 	})
 }
 
-// Count implements session.Store.
+// Count implements storage.Finder.
 func (s *Store) Count(ctx context.Context) (n int, err error) {
 	err = s.count.QueryRowContext(ctx).Scan(&n)
 	return n, err
@@ -161,8 +161,8 @@ func oneRow(res sql.Result, err, none error) error {
 	return nil
 }
 
-func names(rows *sql.Rows, err error) ([]session.Name, error) {
-	return collect(rows, err, func(rows *sql.Rows) (n session.Name, err error) {
+func names(rows *sql.Rows, err error) ([]string, error) {
+	return collect(rows, err, func(rows *sql.Rows) (n string, err error) {
 		err = rows.Scan(&n)
 		return n, err
 	})

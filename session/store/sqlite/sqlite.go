@@ -23,12 +23,13 @@ import (
 
 	_ "modernc.org/sqlite" // the driver, in pure Go
 
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
 const readers = 4
 
-// A Store is a session.Store in an SQLite file.
+// A Store is all parts of a storage.Store, without a Feed, in an SQLite file.
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
@@ -197,7 +198,12 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// Ping implements session.Store: the file can be read, its layout is one that this build may use, and nobody keeps us
+// Parts is the store as its users are handed it.
+func (s *Store) Parts() storage.Store {
+	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
+}
+
+// Ping implements storage.Connection: the file can be read, its layout is one that this build may use, and nobody keeps us
 // from writing.
 func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	if err := s.stillOurs(ctx); err != nil {
@@ -213,7 +219,7 @@ func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 // touchNothing is a transaction that shows whether there can be one.
 func touchNothing(*sql.Tx) error { return nil }
 
-// Close implements session.Store.
+// Close implements storage.Connection.
 func (s *Store) Close() error {
 	var errs []error
 	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file

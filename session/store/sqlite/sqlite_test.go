@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
@@ -41,17 +42,23 @@ type file struct {
 	path string
 }
 
+func (f file) Parts() storage.Store {
+	parts := f.Store.Parts()
+	parts.Connection = f
+	return parts
+}
+
 func TestSQLiteStoreBehavesAsAStore(t *testing.T) {
-	openFile := func(t *testing.T, path string) session.Store { return file{open(t, path), path} }
+	openFile := func(t *testing.T, path string) storage.Store { return file{open(t, path), path}.Parts() }
 	storetest.Run(t,
-		func(t *testing.T) session.Store { return openFile(t, filepath.Join(t.TempDir(), "test.db")) },
-		storetest.Durable(func(t *testing.T, s session.Store) session.Store {
-			if err := s.Close(); err != nil {
+		func(t *testing.T) storage.Store { return openFile(t, filepath.Join(t.TempDir(), "test.db")) },
+		storetest.Durable(func(t *testing.T, s storage.Store) storage.Store {
+			if err := s.Connection.Close(); err != nil {
 				t.Fatalf("close: %v", err)
 			}
-			return openFile(t, s.(file).path)
+			return openFile(t, s.Connection.(file).path)
 		}),
-		storetest.Outage(func(t *testing.T, s session.Store) func() { return lock(t, s.(file).path) }),
+		storetest.Outage(func(t *testing.T, s storage.Store) func() { return lock(t, s.Connection.(file).path) }),
 	)
 }
 
@@ -90,14 +97,14 @@ func TestFullDiskIsAnOutageAndTheFileStaysWhole(t *testing.T) {
 	for i := 0; full == nil && i < 200; i++ {
 		full = s.Create(ctx, entry(fmt.Sprintf("n%d", i), now))
 	}
-	if full == nil || errors.Is(full, session.ErrExists) || errors.Is(full, session.ErrNotFound) {
+	if full == nil || errors.Is(full, storage.ErrExists) || errors.Is(full, storage.ErrNotFound) {
 		t.Fatalf("create on a full disk: %v, want an outage", full)
 	}
 	if _, err := s.Load(ctx, "kept"); err != nil {
 		t.Errorf("load on a full disk: %v", err)
 	}
 	s.LimitPages(t, 1<<30)
-	if err := s.End(ctx, "kept", session.ReasonLogout, now); err != nil {
+	if err := s.End(ctx, "kept", "logout", now); err != nil {
 		t.Errorf("end when there is room again: %v", err)
 	}
 }
@@ -205,18 +212,18 @@ func TestTwoProcessesMayOpenOneFile(t *testing.T) {
 	if _, err := two.Load(ctx, "one"); err != nil {
 		t.Errorf("load in the other: %v", err)
 	}
-	if err := two.End(ctx, "one", session.ReasonLogout, time.Now()); err != nil {
+	if err := two.End(ctx, "one", "logout", time.Now()); err != nil {
 		t.Errorf("end in the other: %v", err)
 	}
-	if _, err := one.Load(ctx, "one"); !errors.Is(err, session.ErrNotFound) {
-		t.Errorf("load after the other ended it: %v, want %v", err, session.ErrNotFound)
+	if _, err := one.Load(ctx, "one"); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("load after the other ended it: %v, want %v", err, storage.ErrNotFound)
 	}
 }
 
 // entry is a record of the size that a session with three tokens has.
-func entry(name string, now time.Time) session.Entry {
-	return session.Entry{
-		Name: session.Name(name), Sealed: make([]byte, 3<<10), Provider: "main",
+func entry(name string, now time.Time) storage.Entry {
+	return storage.Entry{
+		Name: name, Sealed: make([]byte, 3<<10), Provider: "main",
 		Indices:   []string{session.SubjectKey("main", name), session.IDKey(name), session.SIDKey("main", name)},
 		CreatedAt: now, ExpiresAt: now.Add(12 * time.Hour), IdleExpires: now.Add(30 * time.Minute), LastActive: now,
 	}

@@ -14,11 +14,11 @@ var clockTests = []test{
 	{"a ping says the server's time, if there is a server", func(b *bench) {
 		for range 5 {
 			sent := time.Now()
-			at, err := b.store.Ping(b.ctx)
+			at, err := b.store.Connection.Ping(b.ctx)
 			b.ok("ping", err)
 			back := time.Now()
-			if b.isLine() == at.IsZero() {
-				b.Errorf("it says %v, and that others share the store is %v", at, b.isLine())
+			if b.isShared() == at.IsZero() {
+				b.Errorf("it says %v, and that others share the store is %v", at, b.isShared())
 			}
 			// Here the server's clock is this machine's; milliseconds are all that a store need tell.
 			if !at.IsZero() && (at.Before(sent.Add(-time.Millisecond)) || at.After(back.Add(time.Millisecond))) {
@@ -29,7 +29,7 @@ var clockTests = []test{
 	{"a replica whose machine's clock is wrong goes by the server's", func(b *bench) {
 		for _, off := range []time.Duration{24 * time.Hour, -24 * time.Hour, 3 * time.Minute} {
 			c, want := b.clock(off), off
-			if b.isLine() {
+			if b.isShared() {
 				want = 0
 			}
 			if got := time.Until(c.Now()); (got - want).Abs() > time.Second {
@@ -42,10 +42,9 @@ var clockTests = []test{
 	}},
 }
 
-// isLine reports whether processes on other machines use the store, too.
-func (b *bench) isLine() bool {
-	_, is := b.store.(session.Line)
-	return is
+// isShared reports whether processes on other machines use the store, too.
+func (b *bench) isShared() bool {
+	return b.store.Feed != nil
 }
 
 // clock is that of a replica, once it has asked the store, on a machine whose clock is ahead by so much.

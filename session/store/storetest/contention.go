@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -26,11 +26,11 @@ var contentionTests = []test{
 			b.together(func(i int) {
 				mine := e
 				mine.Sealed = fmt.Appendf(nil, "writer %d", i)
-				switch err := b.store.Update(b.ctx, mine); {
+				switch err := b.store.Records.Update(b.ctx, mine); {
 				case err == nil:
 					won.Add(1)
 					winner.Store(string(mine.Sealed))
-				case !errors.Is(err, session.ErrConflict):
+				case !errors.Is(err, storage.ErrConflict):
 					b.Errorf("update: %v, want a conflict", err)
 				}
 			})
@@ -47,10 +47,10 @@ var contentionTests = []test{
 			e := b.entry()
 			var won atomic.Int32
 			b.together(func(int) {
-				switch err := b.store.Create(b.ctx, e); {
+				switch err := b.store.Records.Create(b.ctx, e); {
 				case err == nil:
 					won.Add(1)
-				case !errors.Is(err, session.ErrExists):
+				case !errors.Is(err, storage.ErrExists):
 					b.Errorf("create: %v, want that it exists", err)
 				}
 			})
@@ -65,17 +65,17 @@ var contentionTests = []test{
 			var won atomic.Int32
 			b.together(func(i int) {
 				if i%2 == 0 {
-					ended, err := b.store.EndExpired(b.ctx, e.ExpiresAt, 1)
+					ended, err := b.store.Records.EndExpired(b.ctx, "expired", e.ExpiresAt, 1)
 					if err != nil {
 						b.Errorf("end expired: %v", err)
 					}
 					won.Add(int32(len(ended)))
 					return
 				}
-				switch err := b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now); {
+				switch err := b.store.Records.End(b.ctx, e.Name, "logout", b.now); {
 				case err == nil:
 					won.Add(1)
-				case !errors.Is(err, session.ErrNotFound):
+				case !errors.Is(err, storage.ErrNotFound):
 					b.Errorf("end: %v, want not found", err)
 				}
 			})
@@ -93,27 +93,27 @@ var contentionTests = []test{
 			b.together(func(i int) {
 				switch {
 				case i == 0:
-					b.want("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now), nil)
+					b.want("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now), nil)
 				case i == 1:
 					for v := uint64(1); ; v++ {
 						mine := e
 						mine.Version, mine.Sealed = v, fmt.Appendf(nil, "version %d", v+1)
-						if err := b.store.Update(b.ctx, mine); err != nil {
-							b.want("update after the end", err, session.ErrNotFound)
+						if err := b.store.Records.Update(b.ctx, mine); err != nil {
+							b.want("update after the end", err, storage.ErrNotFound)
 							return
 						}
 						lastWritten.Store(string(mine.Sealed))
 					}
 				default:
-					err := b.store.Touch(b.ctx, e.Name, b.now.Add(time.Duration(i)*time.Second), e.IdleExpires)
-					if err != nil && !errors.Is(err, session.ErrNotFound) {
+					err := b.store.Records.Touch(b.ctx, e.Name, b.now.Add(time.Duration(i)*time.Second), e.IdleExpires)
+					if err != nil && !errors.Is(err, storage.ErrNotFound) {
 						b.Errorf("touch: %v", err)
 					}
 				}
 			})
-			_, err := b.store.Load(b.ctx, e.Name)
-			b.want("load", err, session.ErrNotFound)
-			if r := b.due()[string(e.Name)]; string(r.Sealed) != lastWritten.Load() {
+			_, err := b.store.Records.Load(b.ctx, e.Name)
+			b.want("load", err, storage.ErrNotFound)
+			if r := b.due()[e.Name]; string(r.Sealed) != lastWritten.Load() {
 				b.Errorf("outbox has %q, want the last that was written, %q", r.Sealed, lastWritten.Load())
 			}
 		}
@@ -129,13 +129,13 @@ var contentionTests = []test{
 			e.Indices = []string{key}
 			b.together(func(i int) {
 				if i == 0 {
-					b.want("create", b.store.Create(b.ctx, e), nil)
+					b.want("create", b.store.Records.Create(b.ctx, e), nil)
 					e.Indices = []string{key, later}
-					b.want("update", b.store.Update(b.ctx, e), nil)
+					b.want("update", b.store.Records.Update(b.ctx, e), nil)
 					return
 				}
 				for _, k := range []string{key, later} {
-					if _, err := b.store.Find(b.ctx, k); err != nil {
+					if _, err := b.store.Finder.Find(b.ctx, k); err != nil {
 						b.Errorf("find: %v", err)
 					}
 				}
@@ -145,19 +145,19 @@ var contentionTests = []test{
 					b.Fatalf("the record is not found by %q", k)
 				}
 			}
-			b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+			b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 		}
 	}},
 	{"many leases never hand out one item twice", func(b *bench) {
 		const items = 200
 		for i := range items {
-			b.ok("enqueue", b.store.Enqueue(b.ctx, b.item(fmt.Sprintf("item-%d", i), b.now)))
+			b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, b.item(fmt.Sprintf("item-%d", i), b.now)))
 		}
 		var mu sync.Mutex
 		holders := map[string]int{}
 		b.together(func(int) {
 			for {
-				leased, err := b.store.Lease(b.ctx, b.now, time.Hour, 7)
+				leased, err := b.store.Outbox.Lease(b.ctx, b.now, time.Hour, 7)
 				if err != nil {
 					b.Errorf("lease: %v", err)
 				}
@@ -184,7 +184,7 @@ var contentionTests = []test{
 		for i := range rounds {
 			var fresh atomic.Int32
 			b.together(func(int) {
-				marked, err := b.store.MarkOnce(b.ctx, fmt.Sprintf("jti-%d", i), time.Now().Add(time.Hour))
+				marked, err := b.store.Marks.MarkOnce(b.ctx, fmt.Sprintf("jti-%d", i), time.Now().Add(time.Hour))
 				if err != nil {
 					b.Errorf("mark: %v", err)
 				}

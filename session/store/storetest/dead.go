@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -22,18 +22,18 @@ const (
 	callers  = 12
 )
 
-// DeadConnections wants of a store whose connections all die at once, without a word, that calls succeed and its line
+// DeadConnections wants of a store whose connections all die at once, without a word, that calls succeed and its feed
 // stands again within ten seconds. vanish makes them die; connections that are made later live.
-func DeadConnections(t *testing.T, s session.Line, vanish func()) {
+func DeadConnections(t *testing.T, s storage.Store, vanish func()) {
 	t.Helper()
-	var proven atomic.Int64 // the last moment that the line has proven
+	var proven atomic.Int64 // the last moment that the feed has proven
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	defer running.Wait()
 	defer stop()
 	running.Go(func() {
 		for ctx.Err() == nil {
-			_ = s.Listen(ctx, 250*time.Millisecond, func(session.Change) {}, func(at time.Time) { proven.Store(at.UnixNano()) })
+			_ = s.Feed.Listen(ctx, 250*time.Millisecond, func(storage.Change) {}, func(at time.Time) { proven.Store(at.UnixNano()) })
 			time.Sleep(50 * time.Millisecond)
 		}
 	})
@@ -60,7 +60,7 @@ func DeadConnections(t *testing.T, s session.Line, vanish func()) {
 		t.Helper()
 		for !all(since) {
 			if time.Since(since) > foundWithin+slack {
-				t.Fatalf("%s: not all are answered after %s, or the line does not stand", what, foundWithin)
+				t.Fatalf("%s: not all are answered after %s, or the feed does not stand", what, foundWithin)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -70,20 +70,20 @@ func DeadConnections(t *testing.T, s session.Line, vanish func()) {
 	died := time.Now()
 	time.Sleep(100 * time.Millisecond) // answers that were read before
 	await("after", died.Add(100*time.Millisecond))
-	t.Logf("all are answered, and the line stands, %s after", time.Since(died).Round(100*time.Millisecond))
+	t.Logf("all are answered, and the feed stands, %s after", time.Since(died).Round(100*time.Millisecond))
 }
 
 // oneCall reads or writes, by turns.
-func oneCall(ctx context.Context, s session.Store, caller, n int) error {
+func oneCall(ctx context.Context, s storage.Store, caller, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	if n%2 == 0 {
-		_, err := s.Load(ctx, "no-such-name")
-		if errors.Is(err, session.ErrNotFound) {
+		_, err := s.Records.Load(ctx, "no-such-name")
+		if errors.Is(err, storage.ErrNotFound) {
 			return nil
 		}
 		return errors.Join(errors.New("a session that nobody made"), err)
 	}
-	_, err := s.MarkOnce(ctx, fmt.Sprint("mark-", caller, "-", n), time.Now().Add(time.Minute))
+	_, err := s.Marks.MarkOnce(ctx, fmt.Sprint("mark-", caller, "-", n), time.Now().Add(time.Minute))
 	return err
 }

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // expiryTests are about what the sweeper ends.
@@ -16,12 +16,12 @@ var expiryTests = []test{
 		idle.IdleExpires = at
 		live.IdleExpires = at.Add(time.Millisecond)
 		neverIdle.IdleExpires = time.Time{}
-		for _, e := range []session.Entry{live, old, idle, neverIdle} {
+		for _, e := range []storage.Entry{live, old, idle, neverIdle} {
 			b.create(e)
 		}
-		ended, err := b.store.EndExpired(b.ctx, at, 10)
+		ended, err := b.store.Records.EndExpired(b.ctx, "expired", at, 10)
 		b.ok("end expired", err)
-		want := []session.Name{old.Name, idle.Name}
+		want := []string{old.Name, idle.Name}
 		slices.Sort(want)
 		if slices.Sort(ended); !slices.Equal(ended, want) {
 			b.Errorf("ended %v, want %v", ended, want)
@@ -30,13 +30,13 @@ var expiryTests = []test{
 		b.same(b.load(neverIdle.Name), neverIdle)
 		due := b.due()
 		for _, n := range want {
-			if r, ok := due[string(n)]; !ok || r.Reason != session.ReasonExpired || !r.EndedAt.Equal(at) {
+			if r, ok := due[n]; !ok || r.Reason != "expired" || !r.EndedAt.Equal(at) {
 				b.Errorf("outbox item of %s = %v %+v, want one that expired at %v", n, ok, r, at)
 			}
-			_, err := b.store.Load(b.ctx, n)
-			b.want("load what expired", err, session.ErrNotFound)
+			_, err := b.store.Records.Load(b.ctx, n)
+			b.want("load what expired", err, storage.ErrNotFound)
 		}
-		if again, err := b.store.EndExpired(b.ctx, at, 10); err != nil || len(again) != 0 {
+		if again, err := b.store.Records.EndExpired(b.ctx, "expired", at, 10); err != nil || len(again) != 0 {
 			b.Errorf("sweeping again ended %v %v, want none", again, err)
 		}
 	}},
@@ -45,9 +45,9 @@ var expiryTests = []test{
 			b.create(b.entry())
 		}
 		at := b.now.Add(2 * time.Hour)
-		seen := map[session.Name]bool{}
+		seen := map[string]bool{}
 		for _, want := range []int{3, 3, 1, 0} {
-			ended, err := b.store.EndExpired(b.ctx, at, 3)
+			ended, err := b.store.Records.EndExpired(b.ctx, "expired", at, 3)
 			b.ok("end expired", err)
 			if len(ended) != want {
 				b.Errorf("ended %d, want %d", len(ended), want)
@@ -62,11 +62,11 @@ var expiryTests = []test{
 	}},
 	{"a touched record runs out later", func(b *bench) {
 		e := b.create(b.entry())
-		b.ok("touch", b.store.Touch(b.ctx, e.Name, b.now.Add(5*time.Minute), b.now.Add(15*time.Minute)))
-		if ended, err := b.store.EndExpired(b.ctx, b.now.Add(10*time.Minute), 10); err != nil || len(ended) != 0 {
+		b.ok("touch", b.store.Records.Touch(b.ctx, e.Name, b.now.Add(5*time.Minute), b.now.Add(15*time.Minute)))
+		if ended, err := b.store.Records.EndExpired(b.ctx, "expired", b.now.Add(10*time.Minute), 10); err != nil || len(ended) != 0 {
 			b.Errorf("ended %v %v, want none yet", ended, err)
 		}
-		if ended, err := b.store.EndExpired(b.ctx, b.now.Add(15*time.Minute), 10); err != nil || len(ended) != 1 {
+		if ended, err := b.store.Records.EndExpired(b.ctx, "expired", b.now.Add(15*time.Minute), 10); err != nil || len(ended) != 1 {
 			b.Errorf("ended %v %v, want it now", ended, err)
 		}
 	}},
@@ -75,8 +75,8 @@ var expiryTests = []test{
 		e.IdleExpires = time.Time{}
 		b.create(e)
 		e.ExpiresAt = b.now.Add(time.Minute)
-		b.ok("update", b.store.Update(b.ctx, e))
-		if ended, err := b.store.EndExpired(b.ctx, b.now.Add(time.Minute), 10); err != nil || len(ended) != 1 {
+		b.ok("update", b.store.Records.Update(b.ctx, e))
+		if ended, err := b.store.Records.EndExpired(b.ctx, "expired", b.now.Add(time.Minute), 10); err != nil || len(ended) != 1 {
 			b.Errorf("ended %v %v, want it", ended, err)
 		}
 	}},
@@ -86,6 +86,6 @@ var expiryTests = []test{
 		e.ExpiresAt, e.IdleExpires = b.now.Add(-time.Minute), b.now.Add(-time.Hour)
 		b.create(e)
 		b.same(b.load(e.Name), e)
-		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 	}},
 }

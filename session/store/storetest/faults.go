@@ -7,16 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // durabilityTests are about what a store that is opened again still knows.
-func durabilityTests(reopen func(*testing.T, session.Store) session.Store) []test {
+func durabilityTests(reopen func(*testing.T, storage.Store) storage.Store) []test {
 	return []test{{"what was written is there when the store is opened again", func(b *bench) {
 		kept, ended := b.create(b.entry()), b.create(b.entry())
-		b.ok("update", b.store.Update(b.ctx, kept))
-		b.ok("touch", b.store.Touch(b.ctx, kept.Name, b.now.Add(time.Minute), b.now.Add(time.Hour)))
-		b.ok("end", b.store.End(b.ctx, ended.Name, session.ReasonLogout, b.now))
+		b.ok("update", b.store.Records.Update(b.ctx, kept))
+		b.ok("touch", b.store.Records.Touch(b.ctx, kept.Name, b.now.Add(time.Minute), b.now.Add(time.Hour)))
+		b.ok("end", b.store.Records.End(b.ctx, ended.Name, "logout", b.now))
 		b.marks("jti", time.Hour, true)
 
 		b.store = reopen(b.T, b.store)
@@ -25,7 +25,7 @@ func durabilityTests(reopen func(*testing.T, session.Store) session.Store) []tes
 		if found := must(b, kept.Indices[0]); len(found) != 1 {
 			b.Errorf("found %v, want the record", found)
 		}
-		if r := b.due()[string(ended.Name)]; !bytes.Equal(r.Sealed, ended.Sealed) {
+		if r := b.due()[ended.Name]; !bytes.Equal(r.Sealed, ended.Sealed) {
 			b.Errorf("outbox item = %+v, want the ended record", r)
 		}
 		b.marks("jti", time.Hour, false)
@@ -33,26 +33,28 @@ func durabilityTests(reopen func(*testing.T, session.Store) session.Store) []tes
 }
 
 // outageTests are about a store that can't write. A failure must not look like an answer (ST1, ST2).
-func outageTests(obstruct func(*testing.T, session.Store) func()) []test {
+func outageTests(obstruct func(*testing.T, storage.Store) func()) []test {
 	return []test{{"a write that can't be done says so in time, and nothing of it is done", func(b *bench) {
 		e, fresh := b.create(b.entry()), b.entry()
 		mend := obstruct(b.T, b.store)
 		for act, write := range map[string]func(context.Context) error{
-			"create": func(ctx context.Context) error { return b.store.Create(ctx, fresh) },
-			"update": func(ctx context.Context) error { return b.store.Update(ctx, e) },
-			"touch":  func(ctx context.Context) error { return b.store.Touch(ctx, e.Name, b.now, b.now.Add(time.Hour)) },
-			"end":    func(ctx context.Context) error { return b.store.End(ctx, e.Name, session.ReasonLogout, b.now) },
+			"create": func(ctx context.Context) error { return b.store.Records.Create(ctx, fresh) },
+			"update": func(ctx context.Context) error { return b.store.Records.Update(ctx, e) },
+			"touch": func(ctx context.Context) error {
+				return b.store.Records.Touch(ctx, e.Name, b.now, b.now.Add(time.Hour))
+			},
+			"end": func(ctx context.Context) error { return b.store.Records.End(ctx, e.Name, "logout", b.now) },
 			"end expired": func(ctx context.Context) error {
-				_, err := b.store.EndExpired(ctx, e.ExpiresAt, 10)
+				_, err := b.store.Records.EndExpired(ctx, "expired", e.ExpiresAt, 10)
 				return err
 			},
-			"enqueue": func(ctx context.Context) error { return b.store.Enqueue(ctx, b.item("one", b.now)) },
+			"enqueue": func(ctx context.Context) error { return b.store.Outbox.Enqueue(ctx, b.item("one", b.now)) },
 			"lease": func(ctx context.Context) error {
-				_, err := b.store.Lease(ctx, b.now, time.Minute, 10)
+				_, err := b.store.Outbox.Lease(ctx, b.now, time.Minute, 10)
 				return err
 			},
 			"mark": func(ctx context.Context) error {
-				_, err := b.store.MarkOnce(ctx, "jti", b.now.Add(time.Hour))
+				_, err := b.store.Marks.MarkOnce(ctx, "jti", b.now.Add(time.Hour))
 				return err
 			},
 		} {
@@ -60,13 +62,13 @@ func outageTests(obstruct func(*testing.T, session.Store) func()) []test {
 		}
 		mend()
 		b.same(b.load(e.Name), e)
-		_, err := b.store.Load(b.ctx, fresh.Name)
-		b.want("load what could not be created", err, session.ErrNotFound)
+		_, err := b.store.Records.Load(b.ctx, fresh.Name)
+		b.want("load what could not be created", err, storage.ErrNotFound)
 		if due := b.due(); len(due) != 0 {
 			b.Errorf("outbox has %d items, want none", len(due))
 		}
 		b.marks("jti", time.Hour, true)
-		b.ok("end, now that it can be", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+		b.ok("end, now that it can be", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 	}}}
 }
 
@@ -79,7 +81,7 @@ func (b *bench) fails(act string, write func(context.Context) error) {
 	go func() { done <- write(ctx) }()
 	select {
 	case err := <-done:
-		if err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) || errors.Is(err, session.ErrExists) {
+		if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrExists) {
 			b.Errorf("%s during an outage: %v, want that it can't be asked", act, err)
 		}
 	case <-time.After(20 * time.Second):

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/cloakroom/cloakroom/keys"
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // indexTests are about finding records by something else than their name.
@@ -16,8 +16,8 @@ var indexTests = []test{
 		one.Indices, two.Indices = []string{"both", "one"}, []string{"both", "two"}
 		b.create(one)
 		b.create(two)
-		for key, want := range map[string][]session.Name{"both": {one.Name, two.Name}, "one": {one.Name}, "two": {two.Name}, "none": nil} {
-			found, err := b.store.Find(b.ctx, key)
+		for key, want := range map[string][]string{"both": {one.Name, two.Name}, "one": {one.Name}, "two": {two.Name}, "none": nil} {
+			found, err := b.store.Finder.Find(b.ctx, key)
 			b.ok("find", err)
 			slices.Sort(found)
 			slices.Sort(want)
@@ -28,14 +28,14 @@ var indexTests = []test{
 	}},
 	{"what ended is not found any more", func(b *bench) {
 		ended, expired := b.create(b.entry()), b.create(b.entry())
-		b.ok("end", b.store.End(b.ctx, ended.Name, session.ReasonLogout, b.now))
-		_, err := b.store.EndExpired(b.ctx, expired.ExpiresAt, 10)
+		b.ok("end", b.store.Records.End(b.ctx, ended.Name, "logout", b.now))
+		_, err := b.store.Records.EndExpired(b.ctx, "expired", expired.ExpiresAt, 10)
 		b.ok("end expired", err)
 		for _, key := range slices.Concat(ended.Indices, expired.Indices) {
 			for n := range slices.Values(must(b, key)) {
 				// A store may be late to clean up, but then the record must be gone.
-				_, err := b.store.Load(b.ctx, n)
-				b.want("load what a stale index names", err, session.ErrNotFound)
+				_, err := b.store.Records.Load(b.ctx, n)
+				b.want("load what a stale index names", err, storage.ErrNotFound)
 			}
 		}
 	}},
@@ -43,8 +43,8 @@ var indexTests = []test{
 		e := b.entry()
 		e.Indices = nil
 		b.create(e)
-		b.ok("update", b.store.Update(b.ctx, e))
-		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+		b.ok("update", b.store.Records.Update(b.ctx, e))
+		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 	}},
 	{"a key given twice is one", func(b *bench) {
 		e := b.entry()
@@ -55,15 +55,15 @@ var indexTests = []test{
 		}
 	}},
 	{"a listing goes through all by name, page by page, without sealed bytes", func(b *bench) {
-		want := map[session.Name]session.Entry{}
+		want := map[string]storage.Entry{}
 		for i := range 7 {
 			e := b.entry()
-			e.Name = session.Name(fmt.Sprintf("%c-%s", "Zb_a-0Y"[i], e.Name)) // byte order, not the order of letters
+			e.Name = fmt.Sprintf("%c-%s", "Zb_a-0Y"[i], e.Name) // byte order, not the order of letters
 			want[e.Name] = b.create(e)
 		}
-		var after session.Name
+		var after string
 		for _, size := range []int{3, 3, 1, 0} {
-			page, err := b.store.List(b.ctx, after, 3)
+			page, err := b.store.Finder.List(b.ctx, after, 3)
 			b.ok("list", err)
 			if len(page) != size {
 				b.Fatalf("page after %q has %d records, want %d", after, len(page), size)
@@ -90,19 +90,19 @@ var indexTests = []test{
 		e := b.create(b.entry())
 		b.create(b.entry())
 		for _, want := range []int{2, 1} {
-			if n, err := b.store.Count(b.ctx); n != want || err != nil {
+			if n, err := b.store.Finder.Count(b.ctx); n != want || err != nil {
 				b.Errorf("count = %d %v, want %d", n, err, want)
 			}
 			if want == 2 {
-				b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
+				b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 			}
 		}
 	}},
 }
 
-func must(b *bench, key string) []session.Name {
+func must(b *bench, key string) []string {
 	b.Helper()
-	found, err := b.store.Find(b.ctx, key)
+	found, err := b.store.Finder.Find(b.ctx, key)
 	b.ok("find", err)
 	return found
 }

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // keptTests are about what is fetched once: the address that a logout goes on to.
@@ -16,59 +16,59 @@ var keptTests = []test{
 		sealed := make([]byte, 10_000)
 		rand.Read(sealed)
 		key := rand.Text()
-		b.ok("keep", b.store.Keep(b.ctx, key, sealed, time.Minute))
-		b.ok("keep another", b.store.Keep(b.ctx, rand.Text(), []byte("other"), time.Minute))
-		got, err := b.store.Take(b.ctx, key)
+		b.ok("keep", b.store.Marks.Keep(b.ctx, key, sealed, time.Minute))
+		b.ok("keep another", b.store.Marks.Keep(b.ctx, rand.Text(), []byte("other"), time.Minute))
+		got, err := b.store.Marks.Take(b.ctx, key)
 		if err != nil || !bytes.Equal(got, sealed) {
 			b.Errorf("taken = %d bytes %v, want what was kept", len(got), err)
 		}
-		_, err = b.store.Take(b.ctx, key)
-		b.want("take it again", err, session.ErrNotFound)
+		_, err = b.store.Marks.Take(b.ctx, key)
+		b.want("take it again", err, storage.ErrNotFound)
 	}},
 	{"nothing is kept under another key", func(b *bench) {
 		key := rand.Text()
-		b.ok("keep", b.store.Keep(b.ctx, key, []byte("x"), time.Minute))
+		b.ok("keep", b.store.Marks.Keep(b.ctx, key, []byte("x"), time.Minute))
 		for _, other := range []string{"", "kept " + key, key + " ", key[:5] + "%", "*"} {
-			_, err := b.store.Take(b.ctx, other)
-			b.want("take "+other, err, session.ErrNotFound)
+			_, err := b.store.Marks.Take(b.ctx, other)
+			b.want("take "+other, err, storage.ErrNotFound)
 		}
 	}},
 	{"what is kept is no lease and no mark", func(b *bench) {
 		key := rand.Text()
-		b.ok("keep", b.store.Keep(b.ctx, key, []byte("x"), time.Minute))
+		b.ok("keep", b.store.Marks.Keep(b.ctx, key, []byte("x"), time.Minute))
 		b.marks(key, time.Hour, true)
-		if got, err := b.store.Acquire(b.ctx, key, "me", time.Minute); !got || err != nil {
+		if got, err := b.store.Leases.Acquire(b.ctx, key, "me", time.Minute); !got || err != nil {
 			b.Errorf("lease of the same name = %v %v, want it", got, err)
 		}
-		b.ok("release", b.store.Release(b.ctx, key, "me"))
-		if _, err := b.store.Take(b.ctx, key); err != nil {
+		b.ok("release", b.store.Leases.Release(b.ctx, key, "me"))
+		if _, err := b.store.Marks.Take(b.ctx, key); err != nil {
 			b.Errorf("take: %v", err)
 		}
 	}},
 	{"what is kept is gone when its time is over, and swept no sooner", func(b *bench) {
 		short, long := rand.Text(), rand.Text()
-		b.ok("keep", b.store.Keep(b.ctx, short, []byte("x"), 50*time.Millisecond))
-		b.ok("keep", b.store.Keep(b.ctx, long, []byte("x"), time.Minute))
+		b.ok("keep", b.store.Marks.Keep(b.ctx, short, []byte("x"), 50*time.Millisecond))
+		b.ok("keep", b.store.Marks.Keep(b.ctx, long, []byte("x"), time.Minute))
 		time.Sleep(100 * time.Millisecond)
-		_, err := b.store.Take(b.ctx, short)
-		b.want("take after its time", err, session.ErrNotFound)
-		if _, err := b.store.EndExpired(b.ctx, time.Now(), 10); err != nil {
+		_, err := b.store.Marks.Take(b.ctx, short)
+		b.want("take after its time", err, storage.ErrNotFound)
+		if _, err := b.store.Records.EndExpired(b.ctx, "expired", time.Now(), 10); err != nil {
 			b.Fatalf("sweep: %v", err)
 		}
-		if _, err := b.store.Take(b.ctx, long); err != nil {
+		if _, err := b.store.Marks.Take(b.ctx, long); err != nil {
 			b.Errorf("take after a sweep: %v", err)
 		}
 	}},
 	{"of many who take it exactly one gets it", func(b *bench) {
 		for range rounds {
 			key := rand.Text()
-			b.ok("keep", b.store.Keep(b.ctx, key, []byte("x"), time.Minute))
+			b.ok("keep", b.store.Marks.Keep(b.ctx, key, []byte("x"), time.Minute))
 			var got atomic.Int32
 			b.together(func(int) {
-				switch _, err := b.store.Take(b.ctx, key); {
+				switch _, err := b.store.Marks.Take(b.ctx, key); {
 				case err == nil:
 					got.Add(1)
-				case !errors.Is(err, session.ErrNotFound):
+				case !errors.Is(err, storage.ErrNotFound):
 					b.Errorf("take: %v, want that it is gone", err)
 				}
 			})

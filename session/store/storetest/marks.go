@@ -11,18 +11,18 @@ var markTests = []test{
 	}},
 	{"looking at a mark does not make it", func(b *bench) {
 		for range 2 {
-			if marked, err := b.store.Marked(b.ctx, "jti"); marked || err != nil {
+			if marked, err := b.store.Marks.Marked(b.ctx, "jti"); marked || err != nil {
 				b.Errorf("marked = %v %v before it was", marked, err)
 			}
 		}
 		b.marks("jti", time.Hour, true)
-		if marked, err := b.store.Marked(b.ctx, "jti"); !marked || err != nil {
+		if marked, err := b.store.Marks.Marked(b.ctx, "jti"); !marked || err != nil {
 			b.Errorf("marked = %v %v after it was", marked, err)
 		}
 	}},
 	{"a mark is forgotten when its time is over", func(b *bench) {
 		b.marks("jti", -time.Second, true)
-		if marked, err := b.store.Marked(b.ctx, "jti"); marked || err != nil {
+		if marked, err := b.store.Marks.Marked(b.ctx, "jti"); marked || err != nil {
 			b.Errorf("marked = %v %v after its time", marked, err)
 		}
 		b.marks("jti", time.Hour, true)
@@ -30,7 +30,7 @@ var markTests = []test{
 	}},
 	{"sweeping keeps marks whose time is not over", func(b *bench) {
 		b.marks("jti", time.Hour, true)
-		if _, err := b.store.EndExpired(b.ctx, b.now, 10); err != nil {
+		if _, err := b.store.Records.EndExpired(b.ctx, "expired", b.now, 10); err != nil {
 			b.Fatalf("end expired: %v", err)
 		}
 		b.marks("jti", time.Hour, false)
@@ -39,7 +39,7 @@ var markTests = []test{
 
 func (b *bench) marks(key string, life time.Duration, want bool) {
 	b.Helper()
-	fresh, err := b.store.MarkOnce(b.ctx, key, time.Now().Add(life))
+	fresh, err := b.store.Marks.MarkOnce(b.ctx, key, time.Now().Add(life))
 	b.ok("mark", err)
 	if fresh != want {
 		b.Errorf("mark of %q is new = %v, want %v", key, fresh, want)

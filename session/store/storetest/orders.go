@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // orderTests go through every order in which a few parties can take their steps, one at a time, and know after each step
@@ -12,7 +12,7 @@ import (
 var orderTests = []test{
 	// RN12, LO6, and each update is of what its writer has read.
 	{"two writers, a reader and a logout, in every order", func(b *bench) {
-		ended := map[session.Name]string{}
+		ended := map[string]string{}
 		eachOrder([]int{2, 2, 1, 1}, nil, func(order []int) {
 			r := &race{bench: b, order: order, e: b.create(b.entry()), version: 1}
 			r.sealed = string(r.e.Sealed)
@@ -31,7 +31,7 @@ var orderTests = []test{
 			b.Errorf("orders = %d, items in the outbox = %d, want 180 of each", len(ended), len(due))
 		}
 		for name, sealed := range ended {
-			if got := string(due[string(name)].Sealed); got != sealed {
+			if got := string(due[name].Sealed); got != sealed {
 				b.Errorf("outbox has %q, want the last that was written, %q", got, sealed)
 			}
 		}
@@ -59,7 +59,7 @@ func eachOrder(steps, order []int, visit func([]int)) {
 type race struct {
 	*bench
 	order []int
-	e     session.Entry
+	e     storage.Entry
 
 	version uint64
 	sealed  string
@@ -77,7 +77,7 @@ func (r *race) writer(name string) []func() {
 
 // read returns the version that is there, 0 when there is none.
 func (r *race) read() uint64 {
-	got, err := r.store.Load(r.ctx, r.e.Name)
+	got, err := r.store.Records.Load(r.ctx, r.e.Name)
 	r.says("load", err, nil)
 	if err == nil && (got.Version != r.version || string(got.Sealed) != r.sealed) {
 		r.Errorf("order %v: read version %d %q, want version %d %q", r.order, got.Version, got.Sealed, r.version, r.sealed)
@@ -90,17 +90,17 @@ func (r *race) update(version uint64, by string) {
 	mine := r.e
 	mine.Version, mine.Sealed = version, fmt.Appendf(nil, "version %d by %s", version+1, by)
 	if version != r.version {
-		r.says("update", r.store.Update(r.ctx, mine), session.ErrConflict)
+		r.says("update", r.store.Records.Update(r.ctx, mine), storage.ErrConflict)
 		return
 	}
-	r.says("update", r.store.Update(r.ctx, mine), nil)
+	r.says("update", r.store.Records.Update(r.ctx, mine), nil)
 	if !r.ended {
 		r.version, r.sealed = version+1, string(mine.Sealed)
 	}
 }
 
 func (r *race) end() {
-	r.says("end", r.store.End(r.ctx, r.e.Name, session.ReasonLogout, r.now), nil)
+	r.says("end", r.store.Records.End(r.ctx, r.e.Name, "logout", r.now), nil)
 	r.ended = true
 }
 
@@ -108,7 +108,7 @@ func (r *race) end() {
 func (r *race) says(act string, got, want error) {
 	r.Helper()
 	if r.ended {
-		want = session.ErrNotFound
+		want = storage.ErrNotFound
 	}
 	r.want(fmt.Sprintf("order %v: %s", r.order, act), got, want)
 }

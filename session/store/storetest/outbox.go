@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // outboxTests are about what is left to revoke.
@@ -13,15 +13,15 @@ var outboxTests = []test{
 	{"ending a record puts it, as it is at that instant, into the outbox", func(b *bench) {
 		e := b.create(b.entry())
 		e.Sealed = []byte("the newest tokens")
-		b.ok("update", b.store.Update(b.ctx, e))
+		b.ok("update", b.store.Records.Update(b.ctx, e))
 		at := b.now.Add(time.Minute)
-		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonProviderLogout, at))
+		b.ok("end", b.store.Records.End(b.ctx, e.Name, "provider_logout", at))
 		due := b.due()
-		r, ok := due[string(e.Name)]
+		r, ok := due[e.Name]
 		if len(due) != 1 || !ok {
 			b.Fatalf("outbox has %d items, want the one of the record", len(due))
 		}
-		if r.Origin != e.Name || r.Provider != e.Provider || r.Reason != session.ReasonProviderLogout || !bytes.Equal(r.Sealed, e.Sealed) {
+		if r.Origin != e.Name || r.Provider != e.Provider || r.Reason != "provider_logout" || !bytes.Equal(r.Sealed, e.Sealed) {
 			b.Errorf("item = %+v", r)
 		}
 		if !r.EndedAt.Equal(at) || r.Attempts != 0 || r.LastError != "" {
@@ -30,13 +30,13 @@ var outboxTests = []test{
 	}},
 	{"an ended record is due at once", func(b *bench) {
 		e := b.create(b.entry())
-		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
-		if items, err := b.store.Lease(b.ctx, b.now, time.Minute, 10); err != nil || len(items) != 1 {
+		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
+		if items, err := b.store.Outbox.Lease(b.ctx, b.now, time.Minute, 10); err != nil || len(items) != 1 {
 			b.Errorf("leased %d %v, want 1", len(items), err)
 		}
 	}},
 	{"a lease is one holder's until it is over", func(b *bench) {
-		b.ok("enqueue", b.store.Enqueue(b.ctx, b.item("one", b.now)))
+		b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, b.item("one", b.now)))
 		b.leased(b.now, 1)
 		b.leased(b.now, 0)
 		b.leased(b.now.Add(time.Minute-time.Millisecond), 0)
@@ -44,11 +44,11 @@ var outboxTests = []test{
 	}},
 	{"a lease takes what is due, and no more than it was told", func(b *bench) {
 		for i := range 5 {
-			b.ok("enqueue", b.store.Enqueue(b.ctx, b.item(fmt.Sprintf("due-%d", i), b.now.Add(-time.Duration(i)*time.Second))))
+			b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, b.item(fmt.Sprintf("due-%d", i), b.now.Add(-time.Duration(i)*time.Second))))
 		}
-		b.ok("enqueue", b.store.Enqueue(b.ctx, b.item("later", b.now.Add(time.Second))))
+		b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, b.item("later", b.now.Add(time.Second))))
 		for _, want := range []int{2, 2, 1, 0} {
-			items, err := b.store.Lease(b.ctx, b.now, time.Hour, 2)
+			items, err := b.store.Outbox.Lease(b.ctx, b.now, time.Hour, 2)
 			b.ok("lease", err)
 			if len(items) != want {
 				b.Errorf("leased %d, want %d", len(items), want)
@@ -56,31 +56,31 @@ var outboxTests = []test{
 		}
 	}},
 	{"an item is put off with the attempt noted", func(b *bench) {
-		b.ok("enqueue", b.store.Enqueue(b.ctx, b.item("one", b.now)))
+		b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, b.item("one", b.now)))
 		b.leased(b.now, 1)
-		b.ok("retry", b.store.Retry(b.ctx, "one", b.now.Add(time.Hour), "provider is down"))
+		b.ok("retry", b.store.Outbox.Retry(b.ctx, "one", b.now.Add(time.Hour), "provider is down"))
 		b.leased(b.now.Add(time.Hour-time.Millisecond), 0)
-		b.ok("retry again", b.store.Retry(b.ctx, "one", b.now.Add(time.Hour), "provider is still down"))
+		b.ok("retry again", b.store.Outbox.Retry(b.ctx, "one", b.now.Add(time.Hour), "provider is still down"))
 		items := b.leased(b.now.Add(time.Hour), 1)
 		if items[0].Attempts != 2 || items[0].LastError != "provider is still down" {
 			b.Errorf("attempts = %d, last error %q, want 2 and the last", items[0].Attempts, items[0].LastError)
 		}
 	}},
 	{"an item that is done is gone, and may be done again", func(b *bench) {
-		b.ok("enqueue", b.store.Enqueue(b.ctx, b.item("one", b.now)))
-		b.ok("done", b.store.Done(b.ctx, "one"))
-		b.ok("done again", b.store.Done(b.ctx, "one"))
-		b.ok("retry what is done", b.store.Retry(b.ctx, "one", b.now, "late"))
+		b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, b.item("one", b.now)))
+		b.ok("done", b.store.Outbox.Done(b.ctx, "one"))
+		b.ok("done again", b.store.Outbox.Done(b.ctx, "one"))
+		b.ok("retry what is done", b.store.Outbox.Retry(b.ctx, "one", b.now, "late"))
 		if due := b.due(); len(due) != 0 {
 			b.Errorf("outbox has %d items, want none", len(due))
 		}
 	}},
 	{"an item is kept as it was enqueued, and once", func(b *bench) {
 		want := b.item("one", b.now)
-		b.ok("enqueue", b.store.Enqueue(b.ctx, want))
+		b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, want))
 		again := want
-		again.Sealed, again.Reason = []byte("others"), session.ReasonRevoked
-		b.ok("enqueue again", b.store.Enqueue(b.ctx, again))
+		again.Sealed, again.Reason = []byte("others"), "revoked"
+		b.ok("enqueue again", b.store.Outbox.Enqueue(b.ctx, again))
 		got := b.leased(b.now, 1)[0]
 		if got.ID != want.ID || got.Origin != want.Origin || got.Provider != want.Provider || got.Reason != want.Reason ||
 			!bytes.Equal(got.Sealed, want.Sealed) || !got.EndedAt.Equal(want.EndedAt) {
@@ -91,9 +91,9 @@ var outboxTests = []test{
 		for i, id := range []string{"second", "third", "first"} {
 			r := b.item(id, b.now.Add(time.Hour))
 			r.EndedAt = b.now.Add(time.Duration((i+1)%3) * time.Minute)
-			b.ok("enqueue", b.store.Enqueue(b.ctx, r))
+			b.ok("enqueue", b.store.Outbox.Enqueue(b.ctx, r))
 		}
-		page, all, err := b.store.Revocations(b.ctx, 2)
+		page, all, err := b.store.Outbox.Revocations(b.ctx, 2)
 		b.ok("revocations", err)
 		if all != 3 || len(page) != 2 || page[0].ID != "first" || page[1].ID != "second" {
 			b.Fatalf("%d of %d shown: %+v, want first and second of 3", len(page), all, page)
@@ -101,7 +101,7 @@ var outboxTests = []test{
 		if string(page[0].Head) != "seale" {
 			b.Errorf("head = %q, want the first bytes of what is sealed", page[0].Head)
 		}
-		if page[0].Sealed != nil || page[0].Provider != "main" || page[0].Reason != session.ReasonRefused {
+		if page[0].Sealed != nil || page[0].Provider != "main" || page[0].Reason != "refused" {
 			b.Errorf("item = %+v, want it whole without sealed bytes", page[0])
 		}
 		if leased := b.due()["first"]; len(leased.Sealed) == 0 {
@@ -110,17 +110,17 @@ var outboxTests = []test{
 	}},
 }
 
-func (b *bench) item(id string, notBefore time.Time) session.Revocation {
-	return session.Revocation{
-		ID: id, Origin: session.Name(id), Provider: "main", Reason: session.ReasonRefused, Sealed: []byte("sealed " + id),
+func (b *bench) item(id string, notBefore time.Time) storage.Revocation {
+	return storage.Revocation{
+		ID: id, Origin: id, Provider: "main", Reason: "refused", Sealed: []byte("sealed " + id),
 		EndedAt: b.now, NotBefore: notBefore,
 	}
 }
 
 // leased leases for a minute and wants so many items.
-func (b *bench) leased(at time.Time, want int) []session.Revocation {
+func (b *bench) leased(at time.Time, want int) []storage.Revocation {
 	b.Helper()
-	items, err := b.store.Lease(b.ctx, at, time.Minute, 10)
+	items, err := b.store.Outbox.Lease(b.ctx, at, time.Minute, 10)
 	b.ok("lease", err)
 	if len(items) != want {
 		b.Fatalf("leased %d items, want %d", len(items), want)

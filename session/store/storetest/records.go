@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // recordTests are about one record: made, read, replaced, touched, ended.
@@ -33,27 +33,27 @@ var recordTests = []test{
 		e := b.create(b.entry())
 		other := b.entry()
 		other.Name = e.Name
-		b.want("create under a taken name", b.store.Create(b.ctx, other), session.ErrExists)
+		b.want("create under a taken name", b.store.Records.Create(b.ctx, other), storage.ErrExists)
 		b.same(b.load(e.Name), e)
-		if found, err := b.store.Find(b.ctx, other.Indices[0]); err != nil || len(found) != 0 {
+		if found, err := b.store.Finder.Find(b.ctx, other.Indices[0]); err != nil || len(found) != 0 {
 			b.Errorf("a refused record is found: %v %v", found, err)
 		}
 	}},
 	{"a name that waits in the outbox is taken", func(b *bench) {
 		e := b.create(b.entry())
-		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
-		b.want("create under an ended name", b.store.Create(b.ctx, e), session.ErrExists)
-		_, err := b.store.Load(b.ctx, e.Name)
-		b.want("load", err, session.ErrNotFound)
+		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
+		b.want("create under an ended name", b.store.Records.Create(b.ctx, e), storage.ErrExists)
+		_, err := b.store.Records.Load(b.ctx, e.Name)
+		b.want("load", err, storage.ErrNotFound)
 	}},
 	{"a record that is not there is not found", func(b *bench) {
 		e := b.entry()
-		_, err := b.store.Load(b.ctx, e.Name)
-		b.want("load", err, session.ErrNotFound)
-		b.want("update", b.store.Update(b.ctx, e), session.ErrNotFound)
-		b.want("touch", b.store.Touch(b.ctx, e.Name, b.now, b.now), session.ErrNotFound)
-		b.want("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now), session.ErrNotFound)
-		if n, err := b.store.Count(b.ctx); n != 0 || err != nil {
+		_, err := b.store.Records.Load(b.ctx, e.Name)
+		b.want("load", err, storage.ErrNotFound)
+		b.want("update", b.store.Records.Update(b.ctx, e), storage.ErrNotFound)
+		b.want("touch", b.store.Records.Touch(b.ctx, e.Name, b.now, b.now), storage.ErrNotFound)
+		b.want("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now), storage.ErrNotFound)
+		if n, err := b.store.Finder.Count(b.ctx); n != 0 || err != nil {
 			b.Errorf("count = %d %v, want 0", n, err)
 		}
 	}},
@@ -63,11 +63,11 @@ var recordTests = []test{
 		next.Sealed, next.ExpiresAt = []byte("sealed anew"), e.ExpiresAt.Add(-time.Minute)
 		next.Indices = []string{e.Indices[0], "k-" + rand.Text()}
 		next.LastActive, next.IdleExpires = b.now.Add(time.Hour), b.now.Add(time.Hour) // not the update's to change
-		b.ok("update", b.store.Update(b.ctx, next))
+		b.ok("update", b.store.Records.Update(b.ctx, next))
 		next.Version, next.LastActive, next.IdleExpires = 2, e.LastActive, e.IdleExpires
 		b.same(b.load(e.Name), next)
 		for key, want := range map[string]int{e.Indices[0]: 1, e.Indices[1]: 0, next.Indices[1]: 1} {
-			if found, err := b.store.Find(b.ctx, key); err != nil || len(found) != want {
+			if found, err := b.store.Finder.Find(b.ctx, key); err != nil || len(found) != want {
 				b.Errorf("found under %q: %v %v, want %d", key, found, err, want)
 			}
 		}
@@ -77,8 +77,8 @@ var recordTests = []test{
 		for _, version := range []uint64{0, 2} {
 			stale := e
 			stale.Version, stale.Sealed, stale.Indices = version, []byte("stale"), []string{"k-" + rand.Text()}
-			b.want("update at another version", b.store.Update(b.ctx, stale), session.ErrConflict)
-			if found, err := b.store.Find(b.ctx, stale.Indices[0]); err != nil || len(found) != 0 {
+			b.want("update at another version", b.store.Records.Update(b.ctx, stale), storage.ErrConflict)
+			if found, err := b.store.Finder.Find(b.ctx, stale.Indices[0]); err != nil || len(found) != 0 {
 				b.Errorf("a refused update is found: %v %v", found, err)
 			}
 		}
@@ -87,20 +87,20 @@ var recordTests = []test{
 	{"a touch moves times forward, never back, and leaves the version alone", func(b *bench) {
 		e := b.create(b.entry())
 		later, idle := b.now.Add(time.Minute), e.IdleExpires.Add(time.Minute)
-		b.ok("touch", b.store.Touch(b.ctx, e.Name, later, idle))
-		b.ok("touch again, late", b.store.Touch(b.ctx, e.Name, later.Add(-30*time.Second), idle.Add(-30*time.Second)))
-		b.ok("touch without idle expiry", b.store.Touch(b.ctx, e.Name, later, time.Time{}))
+		b.ok("touch", b.store.Records.Touch(b.ctx, e.Name, later, idle))
+		b.ok("touch again, late", b.store.Records.Touch(b.ctx, e.Name, later.Add(-30*time.Second), idle.Add(-30*time.Second)))
+		b.ok("touch without idle expiry", b.store.Records.Touch(b.ctx, e.Name, later, time.Time{}))
 		e.LastActive, e.IdleExpires = later, idle
 		b.same(b.load(e.Name), e)
-		b.ok("update at the version before the touch", b.store.Update(b.ctx, e))
+		b.ok("update at the version before the touch", b.store.Records.Update(b.ctx, e))
 	}},
 	{"a large record is kept whole", func(b *bench) {
 		e := b.entry()
 		e.Sealed = bytes.Repeat([]byte("large"), 40<<10)
 		b.create(e)
 		b.same(b.load(e.Name), e)
-		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
-		if r := b.due()[string(e.Name)]; !bytes.Equal(r.Sealed, e.Sealed) {
+		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
+		if r := b.due()[e.Name]; !bytes.Equal(r.Sealed, e.Sealed) {
 			b.Errorf("outbox holds %d bytes of it, want %d", len(r.Sealed), len(e.Sealed))
 		}
 	}},
@@ -120,34 +120,34 @@ var recordTests = []test{
 	}},
 	{"an ended record is gone and never comes back", func(b *bench) {
 		e := b.create(b.entry())
-		b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonLogout, b.now))
-		_, err := b.store.Load(b.ctx, e.Name)
-		b.want("load", err, session.ErrNotFound)
-		b.want("end again", b.store.End(b.ctx, e.Name, session.ReasonRevoked, b.now), session.ErrNotFound)
-		b.want("update", b.store.Update(b.ctx, e), session.ErrNotFound)
-		b.want("touch", b.store.Touch(b.ctx, e.Name, b.now.Add(time.Hour), b.now.Add(2*time.Hour)), session.ErrNotFound)
-		_, err = b.store.Load(b.ctx, e.Name)
-		b.want("load after all that", err, session.ErrNotFound)
+		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
+		_, err := b.store.Records.Load(b.ctx, e.Name)
+		b.want("load", err, storage.ErrNotFound)
+		b.want("end again", b.store.Records.End(b.ctx, e.Name, "revoked", b.now), storage.ErrNotFound)
+		b.want("update", b.store.Records.Update(b.ctx, e), storage.ErrNotFound)
+		b.want("touch", b.store.Records.Touch(b.ctx, e.Name, b.now.Add(time.Hour), b.now.Add(2*time.Hour)), storage.ErrNotFound)
+		_, err = b.store.Records.Load(b.ctx, e.Name)
+		b.want("load after all that", err, storage.ErrNotFound)
 	}},
 	{"a call whose context has ended does nothing and does not say not found", func(b *bench) {
 		e := b.create(b.entry())
 		ctx, cancel := context.WithCancel(b.ctx)
 		cancel()
-		_, loadErr := b.store.Load(ctx, e.Name)
-		_, missingErr := b.store.Load(ctx, name())
+		_, loadErr := b.store.Records.Load(ctx, e.Name)
+		_, missingErr := b.store.Records.Load(ctx, name())
 		for act, err := range map[string]error{
 			"load": loadErr, "load what is not there": missingErr,
-			"create": b.store.Create(ctx, b.entry()), "update": b.store.Update(ctx, e),
-			"end": b.store.End(ctx, e.Name, session.ReasonLogout, b.now),
+			"create": b.store.Records.Create(ctx, b.entry()), "update": b.store.Records.Update(ctx, e),
+			"end": b.store.Records.End(ctx, e.Name, "logout", b.now),
 		} {
-			if err == nil || errors.Is(err, session.ErrNotFound) || errors.Is(err, session.ErrConflict) {
+			if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
 				b.Errorf("%s with an ended context: %v", act, err)
 			}
 		}
 		b.same(b.load(e.Name), e)
 	}},
 	{"a store that works answers a ping", func(b *bench) {
-		_, err := b.store.Ping(b.ctx)
+		_, err := b.store.Connection.Ping(b.ctx)
 		b.ok("ping", err)
 	}},
 }

@@ -1,4 +1,4 @@
-// Package storetest is the suite of behaviour tests that every session.Store passes.
+// Package storetest is the suite of behaviour tests that every storage.Store passes.
 //
 // It says by example what the interface's comments say in words: the plain parts one method at a time,
 // the contention parts what holds when many call at once, the durability and outage parts what holds
@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // patience bounds one test's calls together. It is no measure of speed.
@@ -24,28 +24,28 @@ const patience = time.Minute
 
 // Open returns an empty store that the test may write to. It is closed by whoever opened it, with
 // t.Cleanup.
-type Open func(t *testing.T) session.Store
+type Open func(t *testing.T) storage.Store
 
 // An Option adds parts that not every store can be put through.
 type Option func(*suite)
 
 // Durable adds the part about what survives. reopen closes the store and returns one that finds what
 // was written.
-func Durable(reopen func(t *testing.T, s session.Store) session.Store) Option {
+func Durable(reopen func(t *testing.T, s storage.Store) storage.Store) Option {
 	return func(s *suite) { s.reopen = reopen }
 }
 
 // Outage adds the part about a store that can't write. obstruct makes every write fail or hang until
 // the function it returns is called.
-func Outage(obstruct func(t *testing.T, s session.Store) (mend func())) Option {
+func Outage(obstruct func(t *testing.T, s storage.Store) (mend func())) Option {
 	return func(s *suite) { s.obstruct = obstruct }
 }
 
 type suite struct {
 	open     Open
-	reopen   func(*testing.T, session.Store) session.Store
-	obstruct func(*testing.T, session.Store) func()
-	another  func(*testing.T, session.Store) session.Line
+	reopen   func(*testing.T, storage.Store) storage.Store
+	obstruct func(*testing.T, storage.Store) func()
+	another  func(*testing.T, storage.Store) storage.Store
 }
 
 // Run puts the store that open returns, a fresh one for each test, through the suite.
@@ -62,7 +62,7 @@ func Run(t *testing.T, open Open, options ...Option) {
 		parts = append(parts, outageTests(s.obstruct))
 	}
 	if s.another != nil {
-		parts = append(parts, lineTests(s.another))
+		parts = append(parts, feedTests(s.another))
 	}
 	for _, tt := range slices.Concat(parts...) {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,31 +82,31 @@ type test struct {
 type bench struct {
 	*testing.T
 	ctx   context.Context
-	store session.Store
+	store storage.Store
 	now   time.Time
 }
 
 // name is one that no other test uses.
-func name() session.Name { return session.Name(rand.Text()) }
+func name() string { return rand.Text() }
 
 // entry is a live record with a life of an hour and an idle time of ten minutes.
-func (b *bench) entry() session.Entry {
-	return session.Entry{
+func (b *bench) entry() storage.Entry {
+	return storage.Entry{
 		Name: name(), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main",
 		Indices:   []string{"k-" + rand.Text(), "k-" + rand.Text()},
 		CreatedAt: b.now, ExpiresAt: b.now.Add(time.Hour), IdleExpires: b.now.Add(10 * time.Minute), LastActive: b.now,
 	}
 }
 
-func (b *bench) create(e session.Entry) session.Entry {
+func (b *bench) create(e storage.Entry) storage.Entry {
 	b.Helper()
-	b.ok("create", b.store.Create(b.ctx, e))
+	b.ok("create", b.store.Records.Create(b.ctx, e))
 	return e
 }
 
-func (b *bench) load(n session.Name) session.Entry {
+func (b *bench) load(n string) storage.Entry {
 	b.Helper()
-	e, err := b.store.Load(b.ctx, n)
+	e, err := b.store.Records.Load(b.ctx, n)
 	b.ok("load", err)
 	return e
 }
@@ -126,7 +126,7 @@ func (b *bench) want(act string, got, want error) {
 }
 
 // same compares all that a store must keep; Indices may be left out by Load.
-func (b *bench) same(got, want session.Entry) {
+func (b *bench) same(got, want storage.Entry) {
 	b.Helper()
 	if got.Name != want.Name || got.Version != want.Version || got.Provider != want.Provider || !bytes.Equal(got.Sealed, want.Sealed) {
 		b.Errorf("record = %s, want %s", show(got), show(want))
@@ -146,16 +146,16 @@ func (b *bench) same(got, want session.Entry) {
 	}
 }
 
-func show(e session.Entry) string {
+func show(e storage.Entry) string {
 	return fmt.Sprintf("%s version %d provider %q with %d bytes", e.Name, e.Version, e.Provider, len(e.Sealed))
 }
 
 // due leases everything that can be had far in the future, and returns it by id.
-func (b *bench) due() map[string]session.Revocation {
+func (b *bench) due() map[string]storage.Revocation {
 	b.Helper()
-	items, err := b.store.Lease(b.ctx, b.now.Add(24*time.Hour), time.Minute, 10_000)
+	items, err := b.store.Outbox.Lease(b.ctx, b.now.Add(24*time.Hour), time.Minute, 10_000)
 	b.ok("lease", err)
-	found := make(map[string]session.Revocation, len(items))
+	found := make(map[string]storage.Revocation, len(items))
 	for _, r := range items {
 		found[r.ID] = r
 	}

@@ -1,4 +1,7 @@
-package session
+// Package liveness is what stores on servers share to tell the living from the dead: a Heartbeat proves
+// that a change feed still brings everything, and a Detector tells a process that died from one that is
+// only slow. It goes by this process's monotonic clock, and does not know how a store sends or listens.
+package liveness
 
 import (
 	"context"
@@ -11,7 +14,7 @@ import (
 )
 
 const (
-	// silence is the least time without a beat after which a line counts as broken.
+	// silence is the least time without a beat after which a feed counts as broken.
 	silence = 2 * time.Second
 	// shortestSend is the least time that a beat has to be sent in.
 	shortestSend = 250 * time.Millisecond
@@ -23,9 +26,9 @@ const (
 
 var errSilent = errors.New("nothing came over the line for too long")
 
-// A Pulse is how a store's line proves itself: it sends beats the way that changes go, and when all beats of
+// A Heartbeat is how a store's change feed proves itself: it sends beats the way that changes go, and when all beats of
 // a round are back, whatever was done before they were sent has been heard.
-type Pulse struct {
+type Heartbeat struct {
 	places int
 	send   func(ctx context.Context, place int, beat string) error
 	id     string // tells our beats from other listeners'
@@ -41,15 +44,15 @@ type round struct {
 	missing map[int]struct{} // places
 }
 
-// NewPulse makes a pulse that sends each round's beats through so many places.
-func NewPulse(places int, send func(ctx context.Context, place int, beat string) error) *Pulse {
-	return &Pulse{places: places, send: send, id: rand.Text(), sent: map[uint64]*round{}}
+// NewHeartbeat makes a Heartbeat that sends each round's beats through so many places.
+func NewHeartbeat(places int, send func(ctx context.Context, place int, beat string) error) *Heartbeat {
+	return &Heartbeat{places: places, send: send, id: rand.Text(), sent: map[uint64]*round{}}
 }
 
 // Beat sends a round at once and then at every interval until ctx ends, and calls broken when none has come
 // back whole for four of them, and two seconds at least. Time in which this process was frozen does not count: what
-// came meanwhile waits to be read, and others tell from the line that the process lives.
-func (p *Pulse) Beat(ctx context.Context, every time.Duration, broken context.CancelCauseFunc) {
+// came meanwhile waits to be read, and others tell from the feed that the process lives.
+func (p *Heartbeat) Beat(ctx context.Context, every time.Duration, broken context.CancelCauseFunc) {
 	limit := max(4*every, silence)
 	p.mu.Lock()
 	p.last = time.Now()
@@ -79,7 +82,7 @@ func (p *Pulse) Beat(ctx context.Context, every time.Duration, broken context.Ca
 }
 
 // round sends one. One that fails in part is never whole, and the next one may be.
-func (p *Pulse) round(ctx context.Context, n uint64, atMost time.Duration) {
+func (p *Heartbeat) round(ctx context.Context, n uint64, atMost time.Duration) {
 	r := &round{time.Now(), map[int]struct{}{}}
 	for place := range p.places {
 		r.missing[place] = struct{}{}
@@ -99,9 +102,9 @@ func (p *Pulse) round(ctx context.Context, n uint64, atMost time.Duration) {
 	beats.Wait()
 }
 
-// Back takes what came over the line and reports whether it is a beat; with it the moment that the line has
+// Back takes what came over the feed and reports whether it is a beat; with it the moment that the feed has
 // proven, the zero time if there is none new.
-func (p *Pulse) Back(text string) (proven time.Time, isBeat bool) {
+func (p *Heartbeat) Back(text string) (proven time.Time, isBeat bool) {
 	parts := strings.Split(text, " ")
 	if parts[0] != "b" {
 		return time.Time{}, false

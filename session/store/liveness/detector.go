@@ -1,4 +1,4 @@
-package session
+package liveness
 
 import (
 	"sync"
@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// longestDoubt is how long a process may be without its line at most before it is taken for dead.
+	// longestDoubt is how long a process may be without its connection at most before it is taken for dead.
 	longestDoubt = 2 * time.Second
 	// doubtsPerLease is how many of these a lease is longer than, at least.
 	doubtsPerLease = 3
@@ -14,9 +14,9 @@ const (
 	staleLook = 5 * time.Second
 )
 
-// Absences tell a process that has died from one whose line is broken for a moment, as it is when the process wakes from
+// A Detector tells a process that has died from one whose connection is broken for a moment, as it is when the process wakes from
 // having been frozen and connects anew. The zero value is ready, and safe for concurrent use.
-type Absences[P comparable] struct {
+type Detector[P comparable] struct {
 	mu   sync.Mutex // guards seen
 	seen map[P]absence
 }
@@ -26,7 +26,7 @@ type absence struct{ first, last time.Time }
 
 // Gone notes whether a process listens just now, and reports whether it is dead: who looked in the last seconds has not
 // seen it listening for two of them, or a third of the ttl of the lease in question if that is shorter.
-func (a *Absences[P]) Gone(process P, listens bool, ttl time.Duration) bool {
+func (a *Detector[P]) Gone(process P, listens bool, ttl time.Duration) bool {
 	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
+	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
 var (
@@ -16,12 +17,12 @@ var (
 	errNotSubscribed = errors.New("the server does not confirm the subscription")
 )
 
-// Listen implements session.Line by pub/sub. The scripts publish what they do, in the step in which
+// Listen implements storage.ChangeFeed by pub/sub. The scripts publish what they do, in the step in which
 // they do it, and a subscriber gets what one server published in that order; so a beat that was
 // published after a change, at the same server, comes after it. In a Cluster each bucket's primary
 // passes its messages on to the others over one connection, in order too: a beat goes through every
 // bucket, and the line has proven a moment when all of that moment's beats are there.
-func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(session.Change), proven func(time.Time)) error {
+func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time)) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
@@ -33,7 +34,7 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 		places = buckets
 	}
 	beats := s.keys.beats(s.process)
-	p := session.NewPulse(places, func(ctx context.Context, place int, beat string) error {
+	p := liveness.NewHeartbeat(places, func(ctx context.Context, place int, beat string) error {
 		return scriptBeat.Exec(ctx, c, []string{s.keys.due(place)}, []string{beats, beat}).Error()
 	})
 	stands := make(chan struct{})
@@ -69,7 +70,7 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 			if !at.IsZero() {
 				proven(at)
 			}
-			if change, ok := session.ParseChange(m.Message); ok && !isBeat {
+			if change, ok := storage.ParseChange(m.Message); ok && !isBeat {
 				heard(change)
 			}
 		})
@@ -82,5 +83,3 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 	}
 	return err
 }
-
-var _ session.Line = (*Store)(nil)

@@ -7,16 +7,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
+	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
 // closeTime is for telling the server that a line is over.
 const closeTime = 250 * time.Millisecond
 
-// Listen implements session.Line by LISTEN and NOTIFY. A listener gets messages in the order in which the
+// Listen implements storage.ChangeFeed by LISTEN and NOTIFY. A listener gets messages in the order in which the
 // transactions that sent them were committed (PostgreSQL manual, NOTIFY); so a beat that is sent after a
 // change was committed comes after it.
-func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(session.Change), proven func(time.Time)) error {
+func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time)) error {
 	if err := s.prepared(ctx); err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	p := session.NewPulse(1, func(ctx context.Context, _ int, beat string) error {
+	p := liveness.NewHeartbeat(1, func(ctx context.Context, _ int, beat string) error {
 		_, err := s.exec(ctx, `SELECT pg_notify($1, $2)`, s.channel, beat)
 		return err
 	})
@@ -57,10 +58,8 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(sess
 		if !at.IsZero() {
 			proven(at)
 		}
-		if change, ok := session.ParseChange(n.Payload); ok && !isBeat {
+		if change, ok := storage.ParseChange(n.Payload); ok && !isBeat {
 			heard(change)
 		}
 	}
 }
-
-var _ session.Line = (*Store)(nil)

@@ -8,73 +8,73 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 // Shared adds the part about stores that several processes share. another opens the same store once more,
 // as a second process would; it is closed with t.Cleanup.
-func Shared(another func(t *testing.T, s session.Store) session.Line) Option {
+func Shared(another func(t *testing.T, s storage.Store) storage.Store) Option {
 	return func(s *suite) { s.another = another }
 }
 
-// lineTests are about what a second process hears of what the first one does.
-func lineTests(another func(*testing.T, session.Store) session.Line) []test {
+// feedTests are about what a second process hears of what the first one does.
+func feedTests(another func(*testing.T, storage.Store) storage.Store) []test {
 	with := func(run func(b *bench, l *listener)) func(*bench) {
-		return func(b *bench) { run(b, b.listen(another(b.T, b.store))) }
+		return func(b *bench) { run(b, b.listen(another(b.T, b.store).Feed)) }
 	}
 	return []test{
 		{"another process hears what is done to a record, in that order", with(func(b *bench, l *listener) {
 			e := b.create(b.entry())
-			b.ok("update", b.store.Update(b.ctx, e))
+			b.ok("update", b.store.Records.Update(b.ctx, e))
 			active, idle := b.now.Add(time.Minute), e.IdleExpires.Add(time.Minute)
-			b.ok("touch", b.store.Touch(b.ctx, e.Name, active, idle))
+			b.ok("touch", b.store.Records.Touch(b.ctx, e.Name, active, idle))
 			e.Version = 2
-			b.ok("update", b.store.Update(b.ctx, e))
-			b.ok("end", b.store.End(b.ctx, e.Name, session.ReasonProviderLogout, b.now))
+			b.ok("update", b.store.Records.Update(b.ctx, e))
+			b.ok("end", b.store.Records.End(b.ctx, e.Name, "provider_logout", b.now))
 			l.wants(
-				session.Change{Kind: session.RecordUpdated, Name: e.Name, Version: 2},
-				session.Change{Kind: session.RecordTouched, Name: e.Name, LastActive: active, IdleExpires: idle},
-				session.Change{Kind: session.RecordUpdated, Name: e.Name, Version: 3},
-				session.Change{Kind: session.RecordEnded, Name: e.Name, Reason: session.ReasonProviderLogout},
+				storage.Change{Kind: storage.RecordUpdated, Name: e.Name, Version: 2},
+				storage.Change{Kind: storage.RecordTouched, Name: e.Name, LastActive: active, IdleExpires: idle},
+				storage.Change{Kind: storage.RecordUpdated, Name: e.Name, Version: 3},
+				storage.Change{Kind: storage.RecordEnded, Name: e.Name, Reason: "provider_logout"},
 			)
 		})},
 		{"another process hears what the sweeper ended", with(func(b *bench, l *listener) {
 			e := b.create(b.entry())
-			_, err := b.store.EndExpired(b.ctx, e.ExpiresAt, 10)
+			_, err := b.store.Records.EndExpired(b.ctx, "expired", e.ExpiresAt, 10)
 			b.ok("end expired", err)
-			l.wants(session.Change{Kind: session.RecordEnded, Name: e.Name, Reason: session.ReasonExpired})
+			l.wants(storage.Change{Kind: storage.RecordEnded, Name: e.Name, Reason: "expired"})
 		})},
 		{"what was refused is not told", with(func(b *bench, l *listener) {
 			e := b.create(b.entry())
 			stale := e
 			stale.Version = 9
-			b.want("update", b.store.Update(b.ctx, stale), session.ErrConflict)
-			b.want("end", b.store.End(b.ctx, name(), session.ReasonLogout, b.now), session.ErrNotFound)
-			b.want("touch", b.store.Touch(b.ctx, name(), b.now, b.now), session.ErrNotFound)
-			b.ok("update", b.store.Update(b.ctx, e))
-			l.wants(session.Change{Kind: session.RecordUpdated, Name: e.Name, Version: 2})
+			b.want("update", b.store.Records.Update(b.ctx, stale), storage.ErrConflict)
+			b.want("end", b.store.Records.End(b.ctx, name(), "logout", b.now), storage.ErrNotFound)
+			b.want("touch", b.store.Records.Touch(b.ctx, name(), b.now, b.now), storage.ErrNotFound)
+			b.ok("update", b.store.Records.Update(b.ctx, e))
+			l.wants(storage.Change{Kind: storage.RecordUpdated, Name: e.Name, Version: 2})
 		})},
-		// The rule that lets a replica serve what it has cached: once the line has proven a moment, nothing
+		// The rule that lets a replica serve what it has cached: once the feed has proven a moment, nothing
 		// that was done before it is still on its way.
-		{"what the line has proven was heard before", with(func(b *bench, l *listener) {
+		{"what the feed has proven was heard before", with(func(b *bench, l *listener) {
 			for range rounds {
 				e := b.create(b.entry())
-				b.ok("update", b.store.Update(b.ctx, e))
+				b.ok("update", b.store.Records.Update(b.ctx, e))
 				done := time.Now()
 				for !l.proven(b).After(done) {
 				}
-				if n := l.count.Load(); n == 0 || !slices.ContainsFunc(l.take(int(n)), func(c session.Change) bool { return c.Name == e.Name }) {
-					b.Fatalf("%d changes heard, without %s, though the line has proven to be behind it", n, e.Name)
+				if n := l.count.Load(); n == 0 || !slices.ContainsFunc(l.take(int(n)), func(c storage.Change) bool { return c.Name == e.Name }) {
+					b.Fatalf("%d changes heard, without %s, though the feed has proven to be behind it", n, e.Name)
 				}
 			}
 		})},
 		{"a lease lasts while its holder's process listens, for a while, and not when that is gone", func(b *bench) {
 			const ttl = 300 * time.Millisecond
 			frozen := another(b.T, b.store)
-			l := b.listen(frozen)
-			acquires := func(s session.Line, holder string, want bool) {
+			l := b.listen(frozen.Feed)
+			acquires := func(s storage.Store, holder string, want bool) {
 				b.Helper()
-				got, err := s.(session.Store).Acquire(b.ctx, "renew", holder, ttl)
+				got, err := s.Leases.Acquire(b.ctx, "renew", holder, ttl)
 				b.ok("acquire", err)
 				if got != want {
 					b.Errorf("%s acquires = %v, want %v", holder, got, want)
@@ -83,28 +83,28 @@ func lineTests(another func(*testing.T, session.Store) session.Line) []test {
 			acquires(frozen, "frozen", true)
 			time.Sleep(ttl + 50*time.Millisecond)
 			b.acquires("renew", "next", ttl, false)
-			b.ok("release by the one who woke", frozen.(session.Store).Release(b.ctx, "renew", "frozen"))
+			b.ok("release by the one who woke", frozen.Leases.Release(b.ctx, "renew", "frozen"))
 			b.acquires("renew", "next", ttl, true)
-			b.ok("release", b.store.Release(b.ctx, "renew", "next"))
+			b.ok("release", b.store.Leases.Release(b.ctx, "renew", "next"))
 
 			acquires(frozen, "frozen for good", true)
-			time.Sleep(session.FrozenFactor*ttl + 50*time.Millisecond)
+			time.Sleep(storage.FrozenFactor*ttl + 50*time.Millisecond)
 			b.acquires("renew", "next", ttl, true)
-			b.ok("release", b.store.Release(b.ctx, "renew", "next"))
+			b.ok("release", b.store.Leases.Release(b.ctx, "renew", "next"))
 
 			acquires(frozen, "dead", true)
 			l.stop()
 			<-l.over
 			b.acquires("renew", "next", ttl, false)
 			time.Sleep(ttl + 50*time.Millisecond)
-			b.acquires("renew", "next", ttl, false) // it may only have lost its line
+			b.acquires("renew", "next", ttl, false) // it may only have lost its feed
 			time.Sleep(ttl / 3)
 			b.acquires("renew", "next", ttl, true)
-			b.ok("release", frozen.(session.Store).Release(b.ctx, "renew", "dead"))
+			b.ok("release", frozen.Leases.Release(b.ctx, "renew", "dead"))
 			b.acquires("renew", "third", ttl, false)
 		}},
 		{"a lease that its own process left behind is over after its time", with(func(b *bench, _ *listener) {
-			b.listen(b.store.(session.Line))
+			b.listen(b.store.Feed)
 			b.acquires("renew", "one", 300*time.Millisecond, true)
 			time.Sleep(350 * time.Millisecond)
 			b.acquires("renew", "two", time.Hour, true)
@@ -120,10 +120,10 @@ func lineTests(another func(*testing.T, session.Store) session.Line) []test {
 	}
 }
 
-// A listener keeps what a line tells.
+// A listener keeps what a feed tells.
 type listener struct {
 	b       *bench
-	changes chan session.Change
+	changes chan storage.Change
 	count   atomic.Int32 // in changes
 	moments chan time.Time
 	stop    context.CancelFunc
@@ -131,14 +131,14 @@ type listener struct {
 }
 
 // listen has a line tell a listener, and returns when the line stands.
-func (b *bench) listen(line session.Line) *listener {
+func (b *bench) listen(feed storage.ChangeFeed) *listener {
 	b.Helper()
-	l := &listener{b: b, changes: make(chan session.Change, 10_000), moments: make(chan time.Time, 1), over: make(chan struct{})}
+	l := &listener{b: b, changes: make(chan storage.Change, 10_000), moments: make(chan time.Time, 1), over: make(chan struct{})}
 	var ctx context.Context
 	ctx, l.stop = context.WithCancel(b.ctx)
 	go func() {
 		defer close(l.over)
-		_ = line.Listen(ctx, 20*time.Millisecond, func(c session.Change) {
+		_ = feed.Listen(ctx, 20*time.Millisecond, func(c storage.Change) {
 			l.count.Add(1)
 			l.changes <- c
 		}, func(at time.Time) {
@@ -168,7 +168,7 @@ func (l *listener) proven(b *bench) time.Time {
 	return time.Time{}
 }
 
-func (l *listener) take(n int) (taken []session.Change) {
+func (l *listener) take(n int) (taken []storage.Change) {
 	for range n {
 		taken = append(taken, <-l.changes)
 		l.count.Add(-1)
@@ -177,7 +177,7 @@ func (l *listener) take(n int) (taken []session.Change) {
 }
 
 // wants takes as many changes as it is given and compares them.
-func (l *listener) wants(want ...session.Change) {
+func (l *listener) wants(want ...storage.Change) {
 	l.b.Helper()
 	for i, w := range want {
 		select {
@@ -193,6 +193,6 @@ func (l *listener) wants(want ...session.Change) {
 	}
 }
 
-func showChange(c session.Change) string {
+func showChange(c storage.Change) string {
 	return fmt.Sprintf("kind %d of %s version %d reason %q active %v idle %v", c.Kind, c.Name, c.Version, c.Reason, c.LastActive, c.IdleExpires)
 }

@@ -1,11 +1,11 @@
-package session_test
+package liveness_test
 
 import (
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
 // A process is dead once it was looked for and not found for two seconds in a row.
@@ -18,14 +18,31 @@ func TestWhoIsAwayForAMomentIsNotDead(t *testing.T) {
 		gone    bool
 	}
 	for name, looks := range map[string][]look{
-		"dead":                     {{0, false, lease, false}, {time.Second, false, lease, false}, {time.Second, false, lease, true}, {time.Second, false, lease, true}},
-		"back after a moment":      {{0, false, lease, false}, {time.Second, true, lease, false}, {time.Second, false, lease, false}, {time.Second, false, lease, false}},
-		"away twice, long between": {{0, false, lease, false}, {time.Hour, false, lease, false}, {2 * time.Second, false, lease, true}},
-		"a short lease":            {{0, false, 300 * time.Millisecond, false}, {100 * time.Millisecond, false, 300 * time.Millisecond, true}},
+		"dead": {
+			{0, false, lease, false},
+			{time.Second, false, lease, false},
+			{time.Second, false, lease, true},
+			{time.Second, false, lease, true},
+		},
+		"back after a moment": {
+			{0, false, lease, false},
+			{time.Second, true, lease, false},
+			{time.Second, false, lease, false},
+			{time.Second, false, lease, false},
+		},
+		"away twice, long between": {
+			{0, false, lease, false},
+			{time.Hour, false, lease, false},
+			{2 * time.Second, false, lease, true},
+		},
+		"a short lease": {
+			{0, false, 300 * time.Millisecond, false},
+			{100 * time.Millisecond, false, 300 * time.Millisecond, true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var a session.Absences[string]
+				var a liveness.Detector[string]
 				for i, l := range looks {
 					time.Sleep(l.after)
 					if gone := a.Gone("p", l.listens, l.ttl); gone != l.gone {

@@ -1,4 +1,4 @@
-package session_test
+package liveness_test
 
 import (
 	"context"
@@ -7,11 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
-// A process that was frozen keeps its line: what came meanwhile waits to be read. A line over which nothing comes is broken.
-func TestLineOutlivesBeingFrozen(t *testing.T) {
+// A process that was frozen keeps its feed: what came meanwhile waits to be read. A feed over which nothing comes is broken.
+func TestFeedOutlivesBeingFrozen(t *testing.T) {
 	const every = 500 * time.Millisecond
 	for name, tt := range map[string]struct {
 		frozen time.Duration
@@ -27,9 +27,9 @@ func TestLineOutlivesBeingFrozen(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
-				var p *session.Pulse
+				var p *liveness.Heartbeat
 				rounds := 0
-				p = session.NewPulse(1, func(_ context.Context, _ int, beat string) error {
+				p = liveness.NewHeartbeat(1, func(_ context.Context, _ int, beat string) error {
 					rounds++
 					if rounds == 3 {
 						time.Sleep(tt.frozen)

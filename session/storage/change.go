@@ -1,4 +1,4 @@
-package session
+package storage
 
 import (
 	"context"
@@ -8,14 +8,13 @@ import (
 	"time"
 )
 
-// A Line is a store that processes share and that tells each of them at once what is done to records.
-// A store without it belongs to one process, or what others do is noticed only after MaxStaleness.
-type Line interface {
-	Store
+// A ChangeFeed tells each of the processes that share a store at once what is done to records. A store
+// without one belongs to one process, or what others do is noticed only after a while.
+type ChangeFeed interface {
 	// Listen tells of changes, this process's own included, in the order in which the store made those
-	// of one record, until ctx ends or the line breaks; it returns why. Each time the line has proven
+	// of one record, until ctx ends or the feed breaks; it returns why. Each time the feed has proven
 	// that nothing written before a moment is still on its way, proven is called with that moment, by
-	// this process's clock, for the first time when the line stands. Both functions must be quick; they
+	// this process's clock, for the first time when the feed stands. Both functions must be quick; they
 	// are called by one goroutine at a time.
 	Listen(ctx context.Context, every time.Duration, heard func(Change), proven func(time.Time)) error
 }
@@ -23,9 +22,9 @@ type Line interface {
 // A Change is what one process did to a record, as a store tells it to the others.
 type Change struct {
 	Kind    ChangeKind
-	Name    Name
+	Name    string
 	Version uint64 // after an update
-	Reason  Reason // of an end
+	Reason  string // of an end
 	// LastActive and IdleExpires are what a touch moved forward.
 	LastActive, IdleExpires time.Time
 }
@@ -47,7 +46,7 @@ func (c Change) String() string {
 	case RecordUpdated:
 		return fmt.Sprintf("u %s %d", c.Name, c.Version)
 	case RecordTouched:
-		return fmt.Sprintf("t %s %d %d", c.Name, millisOf(c.LastActive), millisOf(c.IdleExpires))
+		return fmt.Sprintf("t %s %d %d", c.Name, millis(c.LastActive), millis(c.IdleExpires))
 	case RecordEnded:
 		return fmt.Sprintf("e %s %s", c.Name, c.Reason)
 	}
@@ -60,9 +59,9 @@ func ParseChange(text string) (c Change, ok bool) {
 	if len(parts) < 3 {
 		return c, false
 	}
-	c.Name = Name(parts[1])
+	c.Name = parts[1]
 	if parts[0] == "e" && len(parts) == 3 {
-		c.Kind, c.Reason = RecordEnded, Reason(parts[2])
+		c.Kind, c.Reason = RecordEnded, parts[2]
 		return c, true
 	}
 	var numbers []int64
@@ -77,9 +76,25 @@ func ParseChange(text string) (c Change, ok bool) {
 	case parts[0] == "u" && len(numbers) == 1:
 		c.Kind, c.Version = RecordUpdated, uint64(numbers[0])
 	case parts[0] == "t" && len(numbers) == 2:
-		c.Kind, c.LastActive, c.IdleExpires = RecordTouched, millis(numbers[0]).time(), millis(numbers[1]).time()
+		c.Kind, c.LastActive, c.IdleExpires = RecordTouched, moment(numbers[0]), moment(numbers[1])
 	default:
 		return Change{}, false
 	}
 	return c, true
+}
+
+// millis is a time in milliseconds since 1970; 0 is the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// moment reads what millis wrote.
+func moment(millis int64) time.Time {
+	if millis == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(millis).UTC()
 }
