@@ -9,8 +9,8 @@ import (
 
 // check has each package look for missing keys and for values that contradict each other, and set
 // what follows from other values. A value that already has a fault is not compared.
-func (r *reader) check(c *Config) {
-	in := func(block string) setting.Check { return setting.Check{State: r, Path: block} }
+func (c *Config) check(state setting.State) {
+	in := func(block string) setting.Check { return setting.Check{State: state, Path: block} }
 	server, whole := in("server"), in("")
 	c.Site.Check(server, in("cors"))
 	c.Listen.Check(server)

@@ -22,6 +22,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/setting"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/templates"
 	"github.com/cloakroom/cloakroom/web"
@@ -31,7 +32,7 @@ import (
 const maxFile = 1 << 20
 
 // Config is the whole file with its defaults: the options of each package. It does not change after
-// Parse has returned it.
+// Parse has returned it. A program that makes its own begins with New.
 type Config struct {
 	Site       site.Options
 	Listen     listen.Options
@@ -74,7 +75,7 @@ func Load(path string) (*Config, error) {
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, error) {
 	src, root := readYAML(data)
 	r := &reader{src: src, env: env, entries: make(map[string]entry), misspelt: make(map[string]bool)}
-	c := defaults()
+	c := New()
 	if len(src.faults) == 0 {
 		r.read(c, root)
 	}
@@ -83,4 +84,18 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	}
 	c.Warnings = r.warnings
 	return c, nil
+}
+
+// Complete checks a Config that a program has made, by all the rules that hold for a file. It
+// returns a copy in which the zero values of fields that must not be zero are replaced by their
+// defaults; where zero has a meaning, such as none or unlimited, it keeps that. The error lists every
+// fault, with keys as in a file: session.lifetime is Config.Session.Lifetime.
+func (c *Config) Complete() (*Config, error) {
+	done := *c
+	setting.Fill(schema(&done), schema(New()))
+	err := setting.Verify(schema(&done), schema(New()), func(all setting.Check) { done.check(all.State) })
+	if err != nil {
+		return nil, fmt.Errorf("the configuration is not valid:\n%w", err)
+	}
+	return &done, nil
 }

@@ -80,7 +80,9 @@ func TestDefaultsOfOneItemAreNotThoseOfItsNeighbour(t *testing.T) {
 	equal(t, "default", proxy.DefaultRoute().Methods[0], "GET")
 }
 
-func TestExampleLoadsWithAnEnvironment(t *testing.T) {
+// loadExample loads the example file with what it names.
+func loadExample(t *testing.T) *Config {
+	t.Helper()
 	text, err := os.ReadFile("../cloakroom.example.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +104,11 @@ func TestExampleLoadsWithAnEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func TestExampleLoadsWithAnEnvironment(t *testing.T) {
+	c := loadExample(t)
 	equal(t, "warnings", strings.Join(c.Warnings, "\n"), "")
 	equal(t, "keys", len(c.Keys.Keys), 2)
 	equal(t, "audience", c.Providers[0].AuthParams["audience"], "https://api.example.com")
@@ -111,7 +118,7 @@ func TestExampleLoadsWithAnEnvironment(t *testing.T) {
 
 // TestEveryKeyIsExplained: the reference and the example file are generated from the descriptions.
 func TestEveryKeyIsExplained(t *testing.T) {
-	schema(defaults()).Walk(func(path string, k setting.Key) {
+	schema(New()).Walk(func(path string, k setting.Key) {
 		if k.Doc == "" || strings.HasSuffix(k.Doc, ".") {
 			t.Errorf("%s: its documentation is %q, want a text without the last full stop", path, k.Doc)
 		}

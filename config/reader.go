@@ -32,7 +32,7 @@ func (r *reader) read(c *Config, root *yaml.Node) {
 		r.value(schema(c), "", root)
 	}
 	if root == nil || isNull(root) || root.Kind == yaml.MappingNode {
-		r.check(c)
+		c.check(r)
 	}
 }
 

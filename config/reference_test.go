@@ -25,7 +25,7 @@ const (
 
 func TestTheReferenceHasEveryKey(t *testing.T) {
 	text := read(t, docsFile)
-	for _, k := range schema(defaults()) {
+	for _, k := range schema(New()) {
 		text = withTable(t, text, k)
 	}
 	upToDate(t, docsFile, text)
@@ -35,7 +35,7 @@ func TestTheExampleFileHasEveryKey(t *testing.T) {
 	head, _, _ := strings.Cut(read(t, exampleFile), "\n\n")
 	var b strings.Builder
 	b.WriteString(head + "\n")
-	for _, k := range schema(defaults()) {
+	for _, k := range schema(New()) {
 		b.WriteString("\n")
 		comment(&b, "", k.Doc)
 		b.WriteString(k.Name + ":\n")
@@ -49,7 +49,7 @@ func TestTheExampleFileHasEveryKey(t *testing.T) {
 }
 
 func TestTheJSONSchemaAcceptsTheExampleFile(t *testing.T) {
-	text, err := json.MarshalIndent(document(schema(defaults())), "", "  ")
+	text, err := json.MarshalIndent(document(schema(New())), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// defaults returns the configuration of an empty file.
-func defaults() *Config {
+// New returns a Config with every default, for a program to set further.
+func New() *Config {
 	return &Config{
 		Site:       site.Defaults(),
 		Listen:     listen.Defaults(),

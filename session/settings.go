@@ -49,7 +49,7 @@ func (o *Options) Settings() setting.Block {
 			Example: []string{"10000"},
 		},
 		{
-			Name: "cache_memory", Value: setting.Bytes(&o.CacheMemory),
+			Name: "cache_memory", Value: setting.Bytes(&o.CacheMemory).ZeroIsUnset(),
 			Doc: "How much memory opened records may take, so that a session in use costs neither a " +
 				"question to the store nor a decryption; more than 0. With several replicas the store " +
 				"tells each what the others did; while it can't, every session is read from it",

@@ -52,6 +52,19 @@ func (s Scalar) OrEmpty() Scalar {
 	return s
 }
 
+// ZeroIsUnset returns s, changed so that the zero value in options means that nothing is set. It is
+// for values that must not be zero.
+func (s Scalar) ZeroIsUnset() Scalar {
+	present := s.present
+	s.present = func() string {
+		if text := present(); text != "0" {
+			return text
+		}
+		return ""
+	}
+	return s
+}
+
 // String accepts any text.
 func String(into *string) Scalar { return Matching(into, func(string) *Fault { return nil }) }
 
@@ -159,7 +172,7 @@ func Bool(into *bool) Scalar {
 const maxDuration = 400 * 24 * time.Hour
 
 // PositiveDuration accepts a duration above zero, of at most 400 days.
-func PositiveDuration(into *time.Duration) Scalar { return duration(into, 1) }
+func PositiveDuration(into *time.Duration) Scalar { return duration(into, 1).ZeroIsUnset() }
 
 // NonNegativeDuration accepts a duration of zero or more, of at most 400 days.
 func NonNegativeDuration(into *time.Duration) Scalar { return duration(into, 0) }

@@ -63,6 +63,7 @@ type List struct {
 	Grow    func(n int)     // replaces the list by one of n items, each with its defaults
 	Item    func(int) Value // the item at an index
 	len     func() int
+	unshare func() // replaces the list by a copy
 }
 
 // ListOf returns a list of single values.
@@ -72,6 +73,7 @@ func ListOf[T any](into *[]T, example string, item func(*T) Scalar) List {
 		Grow:    func(n int) { *into = make([]T, n) },
 		Item:    func(i int) Value { return item(&(*into)[i]) },
 		len:     func() int { return len(*into) },
+		unshare: func() { *into = slices.Clone(*into) },
 	}
 }
 
@@ -85,8 +87,9 @@ func Blocks[T any](into *[]T, example string, fresh func() T, keys func(*T) Bloc
 				(*into)[i] = fresh()
 			}
 		},
-		Item: func(i int) Value { return keys(&(*into)[i]) },
-		len:  func() int { return len(*into) },
+		Item:    func(i int) Value { return keys(&(*into)[i]) },
+		len:     func() int { return len(*into) },
+		unshare: func() { *into = slices.Clone(*into) },
 	}
 }
 

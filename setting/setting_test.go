@@ -125,3 +125,28 @@ func TestOptionsOfAProgramAreCheckedAsAFileIs(t *testing.T) {
 		t.Errorf("good options = %+v, %v", good, err)
 	}
 }
+
+// Lists of blocks are filled and checked item by item, and a caller's own slices stay as they are.
+func TestItemsOfAProgramsListAreFilledAndChecked(t *testing.T) {
+	given := []options{{word: "green"}, {word: "blue", scopes: []string{"a b"}}}
+	into := given
+	list := func(into *[]options) Block {
+		return Block{{Name: "all", Value: Blocks(into, "", func() options { return *fresh() }, (*options).settings)}}
+	}
+	Fill(list(&into), list(new([]options)))
+	if into[0].life != time.Hour || into[0].word != "green" || len(into[0].scopes) != 2 {
+		t.Errorf("item = %+v, want the defaults but the word", into[0])
+	}
+	if given[0].life != 0 {
+		t.Errorf("the caller's item = %+v, want it as it was", given[0])
+	}
+	err := Verify(list(&into), list(new([]options)), func(Check) {})
+	for _, want := range []string{"all[1].word is none of", "all[1].scopes[0] is not a scope"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error = %v, want %q in it", err, want)
+		}
+	}
+	if err != nil && strings.Contains(err.Error(), "all[0]") {
+		t.Errorf("error = %v, want none in the first item", err)
+	}
+}

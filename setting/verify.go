@@ -6,14 +6,16 @@ import (
 )
 
 // Fill sets each key whose text is empty to its text in fresh, so that a zero field of options
-// means its default. An empty list takes the items of fresh. Both blocks must have the same keys.
+// means its default, unless the empty text is a value of its own. An empty list takes the items of
+// fresh; the items of a list of blocks are filled like blocks. Both blocks must have the same keys.
+// The contents of a slice do not change: the options get slices of their own.
 func Fill(keys, fresh Block) {
 	for i, k := range keys {
 		switch v := k.Value.(type) {
 		case Block:
 			Fill(v, fresh[i].Value.(Block))
 		case Scalar:
-			if to, ok := fresh[i].Value.(Scalar); ok && v.present() == "" && to.present() != "" {
+			if to, ok := fresh[i].Value.(Scalar); ok && !v.Empty && v.present() == "" && to.present() != "" {
 				v.Set(to.present()) // a default is valid
 			}
 		case List:
@@ -23,7 +25,16 @@ func Fill(keys, fresh Block) {
 }
 
 func fillList(l, fresh List) {
-	if l.len() > 0 || fresh.len() == 0 {
+	if l.len() > 0 {
+		l.unshare()
+		for i := range l.len() {
+			if item, ok := l.Item(i).(Block); ok {
+				Fill(item, fresh.resetToOne().(Block))
+			}
+		}
+		return
+	}
+	if fresh.len() == 0 {
 		return
 	}
 	l.Grow(fresh.len())
@@ -36,7 +47,8 @@ func fillList(l, fresh List) {
 
 // Verify checks options that a program sets instead of a file. It applies each key's own rule, and
 // then calls check to compare keys. A key counts as given if its value differs from that in fresh,
-// which must have the same keys. The error lists every fault.
+// which must have the same keys. It stores values in the form in which a file would give them, and
+// gives the options slices of their own. The error lists every fault.
 func Verify(keys, fresh Block, check func(Check)) error {
 	v := &values{given: map[string]bool{}, bad: map[string]bool{}}
 	v.block("", keys, fresh)
@@ -105,6 +117,7 @@ func (v *values) scalar(path string, s, fresh Scalar) {
 
 func (v *values) list(path string, l, fresh List) {
 	v.given[path] = l.Text() != fresh.Text()
+	l.unshare()
 	for i := range l.len() {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		v.given[at] = true
@@ -112,6 +125,9 @@ func (v *values) list(path string, l, fresh List) {
 			if f := item.Set(item.present()); f != nil {
 				v.Report(at, *f)
 			}
+		}
+		if item, ok := l.Item(i).(Block); ok {
+			v.block(at, item, fresh.resetToOne().(Block))
 		}
 	}
 }
