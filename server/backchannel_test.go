@@ -14,26 +14,16 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-func backchannel(b *world.Browser, token string) *world.Reply {
-	b.T.Helper()
-	return b.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}, "ignored": {"x"}}.Encode()),
-		"Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "")
-}
-
-func bySub(sub string) func(_, claims odd.Claims) {
-	return func(_, claims odd.Claims) { claims["sub"] = sub }
-}
-
 // BC1, BC9–BC11, RV1: by subject, in any browser, without cookie or header.
 func TestBackchannelLogoutBySubject(t *testing.T) {
 	g := world.New(t, "")
 	one, two, op := g.Browser(), g.Browser(), g.Browser()
 	one.Login()
 	two.Login()
-	unknown := backchannel(op, g.OP.LogoutToken(bySub("somebody else")))
+	unknown := op.Backchannel(g.OP.LogoutToken(world.BySub("somebody else")))
 	unknown.Want(t, http.StatusOK, "")
 	one.Get("/bff/user").Want(t, http.StatusOK, "")
-	r := backchannel(op, g.OP.LogoutToken(bySub("alice")))
+	r := op.Backchannel(g.OP.LogoutToken(world.BySub("alice")))
 	if r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("logout = %d %s, Cache-Control %q", r.StatusCode, r.Text, r.Header.Get("Cache-Control"))
 	}
@@ -53,9 +43,9 @@ func TestBackchannelLogoutBySID(t *testing.T) {
 	}
 	one, two := login("sid-1"), login("sid-2")
 	op := g.Browser()
-	backchannel(op, g.OP.LogoutToken(func(_, c odd.Claims) { c["sid"], c["sub"] = "sid-1", "mallory" })).Want(t, http.StatusOK, "")
+	op.Backchannel(g.OP.LogoutToken(func(_, c odd.Claims) { c["sid"], c["sub"] = "sid-1", "mallory" })).Want(t, http.StatusOK, "")
 	one.Get("/bff/user").Want(t, http.StatusOK, "")
-	backchannel(op, g.OP.LogoutToken(func(_, c odd.Claims) { c["sid"] = "sid-1" })).Want(t, http.StatusOK, "")
+	op.Backchannel(g.OP.LogoutToken(func(_, c odd.Claims) { c["sid"] = "sid-1" })).Want(t, http.StatusOK, "")
 	one.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 	two.Get("/bff/user").Want(t, http.StatusOK, "")
 	op.Navigate("/bff/frontchannel/main?sid=sid-2").Want(t, http.StatusOK, "") // FC1: both or nothing
@@ -73,12 +63,12 @@ func TestReplayedLogoutTokenEndsNothing(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
 	b.Login()
-	token := g.OP.LogoutToken(bySub("alice"))
+	token := g.OP.LogoutToken(world.BySub("alice"))
 	old := g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"], c["iat"] = "alice", time.Now().Add(-2*time.Minute).Unix() })
-	backchannel(b, token).Want(t, http.StatusOK, "")
+	b.Backchannel(token).Want(t, http.StatusOK, "")
 	b.Login()
-	backchannel(b, token).Want(t, http.StatusBadRequest, "invalid_logout_token")
-	backchannel(b, old).Want(t, http.StatusOK, "")
+	b.Backchannel(token).Want(t, http.StatusBadRequest, "invalid_logout_token")
+	b.Backchannel(old).Want(t, http.StatusOK, "")
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
@@ -88,10 +78,10 @@ func TestBadLogoutRequestsAre400(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	for name, r := range map[string]*world.Reply{
-		"garbage":    backchannel(b, "garbage"),
-		"none":       backchannel(b, ""),
-		"an old one": backchannel(b, g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"], c["exp"] = "alice", 1 })),
-		"a nonce":    backchannel(b, g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"], c["nonce"] = "alice", nil })),
+		"garbage":    b.Backchannel("garbage"),
+		"none":       b.Backchannel(""),
+		"an old one": b.Backchannel(g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"], c["exp"] = "alice", 1 })),
+		"a nonce":    b.Backchannel(g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"], c["nonce"] = "alice", nil })),
 		"JSON":       b.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(`{}`), "Content-Type", "application/json"),
 		"large": b.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader("logout_token="+strings.Repeat("x", 100_000)),
 			"Content-Type", "application/x-www-form-urlencoded"),
@@ -118,6 +108,6 @@ func TestFloodOfTheBackchannelDoesNotStopLogouts(t *testing.T) {
 	for i := range 1500 {
 		post(fmt.Sprintf("2001:db8::%x", i), "x.y.z")
 	}
-	post("192.0.2.1", g.OP.LogoutToken(bySub("alice"))).Want(t, http.StatusOK, "")
+	post("192.0.2.1", g.OP.LogoutToken(world.BySub("alice"))).Want(t, http.StatusOK, "")
 	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 }

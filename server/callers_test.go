@@ -35,7 +35,7 @@ func dial(g *world.World) net.Conn {
 		g.T.Fatal(err)
 	}
 	g.T.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(15 * busy)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(15 * world.Busy)); err != nil {
 		g.T.Fatal(err)
 	}
 	return conn

@@ -27,7 +27,7 @@ type machine struct {
 func machines(t *testing.T, store string) (g *world.World, all []machine, set func(time.Duration)) {
 	t.Helper()
 	g = world.NewStage(t)
-	yaml := fmt.Sprintf("  keys: [%q]\n  idle_timeout: 2m", newKey())
+	yaml := fmt.Sprintf("  keys: [%q]\n  idle_timeout: 2m", world.NewKey())
 	var ahead atomic.Int64
 	for i, off := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour, 5 * time.Minute} {
 		port := g.Port
@@ -177,7 +177,7 @@ func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
 	t.Parallel()
 	g := world.NewStage(t)
 	g.Now = func() time.Time { return time.Now().Add(24 * time.Hour).Round(0) }
-	g.Start(g.Port, fmt.Sprintf("redis://localhost:%d", servers.FreePort(t)), fmt.Sprintf("  keys: [%q]", newKey()))
+	g.Start(g.Port, fmt.Sprintf("redis://localhost:%d", servers.FreePort(t)), fmt.Sprintf("  keys: [%q]", world.NewKey()))
 	token := g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
 	answer := g.Browser().Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
 		"X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded")
@@ -188,7 +188,7 @@ func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
 func TestReplicaThatStartsWhileRedisIsOutOfMemoryServesSessions(t *testing.T) {
 	t.Parallel()
 	g, redis := world.NewStage(t), servers.Redis(t)
-	yaml := fmt.Sprintf("  keys: [%q]", newKey())
+	yaml := fmt.Sprintf("  keys: [%q]", world.NewKey())
 	g.Start(g.Port, redis.URL(), yaml)
 	b := g.Browser()
 	b.Login()
@@ -197,10 +197,10 @@ func TestReplicaThatStartsWhileRedisIsOutOfMemoryServesSessions(t *testing.T) {
 	other := servers.FreePort(t)
 	g.Start(other, redis.URL(), yaml)
 	for range 3 {
-		b.Get(local(other)+"/api/x").Want(t, http.StatusOK, "")
-		b.Get(local(other)+"/bff/user").Want(t, http.StatusOK, "")
+		b.Get(world.Local(other)+"/api/x").Want(t, http.StatusOK, "")
+		b.Get(world.Local(other)+"/bff/user").Want(t, http.StatusOK, "")
 	}
-	b.Do(http.MethodPost, local(other)+"/bff/logout", nil).Want(t, http.StatusServiceUnavailable, "store_unavailable")
+	b.Do(http.MethodPost, world.Local(other)+"/bff/logout", nil).Want(t, http.StatusServiceUnavailable, "store_unavailable")
 	redis.CLI("config", "set", "maxmemory", "0")
-	b.Do(http.MethodPost, local(other)+"/bff/logout", nil).Want(t, http.StatusOK, "")
+	b.Do(http.MethodPost, world.Local(other)+"/bff/logout", nil).Want(t, http.StatusOK, "")
 }

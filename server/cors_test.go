@@ -9,35 +9,18 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-const spaOrigin = "http://localhost:4173"
-
-// corsRig lets the pages of spaOrigin call it.
-func corsRig(t *testing.T) *world.World {
-	t.Helper()
-	g := world.NewStage(t)
-	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
-	cfg.Site.AllowedOrigins = []string{spaOrigin}
-	g.Run(cfg)
-	return g
-}
-
-// fromSPA is what a browser says of a request by a page of that origin.
-func fromSPA(origin string) []string {
-	return []string{"Origin", origin, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}
-}
-
 // CS4, CS5: a page of an allowed origin logs in, reads its 401s, calls the API and logs out.
 func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
-	g := corsRig(t)
+	g := world.WithCORS(t)
 	b := g.Browser()
 	readable := func(r *world.Reply) {
 		t.Helper()
-		if r.Header.Get("Access-Control-Allow-Origin") != spaOrigin || r.Header.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(r.Header["Vary"], ","), "Origin") {
+		if r.Header.Get("Access-Control-Allow-Origin") != world.SPAOrigin || r.Header.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(r.Header["Vary"], ","), "Origin") {
 			t.Errorf("%s %s can't be read: %v", r.Request.Method, r.Request.URL.Path, r.Header)
 		}
 	}
 	for path, methods := range map[string]string{"/api/x": "PUT", "/bff/user": "GET", "/bff/logout": "POST", "/bff/sessions/x": "DELETE"} {
-		r := b.Do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", methods, "Access-Control-Request-Headers", "content-type,x-csrf")...)
+		r := b.Do(http.MethodOptions, path, nil, append(world.FromSPA(world.SPAOrigin), "X-CSRF", "", "Access-Control-Request-Method", methods, "Access-Control-Request-Headers", "content-type,x-csrf")...)
 		r.Want(t, http.StatusNoContent, "")
 		readable(r)
 		if !strings.Contains(r.Header.Get("Access-Control-Allow-Methods"), methods) || r.Header.Get("Access-Control-Allow-Headers") != "content-type,x-csrf" {
@@ -47,38 +30,38 @@ func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
 	if len(g.API.Requests()) != 0 {
 		t.Error("a preflight reached the API")
 	}
-	anonymous := b.Get("/api/x", append(fromSPA(spaOrigin), "Referer", spaOrigin+"/page?a=b")...)
+	anonymous := b.Get("/api/x", append(world.FromSPA(world.SPAOrigin), "Referer", world.SPAOrigin+"/page?a=b")...)
 	anonymous.Want(t, http.StatusUnauthorized, "not_authenticated")
 	readable(anonymous)
-	back := url.QueryEscape(spaOrigin + "/page?a=b")
+	back := url.QueryEscape(world.SPAOrigin + "/page?a=b")
 	if !strings.Contains(anonymous.Text, "/bff/login?returnUrl="+back) {
 		t.Errorf("the 401 leads to %s, want back to the app's page", anonymous.Text)
 	}
 	begin := b.Navigate("/bff/login?returnUrl=" + back)
-	if r := b.Navigate(g.OP.Login(begin.Header.Get("Location")).RequestURI()); r.Header.Get("Location") != spaOrigin+"/page?a=b" {
+	if r := b.Navigate(g.OP.Login(begin.Header.Get("Location")).RequestURI()); r.Header.Get("Location") != world.SPAOrigin+"/page?a=b" {
 		t.Errorf("the login ends at %q", r.Header.Get("Location"))
 	}
 	for _, path := range []string{"/api/x", "/meta/x", "/bff/user", "/bff/session"} {
-		r := b.Get(path, fromSPA(spaOrigin)...)
+		r := b.Get(path, world.FromSPA(world.SPAOrigin)...)
 		r.Want(t, http.StatusOK, "")
 		readable(r)
 	}
-	b.Get("/api/x", append(fromSPA(spaOrigin), "X-CSRF", "")...).Want(t, http.StatusForbidden, "csrf")
-	r := b.Do(http.MethodPost, "/bff/logout", nil, fromSPA(spaOrigin)...)
+	b.Get("/api/x", append(world.FromSPA(world.SPAOrigin), "X-CSRF", "")...).Want(t, http.StatusForbidden, "csrf")
+	r := b.Do(http.MethodPost, "/bff/logout", nil, world.FromSPA(world.SPAOrigin)...)
 	r.Want(t, http.StatusOK, "")
 	readable(r)
 }
 
 // CS4: exact match, and no word to anybody else.
 func TestPagesOfOtherOriginsStayOut(t *testing.T) {
-	g := corsRig(t)
+	g := world.WithCORS(t)
 	b := g.Browser()
 	b.Login()
-	for _, origin := range []string{"http://localhost:4174", spaOrigin + ".evil.example", "null", "http://LOCALHOST:4173", "https://localhost:4173", spaOrigin + "/"} {
+	for _, origin := range []string{"http://localhost:4174", world.SPAOrigin + ".evil.example", "null", "http://LOCALHOST:4173", "https://localhost:4173", world.SPAOrigin + "/"} {
 		for _, path := range []string{"/api/x", "/bff/user"} {
-			r := b.Get(path, fromSPA(origin)...)
+			r := b.Get(path, world.FromSPA(origin)...)
 			r.Want(t, http.StatusForbidden, "csrf")
-			pre := b.Do(http.MethodOptions, path, nil, append(fromSPA(origin), "Access-Control-Request-Method", "GET")...)
+			pre := b.Do(http.MethodOptions, path, nil, append(world.FromSPA(origin), "Access-Control-Request-Method", "GET")...)
 			for _, answer := range []*world.Reply{r, pre} {
 				if answer.Header.Get("Access-Control-Allow-Origin") != "" {
 					t.Errorf("%s may read %s", origin, path)
@@ -86,10 +69,10 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 			}
 		}
 	}
-	for _, to := range []string{spaOrigin + ".evil.example/", spaOrigin + "@evil.example/", "http://localhost:4174/", spaOrigin + "\\@evil.example", spaOrigin + "//evil.example", "//evil.example"} {
+	for _, to := range []string{world.SPAOrigin + ".evil.example/", world.SPAOrigin + "@evil.example/", "http://localhost:4174/", world.SPAOrigin + "\\@evil.example", world.SPAOrigin + "//evil.example", "//evil.example"} {
 		b.Navigate("/bff/login?returnUrl="+url.QueryEscape(to)).Want(t, http.StatusBadRequest, "")
 	}
-	if off := world.New(t, "").Browser().Get("/bff/user", fromSPA(spaOrigin)...); off.StatusCode != http.StatusForbidden || off.Header.Get("Access-Control-Allow-Origin") != "" {
+	if off := world.New(t, "").Browser().Get("/bff/user", world.FromSPA(world.SPAOrigin)...); off.StatusCode != http.StatusForbidden || off.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("by default = %d %v", off.StatusCode, off.Header)
 	}
 }
@@ -97,9 +80,9 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 // To a reverse proxy 2xx means that the request is somebody's: a preflight, which says nothing of who sends it, is
 // nobody's.
 func TestPreflightIsNoWayPastForwardAuth(t *testing.T) {
-	g := corsRig(t)
+	g := world.WithCORS(t)
 	for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
-		r := g.Browser().Do(http.MethodOptions, path, nil, append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "DELETE")...)
+		r := g.Browser().Do(http.MethodOptions, path, nil, append(world.FromSPA(world.SPAOrigin), "X-CSRF", "", "Access-Control-Request-Method", "DELETE")...)
 		if r.StatusCode < 400 {
 			t.Errorf("a preflight at %s = %d, and the proxy passes it on", path, r.StatusCode)
 		}
@@ -124,7 +107,7 @@ func TestThirdPartyMayInitiateALogin(t *testing.T) {
 			if target != "" {
 				form.Set("target_link_uri", target)
 			}
-			forgetCookie(b, "cloakroom-logins") // each is a login of its own
+			b.ForgetCookie("cloakroom-logins") // each is a login of its own
 			begin := send(form)
 			to, err := url.Parse(begin.Header.Get("Location"))
 			if err != nil || !strings.HasPrefix(to.String(), iss) {

@@ -33,7 +33,7 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 				}
 			}
 			for spelling := range spellings("X-Y") {
-				req := mustRequest(t, g.Origin+"/orders", "X-CSRF", "1")
+				req := world.MustRequest(t, g.Origin+"/orders", "X-CSRF", "1")
 				for _, field := range fields {
 					req.Header[spellings(field)[spelling]] = []string{"evil"}
 				}
@@ -45,7 +45,7 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 					if slices.Contains(values, "evil") || slices.Contains(values, "Bearer evil") {
 						t.Errorf("the application saw %s of a browser", field)
 					}
-					if said := strings.Join(values, " "); strings.Contains(said, proxySecret) || strings.Contains(said, "cloakroom=") {
+					if said := strings.Join(values, " "); strings.Contains(said, world.ProxySecret) || strings.Contains(said, "cloakroom=") {
 						t.Errorf("the application saw a secret in %s", field)
 					}
 					if identity.Is(field) && field != identity.User && field != identity.Email {
@@ -74,7 +74,7 @@ func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	for spelling := range spellings("X-Y") {
-		req := mustRequest(t, g.Origin+"/api/x", "X-CSRF", "1")
+		req := world.MustRequest(t, g.Origin+"/api/x", "X-CSRF", "1")
 		for _, field := range identity.Fields() {
 			req.Header[spellings(field)[spelling]] = []string{"evil"}
 		}
@@ -97,7 +97,7 @@ func TestExamplesPassOnNoForwardingHeadersOfACaller(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := behind(t)
 			for _, header := range [][]string{{"X-Forwarded-Host", "localhost"}, {"Forwarded", "for=192.0.2.1;host=localhost"}, {"X-Forwarded-Host", "localhost", "X-Forwarded-For", "192.0.2.1"}} {
-				req := mustRequest(t, g.Origin+"/bff/session", append(header, "X-CSRF", "1")...)
+				req := world.MustRequest(t, g.Origin+"/bff/session", append(header, "X-CSRF", "1")...)
 				req.Host = "rebound.example"
 				g.Browser().Send(req).Want(t, http.StatusMisdirectedRequest, "misdirected_request")
 			}

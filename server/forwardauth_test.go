@@ -18,8 +18,6 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-const proxySecret = "a-secret-of-the-proxy-and-of-nobody-else"
-
 // guarded is a service that guards an application instead of proxying it. It listens on own; the public origin is
 // that of the proxy in front of both.
 func guarded(t *testing.T) (g *world.World, own int) {
@@ -29,7 +27,7 @@ func guarded(t *testing.T) (g *world.World, own int) {
 	cfg := g.Config(own, "sqlite:"+g.DB, "")
 	cfg.Proxy.Routes = nil
 	cfg.Site.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
-	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
+	cfg.Handlers.ForwardAuthSecret = secret.New(world.ProxySecret)
 	g.Run(cfg)
 	return g, own
 }
@@ -46,7 +44,7 @@ func nginxInFront(t *testing.T, g *world.World, own int) {
 	t.Helper()
 	servers.Nginx(t, g.Port, filledIn(t, "../deploy/nginx/forward-auth.conf", "listen 8080", fmt.Sprintf("listen 127.0.0.1:%d", g.Port),
 		"CLOAKROOM/", fmt.Sprintf("127.0.0.1:%d/", own), "CLOAKROOM;", fmt.Sprintf("127.0.0.1:%d;", own),
-		`"SECRET"`, `"`+proxySecret+`"`, "http://APP", g.API.URL))
+		`"SECRET"`, `"`+world.ProxySecret+`"`, "http://APP", g.API.URL))
 }
 
 // behindCaddy is guarded behind a real Caddy, set up as deploy/caddy says.
@@ -54,7 +52,7 @@ func behindCaddy(t *testing.T) *world.World {
 	t.Helper()
 	g, own := guarded(t)
 	servers.Caddy(t, g.Port, filledIn(t, "../deploy/caddy/Caddyfile", ":8080 {", fmt.Sprintf(":%d {\n\tbind 127.0.0.1", g.Port),
-		" CLOAKROOM {", fmt.Sprintf(" 127.0.0.1:%d {", own), `"SECRET"`, `"`+proxySecret+`"`, "reverse_proxy APP", "reverse_proxy "+g.API.URL))
+		" CLOAKROOM {", fmt.Sprintf(" 127.0.0.1:%d {", own), `"SECRET"`, `"`+world.ProxySecret+`"`, "reverse_proxy APP", "reverse_proxy "+g.API.URL))
 	return g
 }
 
@@ -126,7 +124,7 @@ func TestForwardAuth(t *testing.T) {
 			if own.StatusCode != http.StatusAccepted || own.Header.Get("X-Auth-Request-User") != "alice" || own.Header.Get("X-Auth-Request-Access-Token") != "" {
 				t.Errorf("a browser's own question = %d %v", own.StatusCode, own.Header)
 			}
-			for _, given := range []string{"", "wrong", proxySecret} { // the proxy takes away what a browser sends
+			for _, given := range []string{"", "wrong", world.ProxySecret} { // the proxy takes away what a browser sends
 				if r := b.Get("/bff/auth?token=access", "X-Forward-Auth-Secret", given); r.StatusCode != http.StatusForbidden || r.Header.Get("X-Auth-Request-Access-Token") != "" {
 					t.Errorf("a browser that asks for its access token = %d %v", r.StatusCode, r.Header)
 				}
@@ -203,12 +201,12 @@ func TestForwardAuthKnowsTheApplicationsOwnRequests(t *testing.T) {
 // WebSockets stay with the public origin, behind a proxy too, however much of a handshake the proxy hands over and
 // whatever other origins' pages may fetch.
 func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
-	g := corsRig(t)
+	g := world.WithCORS(t)
 	b := g.Browser()
 	b.Login()
 	for mark, value := range map[string]string{"Sec-Fetch-Mode": "websocket", "Upgrade": "WebSocket", "Sec-WebSocket-Version": "13"} {
 		handshake := []string{"X-CSRF", "", mark, value}
-		for origin, want := range map[string]int{g.Origin: http.StatusAccepted, spaOrigin: http.StatusForbidden, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
+		for origin, want := range map[string]int{g.Origin: http.StatusAccepted, world.SPAOrigin: http.StatusForbidden, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
 			for _, site := range []string{"same-origin", "same-site", ""} {
 				r := b.Get("/bff/auth", append(handshake, "Origin", origin, "Sec-Fetch-Site", site)...)
 				if site == "same-site" && origin == g.Origin {
@@ -220,7 +218,7 @@ func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
 			}
 		}
 	}
-	b.Get("/bff/auth", append(fromSPA(spaOrigin), "X-CSRF", "")...).Want(t, http.StatusAccepted, "")
+	b.Get("/bff/auth", append(world.FromSPA(world.SPAOrigin), "X-CSRF", "")...).Want(t, http.StatusAccepted, "")
 }
 
 // Envoy puts the fields that it is answered in the place of a browser's own, and leaves the others: each field is
@@ -306,7 +304,7 @@ func TestForwardAuthAsksForTheStrictCookie(t *testing.T) {
 func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
-	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
+	cfg.Handlers.ForwardAuthSecret = secret.New(world.ProxySecret)
 	cfg.Site.TrustedProxies = append(cfg.Site.TrustedProxies, netip.MustParsePrefix("127.0.0.1/32"))
 	g.Run(cfg)
 	b := g.Browser()
@@ -330,7 +328,7 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 
 	b.Login()
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-		r := b.Do(method, "/bff/auth/orders?token=access", nil, "X-Forward-Auth-Secret", proxySecret)
+		r := b.Do(method, "/bff/auth/orders?token=access", nil, "X-Forward-Auth-Secret", world.ProxySecret)
 		if r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-User") != "alice" || !g.OP.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
 			t.Errorf("%s = %d %v", method, r.StatusCode, r.Header)
 		}

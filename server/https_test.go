@@ -163,7 +163,7 @@ func TestTrustedProxiesSayWhichHostTheBrowserAskedFor(t *testing.T) {
 	}
 	g := world.New(t, "") // which trusts no proxy
 	for name, value := range map[string]string{"X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"} {
-		req := mustRequest(t, g.Origin+"/bff/user", name, value)
+		req := world.MustRequest(t, g.Origin+"/bff/user", name, value)
 		req.Host = "edge.internal"
 		if r := g.Browser().Send(req); r.StatusCode != http.StatusMisdirectedRequest {
 			t.Errorf("%s of nobody trusted: %d, want 421", name, r.StatusCode)
@@ -179,7 +179,7 @@ func TestTheSameSubjectAtTwoProvidersIsTwoUsers(t *testing.T) {
 	if r := f.get("/bff/sessions", "Cookie", a); strings.Count(r.Text, `"id"`) != 1 {
 		t.Errorf("alice of the first provider sees %s", r.Text)
 	}
-	form := "logout_token=" + one.LogoutToken(bySub("alice"))
+	form := "logout_token=" + one.LogoutToken(world.BySub("alice"))
 	for id, want := range map[string]int{"op1": http.StatusBadRequest, "op0": http.StatusOK} { // BC3
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+f.listen+"/bff/backchannel/"+id, strings.NewReader(form))
 		if err != nil {

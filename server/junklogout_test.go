@@ -64,12 +64,12 @@ func TestJunkKeepsOutNoLogout(t *testing.T) {
 	defer cancel()
 	var posted atomic.Int64
 	var crowd sync.WaitGroup
-	s := newStranger(g, "198.51.100.7")
+	s := g.Stranger("198.51.100.7")
 	for range 30 {
 		crowd.Go(func() {
 			for ctx.Err() == nil {
 				i := int(posted.Add(1))
-				r := s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {shapes[i%len(shapes)](i)}}.Encode()),
+				r := s.Do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {shapes[i%len(shapes)](i)}}.Encode()),
 					"Content-Type", "application/x-www-form-urlencoded")
 				if r != nil && r.StatusCode != http.StatusBadRequest && (r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "") {
 					t.Errorf("junk of shape %d = %d %s", i%len(shapes), r.StatusCode, r.Text)
@@ -88,7 +88,7 @@ func TestJunkKeepsOutNoLogout(t *testing.T) {
 		b := g.Browser()
 		b.Client.Timeout = time.Minute
 		b.Login()
-		r := op.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {g.OP.LogoutToken(bySub(sub))}}.Encode()),
+		r := op.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {g.OP.LogoutToken(world.BySub(sub))}}.Encode()),
 			"Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-For", "192.0.2.1")
 		if r.StatusCode != http.StatusOK {
 			t.Errorf("logout token %d, beside %d pieces of junk = %d %s", n, posted.Load(), r.StatusCode, r.Text)
@@ -112,12 +112,12 @@ func TestJunkInTheFrontChannelKeepsOutNoLogout(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	path := "/bff/frontchannel/main?iss=" + url.QueryEscape(g.OP.Issuer()) + "&sid="
-	s := newStranger(g, "")
+	s := g.Stranger("")
 	var crowd sync.WaitGroup
 	for i := range 20 {
 		crowd.Go(func() {
 			for n := range 60 {
-				s.do(t.Context(), http.MethodGet, fmt.Sprintf("%smade-up-%d-%d", path, i, n), nil)
+				s.Do(t.Context(), http.MethodGet, fmt.Sprintf("%smade-up-%d-%d", path, i, n), nil)
 			}
 		})
 	}
@@ -139,13 +139,13 @@ func TestKeysThatHangHoldUpNoLogout(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var crowd sync.WaitGroup
-	s := newStranger(g, "")
+	s := g.Stranger("")
 	var busy atomic.Int64
 	shapes := junk(g)
 	for i := range 300 {
 		crowd.Go(func() {
 			token := shapes[len(shapes)-2](i)
-			r := s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
+			r := s.Do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
 				"Content-Type", "application/x-www-form-urlencoded")
 			if r != nil && r.StatusCode == http.StatusServiceUnavailable && r.Header.Get("Retry-After") != "" {
 				busy.Add(1)
@@ -153,7 +153,7 @@ func TestKeysThatHangHoldUpNoLogout(t *testing.T) {
 		})
 	}
 	world.Eventually(t, "the crowd to wait for keys", func() bool { return busy.Load() > 0 })
-	backchannel(b, g.OP.LogoutToken(bySub("alice"))).Want(t, http.StatusOK, "")
+	b.Backchannel(g.OP.LogoutToken(world.BySub("alice"))).Want(t, http.StatusOK, "")
 	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 	cancel()
 	crowd.Wait()

@@ -55,11 +55,11 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 			case "memory":
 				g.Start(g.Port, store, "")
 			default:
-				key := "  keys: [" + newKey() + "]"
+				key := "  keys: [" + world.NewKey() + "]"
 				g.Start(g.Port, store, key)
 				port := servers.FreePort(t)
 				g.Start(port, store, key)
-				there = local(port)
+				there = world.Local(port)
 			}
 			b := g.Browser()
 			b.Login()
@@ -155,7 +155,7 @@ func TestLogoutRemembersTheLongestReturnPath(t *testing.T) {
 
 // Of two navigations at once, at two replicas, one gets the hint.
 func TestLogoutGoesOnOnce(t *testing.T) {
-	p := newDuo(t, servers.Redis(t).URL(), "")
+	p := world.NewDuo(t, servers.Redis(t).URL(), "")
 	for range 5 {
 		b := p.Browser()
 		b.Login()
@@ -164,7 +164,7 @@ func TestLogoutGoesOnOnce(t *testing.T) {
 		var on atomic.Int32
 		for i := range 8 {
 			all.Go(func() {
-				if r := p.Browser().Navigate([]string{p.Origin, p.other}[i%2] + path); r.StatusCode == http.StatusFound {
+				if r := p.Browser().Navigate([]string{p.Origin, p.Other}[i%2] + path); r.StatusCode == http.StatusFound {
 					on.Add(1)
 				}
 			})

@@ -29,7 +29,7 @@ func TestLogoutTokenWithoutExp(t *testing.T) {
 	b.Login()
 	raw := g.OP.LogoutToken(hydraLogout(odd.Claims{"sub": "alice"}))
 	for range 20 {
-		backchannel(b, raw).Want(t, http.StatusBadRequest, "invalid_logout_token")
+		b.Backchannel(raw).Want(t, http.StatusBadRequest, "invalid_logout_token")
 	}
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 	warnings := 0
@@ -52,9 +52,9 @@ func TestLogoutTokenWithoutExp(t *testing.T) {
 	b = lenient.Browser()
 	b.Login()
 	raw = lenient.OP.LogoutToken(hydraLogout(odd.Claims{"sub": "alice"}))
-	backchannel(b, raw).Want(t, http.StatusOK, "")
+	b.Backchannel(raw).Want(t, http.StatusOK, "")
 	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 	b.Login()
-	backchannel(b, raw).Want(t, http.StatusBadRequest, "invalid_logout_token") // a replay
+	b.Backchannel(raw).Want(t, http.StatusBadRequest, "invalid_logout_token") // a replay
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }

@@ -3,7 +3,6 @@ package server_test
 import (
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,25 +31,6 @@ func bounce(b *world.Browser, times int, between func(), cause, words string) *w
 	return page
 }
 
-// forgetCookie has the browser lose one, as if it had never kept it.
-func forgetCookie(b *world.Browser, name string) {
-	u, err := url.Parse(b.World.Origin)
-	if err != nil {
-		b.T.Fatal(err)
-	}
-	kept := b.Client.Jar.Cookies(u)
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		b.T.Fatal(err)
-	}
-	for _, c := range kept {
-		if c.Name != name {
-			jar.SetCookies(u, []*http.Cookie{{Name: c.Name, Value: c.Value, Path: "/"}})
-		}
-	}
-	b.Client.Jar = jar
-}
-
 // cookieCount is how many cookies the browser has.
 func cookieCount(b *world.Browser) int {
 	u, err := url.Parse(b.World.Origin)
@@ -67,7 +47,7 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		g := world.New(t, "")
 		b := g.Browser()
 		b.T = t
-		page := bounce(b, 3, func() { forgetCookie(b, "cloakroom") }, "cookie_lost", "other cookies")
+		page := bounce(b, 3, func() { b.ForgetCookie("cloakroom") }, "cookie_lost", "other cookies")
 		if strings.Contains(page.Text, "http-equiv") {
 			t.Error("the page goes on by itself")
 		}
@@ -131,7 +111,7 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		b.T = t
 		for range 3 {
 			b.Login()
-			forgetCookie(b, "cloakroom")
+			b.ForgetCookie("cloakroom")
 		}
 		page := b.Get("/bff/login", "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
 		if !strings.Contains(page.Text, "<code>same_site</code>") || !strings.Contains(page.Text, g.Origin) {
@@ -161,7 +141,7 @@ func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 		b.T = t
 		for range 5 {
 			b.Login()
-			forgetCookie(b, "cloakroom-logins")
+			b.ForgetCookie("cloakroom-logins")
 		}
 		forged := b.Get("/bff/login", "Cookie", "cloakroom-logins"+"=WzEsMiwzXQ", "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 		forged.Want(t, http.StatusFound, "")

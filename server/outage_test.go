@@ -41,7 +41,7 @@ func TestStoreOutageKeepsCookie(t *testing.T) {
 	mend := breakStore(g)
 	for _, r := range []*world.Reply{
 		b.Get("/bff/user"), b.Get("/bff/session"), b.Get("/api/x"), b.Get("/bff/sessions"), b.Do(http.MethodPost, "/bff/logout", nil),
-		b.Get("/bff/events"), b.Navigate("/bff/logout?sid=" + sid), backchannel(g.Browser(), g.OP.LogoutToken(bySub("alice"))),
+		b.Get("/bff/events"), b.Navigate("/bff/logout?sid=" + sid), g.Browser().Backchannel(g.OP.LogoutToken(world.BySub("alice"))),
 		b.Get("/api/x", "Connection", "Upgrade", "Upgrade", "websocket", "Origin", g.Origin),
 	} {
 		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" || len(r.Header["Set-Cookie"]) > 0 {

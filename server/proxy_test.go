@@ -126,7 +126,7 @@ func TestCallersCanNotPlantHeaders(t *testing.T) {
 			t.Errorf("%s: Authorization there = %v", path, bearer)
 		}
 	}
-	b.Send(mustRequest(t, g.Origin+"/optional/x", "Authorization", "Bearer planted", "X-CSRF", "1"))
+	b.Send(world.MustRequest(t, g.Origin+"/optional/x", "Authorization", "Bearer planted", "X-CSRF", "1"))
 	all := g.API.Requests()
 	if got := all[len(all)-1].Header.Get("Authorization"); got != "" {
 		t.Errorf("an anonymous caller planted %q", got)
@@ -134,18 +134,6 @@ func TestCallersCanNotPlantHeaders(t *testing.T) {
 }
 
 func cookieIn(b *world.Browser, pair string) string { return strings.TrimPrefix(pair, "cloakroom=") }
-
-func mustRequest(t *testing.T, target string, header ...string) *http.Request {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	return req
-}
 
 // CS6, PR1–PR3, PR5–PR8: what an upstream must not do to our origin.
 func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
@@ -342,7 +330,7 @@ func TestEventsTellOfTheEnd(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	b.Client.Timeout = 0
-	res, err := b.Client.Do(mustRequest(t, g.Origin+"/bff/events", "Accept", "text/event-stream"))
+	res, err := b.Client.Do(world.MustRequest(t, g.Origin+"/bff/events", "Accept", "text/event-stream"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,7 +343,7 @@ func TestEventsTellOfTheEnd(t *testing.T) {
 		}
 		got = append(got, lines.Text())
 		if len(got) == 2 {
-			backchannel(g.Browser(), g.OP.LogoutToken(bySub("alice")))
+			g.Browser().Backchannel(g.OP.LogoutToken(world.BySub("alice")))
 		}
 	}
 	text := strings.Join(got, "\n")

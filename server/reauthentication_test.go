@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -16,32 +15,14 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// shortLife is a token's in these tests: renewed behind requests from about 2.2 s on, and in front of them from 2.7 s.
-const shortLife = 3 * time.Second
-
-// untilRefused calls the API until it answers 401, and wants every answer before that to be good.
-func untilRefused(b *world.Browser) *world.Reply {
-	b.T.Helper()
-	var answer *world.Reply
-	world.Eventually(b.T, "calls to be refused", func() bool {
-		answer = b.Get("/api/x", "Referer", b.World.Origin+"/page?a=b")
-		return answer.StatusCode != http.StatusOK
-	})
-	answer.Want(b.T, http.StatusUnauthorized, "reauthentication_required")
-	return answer
-}
-
-// local is the address of a replica that nobody but tests would use.
-func local(port int) string { return fmt.Sprintf("http://localhost:%d", port) }
-
 // A renewal behind a request is refused: the request is served, and the browser that comes next is told to log in again,
 // never that nobody was logged in. So it is at the other replica, and at one that has been started since.
 func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 	for name, store := range map[string]string{"Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL()} {
 		t.Run(name, func(t *testing.T) {
 			g := world.NewStage(t)
-			g.OP.SetTokenLife(shortLife)
-			key := "  keys: [" + newKey() + "]"
+			g.OP.SetTokenLife(world.ShortLife)
+			key := "  keys: [" + world.NewKey() + "]"
 			g.Start(g.Port, store, key)
 			other := servers.FreePort(t)
 			g.Start(other, store, key)
@@ -49,10 +30,10 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 			b.Login()
 			ticket := b.Cookie()
 			undo := g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
-			untilRefused(b)
+			b.UntilRefused()
 			third := servers.FreePort(t)
 			g.Start(third, store, key)
-			for _, origin := range []string{g.Origin, local(other), local(third)} {
+			for _, origin := range []string{g.Origin, world.Local(other), world.Local(third)} {
 				for _, path := range []string{"/api/x", "/bff/user", "/bff/sessions", "/bff/auth"} {
 					b.Get(origin+path).Want(t, http.StatusUnauthorized, "reauthentication_required")
 				}
@@ -77,38 +58,38 @@ func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
 // token that it had kept is revoked.
 func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 	g := world.NewStage(t)
-	g.OP.SetTokenLife(shortLife)
-	store, key := servers.Redis(t).URL(), "  keys: ["+newKey()+"]"
+	g.OP.SetTokenLife(world.ShortLife)
+	store, key := servers.Redis(t).URL(), "  keys: ["+world.NewKey()+"]"
 	g.Start(g.Port, store, key)
 	port := servers.FreePort(t)
 	g.Start(port, store, key)
 	b := g.Browser()
 	b.Login()
 	old := g.OP.LiveRefreshTokens()
-	serveStreams(g)
-	socket := webSocket(b, g.Origin, "/api/echo")
+	g.ServeStreams()
+	socket := b.WebSocket(g.Origin, "/api/echo")
 	g.API.Respond(nil)
 	var events []<-chan string
-	for _, origin := range []string{g.Origin, local(port)} {
-		lines := stream(b, origin+"/bff/events")
-		next(t, lines, 5*time.Second)
-		next(t, lines, 5*time.Second)
+	for _, origin := range []string{g.Origin, world.Local(port)} {
+		lines := b.Stream(origin + "/bff/events")
+		world.Next(t, lines, 5*time.Second)
+		world.Next(t, lines, 5*time.Second)
 		events = append(events, lines)
 	}
 	undo := g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "interaction_required"))
-	if said := untilRefused(b).Text; !strings.Contains(said, `"login_url":"/bff/login?returnUrl=%2Fpage%3Fa%3Db"`) {
+	if said := b.UntilRefused().Text; !strings.Contains(said, `"login_url":"/bff/login?returnUrl=%2Fpage%3Fa%3Db"`) {
 		t.Errorf("the answer does not say where to log in: %s", said)
 	}
 	for i, lines := range events {
 		for {
-			if line, _ := next(t, lines, 10*time.Second); strings.Contains(line, `"reauthentication_required":true`) {
+			if line, _ := world.Next(t, lines, 10*time.Second); strings.Contains(line, `"reauthentication_required":true`) {
 				break
 			} else if strings.Contains(line, "ended") {
 				t.Fatalf("replica %d says %s", i, line)
 			}
 		}
 	}
-	for _, origin := range []string{g.Origin, local(port)} {
+	for _, origin := range []string{g.Origin, world.Local(port)} {
 		b.Get(origin+"/api/x").Want(t, http.StatusUnauthorized, "reauthentication_required")
 		b.Do(http.MethodPost, origin+"/bff/session/refresh", nil).Want(t, http.StatusUnauthorized, "reauthentication_required")
 		b.Get(origin+"/bff/user").Want(t, http.StatusOK, "")
@@ -140,14 +121,14 @@ func TestProviderThatWantsALoginLogsNobodyOut(t *testing.T) {
 // A stronger login is a new login: it clears the state as well.
 func TestStepUpEndsTheNeedForALogin(t *testing.T) {
 	g := world.NewStage(t)
-	g.OP.SetTokenLife(shortLife)
+	g.OP.SetTokenLife(world.ShortLife)
 	g.Start(g.Port, "sqlite:"+g.DB, "")
 	b := g.Browser()
 	b.Login()
 	undo := g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "consent_required"))
-	untilRefused(b)
+	b.UntilRefused()
 	undo()
-	stepUp(b, "/bff/login?step_up=1").Want(t, http.StatusFound, "")
+	b.StepUp("/bff/login?step_up=1").Want(t, http.StatusFound, "")
 	if said := b.Get("/bff/session").Text; !strings.Contains(said, `"authenticated":true`) || strings.Contains(said, "reauthentication_required") {
 		t.Errorf("session after the step-up = %s", said)
 	}

@@ -19,7 +19,7 @@ func TestReloadWithKeysThatOpenNothingIsRefused(t *testing.T) {
 		if store == "sqlite" {
 			store = "sqlite:" + g.DB
 		}
-		old, fresh := newKey(), newKey()
+		old, fresh := world.NewKey(), world.NewKey()
 		s := g.Start(g.Port, store, fmt.Sprintf("  keys: [%q]", old))
 		reload := func(keys ...string) error {
 			return s.Reload(g.Config(g.Port, store, `  keys: ["`+strings.Join(keys, `", "`)+`"]`))
@@ -27,7 +27,7 @@ func TestReloadWithKeysThatOpenNothingIsRefused(t *testing.T) {
 		if err := reload(fresh); err != nil {
 			t.Fatalf("a new key for an empty store: %v", err)
 		}
-		old, fresh = fresh, newKey()
+		old, fresh = fresh, world.NewKey()
 		b := g.Browser()
 		b.Login()
 		attempt := b.Navigate("/bff/login?returnUrl=/after")
@@ -56,7 +56,7 @@ func TestReloadWithKeysThatOpenNothingIsRefused(t *testing.T) {
 func TestReloadWhileTheStoreIsDownLosesNoKey(t *testing.T) {
 	redis := servers.Redis(t)
 	g := world.NewStage(t)
-	old, fresh := newKey(), newKey()
+	old, fresh := world.NewKey(), world.NewKey()
 	s := g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]", old))
 	b := g.Browser()
 	b.Login()

@@ -1,10 +1,7 @@
 package server_test
 
 import (
-	"bufio"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -18,87 +15,23 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// A duo is two replicas over one store. here is where browsers log in; there is the other's address.
-type duo struct {
-	*world.World
-	here, there *server.Server
-	other       string // origin of the second one, which nobody but tests would use
-}
-
-func newKey() string {
-	b := make([]byte, 32)
-	rand.Read(b)
-	return base64.StdEncoding.EncodeToString(b)
-}
-
-func newDuo(t *testing.T, store, sessionYAML string) *duo {
-	t.Helper()
-	p := &duo{World: world.NewStage(t)}
-	sessionYAML = fmt.Sprintf("  keys: [%q]\n%s", newKey(), sessionYAML)
-	p.here = p.Start(p.Port, store, sessionYAML)
-	port := servers.FreePort(t)
-	p.other = fmt.Sprintf("http://localhost:%d", port)
-	p.there = p.Start(port, store, sessionYAML)
-	return p
-}
-
-// stream opens a stream and returns its lines; the channel is closed when it ends.
-func stream(b *world.Browser, target string) <-chan string {
-	b.T.Helper()
-	req, err := http.NewRequestWithContext(b.T.Context(), http.MethodGet, target, nil)
-	if err != nil {
-		b.T.Fatal(err)
-	}
-	req.Header.Set("X-CSRF", "1")
-	res, err := (&http.Client{Jar: b.Client.Jar}).Do(req)
-	if err != nil || res.StatusCode != http.StatusOK {
-		b.T.Fatalf("open %s: %v", target, err)
-	}
-	lines := make(chan string, 1000)
-	go func() {
-		defer close(lines)
-		defer res.Body.Close()
-		for s := bufio.NewScanner(res.Body); s.Scan(); {
-			if s.Text() != "" && s.Text() != ":" && !strings.HasPrefix(s.Text(), "id: ") {
-				lines <- s.Text()
-			}
-		}
-	}()
-	return lines
-}
-
-// next is a stream's next line; false when the stream has ended.
-func next(t *testing.T, lines <-chan string, within time.Duration) (string, bool) {
-	t.Helper()
-	within = max(within, busy)
-	select {
-	case line, open := <-lines:
-		return line, open
-	case <-time.After(within):
-		t.Fatalf("nothing came in %v", within)
-		return "", false
-	}
-}
-
-// busy is how long anything may take on a machine that has twenty other things to do. How soon it comes on one that
-// has not is measured in test/load.
-const busy = 20 * time.Second
-
 // WS4: a logout at one replica ends the streams at the other within a second, whichever way it came.
 func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 	redis, pg := servers.Redis(t).URL(), servers.Postgres(t, "fsync=off").URL()
 	for name, store := range map[string]string{"Redis": redis, "PostgreSQL": pg} {
-		for reason, end := range map[string]func(p *duo, b *world.Browser){
-			"logout": func(_ *duo, b *world.Browser) { b.Do(http.MethodPost, "/bff/logout", nil).Want(b.T, http.StatusOK, "") },
-			"provider_logout": func(p *duo, b *world.Browser) {
-				backchannel(p.Browser(), p.OP.LogoutToken(bySub("alice"))).Want(b.T, http.StatusOK, "")
+		for reason, end := range map[string]func(p *world.Duo, b *world.Browser){
+			"logout": func(_ *world.Duo, b *world.Browser) {
+				b.Do(http.MethodPost, "/bff/logout", nil).Want(b.T, http.StatusOK, "")
 			},
-			"revoked": func(p *duo, b *world.Browser) {
+			"provider_logout": func(p *world.Duo, b *world.Browser) {
+				p.Browser().Backchannel(p.OP.LogoutToken(world.BySub("alice"))).Want(b.T, http.StatusOK, "")
+			},
+			"revoked": func(p *world.Duo, b *world.Browser) {
 				b.Do(http.MethodDelete, p.Admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+world.AdminToken)
 			},
 		} {
 			t.Run(name+"/"+reason, func(t *testing.T) {
-				p := newDuo(t, store, "")
+				p := world.NewDuo(t, store, "")
 				p.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Type", "text/event-stream")
 					_, _ = w.Write([]byte("data: open\n\n"))
@@ -108,22 +41,22 @@ func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 				b := p.Browser()
 				b.T = t
 				b.Login()
-				events, api := stream(b, p.other+"/bff/events"), stream(b, p.other+"/api/stream")
+				events, api := b.Stream(p.Other+"/bff/events"), b.Stream(p.Other+"/api/stream")
 				for _, lines := range []<-chan string{events, api} {
-					next(t, lines, 5*time.Second)
+					world.Next(t, lines, 5*time.Second)
 				}
-				next(t, events, time.Second) // the session
+				world.Next(t, events, time.Second) // the session
 				end(p, b)
-				if line, _ := next(t, events, time.Second); line != "event: ended" {
+				if line, _ := world.Next(t, events, time.Second); line != "event: ended" {
 					t.Errorf("event = %q, want the end", line)
 				}
-				if line, _ := next(t, events, time.Second); line != fmt.Sprintf(`data: {"reason":%q}`, reason) {
+				if line, _ := world.Next(t, events, time.Second); line != fmt.Sprintf(`data: {"reason":%q}`, reason) {
 					t.Errorf("it says %q, want %q", line, reason)
 				}
-				if line, open := next(t, api, time.Second); open {
+				if line, open := world.Next(t, api, time.Second); open {
 					t.Errorf("the stream goes on: %q", line)
 				}
-				b.Get(p.other+"/bff/user").Want(t, http.StatusUnauthorized, "not_authenticated")
+				b.Get(p.Other+"/bff/user").Want(t, http.StatusUnauthorized, "not_authenticated")
 			})
 		}
 	}
@@ -134,7 +67,7 @@ func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 	redis := servers.Redis(t)
 	g := world.NewStage(t)
-	g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s", newKey()))
+	g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s", world.NewKey()))
 	b := g.Browser()
 	b.Login()
 	begin := b.Navigate("/bff/login?returnUrl=/after")
@@ -180,7 +113,7 @@ func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 func TestOutageServesWhatIsCachedIfTold(t *testing.T) {
 	redis := servers.Redis(t)
 	g := world.NewStage(t)
-	g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s\n  on_outage: serve_cached\n  outage_limit: 5s", newKey()))
+	g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s\n  on_outage: serve_cached\n  outage_limit: 5s", world.NewKey()))
 	b := g.Browser()
 	b.Login()
 	b.Get("/api/x").Want(t, http.StatusOK, "")
@@ -203,7 +136,7 @@ func TestOutageServesWhatIsCachedIfTold(t *testing.T) {
 func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
 	store := servers.Redis(t).URL()
 	g := world.NewStage(t)
-	old, fresh := newKey(), newKey()
+	old, fresh := world.NewKey(), world.NewKey()
 	s := g.Start(g.Port, store, fmt.Sprintf("  keys: [%q]", old))
 	early := g.Browser()
 	early.Login()
@@ -274,9 +207,9 @@ func TestStopIsToldBeforeItHappens(t *testing.T) {
 	go func() { ended <- s.Run(ctx) }()
 	b := g.Browser()
 	b.Login()
-	events := stream(b, g.Origin+"/bff/events")
-	next(t, events, time.Second)
-	next(t, events, time.Second)
+	events := b.Stream(g.Origin + "/bff/events")
+	world.Next(t, events, time.Second)
+	world.Next(t, events, time.Second)
 	slow := make(chan *world.Reply, 1)
 	go func() { slow <- b.Get("/api/slow") }()
 	world.Eventually(t, "the request to be under way", func() bool { return len(g.API.Requests()) == 1 })
@@ -288,10 +221,10 @@ func TestStopIsToldBeforeItHappens(t *testing.T) {
 	if !r.Close {
 		t.Error("the connection is kept, though the service is about to stop")
 	}
-	if line, _ := next(t, events, 3*time.Second); !strings.HasPrefix(line, "retry: ") {
+	if line, _ := world.Next(t, events, 3*time.Second); !strings.HasPrefix(line, "retry: ") {
 		t.Errorf("the stream says %q, want when to come back", line)
 	}
-	if line, open := next(t, events, time.Second); open {
+	if line, open := world.Next(t, events, time.Second); open {
 		t.Errorf("the stream goes on: %q", line)
 	}
 	close(release)

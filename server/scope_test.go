@@ -38,7 +38,7 @@ func TestRenewalOpensNoRouteThatTheLoginDidNot(t *testing.T) {
 	}
 
 	scope["authorization_code"] = "openid profile admin"
-	stepUp(b, "/bff/login?step_up=1").Want(t, http.StatusFound, "")
+	b.StepUp("/bff/login?step_up=1").Want(t, http.StatusFound, "")
 	b.Get("/admin/x").Want(t, http.StatusOK, "")
 	scope["refresh_token"] = "openid profile"
 	b.Do(http.MethodPost, "/bff/session/refresh", nil).Want(t, http.StatusOK, "")

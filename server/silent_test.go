@@ -4,7 +4,6 @@ import (
 	"html"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -14,58 +13,25 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// silentLogin goes through a login in a hidden frame, and reports what the window around it is told.
-func silentLogin(b *world.Browser) (isLoggedIn bool) {
-	b.T.Helper()
-	frame := func(path, site string) *world.Reply {
-		return b.Get(path, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", site)
-	}
-	begin := frame("/bff/silent-login", "same-origin")
-	if begin.StatusCode != http.StatusFound {
-		b.T.Fatalf("silent login = %d %s", begin.StatusCode, begin.Text)
-	}
-	return silentResult(b, frame(b.World.OP.Login(begin.Header.Get("Location")).RequestURI(), "cross-site"))
-}
-
-var confirmation = regexp.MustCompile(`data-confirm-url="([^"]*)" data-confirm="([^"]*)"`)
-
-// silentResult does what the script of a silent login's last page does, and returns what it tells the parent window.
-func silentResult(b *world.Browser, page *world.Reply) (isLoggedIn bool) {
-	b.T.Helper()
-	found := confirmation.FindStringSubmatch(page.Text)
-	if page.StatusCode != http.StatusOK || found == nil {
-		b.T.Fatalf("callback of a silent login = %d %s", page.StatusCode, page.Text)
-	}
-	if found[1] == "" {
-		return false
-	}
-	answer := b.Do(http.MethodPost, found[1], strings.NewReader(url.Values{"confirm": {html.UnescapeString(found[2])}}.Encode()),
-		"Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")
-	if answer.StatusCode != http.StatusOK {
-		b.T.Fatalf("confirmation of a silent login = %d %s", answer.StatusCode, answer.Text)
-	}
-	return answer.Text == `{"isLoggedIn":true}`+"\n"
-}
-
 // A silent login of who is logged in already is no logout: the same session goes on, for as long as before.
 func TestSilentLoginGoesOnWithTheSameSession(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
 	b.Login()
 	rows, before, old := b.Get("/bff/sessions").Text, b.Get("/bff/session").Text, b.Cookie()
-	events := stream(b, g.Origin+"/bff/events")
-	next(t, events, time.Second)
-	next(t, events, time.Second)
-	serveStreams(g)
-	socket := webSocket(b, g.Origin, "/api/echo")
+	events := b.Stream(g.Origin + "/bff/events")
+	world.Next(t, events, time.Second)
+	world.Next(t, events, time.Second)
+	g.ServeStreams()
+	socket := b.WebSocket(g.Origin, "/api/echo")
 
-	if !silentLogin(b) {
+	if !b.SilentLogin() {
 		t.Error("nobody is said to be logged in")
 	}
-	if line, _ := next(t, events, time.Second); line != "retry: 500" {
+	if line, _ := world.Next(t, events, time.Second); line != "retry: 500" {
 		t.Errorf("listeners hear %q, want to come back in a moment", line)
 	}
-	wantClosed(t, socket, 1012, "session_continued", time.Second)
+	world.WantClosed(t, socket, 1012, "session_continued", time.Second)
 	if b.Cookie() == old {
 		t.Error("the ticket is the old one")
 	}
@@ -87,7 +53,7 @@ func TestSilentLoginOfAnotherUserChangesNothing(t *testing.T) {
 	b.Login()
 	old := b.Cookie()
 	g.OP.SetUser(odd.Claims{"sub": "mallory"})
-	if silentLogin(b) {
+	if b.SilentLogin() {
 		t.Error("somebody is said to be logged in")
 	}
 	if who := field(t, b.Get("/bff/session").Text, "subject"); who != "alice" || b.Cookie() != old {
@@ -106,11 +72,11 @@ func TestSilentLoginUndoesNoLogout(t *testing.T) {
 	begin := b.Get("/bff/silent-login", append(frame, "Sec-Fetch-Site", "same-origin")...)
 	b.Do(http.MethodPost, "/bff/logout", nil).Want(t, http.StatusOK, "")
 	back := b.Get(g.OP.Login(begin.Header.Get("Location")).RequestURI(), append(frame, "Sec-Fetch-Site", "cross-site")...)
-	if silentResult(b, back) {
+	if b.SilentResult(back) {
 		t.Error("somebody is said to be logged in")
 	}
 	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
-	if !silentLogin(b) {
+	if !b.SilentLogin() {
 		t.Error("a silent login after the logout is refused")
 	}
 }
@@ -118,7 +84,7 @@ func TestSilentLoginUndoesNoLogout(t *testing.T) {
 func TestSilentLoginOfNobodyStartsASession(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
-	if !silentLogin(b) {
+	if !b.SilentLogin() {
 		t.Error("nobody is said to be logged in")
 	}
 	b.Get("/api/x").Want(t, http.StatusOK, "")
@@ -148,7 +114,7 @@ func TestSilentLoginWhoseCookieStaysAwayAnswersAtOnce(t *testing.T) {
 	callback, stranger := beginSilently(b), g.Browser() // who has no cookies is as good as who does not send them
 	for _, dest := range []string{"iframe", "frame"} {
 		page := stranger.Get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest, "Sec-Fetch-Site", "cross-site")
-		if silentResult(b, page) {
+		if b.SilentResult(page) {
 			t.Errorf("in an %s somebody is said to be logged in", dest)
 		}
 	}
@@ -156,7 +122,7 @@ func TestSilentLoginWhoseCookieStaysAwayAnswersAtOnce(t *testing.T) {
 		t.Errorf("codes sent to the provider = %d, want 0", n)
 	}
 	window := stranger.Get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
-	if confirmation.MatchString(window.Text) {
+	if world.Confirmation.MatchString(window.Text) {
 		t.Errorf("a window gets the page that speaks to its parent: %s", window.Text)
 	}
 }
@@ -167,12 +133,12 @@ func TestSilentLoginIsConfirmedByTheBrowserThatHasTheSession(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
 	page := b.Get(beginSilently(b), "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site")
-	if silentResult(g.Browser(), page) {
+	if g.Browser().SilentResult(page) {
 		t.Error("a browser without the cookie is said to be logged in")
 	}
 	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 	world.Eventually(t, "its tokens to be revoked", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
-	sealed := html.UnescapeString(confirmation.FindStringSubmatch(page.Text)[2])
+	sealed := html.UnescapeString(world.Confirmation.FindStringSubmatch(page.Text)[2])
 	for _, wrong := range []string{"", "N" + sealed[1:], sealed[:len(sealed)/2] + "\n" + sealed[len(sealed)/2:]} {
 		b.Do(http.MethodPost, "/bff/silent-login", strings.NewReader(url.Values{"confirm": {wrong}}.Encode()),
 			"Content-Type", "application/x-www-form-urlencoded").Want(t, http.StatusBadRequest, "bad_request")
@@ -192,7 +158,7 @@ func TestSilentLoginsAtOnceAreBothConfirmed(t *testing.T) {
 		pages = append(pages, b.Get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site"))
 	}
 	for i, page := range pages {
-		if !silentResult(b, page) {
+		if !b.SilentResult(page) {
 			t.Errorf("tab %d is told that nobody is logged in", i+1)
 		}
 	}
@@ -218,10 +184,10 @@ func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
 	postBack(b, callbackOf(g, b.Navigate("/bff/login")), "document").Want(t, http.StatusSeeOther, "")
 	old := b.Cookie()
 	page := postBack(b, beginSilently(b), "iframe")
-	if silentResult(g.Browser(), page) {
+	if g.Browser().SilentResult(page) {
 		t.Error("a browser without the cookie is said to be logged in")
 	}
-	if !silentResult(b, page) {
+	if !b.SilentResult(page) {
 		t.Error("the browser that has the session is said to be logged out")
 	}
 	if b.Cookie() != old {
@@ -236,7 +202,7 @@ func TestSilentLoginByFormPostIsTheLoginThatASessionWaitsFor(t *testing.T) {
 	for name, off := range map[string]bool{"refused": false, "not renewable": true} {
 		t.Run(name, func(t *testing.T) {
 			g := world.NewStage(t)
-			g.OP.SetTokenLife(shortLife)
+			g.OP.SetTokenLife(world.ShortLife)
 			cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 			cfg.Providers[0].ResponseMode, cfg.Providers[0].RefreshOff = "form_post", off
 			if off {
@@ -246,10 +212,10 @@ func TestSilentLoginByFormPostIsTheLoginThatASessionWaitsFor(t *testing.T) {
 			b := g.Browser()
 			postBack(b, callbackOf(g, b.Navigate("/bff/login")), "document").Want(t, http.StatusSeeOther, "")
 			undo := g.OP.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "interaction_required"))
-			untilRefused(b)
+			b.UntilRefused()
 			undo()
 			g.OP.SetTokenLife(time.Hour)
-			if !silentResult(b, postBack(b, beginSilently(b), "iframe")) {
+			if !b.SilentResult(postBack(b, beginSilently(b), "iframe")) {
 				t.Error("nobody is said to be logged in")
 			}
 			b.Get("/api/x").Want(t, http.StatusOK, "")

@@ -275,10 +275,10 @@ func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
 func TestTheServicesEndEndsAVisitorsWebSocket(t *testing.T) {
 	g := world.NewStage(t)
 	_, stop := g.Launch(g.Config(g.Port, "sqlite:"+g.DB, ""))
-	serveStreams(g)
-	socket := webSocket(g.Browser(), g.Origin, "/open/echo")
+	g.ServeStreams()
+	socket := g.Browser().WebSocket(g.Origin, "/open/echo")
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	wantClosed(t, socket, 1001, "service_restart", 10*time.Second)
+	world.WantClosed(t, socket, 1001, "service_restart", 10*time.Second)
 }

@@ -60,16 +60,6 @@ func wantStepUp(t *testing.T, r *world.Reply, want map[string]string) string {
 	return body.LoginURL
 }
 
-// stepUp goes through the login that a 401 named, and returns the callback's answer.
-func stepUp(b *world.Browser, loginURL string) *world.Reply {
-	b.T.Helper()
-	begin := b.Navigate(loginURL)
-	if begin.StatusCode != http.StatusFound {
-		b.T.Fatalf("step-up = %d %s", begin.StatusCode, begin.Text)
-	}
-	return b.Navigate(b.World.OP.Login(begin.Header.Get("Location")).RequestURI())
-}
-
 // SP11, RFC 9470: what needs a stronger login says so, with where; after it the same session goes on under a new ticket.
 func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	g := stepUpRig(t)
@@ -99,18 +89,18 @@ func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	b.Get("/api/x").Want(t, http.StatusOK, "")
 
 	loggedInWith(g, "gold", 0)
-	events := stream(b, g.Origin+"/bff/events")
-	next(t, events, time.Second)
-	next(t, events, time.Second)
-	serveStreams(g)
-	socket := webSocket(b, g.Origin, "/api/echo")
-	if back := stepUp(b, login); back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/vault?a=b" {
+	events := b.Stream(g.Origin + "/bff/events")
+	world.Next(t, events, time.Second)
+	world.Next(t, events, time.Second)
+	g.ServeStreams()
+	socket := b.WebSocket(g.Origin, "/api/echo")
+	if back := b.StepUp(login); back.StatusCode != http.StatusFound || back.Header.Get("Location") != "/vault?a=b" {
 		t.Fatalf("step-up = %d %s", back.StatusCode, back.Text)
 	}
-	if line, _ := next(t, events, time.Second); line != "retry: 500" {
+	if line, _ := world.Next(t, events, time.Second); line != "retry: 500" {
 		t.Errorf("listeners hear %q, want to come back in a moment", line)
 	}
-	wantClosed(t, socket, 1012, "session_continued", time.Second)
+	world.WantClosed(t, socket, 1012, "session_continued", time.Second)
 	g.API.Respond(nil)
 	b.Get("/gold/x").Want(t, http.StatusOK, "")
 	if b.Cookie() == old {
@@ -136,14 +126,14 @@ func TestListenerThatComesBackBeforeTheNewTicketComesAgain(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	old := b.Cookie()
-	stepUp(b, "/bff/login?step_up=1").Want(t, http.StatusFound, "")
+	b.StepUp("/bff/login?step_up=1").Want(t, http.StatusFound, "")
 
 	again := g.Browser().Get("/bff/events", "Cookie", "cloakroom="+old, "Last-Event-ID", "1.a")
 	if again.StatusCode != http.StatusOK || again.Text != "retry: 500\n\n" {
 		t.Errorf("with the old ticket = %d %q, want to come again", again.StatusCode, again.Text)
 	}
-	events := stream(b, g.Origin+"/bff/events")
-	if line, _ := next(t, events, time.Second); line != "event: session" {
+	events := b.Stream(g.Origin + "/bff/events")
+	if line, _ := world.Next(t, events, time.Second); line != "event: session" {
 		t.Errorf("with the new ticket it hears %q", line)
 	}
 	later.Store(int64(11 * time.Second))
@@ -161,11 +151,11 @@ func TestStepUpForAFresherLogin(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	login := wantStepUp(t, b.Get("/gold/x"), map[string]string{"max_age": "600"})
-	if back := stepUp(b, login); back.StatusCode != http.StatusForbidden || !strings.Contains(back.Text, "as recently") {
+	if back := b.StepUp(login); back.StatusCode != http.StatusForbidden || !strings.Contains(back.Text, "as recently") {
 		t.Errorf("a provider that did not ask again = %d %s", back.StatusCode, back.Text)
 	}
 	loggedInWith(g, "platinum", time.Minute)
-	if back := stepUp(b, login); back.StatusCode != http.StatusFound {
+	if back := b.StepUp(login); back.StatusCode != http.StatusFound {
 		t.Fatalf("step-up = %d %s", back.StatusCode, back.Text)
 	}
 	b.Get("/gold/x").Want(t, http.StatusOK, "")
@@ -191,10 +181,10 @@ func TestStepUpIsHeldToWhatItAsksForBesideAuthParams(t *testing.T) {
 		}
 		for acr, ago := range map[string]time.Duration{"gold": 10 * time.Minute, "silver": 0} {
 			loggedInWith(g, acr, ago)
-			stepUp(b, login).Want(t, http.StatusForbidden, "")
+			b.StepUp(login).Want(t, http.StatusForbidden, "")
 		}
 		loggedInWith(g, "gold", 0)
-		stepUp(b, login).Want(t, http.StatusFound, "")
+		b.StepUp(login).Want(t, http.StatusFound, "")
 		b.Get("/gold/x").Want(t, http.StatusOK, "")
 	}
 }
@@ -214,7 +204,7 @@ func TestStepUpDoesNotLowerWhatALoginIsAskedFor(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["acr"], claims["sub"] = "password", "bob" })
-	stepUp(b, weak).Want(t, http.StatusForbidden, "")
+	b.StepUp(weak).Want(t, http.StatusForbidden, "")
 	if who := field(t, b.Get("/bff/session").Text, "subject"); who != "alice" {
 		t.Errorf("the session is %s's, want alice's", who)
 	}
@@ -399,7 +389,7 @@ func TestRefusedStepUpLeavesTheSessionsGrantAlone(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	revoked := g.OP.Count(odd.Revocation)
-	stepUp(b, wantStepUp(t, b.Get("/gold/x"), nil)).Want(t, http.StatusForbidden, "")
+	b.StepUp(wantStepUp(t, b.Get("/gold/x"), nil)).Want(t, http.StatusForbidden, "")
 	time.Sleep(2500 * time.Millisecond) // the outbox is looked at every second
 	if n := g.OP.Count(odd.Revocation) - revoked; n != 0 {
 		t.Errorf("revocations while the session goes on = %d, want none", n)

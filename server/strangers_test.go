@@ -2,12 +2,8 @@ package server_test
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,71 +15,6 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
-
-// A stranger is a client without a session; it keeps no cookies and no connections but those of a crowd.
-type stranger struct {
-	g      *world.World
-	client *http.Client
-	from   string // X-Forwarded-For; "" for none
-}
-
-func newStranger(g *world.World, from string) *stranger {
-	return &stranger{g, &http.Client{
-		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 512},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, from}
-}
-
-// do sends a request as a browser that navigates; nil when the test is over.
-func (s *stranger) do(ctx context.Context, method, target string, body io.Reader, header ...string) *world.Reply {
-	req, err := http.NewRequestWithContext(ctx, method, s.g.Origin+target, body)
-	if err != nil {
-		return nil
-	}
-	for _, h := range [][]string{{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, header} {
-		for i := 0; i < len(h); i += 2 {
-			req.Header.Set(h[i], h[i+1])
-		}
-	}
-	if s.from != "" {
-		req.Header.Set("X-Forwarded-For", s.from)
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return nil
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil
-	}
-	return &world.Reply{Response: res, Text: string(text)}
-}
-
-// guess begins a login and brings a code that it made up.
-func (s *stranger) guess(ctx context.Context) *world.Reply {
-	begin := s.do(ctx, http.MethodGet, "/bff/login", nil)
-	if begin == nil || begin.StatusCode != http.StatusFound {
-		return begin
-	}
-	to, err := url.Parse(begin.Header.Get("Location"))
-	if err != nil {
-		return nil
-	}
-	cookie, _, _ := strings.Cut(begin.Header.Get("Set-Cookie"), ";")
-	answer := url.Values{"code": {"made-up"}, "state": {to.Query().Get("state")}, "iss": {s.g.OP.Issuer()}}
-	return s.do(ctx, http.MethodGet, "/bff/callback/main?"+answer.Encode(), nil, "Cookie", cookie)
-}
-
-// junkLogout posts a logout token that names a key nobody knows.
-func (s *stranger) junkLogout(ctx context.Context) {
-	real := s.g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
-	_, rest, _ := strings.Cut(real, ".")
-	head := fmt.Sprintf(`{"alg":"RS256","typ":"logout+jwt","kid":"%d"}`, time.Now().UnixNano())
-	token := base64.RawURLEncoding.EncodeToString([]byte(head)) + "." + rest
-	s.do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {token}}.Encode()),
-		"Content-Type", "application/x-www-form-urlencoded")
-}
 
 // TestStrangersFailNoCallOfAUser: made-up codes, calls of visitors that want this service's own token, logout tokens of
 // keys that nobody knows, all at once and as fast as it goes, at a provider that limits them, fails, hangs or is
@@ -131,17 +62,17 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), atMost)
 		began := time.Now()
 		var crowd sync.WaitGroup
-		s := newStranger(g, "198.51.100.7") // of a proxy that nobody trusts: no limit per address helps
+		s := g.Stranger("198.51.100.7") // of a proxy that nobody trusts: no limit per address helps
 		for i := range 80 {
 			crowd.Go(func() {
 				for ctx.Err() == nil {
 					switch {
 					case i%10 == 0:
-						s.junkLogout(ctx)
+						s.JunkLogout(ctx)
 					case i%10 == 1:
-						s.do(ctx, http.MethodGet, "/service/x", nil)
+						s.Do(ctx, http.MethodGet, "/service/x", nil)
 					default:
-						s.guess(ctx)
+						s.Guess(ctx)
 					}
 				}
 			})
@@ -187,13 +118,13 @@ func TestRefusedCodesOfOneClientAreLimited(t *testing.T) {
 			t.Fatalf("login = %d %s", r.StatusCode, r.Text)
 		}
 	}
-	s := newStranger(g, "192.0.2.1")
+	s := g.Stranger("192.0.2.1")
 	var limited, sent atomic.Int64
 	before := g.OP.Count(odd.Token)
 	var crowd sync.WaitGroup
 	for range 200 {
 		crowd.Go(func() {
-			r := s.guess(t.Context())
+			r := s.Guess(t.Context())
 			if r == nil || r.StatusCode != http.StatusTooManyRequests {
 				sent.Add(1)
 				return
@@ -230,9 +161,9 @@ func loginFrom(g *world.World, from string) *world.Reply {
 // TestClientsBehindAnUnknownProxyHaveNoLimit: all of them have the proxy's address. The log says what to do, once.
 func TestClientsBehindAnUnknownProxyHaveNoLimit(t *testing.T) {
 	g := world.New(t, "")
-	s := newStranger(g, "192.0.2.1")
+	s := g.Stranger("192.0.2.1")
 	for i := range 120 {
-		if r := s.guess(t.Context()); r == nil || r.StatusCode != http.StatusForbidden {
+		if r := s.Guess(t.Context()); r == nil || r.StatusCode != http.StatusForbidden {
 			t.Fatalf("code %d = %+v, want the provider's refusal", i, r)
 		}
 	}

@@ -3,7 +3,6 @@ package server_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,63 +22,6 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// serveStreams has the API answer WebSockets and server-sent events that never end by themselves.
-func serveStreams(g *world.World) {
-	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Upgrade") == "" {
-			w.Header().Set("Content-Type", "text/event-stream")
-			_, _ = w.Write([]byte("data: open\n\n"))
-			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
-			return
-		}
-		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
-		if err != nil {
-			return
-		}
-		defer c.CloseNow()
-		for {
-			kind, msg, err := c.Read(r.Context())
-			if err != nil || c.Write(r.Context(), kind, msg) != nil {
-				return
-			}
-		}
-	})
-}
-
-// webSocket opens one through a replica and sees that it works.
-func webSocket(b *world.Browser, origin, path string) *websocket.Conn {
-	b.T.Helper()
-	c, _, err := websocket.Dial(b.T.Context(), origin+path, &websocket.DialOptions{
-		HTTPClient: &http.Client{Jar: b.Client.Jar}, HTTPHeader: http.Header{"Origin": {b.World.Origin}},
-	})
-	if err != nil {
-		b.T.Fatalf("open a WebSocket: %v", err)
-	}
-	b.T.Cleanup(func() { _ = c.CloseNow() })
-	if err := c.Write(b.T.Context(), websocket.MessageText, []byte(strings.Repeat("hi", 15_000))); err != nil {
-		b.T.Fatal(err)
-	}
-	c.SetReadLimit(1 << 20)
-	if _, msg, err := c.Read(b.T.Context()); err != nil || len(msg) != 30_000 {
-		b.T.Fatalf("echo of %d bytes: %v", len(msg), err)
-	}
-	return c
-}
-
-// wantClosed waits for a WebSocket's end and wants a close frame with a code and a reason.
-func wantClosed(t *testing.T, c *websocket.Conn, code int, reason string, within time.Duration) {
-	t.Helper()
-	within = max(within, busy)
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	_, _, err := c.Read(ctx)
-	var closed websocket.CloseError
-	if !errors.As(err, &closed) || int(closed.Code) != code || closed.Reason != reason {
-		t.Errorf("the WebSocket ended with %v, want %d %q within %v", err, code, reason, within)
-	}
-}
-
 // WS4: every way in which a session can end: a WebSocket, a stream of the API and the event stream end with the right
 // reason, at the replica where it was ended and at another one.
 func TestEveryEndEndsEveryStream(t *testing.T) {
@@ -87,34 +29,36 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 	for _, end := range []struct {
 		name, reason string
 		session      string // more of the configuration
-		do           func(p *duo, b *world.Browser)
+		do           func(p *world.Duo, b *world.Browser)
 	}{
-		{"logout", "logout", "", func(_ *duo, b *world.Browser) { b.Do(http.MethodPost, "/bff/logout", nil).Want(b.T, http.StatusOK, "") }},
-		{"another device", "logout", "", func(p *duo, b *world.Browser) {
+		{"logout", "logout", "", func(_ *world.Duo, b *world.Browser) {
+			b.Do(http.MethodPost, "/bff/logout", nil).Want(b.T, http.StatusOK, "")
+		}},
+		{"another device", "logout", "", func(p *world.Duo, b *world.Browser) {
 			other := p.Browser()
 			other.Login()
 			other.Do(http.MethodPost, "/bff/sessions/end-others", nil).Want(b.T, http.StatusNoContent, "")
 		}},
-		{"an administrator", "revoked", "", func(p *duo, b *world.Browser) {
+		{"an administrator", "revoked", "", func(p *world.Duo, b *world.Browser) {
 			b.Do(http.MethodDelete, p.Admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+world.AdminToken)
 		}},
-		{"the provider, by the back channel", "provider_logout", "", func(p *duo, b *world.Browser) {
-			backchannel(p.Browser(), p.OP.LogoutToken(bySub("alice"))).Want(b.T, http.StatusOK, "")
+		{"the provider, by the back channel", "provider_logout", "", func(p *world.Duo, b *world.Browser) {
+			p.Browser().Backchannel(p.OP.LogoutToken(world.BySub("alice"))).Want(b.T, http.StatusOK, "")
 		}},
-		{"the provider, by the front channel", "provider_logout", "", func(p *duo, b *world.Browser) {
+		{"the provider, by the front channel", "provider_logout", "", func(p *world.Duo, b *world.Browser) {
 			b.Navigate("/bff/frontchannel/main?iss="+url.QueryEscape(p.OP.Issuer())+"&sid=sid-1").Want(b.T, http.StatusOK, "")
 		}},
-		{"a new login in the same browser", "replaced", "", func(_ *duo, b *world.Browser) { b.Login() }},
-		{"absolute expiry", "expired", "  lifetime: 3s\n", func(*duo, *world.Browser) {}},
-		{"idle expiry", "expired", "  idle_timeout: 3s\n", func(*duo, *world.Browser) {}},
-		{"a refused renewal", "refused", "", func(p *duo, b *world.Browser) {
+		{"a new login in the same browser", "replaced", "", func(_ *world.Duo, b *world.Browser) { b.Login() }},
+		{"absolute expiry", "expired", "  lifetime: 3s\n", func(*world.Duo, *world.Browser) {}},
+		{"idle expiry", "expired", "  idle_timeout: 3s\n", func(*world.Duo, *world.Browser) {}},
+		{"a refused renewal", "refused", "", func(p *world.Duo, b *world.Browser) {
 			p.OP.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
 			b.Do(http.MethodPost, "/bff/session/refresh", nil).Want(b.T, http.StatusUnauthorized, "reauthentication_required")
 		}},
 	} {
 		t.Run(end.name, func(t *testing.T) {
-			p := newDuo(t, redis+"?prefix="+rand.Text(), end.session)
-			serveStreams(p.World)
+			p := world.NewDuo(t, redis+"?prefix="+rand.Text(), end.session)
+			p.ServeStreams()
 			p.OP.OnClaims(func(_ string, c odd.Claims) { c["sid"] = "sid-1" })
 			b := p.Browser()
 			b.T = t
@@ -124,10 +68,10 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 				events, api <-chan string
 			}
 			var all []open
-			for _, origin := range []string{p.Origin, p.other} {
-				o := open{webSocket(b, origin, "/api/echo"), stream(b, origin+"/bff/events"), stream(b, origin+"/api/stream")}
+			for _, origin := range []string{p.Origin, p.Other} {
+				o := open{b.WebSocket(origin, "/api/echo"), b.Stream(origin + "/bff/events"), b.Stream(origin + "/api/stream")}
 				for _, lines := range []<-chan string{o.events, o.events, o.api} {
-					next(t, lines, 5*time.Second)
+					world.Next(t, lines, 5*time.Second)
 				}
 				all = append(all, o)
 			}
@@ -137,15 +81,15 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 				within = 4 * time.Second // it still has to run out
 			}
 			for _, o := range all {
-				wantClosed(t, o.socket, 4401, end.reason, within)
-				if line, open := next(t, o.api, within); open {
+				world.WantClosed(t, o.socket, 4401, end.reason, within)
+				if line, open := world.Next(t, o.api, within); open {
 					t.Errorf("the API's stream goes on: %q", line)
 				}
-				line, _ := next(t, o.events, within)
+				line, _ := world.Next(t, o.events, within)
 				for strings.HasPrefix(line, "event: session") || strings.HasPrefix(line, "event: expiring") || strings.HasPrefix(line, `data: {"auth`) || strings.HasPrefix(line, `data: {"exp`) {
-					line, _ = next(t, o.events, within)
+					line, _ = world.Next(t, o.events, within)
 				}
-				if said, _ := next(t, o.events, within); line != "event: ended" || said != fmt.Sprintf(`data: {"reason":%q}`, end.reason) {
+				if said, _ := world.Next(t, o.events, within); line != "event: ended" || said != fmt.Sprintf(`data: {"reason":%q}`, end.reason) {
 					t.Errorf("events end with %q %q, want the reason %q", line, said, end.reason)
 				}
 			}
@@ -161,12 +105,12 @@ func TestStreamEndsWithItsTokenIfTheRouteSaysSo(t *testing.T) {
 	strict.Path, strict.EndWithToken = "/strict/", true
 	cfg.Proxy.Routes = append(cfg.Proxy.Routes, strict)
 	g.Run(cfg)
-	serveStreams(g)
+	g.ServeStreams()
 	g.OP.SetTokenLife(2 * time.Second)
 	b := g.Browser()
 	b.Login()
-	lasting, strictly := webSocket(b, g.Origin, "/api/echo"), webSocket(b, g.Origin, "/strict/echo")
-	wantClosed(t, strictly, 4401, "token_expired", 3*time.Second)
+	lasting, strictly := b.WebSocket(g.Origin, "/api/echo"), b.WebSocket(g.Origin, "/strict/echo")
+	world.WantClosed(t, strictly, 4401, "token_expired", 3*time.Second)
 	time.Sleep(500 * time.Millisecond)
 	if err := lasting.Write(t.Context(), websocket.MessageText, []byte("still there")); err != nil {
 		t.Errorf("the other one ended with its token: %v", err)
@@ -181,13 +125,13 @@ func TestEventsTellOfRenewalAndOfTheNearEnd(t *testing.T) {
 	g := world.New(t, "  idle_timeout: 5s\n  expiring_notice: 3s")
 	b := g.Browser()
 	b.Login()
-	events := stream(b, g.Origin+"/bff/events")
+	events := b.Stream(g.Origin + "/bff/events")
 	want := func(prefix string, within time.Duration) string {
 		t.Helper()
 		for {
-			line, open := next(t, events, within)
+			line, open := world.Next(t, events, within)
 			if strings.HasPrefix(line, prefix) {
-				data, _ := next(t, events, time.Second)
+				data, _ := world.Next(t, events, time.Second)
 				return data
 			}
 			if !open {
@@ -346,7 +290,7 @@ func TestEventStreamsOfASessionAreBounded(t *testing.T) {
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 	other := g.Browser()
 	other.Login()
-	if line, _ := next(t, stream(other, g.Origin+"/bff/events"), time.Second); line != "event: session" {
+	if line, _ := world.Next(t, other.Stream(g.Origin+"/bff/events"), time.Second); line != "event: session" {
 		t.Errorf("another session's first line = %q", line)
 	}
 	closeAll()
@@ -357,7 +301,7 @@ func TestEventStreamsOfASessionAreBounded(t *testing.T) {
 // One session can't fill a replica with WebSockets; a closed one makes room, and other sessions have room of their own.
 func TestWebSocketsOfASessionAreBounded(t *testing.T) {
 	g := world.New(t, "  max_websockets: 3")
-	serveStreams(g)
+	g.ServeStreams()
 	alice, again := g.Browser(), g.Browser()
 	alice.Login()
 	again.Login()
@@ -368,18 +312,18 @@ func TestWebSocketsOfASessionAreBounded(t *testing.T) {
 	}
 	var open []*websocket.Conn
 	for range 3 {
-		open = append(open, webSocket(alice, g.Origin, "/api/ws"))
+		open = append(open, alice.WebSocket(g.Origin, "/api/ws"))
 	}
 	alice.Get("/api/ws", "X-CSRF", "", "Origin", g.Origin, "Connection", "Upgrade", "Upgrade", "websocket").Want(t, http.StatusTooManyRequests, "rate_limited")
 	if got := handshake(alice, "/optional/ws"); got != http.StatusTooManyRequests {
 		t.Errorf("over another route: %d, want 429", got)
 	}
 	alice.Get("/bff/user").Want(t, http.StatusOK, "")
-	_ = webSocket(again, g.Origin, "/api/ws")
+	_ = again.WebSocket(g.Origin, "/api/ws")
 	_ = open[0].CloseNow()
 	world.Eventually(t, "room for another", func() bool { return handshake(alice, "/api/ws") != http.StatusTooManyRequests })
 	for range 10 { // handshakes that came to nothing leave none
 		handshake(alice, "/api/ws")
 	}
-	_ = webSocket(alice, g.Origin, "/api/ws")
+	_ = alice.WebSocket(g.Origin, "/api/ws")
 }

@@ -72,11 +72,11 @@ func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 			"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin",
 		}},
 		{name: "another-host", paths: []string{"/", "/bff", "/bff/user", "/bff/typo", "/api/x"}, header: []string{"Host", "evil.example"}},
-		{name: "cors", change: allowSPA, paths: publicPaths, header: fromSPA(spaOrigin)},
+		{name: "cors", change: allowSPA, paths: publicPaths, header: world.FromSPA(world.SPAOrigin)},
 		{name: "cors-preflight", change: allowSPA, paths: publicPaths, header: preflight()},
-		{name: "cors-root", change: routeAtRoot, paths: strayPaths, header: fromSPA(spaOrigin)},
+		{name: "cors-root", change: routeAtRoot, paths: strayPaths, header: world.FromSPA(world.SPAOrigin)},
 		{name: "cors-root-preflight", change: routeAtRoot, paths: strayPaths, header: preflight()},
-		{name: "foreign", change: allowSPA, paths: strayPaths, header: fromSPA("http://evil.example")},
+		{name: "foreign", change: allowSPA, paths: strayPaths, header: world.FromSPA("http://evil.example")},
 		{name: "admin", admin: true, paths: adminPaths, header: []string{"Authorization", "Bearer " + world.AdminToken}},
 		{name: "admin-anonymous", admin: true, paths: adminPaths},
 		{name: "admin-tokenless", admin: true, change: func(c *config.Config) { c.Admin.Token = secret.Value{} }, paths: adminPaths},
@@ -101,10 +101,10 @@ func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 
 // preflight is what a browser asks before a page of spaOrigin may POST.
 func preflight() []string {
-	return append(fromSPA(spaOrigin), "X-CSRF", "", "Access-Control-Request-Method", "POST")
+	return append(world.FromSPA(world.SPAOrigin), "X-CSRF", "", "Access-Control-Request-Method", "POST")
 }
 
-func allowSPA(c *config.Config) { c.Site.AllowedOrigins = []string{spaOrigin} }
+func allowSPA(c *config.Config) { c.Site.AllowedOrigins = []string{world.SPAOrigin} }
 
 // routeAtRoot is allowSPA with a route that takes everything that is nobody else's, by methods of
 // its own.

@@ -74,10 +74,10 @@ func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 
 	for name, end := range map[string]func(){
 		"logout token by sub": func() {
-			backchannel(op, g.logoutToken("red", odd.Claims{"sub": "alice"})).Want(t, http.StatusOK, "")
+			op.Backchannel(g.logoutToken("red", odd.Claims{"sub": "alice"})).Want(t, http.StatusOK, "")
 		},
 		"logout token by sid": func() {
-			backchannel(op, g.logoutToken("red", odd.Claims{"sid": "the-sid"})).Want(t, http.StatusOK, "")
+			op.Backchannel(g.logoutToken("red", odd.Claims{"sid": "the-sid"})).Want(t, http.StatusOK, "")
 		},
 		"front channel": func() {
 			page := op.Navigate("/bff/frontchannel/main?iss=" + url.QueryEscape(g.issuer("red")) + "&sid=the-sid")
@@ -102,7 +102,7 @@ func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 			t.Fatal(name)
 		}
 	}
-	backchannel(op, g.logoutToken("green", odd.Claims{"sub": "alice"})).Want(t, http.StatusBadRequest, "invalid_logout_token")
+	op.Backchannel(g.logoutToken("green", odd.Claims{"sub": "alice"})).Want(t, http.StatusBadRequest, "invalid_logout_token")
 	op.Navigate("/bff/frontchannel/main?iss=" + url.QueryEscape(g.issuer("{tenantid}")) + "&sid=the-sid")
 	wantLoggedIn(blue, true)
 }
@@ -114,9 +114,9 @@ func TestLogoutTokensOfTwoTenantsMayShareAJTI(t *testing.T) {
 	op := g.Browser()
 	for tenant, b := range map[string]*world.Browser{"red": red, "blue": blue} {
 		raw := g.logoutToken(tenant, odd.Claims{"sub": "alice", "jti": "one"})
-		backchannel(op, raw).Want(t, http.StatusOK, "")
+		op.Backchannel(raw).Want(t, http.StatusOK, "")
 		wantLoggedIn(b, false)
-		backchannel(op, raw).Want(t, http.StatusBadRequest, "invalid_logout_token")
+		op.Backchannel(raw).Want(t, http.StatusBadRequest, "invalid_logout_token")
 	}
 }
 
@@ -175,7 +175,7 @@ func TestSilentLoginOfAnotherTenantIsAnotherUser(t *testing.T) {
 	b := g.login("red")
 	before := b.Cookie()
 	g.from("blue")
-	if silentLogin(b) || b.Cookie() != before {
+	if b.SilentLogin() || b.Cookie() != before {
 		t.Error("the silent login went on as another tenant's user")
 	}
 	wantLoggedIn(b, true)

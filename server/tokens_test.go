@@ -112,7 +112,7 @@ func TestNoTokenReachesTheBrowser(t *testing.T) {
 	h := &haul{tokens: map[string]bool{stowaway: true}}
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
-	cfg.Handlers.ForwardAuthSecret = secret.New(proxySecret)
+	cfg.Handlers.ForwardAuthSecret = secret.New(world.ProxySecret)
 	g.Run(cfg)
 	g.API.Respond(echoing)
 	newest := func() string {
