@@ -22,6 +22,7 @@ var notYetNarrow = []string{
 	"demo/devprovider",
 	"demo/sampleapi",
 	"deploy",
+	"handlers",
 	"keys",
 	"listen",
 	"problem",
