@@ -4,7 +4,7 @@ go 1.26.8
 
 require (
 	github.com/alexedwards/scs/v2 v2.9.0 // sessions at the browser: new tickets, deadlines, logout, cookie
-	github.com/cenkalti/backoff/v5 v5.0.3 // pauses between tries to commit a renewed token
+	github.com/cenkalti/backoff/v5 v5.0.3 // pauses between tries
 	github.com/coder/websocket v1.8.15 // demo: the sample API's WebSocket
 	github.com/coreos/go-oidc/v3 v3.21.0 // judges ID tokens, logout tokens and signed userinfo
 	github.com/coreos/go-systemd/v22 v22.7.0 // systemd: socket activation, readiness

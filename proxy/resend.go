@@ -1,42 +1,28 @@
 package proxy
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
+
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// How often a request is sent again that was not processed, and how long after the second time.
-const (
-	maxResent  = 6
-	resendWait = 25 * time.Millisecond // doubled each time
-)
-
-// send sends a request, and again what the API says it has not processed.
+// send sends a request, and again what the API says it has not processed: the first time at once.
 func (t *retrying) send(r *http.Request, body *kept, clock *apiClock) (*http.Response, error) {
-	for sent := 0; ; sent++ {
+	policy := resilience.UnprocessedRequest
+	for sent := 1; ; sent++ {
 		res, err := t.next.RoundTrip(clock.watch(r))
-		if err == nil || sent == maxResent || !unprocessed(err) {
+		if err == nil || sent == policy.Tries() || !unprocessed(err) {
 			return res, err
 		}
-		if sent > 0 && !wait(r.Context(), resendWait<<sent) {
+		if sent > 1 && !resilience.Sleep(r.Context(), policy.Pauses().After(sent-1)) {
 			return nil, err
 		}
 		r = r.WithContext(r.Context())
 		if gone := body.put(r); gone != nil {
 			return nil, fmt.Errorf("%w: %w", gone, err)
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
 	}
 }
 

@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
+
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
 // Start starts the workers: what hears of changes by other replicas, ends sessions that ran out,
@@ -42,24 +45,18 @@ func (s *Server) settle(ctx context.Context) error {
 // learn asks for a provider's metadata until it is known, so that the first person to log in does
 // not wait for it and readiness can tell.
 func (s *Server) learn(ctx context.Context, p *provider.Provider) {
-	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 30*time.Second) {
-		m, err := p.Metadata(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil:
-			if err := p.CheckUserinfo(m); err != nil {
-				s.log.ErrorContext(ctx, "no login at this provider can succeed", "provider", p.ID(), "error", err, "remedy", "write providers.userinfo: auto")
-			}
-			return
-		default:
-			s.log.WarnContext(ctx, "provider can't be used yet", "provider", p.ID(), "error", err, "next_try_in", wait.String())
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
+	policy := resilience.MetadataAtStart
+	m, err := backoff.Retry(ctx, func() (*provider.Metadata, error) { return p.Metadata(ctx) },
+		backoff.WithBackOff(policy.Pauses().BackOff()), backoff.WithMaxElapsedTime(policy.Within()),
+		backoff.WithNotify(func(err error, next time.Duration) {
+			s.log.WarnContext(ctx, "provider can't be used yet", "provider", p.ID(), "error", err, "next_try_in", next.String())
+		}))
+	if err != nil || ctx.Err() != nil {
+		return
+	}
+	if err := p.CheckUserinfo(m); err != nil {
+		s.log.ErrorContext(ctx, "no login at this provider can succeed", "provider", p.ID(), "error", err,
+			"remedy", "write providers.userinfo: auto")
 	}
 }
 

@@ -13,13 +13,10 @@ import (
 	"github.com/cloakroom/cloakroom/fairqueue"
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/resilience"
 )
 
 const (
-	// codesUnderWay is how many codes are at one provider at once; more wait, and clients take turns.
-	codesUnderWay = 32
-	// slowCode is when a code without an answer no longer counts among them; see provider.Exchange.
-	slowCode = 5 * time.Second
 	// A client whose codes were refused refusedBurst times may have one more sent every refusedPause. A person's code is
 	// hardly ever refused, so that any number of them may be behind one address.
 	refusedBurst = 50
@@ -42,7 +39,7 @@ func newStrangers(providers map[string]*provider.Provider) (*strangers, error) {
 	}
 	s := &strangers{queues: make(map[string]*fairqueue.Queue, len(providers)), refused: refused}
 	for id := range providers {
-		s.queues[id] = fairqueue.New(codesUnderWay)
+		s.queues[id] = fairqueue.New(resilience.Codes.Places())
 	}
 	return s, nil
 }
@@ -63,7 +60,7 @@ func (s *strangers) enter(
 		leave()
 		return nil, &Failure{Kind: problem.RateLimited, RetryAfter: wait}
 	}
-	slow := time.AfterFunc(slowCode, leave)
+	slow := time.AfterFunc(resilience.Codes.Slow(), leave)
 	return func(err error) {
 		if isRefused(err) {
 			s.count(client, time.Now())

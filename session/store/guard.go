@@ -10,16 +10,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sony/gobreaker/v2"
 
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-const (
-	// callTime is how long a call may take, so that a request that needs one is answered within two seconds.
-	callTime = time.Second
-	// tripAfter failures in a row no call is made for restTime; then one is, and its outcome decides.
-	tripAfter = 5
-	restTime  = 500 * time.Millisecond
-)
+// callTime is how long a call may take, so that a request that needs one is answered within two seconds.
+const callTime = time.Second
 
 // errResting: the store has failed and is left alone for a moment, so that requests don't pile up in front
 // of it.
@@ -35,15 +31,16 @@ func Guard(s storage.Store, log *slog.Logger, metrics prometheus.Registerer) sto
 	}, []string{"operation"}), failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "cloakroom_store_failures_total", Help: "Calls to the session store without an answer, by operation; those not made while it rests among them.",
 	}, []string{"operation"})}
+	openTime := resilience.Store.Pauses().First()
 	g.breaker = gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
-		Name: "session store", MaxRequests: 1, Timeout: restTime,
-		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
+		Name: "session store", MaxRequests: 1, Timeout: openTime,
+		ReadyToTrip:  func(c gobreaker.Counts) bool { return int(c.ConsecutiveFailures) >= resilience.Store.Failures() },
 		IsSuccessful: isAnswer,
 		IsExcluded:   func(err error) bool { return errors.Is(err, errHungUp) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			switch to {
 			case gobreaker.StateOpen:
-				log.Warn("session store does not answer; it is asked again from time to time", "every", restTime.String())
+				log.Warn("session store does not answer; it is asked again from time to time", "every", openTime.String())
 			case gobreaker.StateClosed:
 				log.Info("session store answers again")
 			}

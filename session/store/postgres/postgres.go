@@ -18,13 +18,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 	"github.com/cloakroom/cloakroom/session/store/liveness"
@@ -49,10 +50,8 @@ type Store struct {
 	closing context.Context // of tries to bring the schema up to date; over at Close
 	close   context.CancelFunc
 
-	mu     sync.Mutex // guards what follows; never held across I/O
-	ready  bool       // whether the schema is this build's
-	trying chan struct{}
-	failed error // why the last try failed
+	preparing resilience.Flight[struct{}] // brings the schema up to date
+	ready     atomic.Bool                 // whether the schema is this build's
 }
 
 // Open reads the URL, and brings the schema up to date if the server answers: one that is down now may be
@@ -81,38 +80,22 @@ func Open(ctx context.Context, url string) (*Store, error) {
 // prepared returns nil once the schema is up to date. Everybody who asks before waits for one attempt, no
 // longer than their ctx.
 func (s *Store) prepared(ctx context.Context) error {
-	s.mu.Lock()
-	if s.ready {
-		s.mu.Unlock()
+	if s.ready.Load() {
 		return nil
 	}
-	if s.trying == nil {
-		s.trying = make(chan struct{})
-		go s.prepare(s.trying)
-	}
-	trying := s.trying
-	s.mu.Unlock()
-	select {
-	case <-trying:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ready {
-		return nil
-	}
-	return s.failed
+	_, err := s.preparing.Do(ctx, s.prepare)
+	return err
 }
 
-func (s *Store) prepare(over chan struct{}) {
+func (s *Store) prepare() (struct{}, error) {
+	if s.ready.Load() { // somebody has just done it
+		return struct{}{}, nil
+	}
 	ctx, cancel := context.WithTimeout(s.closing, migrateTime)
 	defer cancel()
 	err := explained(s.migrate(ctx))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	defer close(over)
-	s.trying, s.ready, s.failed = nil, err == nil, err
+	s.ready.Store(err == nil)
+	return struct{}{}, err
 }
 
 // query runs a statement and collects its rows.
@@ -197,9 +180,7 @@ func (s *Store) stillOurs(version int) error {
 		err = layout.Check(version, len(all), nobody)
 	}
 	if err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.ready, s.failed = false, err
+		s.ready.Store(false)
 	}
 	return err
 }
@@ -207,12 +188,8 @@ func (s *Store) stillOurs(version int) error {
 // Close implements storage.Connection.
 func (s *Store) Close() error {
 	s.close()
-	s.mu.Lock()
-	trying := s.trying
-	s.mu.Unlock()
-	if trying != nil {
-		<-trying
-	}
+	// Waits for the work under way, which s.close has cut short.
+	_, _ = s.preparing.Do(context.Background(), func() (struct{}, error) { return struct{}{}, nil })
 	s.pool.Close()
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/layout"
 	"github.com/cloakroom/cloakroom/session/store/liveness"
@@ -34,9 +35,6 @@ const (
 	// answerTime is how long a connection may leave a command unanswered before it is given up.
 	answerTime = 2 * time.Second
 	dialTime   = time.Second
-	// readTries is how often a read is tried that a connection broke under. Writes are tried once: only
-	// their caller can tell whether doing them again is harmless.
-	readTries = 3
 )
 
 // A Store is all parts of a storage.Store, with a Feed, in Redis.
@@ -49,13 +47,12 @@ type Store struct {
 	// waitReplicas is how many replicas must have a write before it counts as done.
 	waitReplicas int64
 	absences     liveness.Detector[string] // of the processes that have leases
+	dial         resilience.Flight[*client]
 
 	mu     sync.Mutex // guards what follows; never held across I/O
 	client *client
 	// retired are the clients that were left and are not closed yet.
 	retired map[*client]*time.Timer
-	dial    chan struct{} // closed when the dial under way is over; nil: none is
-	failed  error         // why the last dial failed
 	closed  bool
 }
 
@@ -74,12 +71,7 @@ func open(ctx context.Context, url string, build int, look bool) (*Store, error)
 	s.option.ConnWriteTimeout = answerTime
 	s.option.ClientName = "cloakroom"
 	s.option.DisableCache = true // the cache of opened records is the session package's
-	s.option.RetryDelay = func(attempts int, _ rueidis.Completed, _ error) time.Duration {
-		if attempts >= readTries {
-			return -1
-		}
-		return time.Duration(attempts) * 10 * time.Millisecond
-	}
+	s.option.RetryDelay = retryDelay
 	_, err = s.connected(ctx)
 	if wrong := (*rueidis.RedisError)(nil); errors.As(err, &wrong) && !isPassing(wrong) {
 		return nil, fmt.Errorf("connect to Redis: %w", err) // it answered, and will answer the same tomorrow
@@ -88,6 +80,15 @@ func open(ctx context.Context, url string, build int, look bool) (*Store, error)
 		return nil, fmt.Errorf("open Redis store with prefix %q: %w", t.prefix, err)
 	}
 	return s, nil
+}
+
+// retryDelay is the pause before a read is tried again that a connection broke under. Writes are tried
+// once: only their caller can tell whether doing them again is harmless.
+func retryDelay(attempts int, _ rueidis.Completed, _ error) time.Duration {
+	if attempts >= resilience.RedisRead.Tries() {
+		return -1
+	}
+	return resilience.RedisRead.Pauses().After(attempts)
 }
 
 // isPassing reports whether what a server answered to a new connection is likely to pass by itself.
@@ -103,34 +104,26 @@ func isPassing(err *rueidis.RedisError) bool {
 // connected returns the client. Without one it connects; everybody who asks meanwhile waits for that
 // one attempt, no longer than their ctx.
 func (s *Store) connected(ctx context.Context) (*client, error) {
-	s.mu.Lock()
-	if s.client != nil || s.closed {
-		defer s.mu.Unlock()
-		if s.closed {
-			return nil, rueidis.ErrClosing
-		}
-		return s.client, nil
+	if c, err := s.current(); c != nil || err != nil {
+		return c, err
 	}
-	if s.dial == nil {
-		s.dial = make(chan struct{})
-		go s.connect(s.dial)
-	}
-	dial := s.dial
-	s.mu.Unlock()
-	select {
-	case <-dial:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	return s.dial.Do(ctx, s.connect)
+}
+
+// current is the client that there is, nil when one must be made.
+func (s *Store) current() (*client, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.client == nil {
-		return nil, s.failed
+	if s.closed {
+		return nil, rueidis.ErrClosing
 	}
 	return s.client, nil
 }
 
-func (s *Store) connect(over chan struct{}) {
+func (s *Store) connect() (*client, error) {
+	if c, err := s.current(); c != nil || err != nil {
+		return c, err // somebody has just connected
+	}
 	c, err := rueidis.NewClient(s.option)
 	if err == nil {
 		ctx, cancel := context.WithTimeout(context.Background(), layoutTime)
@@ -138,18 +131,18 @@ func (s *Store) connect(over chan struct{}) {
 		cancel()
 	}
 	s.mu.Lock()
-	kept := err == nil && !s.closed
-	s.dial = nil
-	if kept {
-		s.client = newClient(s, c)
-	} else if err != nil {
-		s.failed = err
+	defer s.mu.Unlock()
+	if err == nil && s.closed {
+		err = rueidis.ErrClosing
 	}
-	close(over)
-	s.mu.Unlock()
-	if !kept && c != nil {
-		c.Close() // which may wait for a server that says nothing
+	if err != nil {
+		if c != nil {
+			go c.Close() // which may wait for a server that says nothing
+		}
+		return nil, err
 	}
+	s.client = newClient(s, c)
+	return s.client, nil
 }
 
 // Parts is the store as its users are handed it.
