@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // BC1, BC9–BC11, RV1: by subject, in any browser, without cookie or header.

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // A provider that announces neither endpoint, as Cognito and Auth0 do without discovery: a logout goes to the address that the

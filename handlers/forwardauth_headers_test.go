@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/identity"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // spellings are how an application may find a field that was sent otherwise: CGI and its like read an underscore as a

@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // guarded is a service that guards an application instead of proxying it. It listens on own; the public origin is

@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // bounce logs in as often as it takes, with what happens between two logins, and wants the page that names the cause.

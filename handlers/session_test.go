@@ -9,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // The whole path: SC1, SC3, SC5, MD11, PX6, LO1, LO2, LO4, RV1, SC11, BR1.

@@ -15,10 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // stowaway is a token of somebody else's that a provider passes on.

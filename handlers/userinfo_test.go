@@ -5,10 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // TestClaimsOfUserinfoCount: what userinfo alone says reaches the app, what routes require, and forward-auth. What an

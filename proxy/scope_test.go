@@ -5,10 +5,9 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // A renewal that says more than the login was granted opens no route that demands it. A login that is granted more does:

@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // wantAddress wants a page that names the cause and leads to the public address, and no attempt.

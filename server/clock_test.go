@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // A machine is a replica on a machine whose clock may be wrong.

@@ -4,20 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
-	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // A front is a server whose public origin is https, as it is seen by the proxy that ends TLS.
@@ -42,27 +38,7 @@ providers:
 	for i, op := range ops {
 		file = fmt.Appendf(file, "  - {id: op%d, issuer: %q, client_id: %q, client_secret: %q}\n", i, op.Issuer(), op.Client.ID, op.Client.Secret)
 	}
-	cfg, err := config.Parse("test.yaml", file, os.LookupEnv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, cfg, server.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err == nil {
-		err = s.Listen(ctx, nil, nil)
-	}
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the server did not stop cleanly: %v", err)
-		}
-	})
+	world.Serve(t, world.Parse(t, string(file)), server.Options{})
 	return f
 }
 

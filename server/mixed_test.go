@@ -14,9 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // ST7: a thousand users at once, with calls of every kind and renewals in between. Each answer is its caller's, by

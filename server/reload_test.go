@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // ST3: a reload with a key that opens nothing of what is stored is refused, whichever store it is, and the old keys go

@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // TestStrangersFailNoCallOfAUser: made-up codes, calls of visitors that want this service's own token, logout tokens of

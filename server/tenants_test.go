@@ -7,9 +7,8 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/test/world"
-
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // A tenancy is a rig at a provider whose tenants all have a user "alice" in a session "the-sid".

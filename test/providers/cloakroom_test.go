@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -20,6 +19,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // A rig is a real server between a browser, a certified provider and an API that asks the provider
@@ -99,23 +99,7 @@ spa: {dir: %q}
 		g.t.Fatal(err)
 	}
 	logger := slog.New(slog.NewTextHandler(g.t.Output(), nil))
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, cfg, server.Options{Logger: logger})
-	if err == nil {
-		err = s.Listen(ctx, nil, nil)
-	}
-	if err != nil {
-		cancel()
-		g.t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	g.t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			g.t.Errorf("the server did not stop cleanly: %v", err)
-		}
-	})
+	world.Serve(g.t, cfg, server.Options{Logger: logger})
 }
 
 // secretYAML is the usual client authentication.

@@ -1,9 +1,7 @@
 package upstreams
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloakroom/cloakroom/config"
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world"
 )
 
 // behind is a program behind cloakroom: anybody may call what it serves below /svc, or call it in the name of
@@ -35,7 +33,7 @@ func cloakroom(t *testing.T, programs []behind) string {
 		fmt.Fprintf(&routes, "  - {path: /%s/, upstream: %q, token: %s, encoded_slashes: allow}\n", p.name, "http://"+p.address+"/svc", p.token)
 		fmt.Fprintf(&routes, "  - {path: /%s/admin/, upstream: %q, token: user}\n", p.name, "http://"+p.address+"/svc/admin")
 	}
-	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, `
+	cfg := world.Parse(t, fmt.Sprintf(`
 server: {public_url: "http://localhost:%d", listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s, drain_delay: 0s}
 session: {store: %q}
 providers:
@@ -43,27 +41,8 @@ providers:
 routes:
 %s
 spa: {dir: %q}
-`, port, port, "sqlite:"+filepath.Join(t.TempDir(), "store.db"), op.Issuer(), op.Client.ID, op.Client.Secret, routes.String(), app), os.LookupEnv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, cfg, server.Options{Logger: slog.New(slog.DiscardHandler)})
-	if err == nil {
-		err = s.Listen(ctx, nil, nil)
-	}
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the server did not stop cleanly: %v", err)
-		}
-	})
+`, port, port, "sqlite:"+filepath.Join(t.TempDir(), "store.db"), op.Issuer(), op.Client.ID, op.Client.Secret, routes.String(), app))
+	world.Serve(t, cfg, server.Options{})
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 

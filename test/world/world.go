@@ -3,7 +3,6 @@
 package world
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -82,11 +81,7 @@ routes:
 spa: {dir: %q}
 `, g.Origin, port, AdminToken, store, sessionYAML, g.OP.Issuer(), g.OP.Client.ID, g.OP.Client.Secret,
 		g.API.URL, g.API.URL+"/base/", g.API.URL, g.API.URL, g.Dir)
-	cfg, err := config.Parse("test.yaml", []byte(text), os.LookupEnv)
-	if err != nil {
-		g.T.Fatal(err)
-	}
-	return cfg
+	return Parse(g.T, text)
 }
 
 // Start runs a server until the test ends.
@@ -98,37 +93,24 @@ func (g *World) Start(port int, store, sessionYAML string) *server.Server {
 // Run is Start with a configuration that a test may have changed.
 func (g *World) Run(cfg *config.Config) *server.Server {
 	g.T.Helper()
-	s, stop := g.Launch(cfg)
-	g.T.Cleanup(func() {
-		if err := stop(); err != nil {
-			g.T.Errorf("the server did not stop cleanly: %v", err)
-		}
-		g.WantNoSecretInLog()
-	})
+	g.T.Cleanup(g.WantNoSecretInLog) // once the server has stopped
+	s := Serve(g.T, cfg, g.options())
+	g.Admin = "http://" + s.AdminAddr().String()
 	return s
 }
 
 // Launch is Run for a test that stops the server itself.
 func (g *World) Launch(cfg *config.Config) (s *server.Server, stop func() error) {
 	g.T.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	s, err := server.New(ctx, cfg, server.Options{
+	s, stop = launch(g.T, cfg, g.options())
+	g.Admin = "http://" + s.AdminAddr().String()
+	return s, stop
+}
+
+func (g *World) options() server.Options {
+	return server.Options{
 		Logger: slog.New(slog.NewJSONHandler(g.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now:    g.Now,
-	})
-	if err == nil {
-		err = s.Listen(ctx, nil, nil)
-	}
-	if err != nil {
-		cancel()
-		g.T.Fatal(err)
-	}
-	g.Admin = "http://" + s.AdminAddr().String()
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	return s, func() error {
-		cancel()
-		return <-ended
 	}
 }
 
