@@ -3,10 +3,10 @@ package session
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
@@ -16,9 +16,6 @@ const (
 	beatsPerStaleness = 4
 	shortestBeat      = 100 * time.Millisecond
 	longestBeat       = 2 * time.Second
-	// The pause before a broken line is tried again.
-	firstReconnect   = 50 * time.Millisecond
-	longestReconnect = 2 * time.Second
 	// newsTime is how much later than the end of a session the news of it may come to one who waits for it.
 	newsTime = 250 * time.Millisecond
 	// lateNewsTime is the same for streams, which only end later: on a busy machine the news takes longer.
@@ -39,9 +36,10 @@ func (m *Manager) Listen(ctx context.Context) {
 	}
 	r := newRefresher(m)
 	defer r.close()
-	for wait := firstReconnect; ctx.Err() == nil; wait = min(2*wait, longestReconnect) {
+	pauses := resilience.ChangeFeed.Pauses().BackOff()
+	for ctx.Err() == nil {
 		err := m.feed.Listen(ctx, every, func(c storage.Change) { m.heard(c, r) }, func(at time.Time) {
-			wait = firstReconnect
+			pauses.Reset()
 			if m.cache.prove(at) {
 				m.log.Info("changes of sessions are heard from the store")
 				for _, name := range m.hub.names() { // what happened to them meanwhile was not heard
@@ -57,10 +55,7 @@ func (m *Manager) Listen(ctx context.Context) {
 		if wasUp {
 			m.log.Warn("changes of sessions are not heard; every session is read from the store", "error", err)
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait/2 + rand.N(wait)):
-		}
+		resilience.Sleep(ctx, pauses.NextBackOff())
 	}
 }
 
