@@ -1,11 +1,14 @@
-// Package check tries what a configuration names, and says what is wrong with a remedy.
+// Package check tests the store, providers and upstreams that a configuration names, and reports
+// problems with a remedy for each.
 //
 // It finds what the file alone can't show: what serve would refuse, a provider whose metadata
-// contradicts the configuration or that refuses this client, a store that does not open, an API that
-// nobody listens on. It changes nothing that lasts. A provider is asked for its public documents, and
-// sent a code that was made up and an authorization request that may ask nobody anything: what it
-// answers tells whether client and redirect URI are registered. Its weak point: some providers show the
-// same page whatever is wrong.
+// contradicts the configuration or that refuses this client, a store that does not open, an API
+// that does not answer. It makes no lasting change.
+//
+// It reads each provider's public documents. To find out whether client and redirect URI are
+// registered, it also sends a token request with an invented code, and an authorization request
+// with prompt=none. Its weak point: some providers answer both with the same page, whatever is
+// wrong.
 package check
 
 import (
@@ -17,10 +20,10 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// Status is how a finding stands.
+// Status is the result of one finding.
 type Status string
 
-// The statuses; only Wrong makes a check fail.
+// The statuses. Only Wrong makes a check fail.
 const (
 	OK      Status = "ok"
 	Warning Status = "warning"
@@ -28,32 +31,32 @@ const (
 	Skipped Status = "skipped"
 )
 
-// A Finding is one row: what was looked at, how it stands, and what to do if it is not well.
+// A Finding is one row of a report: what was checked, the result, and the remedy for a problem.
 type Finding struct {
-	Area   string `json:"area"` // configuration, store, clock, provider, upstream, app
+	Area   string `json:"area"` // configuration, listener, store, clock, provider, upstream, app
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Detail string `json:"detail"`
 	Remedy string `json:"remedy,omitempty"`
 }
 
-// URIs are what has to be registered for this client at one provider, byte for byte.
+// URIs are the URIs to register for this client at one provider, exactly as they are.
 type URIs struct {
 	Provider           string `json:"provider"`
 	Redirect           string `json:"redirect_uri"`
 	PostLogoutRedirect string `json:"post_logout_redirect_uri"`
 	BackchannelLogout  string `json:"backchannel_logout_uri"`
 	FrontchannelLogout string `json:"frontchannel_logout_uri"`
-	JWKS               string `json:"jwks_uri,omitempty"` // with client_auth private_key_jwt alone
+	JWKS               string `json:"jwks_uri,omitempty"` // only with client_auth private_key_jwt
 }
 
-// A Report is what a check found.
+// A Report has the findings of a check.
 type Report struct {
 	Findings []Finding `json:"findings"`
 	Register []URIs    `json:"register"`
 }
 
-// OK reports whether nothing is wrong; warnings are not.
+// OK reports whether no finding is Wrong. Warnings are permitted.
 func (r *Report) OK() bool {
 	for _, f := range r.Findings {
 		if f.Status == Wrong {
@@ -63,25 +66,28 @@ func (r *Report) OK() bool {
 	return true
 }
 
-// Options say how far a check goes.
+// Options control a check.
 type Options struct {
-	Version string // of this product, as providers are told it; "": as the build information says
-	Offline bool   // ask nobody: what the file says is all that is looked at
+	Version string // version of this program in User-Agent; "" means that of the build information
+	Offline bool   // check the configuration file alone, without network access
 }
 
-// timeout bounds each single try.
+// timeout is the time limit of each request.
 const timeout = 5 * time.Second
 
-// Run looks at everything cfg names.
+// Run checks everything that cfg names.
 func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	r := &Report{}
-	r.add(Finding{Area: "configuration", Name: "file", Status: OK, Detail: "reads without a fault"})
+	file := Finding{Area: "configuration", Name: "file", Status: OK, Detail: "has no errors"}
+	r.add(file)
 	for _, w := range cfg.Warnings {
-		r.add(Finding{Area: "configuration", Name: "file", Status: Warning, Detail: w})
+		file.Status, file.Detail = Warning, w
+		r.add(file)
 	}
 	app, err := site.New(cfg.Site)
-	if err != nil { // config refuses what this does
-		r.add(Finding{Area: "configuration", Name: "file", Status: Wrong, Detail: err.Error(), Remedy: "correct what it names"})
+	if err != nil { // impossible: config has checked it
+		file.Status, file.Detail, file.Remedy = Wrong, err.Error(), "correct what the error names"
+		r.add(file)
 		return r
 	}
 	for _, p := range cfg.Providers {
@@ -89,7 +95,10 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 	}
 	r.add(checkStart(ctx, cfg)...)
 	if o.Offline {
-		r.add(Finding{Area: "configuration", Name: "network", Status: Skipped, Detail: "--offline: no store, provider or upstream was tried"})
+		r.add(Finding{
+			Area: "configuration", Name: "network", Status: Skipped,
+			Detail: "--offline: no store, provider or upstream was checked",
+		})
 		return r
 	}
 	r.add(checkListeners(ctx, cfg, app)...)
@@ -110,8 +119,11 @@ func Run(ctx context.Context, cfg *config.Config, o Options) *Report {
 
 func urisOf(app *site.Site, p provider.Config) URIs {
 	u := URIs{
-		Provider: p.ID, Redirect: app.RedirectURI(p.ID), PostLogoutRedirect: app.PostLogoutRedirectURI(p.ID),
-		BackchannelLogout: app.BackchannelLogoutURI(p.ID), FrontchannelLogout: app.FrontchannelLogoutURI(p.ID),
+		Provider:           p.ID,
+		Redirect:           app.RedirectURI(p.ID),
+		PostLogoutRedirect: app.PostLogoutRedirectURI(p.ID),
+		BackchannelLogout:  app.BackchannelLogoutURI(p.ID),
+		FrontchannelLogout: app.FrontchannelLogoutURI(p.ID),
 	}
 	if p.ClientAuth == "private_key_jwt" {
 		u.JWKS = app.JWKSURI(p.ID)

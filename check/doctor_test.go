@@ -22,7 +22,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// A setup is a configuration that is right in all that check looks at, before a case spoils it.
+// A setup is a configuration in which check finds nothing wrong, until a test spoils it.
 type setup struct {
 	op   *odd.Provider
 	api  *httptest.Server
@@ -32,19 +32,24 @@ type setup struct {
 
 func newSetup(t *testing.T) *setup {
 	t.Helper()
-	s := &setup{op: odd.New(t, func(p *odd.Provider) { p.Client.Secret = "the-secret-of-the-client" }), dir: t.TempDir()}
-	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	s := &setup{dir: t.TempDir()}
+	s.op = odd.New(t, func(p *odd.Provider) { p.Client.Secret = "the-secret-of-the-client" })
+	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
 	t.Cleanup(s.api.Close)
-	s.op.OnAuthorize(func(request, answer url.Values) { // as a provider that knows its clients does
+	s.op.OnAuthorize(func(request, answer url.Values) { // as providers answer a registered client
 		if request.Get("prompt") == "none" {
 			answer.Set("error", "login_required")
 		}
 	})
+	client := s.op.Client
 	s.yaml = map[string]string{
-		"server":    `{public_url: "http://localhost:8080", listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0"}`,
-		"session":   fmt.Sprintf(`{store: "sqlite:%s/s.db"}`, s.dir),
-		"providers": fmt.Sprintf(`[{id: main, issuer: %q, client_id: %q, client_secret: %q}]`, s.op.Issuer(), s.op.Client.ID, s.op.Client.Secret),
-		"routes":    fmt.Sprintf(`[{path: /api/, upstream: %q}]`, s.api.URL),
+		"server":  `{public_url: "http://localhost:8080", listen: "127.0.0.1:0", admin_listen: "127.0.0.1:0"}`,
+		"session": fmt.Sprintf(`{store: "sqlite:%s/s.db"}`, s.dir),
+		"providers": fmt.Sprintf(`[{id: main, issuer: %q, client_id: %q, client_secret: %q}]`,
+			s.op.Issuer(), client.ID, client.Secret),
+		"routes": fmt.Sprintf(`[{path: /api/, upstream: %q}]`, s.api.URL),
 	}
 	return s
 }
@@ -62,8 +67,8 @@ func (s *setup) config(t *testing.T) *config.Config {
 	return cfg
 }
 
-// notGreen are the findings that are no ok, a line each.
-func (s *setup) notGreen(t *testing.T) string {
+// problems are the findings that are wrong or warnings, one to a line.
+func (s *setup) problems(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
 	for _, f := range check.Run(t.Context(), s.config(t), check.Options{}).Findings {
@@ -74,8 +79,8 @@ func (s *setup) notGreen(t *testing.T) string {
 	return b.String()
 }
 
-// start runs the service of the configuration for a moment, with one login, so that its store has a session.
-func (s *setup) start(t *testing.T) (running *server.Server, stop func()) {
+// start runs the service of the configuration until stop is called.
+func (s *setup) start(t *testing.T) (stop func()) {
 	t.Helper()
 	running, err := server.New(t.Context(), s.config(t), server.Options{Logger: discard()})
 	if err == nil {
@@ -87,7 +92,7 @@ func (s *setup) start(t *testing.T) (running *server.Server, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- running.Run(ctx) }()
-	return running, func() {
+	return func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -95,20 +100,33 @@ func (s *setup) start(t *testing.T) (running *server.Server, stop func()) {
 	}
 }
 
-// TestNothingIsWrongWithASetupThatIsRight: what the other tests spoil is green before.
+// The setup that the other tests spoil has no problems before.
 func TestNothingIsWrongWithASetupThatIsRight(t *testing.T) {
-	if got := newSetup(t).notGreen(t); got != "" {
+	if got := newSetup(t).problems(t); got != "" {
 		t.Errorf("findings:\n%s", got)
 	}
 }
 
-// TestWhatKeepsPeopleOutIsFound: each of these starts and lets nobody in, or does not start.
+// With each of these configurations, the service does not start, or starts and nobody can log in.
 func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
+	const (
+		refused         = "wrong provider main: refuses this client"
+		requestRefused  = "wrong provider main: refuses an authorization request: "
+		clientUnknown   = "warning provider main: whether the provider accepts this client is unknown"
+		redirectUnknown = "warning provider main: whether the redirect URI is registered is unknown"
+		noIDToken       = "wrong provider main: no ID token can be verified"
+		noCode          = "wrong provider main: no code can be redeemed"
+	)
 	discovery := func(name string, value any) func(*testing.T, *setup) {
 		return func(_ *testing.T, s *setup) { s.op.OnDiscovery(func(d odd.Claims) { d[name] = value }) }
 	}
-	authorize := func(status int, body string) func(*testing.T, *setup) {
-		return func(_ *testing.T, s *setup) { s.op.Intercept(odd.Authorize, odd.Answer(status, "text/html", body)) }
+	authorizeError := func(code string) func(*testing.T, *setup) {
+		return func(_ *testing.T, s *setup) {
+			s.op.OnAuthorize(func(_, answer url.Values) { answer.Set("error", code) })
+		}
+	}
+	intercept := func(endpoint string, answer odd.Interceptor) func(*testing.T, *setup) {
+		return func(_ *testing.T, s *setup) { s.op.Intercept(endpoint, answer) }
 	}
 	replace := func(section, from, to string) func(*testing.T, *setup) {
 		return func(_ *testing.T, s *setup) { s.yaml[section] = strings.Replace(s.yaml[section], from, to, 1) }
@@ -117,42 +135,83 @@ func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
 		spoil func(*testing.T, *setup)
 		want  []string // of the finding
 	}{
-		"wrong secret":    {replace("providers", `client_secret: "`, `client_secret: "not-`), []string{"wrong provider main: refuses this client: invalid_client", "`client_secret`"}},
-		"wrong client id": {replace("providers", `client_id: "`, `client_id: "not-`), []string{"wrong provider main: refuses this client", "`client_id`"}},
-		"secret is unauthorized": {func(_ *testing.T, s *setup) {
-			s.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "unauthorized_client"))
-		}, []string{"wrong provider main: refuses this client: unauthorized_client"}},
-		"redirect URI is not registered": {authorize(http.StatusBadRequest, "Invalid parameter: redirect_uri"), []string{
-			"wrong provider main: refuses an authorization request: bad request", "http://localhost:8080/bff/callback/main",
-		}},
-		"error page of its own": {func(_ *testing.T, s *setup) {
-			s.op.Intercept(odd.Authorize, odd.Redirect(http.StatusFound, "https://id.example.com/error?error=invalid_request"))
-		}, []string{"wrong provider main: refuses an authorization request: invalid_request"}},
-		"authorization endpoint that fails": {authorize(http.StatusInternalServerError, "?"), []string{"warning provider main: whether the redirect URI is registered is not known", "internal server error"}},
-		"nobody may log in": {func(_ *testing.T, s *setup) {
-			s.op.OnAuthorize(func(_, answer url.Values) { answer.Set("error", "access_denied") })
-		}, []string{"warning provider main: whether the redirect URI is registered is not known", "access_denied"}},
-		"scope is refused": {func(_ *testing.T, s *setup) {
-			s.op.OnAuthorize(func(_, answer url.Values) { answer.Set("error", "invalid_scope") })
-		}, []string{"wrong provider main: refuses the scopes of a login", "`scopes`"}},
-		"PAR is required":              {discovery("require_pushed_authorization_requests", true), []string{"wrong provider main: the provider takes pushed"}},
-		"request objects are required": {discovery("require_signed_request_object", true), []string{"wrong provider main: the provider takes signed request objects alone"}},
-		"algorithm":                    {discovery("id_token_signing_alg_values_supported", []string{"ES256", "PS256"}), []string{"wrong provider main: the provider signs no ID token with RS256", "ES256, PS256"}},
-		"client authentication":        {discovery("token_endpoint_auth_methods_supported", []string{"private_key_jwt"}), []string{"provider main: token_endpoint_auth_methods_supported lacks client_secret_basic", "private_key_jwt"}},
-		"keys that nobody can read":    {discovery("jwks_uri", "http://127.0.0.1:1/keys"), []string{"wrong provider main: no ID token can be verified: keys endpoint", "jwks_uri"}},
-		"no key set":                   {func(_ *testing.T, s *setup) { s.op.Intercept(odd.JWKS, odd.HTML()) }, []string{"wrong provider main: no ID token can be verified"}},
-		"no key that fits": {func(_ *testing.T, s *setup) {
-			s.op.Intercept(odd.JWKS, odd.Answer(http.StatusOK, "application/json", `{"keys":[]}`))
-		}, []string{"wrong provider main: its key set has no key for RS256", "`id_token_alg`"}},
-		"token endpoint that is down": {discovery("token_endpoint", "http://127.0.0.1:1/token"), []string{"wrong provider main: no code can be redeemed: token endpoint", "token_endpoint"}},
-		"token endpoint that is none": {func(_ *testing.T, s *setup) {
-			s.op.Intercept(odd.Token, odd.Answer(http.StatusNotFound, "text/html", "?"))
-		}, []string{"wrong provider main: no code can be redeemed"}},
-		"token endpoint that is tired": {func(_ *testing.T, s *setup) {
-			s.op.Intercept(odd.Token, odd.Answer(http.StatusServiceUnavailable, "text/html", "?"))
-		}, []string{"warning provider main: whether the provider takes this client is not known"}},
-		"no code flow":      {discovery("response_types_supported", []string{"id_token"}), []string{"wrong provider main: response_types_supported lacks code"}},
-		"unwritable folder": {func(_ *testing.T, s *setup) { s.yaml["session"] = `{store: "sqlite:/proc/s.db"}` }, []string{"wrong store sqlite", "write to it"}},
+		"wrong secret": {
+			replace("providers", `client_secret: "`, `client_secret: "not-`),
+			[]string{refused + ": invalid_client", "`client_secret`"},
+		},
+		"wrong client id": {
+			replace("providers", `client_id: "`, `client_id: "not-`), []string{refused, "`client_id`"},
+		},
+		"secret is unauthorized": {
+			intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "unauthorized_client")),
+			[]string{refused + ": unauthorized_client"},
+		},
+		"redirect URI is not registered": {
+			intercept(odd.Authorize,
+				odd.Answer(http.StatusBadRequest, "text/html", "Invalid parameter: redirect_uri")),
+			[]string{requestRefused + "bad request", "http://localhost:8080/bff/callback/main"},
+		},
+		"error page of its own": {
+			intercept(odd.Authorize,
+				odd.Redirect(http.StatusFound, "https://id.example.com/error?error=invalid_request")),
+			[]string{requestRefused + "invalid_request"},
+		},
+		"authorization endpoint that fails": {
+			intercept(odd.Authorize, odd.Answer(http.StatusInternalServerError, "text/html", "?")),
+			[]string{redirectUnknown, "internal server error"},
+		},
+		"nobody may log in": {authorizeError("access_denied"), []string{redirectUnknown, "access_denied"}},
+		"scope is refused": {
+			authorizeError("invalid_scope"),
+			[]string{"wrong provider main: refuses the scopes of a login", "`scopes`"},
+		},
+		"PAR is required": {
+			discovery("require_pushed_authorization_requests", true),
+			[]string{"wrong provider main: the provider takes pushed"},
+		},
+		"request objects are required": {
+			discovery("require_signed_request_object", true),
+			[]string{"wrong provider main: the provider takes signed request objects alone"},
+		},
+		"algorithm": {
+			discovery("id_token_signing_alg_values_supported", []string{"ES256", "PS256"}),
+			[]string{"wrong provider main: the provider signs no ID token with RS256", "ES256, PS256"},
+		},
+		"client authentication": {
+			discovery("token_endpoint_auth_methods_supported", []string{"private_key_jwt"}),
+			[]string{
+				"provider main: token_endpoint_auth_methods_supported lacks client_secret_basic",
+				"private_key_jwt",
+			},
+		},
+		"keys that nobody can read": {
+			discovery("jwks_uri", "http://127.0.0.1:1/keys"),
+			[]string{noIDToken + ": keys endpoint", "jwks_uri"},
+		},
+		"no key set": {intercept(odd.JWKS, odd.HTML()), []string{noIDToken}},
+		"no key that fits": {
+			intercept(odd.JWKS, odd.Answer(http.StatusOK, "application/json", `{"keys":[]}`)),
+			[]string{"wrong provider main: its key set has no key for RS256", "`id_token_alg`"},
+		},
+		"token endpoint that is down": {
+			discovery("token_endpoint", "http://127.0.0.1:1/token"),
+			[]string{noCode + ": token endpoint", "token_endpoint"},
+		},
+		"token endpoint that is none": {
+			intercept(odd.Token, odd.Answer(http.StatusNotFound, "text/html", "?")), []string{noCode},
+		},
+		"token endpoint that is overloaded": {
+			intercept(odd.Token, odd.Answer(http.StatusServiceUnavailable, "text/html", "?")),
+			[]string{clientUnknown},
+		},
+		"no code flow": {
+			discovery("response_types_supported", []string{"id_token"}),
+			[]string{"wrong provider main: response_types_supported lacks code"},
+		},
+		"unwritable folder": {
+			func(_ *testing.T, s *setup) { s.yaml["session"] = `{store: "sqlite:/proc/s.db"}` },
+			[]string{"wrong store sqlite", "write to it"},
+		},
 		"template": {func(t *testing.T, s *setup) {
 			writeFile(t, filepath.Join(s.dir, "error.html"), "{{define")
 			s.yaml["pages"] = fmt.Sprintf("{templates: %q}", s.dir)
@@ -163,15 +222,20 @@ func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = l.Close() })
-			s.yaml["server"] = strings.Replace(s.yaml["server"], `listen: "127.0.0.1:0"`, fmt.Sprintf("listen: %q", l.Addr()), 1)
+			taken := fmt.Sprintf("listen: %q", l.Addr())
+			s.yaml["server"] = strings.Replace(s.yaml["server"], `listen: "127.0.0.1:0"`, taken, 1)
 		}, []string{"wrong listener server.listen", "address already in use", "name another in `server.listen`"}},
 		"issuer that serve refuses": {func(_ *testing.T, s *setup) {
-			s.yaml["providers"] = `[{id: main, issuer: "https://id.example.com", client_id: a, client_auth: private_key_jwt, client_key_file: /nowhere.pem}]`
+			s.yaml["providers"] = `[{id: main, issuer: "https://id.example.com", client_id: a,` +
+				` client_auth: private_key_jwt, client_key_file: /nowhere.pem}]`
 		}, []string{"wrong configuration start", "/nowhere.pem", "`client_key_file`"}},
 		"open API": {func(_ *testing.T, s *setup) {
 			s.api.Config.Handler = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 		}, []string{"warning upstream", "answers 200 without a token", "check the access token"}},
-		"API that is down": {replace("routes", "http://127.0.0.1:", "http://127.0.0.1:1/"), []string{"wrong upstream", "does not answer", "502"}},
+		"API that is down": {
+			replace("routes", "http://127.0.0.1:", "http://127.0.0.1:1/"),
+			[]string{"wrong upstream", "does not answer", "502"},
+		},
 		"API without a trusted certificate": {func(t *testing.T, s *setup) {
 			tls := httptest.NewTLSServer(http.NotFoundHandler())
 			t.Cleanup(tls.Close)
@@ -182,7 +246,7 @@ func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
 			t.Parallel()
 			s := newSetup(t)
 			c.spoil(t, s)
-			got := s.notGreen(t)
+			got := s.problems(t)
 			for _, want := range c.want {
 				if !strings.Contains(got, want) {
 					t.Errorf("findings lack %q:\n%s", want, got)
@@ -195,7 +259,7 @@ func TestWhatKeepsPeopleOutIsFound(t *testing.T) {
 	}
 }
 
-// TestKeysThatOpenNothingStoredAreFound: serve refuses them, and so does check, which changes nothing meanwhile.
+// check finds keys that don't open the stored sessions, as serve does, and changes nothing.
 func TestKeysThatOpenNothingStoredAreFound(t *testing.T) {
 	s := newSetup(t)
 	cfg := s.config(t)
@@ -209,18 +273,20 @@ func TestKeysThatOpenNothingStoredAreFound(t *testing.T) {
 	if err := closeAll(); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.notGreen(t); got != "" {
+	if got := s.problems(t); got != "" {
 		t.Errorf("with the right key:\n%s", got)
 	}
-	s.yaml["session"] = fmt.Sprintf(`{store: "sqlite:%s/s.db", keys: ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]}`, s.dir)
-	if got := s.notGreen(t); !strings.Contains(got, "wrong store session.keys") || !strings.Contains(got, "after the new one") {
+	const otherKey = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+	s.yaml["session"] = fmt.Sprintf(`{store: "sqlite:%s/s.db", keys: [%q]}`, s.dir, otherKey)
+	got := s.problems(t)
+	if !strings.Contains(got, "wrong store session.keys") || !strings.Contains(got, "after the new one") {
 		t.Errorf("with another key:\n%s", got)
 	}
 	s.yaml["session"] = fmt.Sprintf(`{store: "sqlite:%s/s.db"}`, s.dir)
 	if err := os.Remove(filepath.Join(s.dir, "s.db.key")); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.notGreen(t); !strings.Contains(got, "s.db.key is not") {
+	if got := s.problems(t); !strings.Contains(got, "s.db.key is not there") {
 		t.Errorf("without the key file:\n%s", got)
 	}
 	if _, err := os.Stat(filepath.Join(s.dir, "s.db.key")); err == nil {
@@ -228,7 +294,7 @@ func TestKeysThatOpenNothingStoredAreFound(t *testing.T) {
 	}
 }
 
-// TestPortsOfARunningServiceAreItsOwn: whoever looks after the start is not told that the port is taken.
+// A check beside the running service does not report that its ports are taken.
 func TestPortsOfARunningServiceAreItsOwn(t *testing.T) {
 	s := newSetup(t)
 	port := func() string {
@@ -239,10 +305,11 @@ func TestPortsOfARunningServiceAreItsOwn(t *testing.T) {
 		defer l.Close()
 		return l.Addr().String()
 	}
-	s.yaml["server"] = fmt.Sprintf(`{public_url: "http://localhost:8080", listen: %q, admin_listen: %q, drain_delay: 0s}`, port(), port())
-	_, stop := s.start(t)
+	s.yaml["server"] = fmt.Sprintf(
+		`{public_url: "http://localhost:8080", listen: %q, admin_listen: %q, drain_delay: 0s}`, port(), port())
+	stop := s.start(t)
 	defer stop()
-	if got := s.notGreen(t); got != "" {
+	if got := s.problems(t); got != "" {
 		t.Errorf("findings:\n%s", got)
 	}
 }
@@ -258,7 +325,8 @@ func writeFile(t *testing.T, path, text string) {
 
 func aRecord() *session.Record {
 	return &session.Record{
-		Provider: "main", Issuer: "https://id.example.com", Subject: "alice", AccessToken: secret.New("at"), Claims: []byte(`{"sub":"alice"}`),
+		Provider: "main", Issuer: "https://id.example.com", Subject: "alice",
+		AccessToken: secret.New("at"), Claims: []byte(`{"sub":"alice"}`),
 		AccessTokenObtained: time.Now(), AccessTokenExpires: time.Now().Add(time.Hour),
 	}
 }

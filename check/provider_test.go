@@ -10,7 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// providerReport checks a configuration with one provider; yaml are more of its keys, one to a line.
+// providerReport checks a configuration with one provider. yaml has more of its keys, one to a
+// line.
 func providerReport(t *testing.T, yaml ...string) *check.Report {
 	t.Helper()
 	text := `
@@ -30,7 +31,7 @@ providers:
 	return check.Run(t.Context(), cfg, check.Options{})
 }
 
-// rows are what a report says about providers.
+// rows are the findings of a report about providers, one to a line.
 func rows(r *check.Report) string {
 	var b strings.Builder
 	for _, f := range r.Findings {
@@ -41,7 +42,7 @@ func rows(r *check.Report) string {
 	return b.String()
 }
 
-// What a provider does not announce is told with the key that helps, and no more once it is set.
+// A missing feature is reported with the key that helps, and no longer once that key is set.
 func TestGapsOfAProviderNameTheKeyThatFillsThem(t *testing.T) {
 	op := odd.New(t)
 	op.OnDiscovery(func(d odd.Claims) {
@@ -55,13 +56,14 @@ func TestGapsOfAProviderNameTheKeyThatFillsThem(t *testing.T) {
 			t.Errorf("findings lack %s:\n%s", want, bare)
 		}
 	}
-	full := rows(providerReport(t, "issuer: "+op.Issuer(), "end_session: off", "refresh: off", "revocation_endpoint: http://127.0.0.1/revoke"))
+	full := rows(providerReport(t, "issuer: "+op.Issuer(),
+		"end_session: off", "refresh: off", "revocation_endpoint: http://127.0.0.1/revoke"))
 	if strings.Contains(full, "warning no") || strings.Contains(full, "grant_types_supported") {
 		t.Errorf("findings though the keys are set:\n%s", full)
 	}
 }
 
-// A setting that no login can meet is no warning.
+// A setting with which no login can succeed is wrong, not a warning.
 func TestRequiredUserinfoWithoutAnEndpointIsWrong(t *testing.T) {
 	op := odd.New(t)
 	required := func() string { return rows(providerReport(t, "issuer: "+op.Issuer(), "userinfo: required")) }
@@ -69,12 +71,14 @@ func TestRequiredUserinfoWithoutAnEndpointIsWrong(t *testing.T) {
 		t.Errorf("findings though the endpoint is there:\n%s", got)
 	}
 	op.OnDiscovery(func(d odd.Claims) { delete(d, "userinfo_endpoint") })
-	if got := required(); !strings.Contains(got, string(check.Wrong)+" ") || !strings.Contains(got, "`userinfo: auto`") {
+	got := required()
+	if !strings.Contains(got, string(check.Wrong)+" ") || !strings.Contains(got, "`userinfo: auto`") {
 		t.Errorf("findings = %s", got)
 	}
 }
 
-// Whoever does what check says about the issuer is done: no address is told twice, and none has an empty segment.
+// The configuration that the remedy for a wrong issuer suggests passes the check. No URL in it has
+// an empty segment.
 func TestIssuerRemedyLeadsToAGreenCheck(t *testing.T) {
 	op := odd.New(t)
 	base := op.Issuer()
@@ -85,14 +89,32 @@ func TestIssuerRemedyLeadsToAGreenCheck(t *testing.T) {
 		remedied          []string
 		alsoWant, notWant string
 	}{
-		{"a slash too many", base, base + "/", "write issuer: \"" + base + "\"", []string{"issuer: " + base}, "", "metadata_url"},
-		{"a slash too few", base + "/", base, "write issuer: \"" + base + "/\"", []string{"issuer: " + base + "/"}, "", "metadata_url"},
-		{"a tenant's id", base + "/id/v2.0/", base, "metadata_url: \"" + discovery + "\"", []string{"issuer: " + base + "/id/v2.0/", "metadata_url: " + discovery}, "issuer: \"" + base + "/id/v2.0/\"", ""},
-		{"many tenants", base + "/{tenantid}/v2.0", base, "`tenants`", []string{"issuer: " + base + "/{tenantid}/v2.0", "metadata_url: " + discovery, "tenants: [acme]"}, "metadata_url: \"" + discovery + "\"", ""},
+		{
+			"a slash too many", base, base + "/", "write issuer: \"" + base + "\"",
+			[]string{"issuer: " + base},
+			"", "metadata_url",
+		},
+		{
+			"a slash too few", base + "/", base, "write issuer: \"" + base + "/\"",
+			[]string{"issuer: " + base + "/"},
+			"", "metadata_url",
+		},
+		{
+			"a tenant's id", base + "/id/v2.0/", base, "metadata_url: \"" + discovery + "\"",
+			[]string{"issuer: " + base + "/id/v2.0/", "metadata_url: " + discovery},
+			"issuer: \"" + base + "/id/v2.0/\"", "",
+		},
+		{
+			"many tenants", base + "/{tenantid}/v2.0", base, "`tenants`",
+			[]string{"issuer: " + base + "/{tenantid}/v2.0", "metadata_url: " + discovery, "tenants: [acme]"},
+			"metadata_url: \"" + discovery + "\"", "",
+		},
 	} {
 		op.OnDiscovery(func(d odd.Claims) { d["issuer"] = test.announced })
 		got := rows(providerReport(t, "issuer: "+test.before))
-		if !strings.HasPrefix(got, "wrong ") || !strings.Contains(got, test.remedy) || !strings.Contains(got, test.alsoWant) || test.notWant != "" && strings.Contains(got, test.notWant) {
+		if !strings.HasPrefix(got, "wrong ") || !strings.Contains(got, test.remedy) ||
+			!strings.Contains(got, test.alsoWant) ||
+			test.notWant != "" && strings.Contains(got, test.notWant) {
 			t.Errorf("%s: findings = %s", test.name, got)
 		}
 		if strings.Contains(strings.ReplaceAll(got, "://", ""), "//") {
@@ -104,7 +126,8 @@ func TestIssuerRemedyLeadsToAGreenCheck(t *testing.T) {
 	}
 	down := op.SetDown()
 	defer down()
-	if got := rows(providerReport(t, "issuer: "+base+"/")); !strings.Contains(got, base+"/.well-known/openid-configuration") || !strings.Contains(got, "metadata_url") {
+	got := rows(providerReport(t, "issuer: "+base+"/"))
+	if !strings.Contains(got, base+"/.well-known/openid-configuration") || !strings.Contains(got, "metadata_url") {
 		t.Errorf("a provider that is down: %s", got)
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// marks are what a row begins with: a sign to see and a word to read.
+// marks are the first column of a row: a symbol and the status.
 var marks = map[Status]string{OK: "✓ ok     ", Warning: "! warning", Wrong: "✗ wrong  ", Skipped: "- skipped"}
 
-// Write prints the report for a person, or as JSON for a program.
+// Write writes the report as text for a person, or as JSON for a program.
 func (r *Report) Write(w io.Writer, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(w)

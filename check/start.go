@@ -14,20 +14,24 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// checkStart builds the service as serve does, but for its store and its ports.
+// checkStart builds the service as serve does, but does not open its store and its ports.
 func checkStart(ctx context.Context, cfg *config.Config) []Finding {
 	err := server.Try(ctx, cfg)
 	if err == nil {
 		return nil
 	}
-	f := Finding{Area: "configuration", Name: "start", Status: Wrong, Detail: err.Error(), Remedy: "correct what it names: `cloakroom serve` would stop with the same words"}
+	f := Finding{
+		Area: "configuration", Name: "start", Status: Wrong, Detail: err.Error(),
+		Remedy: "correct what the error names: `cloakroom serve` would stop with the same error",
+	}
 	if start, ok := errors.AsType[*server.StartError](err); ok {
 		f.Detail, f.Remedy = start.Err.Error(), start.Remedy
 	}
 	return []Finding{f}
 }
 
-// checkListeners opens both ports and closes them again. One that a running cloakroom has is as it should be.
+// checkListeners opens both ports and closes them again. A port that a running cloakroom uses is
+// OK.
 func checkListeners(ctx context.Context, cfg *config.Config, app *site.Site) (found []Finding) {
 	for _, l := range []struct{ key, address, health string }{
 		{"server.listen", cfg.Listen.Address, app.Path("/session")},
@@ -42,7 +46,7 @@ func checkListeners(ctx context.Context, cfg *config.Config, app *site.Site) (fo
 		case err == nil:
 			_ = opened.Close() // nobody has connected
 		case errors.Is(err, syscall.EADDRINUSE) && isCloakroom(ctx, cfg, l.address, l.health):
-			f.Detail = l.address + " is in use by a cloakroom that runs"
+			f.Detail = l.address + " is in use by a running cloakroom"
 		default:
 			start := server.ListenError(l.key, l.address, err)
 			f.Status, f.Detail, f.Remedy = Wrong, start.Err.Error(), start.Remedy
@@ -52,7 +56,7 @@ func checkListeners(ctx context.Context, cfg *config.Config, app *site.Site) (fo
 	return found
 }
 
-// isCloakroom reports whether what listens there answers as this service does.
+// isCloakroom reports whether the server at address answers as this service does.
 func isCloakroom(ctx context.Context, cfg *config.Config, address, path string) bool {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -77,8 +81,9 @@ func isCloakroom(ctx context.Context, cfg *config.Config, address, path string) 
 	if err != nil {
 		return false
 	}
-	_ = resp.Body.Close() // what it says does not matter
-	// A development server answers 200 to everything, with a page.
-	return resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") &&
+	_ = resp.Body.Close() // only the headers matter
+	// The status alone is not enough: a development server answers everything with 200 and a page.
+	return resp.StatusCode == http.StatusOK &&
+		strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") &&
 		resp.Header.Get("Cache-Control") == "no-store"
 }

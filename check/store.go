@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/store"
 )
 
-// checkStore opens the store as the service would.
+// checkStore connects to the store without changing it.
 func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
 	kind, _, _ := strings.Cut(cfg.Store.URL.Reveal(), ":")
 	f := Finding{Area: "store", Name: kind, Status: OK, Detail: "opens and answers"}
@@ -44,14 +44,15 @@ func checkStore(ctx context.Context, cfg *config.Config) (found []Finding) {
 	return found
 }
 
-// checkKeys opens the store to see whether session.keys open what is in it. Its layout is that of this build, so that
-// nothing of it is changed.
+// checkKeys opens the store to find out whether session.keys open the stored sessions. The store
+// must have this build's layout; opening it then changes nothing.
 func checkKeys(ctx context.Context, cfg *config.Config) []Finding {
 	f := Finding{Area: "store", Name: "session.keys", Status: OK, Detail: "open what is stored"}
 	if path, ok := strings.CutPrefix(cfg.Store.URL.Reveal(), "sqlite:"); ok && len(cfg.Keys.Keys) == 0 {
 		if _, err := os.Stat(path + ".key"); errors.Is(err, os.ErrNotExist) {
-			f.Status, f.Detail = Wrong, "the database is there, and the key file "+path+".key is not"
-			f.Remedy = "put the key file back; if it is lost, so are the sessions: move the database away, and tell the provider to end its sessions of this client"
+			f.Status, f.Detail = Wrong, "the database exists, but the key file "+path+".key is not there"
+			f.Remedy = "put the key file back; if it is lost, so are the sessions: " +
+				"move the database away, and end this client's sessions at the provider"
 			return []Finding{f}
 		}
 	}
@@ -60,7 +61,9 @@ func checkKeys(ctx context.Context, cfg *config.Config) []Finding {
 		err = errors.Join(sessions.CheckKeys(ctx), closeAll())
 	}
 	if err != nil {
-		f.Status, f.Detail, f.Remedy = Wrong, err.Error(), "name the key that sealed the stored sessions in `session.keys`, after the new one; if it is lost, empty the store: its sessions can't be opened by anybody"
+		f.Status, f.Detail = Wrong, err.Error()
+		f.Remedy = "add the key that sealed the stored sessions to `session.keys`, after the new one; " +
+			"if it is lost, empty the store: nobody can open its sessions"
 		if start, ok := errors.AsType[*server.StartError](err); ok {
 			f.Detail, f.Remedy = start.Err.Error(), start.Remedy
 		}
@@ -68,11 +71,12 @@ func checkKeys(ctx context.Context, cfg *config.Config) []Finding {
 	return []Finding{f}
 }
 
-// checkFolder looks whether the database could be made, without making it.
+// checkFolder reports whether the database could be created in dir. It does not create it.
 func checkFolder(f Finding, dir string) Finding {
-	f.Detail = "the database does not exist yet; it is made at the first start"
+	f.Detail = "the database does not exist yet; the first start creates it"
 	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
-		f.Status, f.Detail, f.Remedy = Wrong, "its folder "+dir+" does not exist", "make the folder, writable by the service alone"
+		f.Status, f.Detail = Wrong, "its folder "+dir+" does not exist"
+		f.Remedy = "create the folder, writable by the service alone"
 		return f
 	}
 	probe, err := os.CreateTemp(dir, ".cloakroom-check-*")

@@ -10,13 +10,13 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// storeFindings are the rows about a store.
+// storeFindings are the rows about the store with this URL.
 func storeFindings(t *testing.T, url string) (rows []check.Finding) {
 	t.Helper()
 	return findings(t, "store", url)
 }
 
-// findings are the rows about an area with that store.
+// findings are the rows of one area, with the store of this URL.
 func findings(t *testing.T, area, url string) (rows []check.Finding) {
 	t.Helper()
 	cfg, err := config.Parse("test.yaml", []byte(`
@@ -54,7 +54,9 @@ func TestSettingsThatLoseSessionsAreFound(t *testing.T) {
 		"ok answers", "warning set noeviction", "warning set appendonly yes")
 	used := servers.Redis(t)
 	for version, want := range map[string][]string{
-		"1": {"ok layout version 1", "ok open what is stored"}, "2": {"ok of a newer build", "ok open what is stored"}, "3": {"wrong run the newer build"},
+		"1": {"ok layout version 1", "ok open what is stored"},
+		"2": {"ok of a newer build", "ok open what is stored"},
+		"3": {"wrong run the newer build"},
 	} {
 		used.CLI("set", "cloakroom:layout", version)
 		wantFindings(t, storeFindings(t, used.URL()), want...)
@@ -64,10 +66,11 @@ func TestSettingsThatLoseSessionsAreFound(t *testing.T) {
 	wantFindings(t, storeFindings(t, down.URL()), "wrong refused")
 
 	pg := servers.Postgres(t)
-	for range 2 { // looking does not make it
+	for range 2 { // a check does not create the schema
 		wantFindings(t, storeFindings(t, pg.URL()), "ok answers", "warning is made at the first start")
 	}
-	wantFindings(t, storeFindings(t, servers.Postgres(t, "fsync=off").URL()), "ok answers", "warning set both on", "warning first start")
+	wantFindings(t, storeFindings(t, servers.Postgres(t, "fsync=off").URL()),
+		"ok answers", "warning set both on", "warning first start")
 	pg.Stop()
 	wantFindings(t, storeFindings(t, pg.URL()), "wrong refused")
 }

@@ -11,32 +11,37 @@ import (
 	"github.com/cloakroom/cloakroom/outbound"
 )
 
-// guarded are the kinds of token of a route whose API is meant to ask for one.
+// guarded are the values of a route's `token` with which its API should require a token.
 var guarded = map[string]bool{"user": true, "client": true, "user_or_client": true}
 
-// checkUpstream asks the API for the address that the route's path itself leads to, without a token.
-func checkUpstream(ctx context.Context, name string, u *url.URL, wantsToken bool) Finding {
+// checkUpstream requests the upstream's URL without a token. needsToken says that the API should
+// refuse that.
+func checkUpstream(ctx context.Context, name string, u *url.URL, needsToken bool) Finding {
 	f := Finding{Area: "upstream", Name: name + " → " + u.Redacted(), Status: OK, Detail: "answers"}
-	status, err := ask(ctx, u)
+	status, err := get(ctx, u)
+	refused := status == http.StatusUnauthorized || status == http.StatusForbidden
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &certificate):
 		f.Status, f.Detail = Wrong, fmt.Sprintf("has a certificate that is not trusted: %v", certificate)
-		f.Remedy = "add its CA to this system's certificates, and name the host as the certificate does; until then this route answers 502 upstream_unreachable"
+		f.Remedy = "add its CA to this system's certificates, and use the certificate's host name; " + until502
 	case err != nil:
 		f.Status, f.Detail = Wrong, fmt.Sprintf("does not answer: %v", err)
-		f.Remedy = "start it, or correct the address in the route; until then this route answers 502 upstream_unreachable"
-	case wantsToken && status >= 200 && status < 300:
-		f.Status, f.Detail = Warning, fmt.Sprintf("answers %d without a token: whoever reaches it needs no login", status)
-		f.Remedy = "have the API check the access token; if only this address is open, all is well"
-	case wantsToken && (status == http.StatusUnauthorized || status == http.StatusForbidden):
+		f.Remedy = "start it, or correct the address in the route; " + until502
+	case needsToken && status >= 200 && status < 300:
+		f.Status = Warning
+		f.Detail = fmt.Sprintf("answers %d without a token: whoever reaches it needs no login", status)
+		f.Remedy = "have the API check the access token; if only this one path is public, nothing is wrong"
+	case needsToken && refused:
 		f.Detail = fmt.Sprintf("answers %d without a token, as it should", status)
 	}
 	return f
 }
 
-// ask is the status of a GET that follows no redirect.
-func ask(ctx context.Context, u *url.URL) (status int, err error) {
+const until502 = "until then this route answers 502 upstream_unreachable"
+
+// get returns the status of a GET. It follows no redirects.
+func get(ctx context.Context, u *url.URL) (status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)

@@ -15,16 +15,17 @@ func checkCommand() *cobra.Command {
 	var offline, asJSON bool
 	c := &cobra.Command{
 		Use:   "check [FILE]",
-		Short: "Read the file, then try every provider, store and upstream",
-		Long: "Read the file, then try every provider, store and upstream; print a row for each finding with its\n" +
-			"remedy, and the URIs to register at each provider.\n" +
+		Short: "Check the file, and every provider, store and upstream that it names",
+		Long: "Check the file, and every provider, store and upstream that it names. Print a row for each finding,\n" +
+			"with its remedy, and the URIs to register at each provider.\n" +
 			"Exit 0: nothing is wrong. 1: something is. 2: the file can't be read.",
-		Example: "  cloakroom check cloakroom.yaml\n  cloakroom check --offline --json | jq '.findings[] | select(.status != \"ok\")'",
-		Args:    cobra.MaximumNArgs(1),
+		Example: "  cloakroom check cloakroom.yaml\n" +
+			"  cloakroom check --offline --json | jq '.findings[] | select(.status != \"ok\")'",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if c.Flags().Changed("config") {
-					return fmt.Errorf("the file is named twice, as %q and by --config: leave one out", args[0])
+					return fmt.Errorf("the file is given twice, as %q and by --config: omit one", args[0])
 				}
 				path = args[0]
 			}
@@ -44,7 +45,7 @@ func checkCommand() *cobra.Command {
 		},
 	}
 	addConfigFlag(c, &path)
-	c.Flags().BoolVar(&offline, "offline", false, "only the file and the store's address; ask nobody")
+	c.Flags().BoolVar(&offline, "offline", false, "check the file alone, without network access")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the findings as JSON")
 	return c
 }

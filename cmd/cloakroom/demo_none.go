@@ -4,5 +4,5 @@ package main
 
 import "github.com/spf13/cobra"
 
-// demoCommands is empty in the container image (build tag nodemo), which is made for production alone.
+// demoCommands is empty in the container image, which is for production (build tag nodemo).
 func demoCommands() []*cobra.Command { return nil }

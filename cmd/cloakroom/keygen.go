@@ -10,9 +10,10 @@ import (
 
 func keygenCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "keygen",
-		Short:   "Print one fresh key for session.keys",
-		Long:    "Print one fresh key for session.keys: 32 random bytes, base64.\nPut a new key first in the list; the old ones behind it still open what they sealed.",
+		Use:   "keygen",
+		Short: "Print a new key for session.keys",
+		Long: "Print a new key for session.keys: 32 random bytes, in base64.\n" +
+			"Put a new key first in the list; the old ones after it still open what they sealed.",
 		Example: "  cloakroom keygen > /run/secrets/cloakroom.key",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

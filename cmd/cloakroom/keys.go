@@ -20,12 +20,15 @@ import (
 func keysCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "keys",
-		Short: "Show and change the keys that sessions are sealed under",
-		Long: "Show and change the keys that sessions are sealed under, beside a service that goes on.\n\n" +
-			"To change keys without logging anyone out, have them come from files (${file:PATH}), since a running process sees\n" +
-			"no change of its environment: put the new key second in session.keys of every replica and send\n" +
-			"them SIGHUP; put it first and send SIGHUP again; run keys reseal; when keys status shows nothing under the old\n" +
-			"key, and session.lifetime has passed for the cookies that it signed, take it out.",
+		Short: "Show and rotate the keys that seal sessions",
+		Long: "Show and rotate the keys that seal sessions, while the service runs.\n\n" +
+			"To rotate a key without logging anyone out, keep the keys in files (${file:PATH}), because a running\n" +
+			"process does not see changes of its environment:\n" +
+			"  1. Put the new key second in session.keys of every replica, and send each SIGHUP.\n" +
+			"  2. Put it first, and send SIGHUP again.\n" +
+			"  3. Run keys reseal.\n" +
+			"  4. Remove the old key once keys status shows nothing under it and session.lifetime has passed,\n" +
+			"     because cookies that it sealed may be that old.",
 		Example: "  cloakroom keys status --config cloakroom.yaml\n  cloakroom keys reseal --config cloakroom.yaml",
 	}
 	c.AddCommand(keysStatusCommand(), keysResealCommand())
@@ -36,13 +39,15 @@ func keysStatusCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use:     "status",
-		Short:   "Count what is sealed under each key",
+		Short:   "Count the sessions and revocations that each key seals",
 		Example: "  cloakroom keys status --config cloakroom.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withSessions(c.Context(), path, func(ctx context.Context, m *session.Manager) error {
 				p := progress{w: c.ErrOrStderr()}
-				uses, err := m.KeyUses(ctx, func(seen int) { p.show("%s sessions seen", humanize.Comma(int64(seen))) })
+				uses, err := m.KeyUses(ctx, func(seen int) {
+					p.show("%s sessions read", humanize.Comma(int64(seen)))
+				})
 				p.done()
 				if err != nil {
 					return err
@@ -55,10 +60,10 @@ func keysStatusCommand() *cobra.Command {
 	return c
 }
 
-// printUses prints a row for each key, and what to do about those that are not there.
+// printUses prints a row for each key, and what to do about keys that are not configured.
 func printUses(w io.Writer, uses []session.KeyUse) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "KEY\tID\tSESSIONS\tREVOCATIONS WAITING\t")
+	fmt.Fprintln(t, "KEY\tID\tSESSIONS\tPENDING REVOCATIONS\t")
 	missing := false
 	for i, u := range uses {
 		name := fmt.Sprintf("session.keys[%d]", i)
@@ -68,10 +73,12 @@ func printUses(w io.Writer, uses []session.KeyUse) error {
 		case i == 0:
 			name += ", seals"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", name, u.ID, humanize.Comma(int64(u.Sessions)), humanize.Comma(int64(u.Revocations)))
+		sessions, revocations := humanize.Comma(int64(u.Sessions)), humanize.Comma(int64(u.Revocations))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t\n", name, u.ID, sessions, revocations)
 	}
 	if missing {
-		fmt.Fprintln(t, "\nWhat lies under a key that is not configured can't be opened: put that key back, behind the others.")
+		fmt.Fprintln(t, "\nWhat was sealed with a key that is not configured can't be opened: "+
+			"put that key back, after the others.")
 	}
 	return t.Flush()
 }
@@ -80,20 +87,21 @@ func keysResealCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use:     "reseal",
-		Short:   "Seal every session anew, under the first key",
+		Short:   "Seal every session with the first key",
 		Example: "  cloakroom keys reseal --config cloakroom.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withSessions(c.Context(), path, func(ctx context.Context, m *session.Manager) error {
 				p := progress{w: c.ErrOrStderr()}
-				moved, err := m.Reseal(ctx, func(seen, moved int) {
-					p.show("%s sessions seen, %s sealed anew", humanize.Comma(int64(seen)), humanize.Comma(int64(moved)))
+				resealed, err := m.Reseal(ctx, func(seen, resealed int) {
+					p.show("%s sessions read, %s resealed", humanize.Comma(int64(seen)), humanize.Comma(int64(resealed)))
 				})
 				p.done()
 				if err != nil {
-					return fmt.Errorf("%s sessions were sealed anew, then: %w; running it again goes on with the rest", humanize.Comma(int64(moved)), err)
+					return fmt.Errorf("%s sessions were resealed, then: %w; run it again for the rest",
+						humanize.Comma(int64(resealed)), err)
 				}
-				fmt.Fprintf(c.OutOrStdout(), "%s sessions were sealed anew.\n", humanize.Comma(int64(moved)))
+				fmt.Fprintf(c.OutOrStdout(), "%s sessions were resealed.\n", humanize.Comma(int64(resealed)))
 				return nil
 			})
 		},
@@ -102,14 +110,14 @@ func keysResealCommand() *cobra.Command {
 	return c
 }
 
-// withSessions opens the store of a configuration for as long as fn takes.
+// withSessions opens the store of the configuration at path, calls fn, and closes the store.
 func withSessions(ctx context.Context, path string, fn func(context.Context, *session.Manager) error) error {
 	cfg, err := config.Load(path)
 	if err != nil {
 		return err
 	}
 	if cfg.Store.URL.Equal("memory:") {
-		return errors.New("session.store is memory: its sessions are in the service's own process, and end with it")
+		return errors.New("session.store is memory: only the service's own process has its sessions")
 	}
 	m, closeAll, err := server.OpenSessions(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -118,7 +126,7 @@ func withSessions(ctx context.Context, path string, fn func(context.Context, *se
 	return errors.Join(fn(ctx, m), closeAll())
 }
 
-// progress shows where something stands that takes a while, on one line that is written over.
+// progress shows the progress of a long operation on one line, which it overwrites.
 type progress struct {
 	w     io.Writer
 	shown time.Time

@@ -1,7 +1,7 @@
 // Command cloakroom is the service and its tools: serve, check, keys, demo, keygen, version.
 //
-// A file per subcommand, which parses its flags and gives its exit code; what they do is done by
-// the packages server, check and demo.
+// Each subcommand has a file, which parses its flags and sets its exit code. The packages server,
+// check, session and demo do the work.
 package main
 
 import (
@@ -17,17 +17,17 @@ import (
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-// An exitError ends the process with a code of its own; the message was printed already.
+// An exitError ends the process with its own exit code. The message is already printed.
 type exitError struct{ code int }
 
 func (e exitError) Error() string { return fmt.Sprintf("exit %d", e.code) }
 
-// run executes a command line and returns the exit code. SIGTERM and SIGINT end it cleanly; a
-// second one ends it at once.
+// run executes a command line and returns the exit code. SIGTERM and SIGINT cancel its context; a
+// second signal ends the process at once.
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	context.AfterFunc(ctx, stop) // from here on the signals do what they do by default
+	context.AfterFunc(ctx, stop) // restores the default behavior of the signals
 
 	root := &cobra.Command{
 		Use:           "cloakroom",
@@ -52,7 +52,7 @@ func run(args []string) int {
 	return 1
 }
 
-// addConfigFlag adds --config, which every command that reads the file has.
+// addConfigFlag adds the flag --config to a command that reads the configuration file.
 func addConfigFlag(c *cobra.Command, path *string) {
 	c.Flags().StringVar(path, "config", "cloakroom.yaml", "configuration file")
 }

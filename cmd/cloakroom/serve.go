@@ -17,9 +17,10 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the service",
-		Long: "Run the service until SIGTERM or SIGINT, then finish what is under way and stop; a second one stops at once.\n" +
-			"SIGHUP reads session.keys anew. Sockets that systemd opened (LISTEN_FDS) are used instead of server.listen and\n" +
-			"server.admin_listen. Secrets come from the environment or from files that the configuration names, never from here.",
+		Long: "Run the service until SIGTERM or SIGINT. It then completes the requests in progress and stops; a second\n" +
+			"signal stops it at once. SIGHUP reads session.keys again. Sockets that systemd passes (LISTEN_FDS) are\n" +
+			"used instead of server.listen and server.admin_listen. Secrets come from the environment or from files\n" +
+			"that the configuration names, never from the command line.",
 		Example: "  export CLOAKROOM_KEY=$(cloakroom keygen)\n  cloakroom serve --config cloakroom.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return serve(c.Context(), path) },
@@ -51,13 +52,13 @@ func serve(ctx context.Context, path string) error {
 			err = s.Reload(cfg)
 		}
 		if err != nil {
-			log.Error("the configuration was not taken over; what held before still does", "error", err)
+			log.Error("the new configuration was not applied; the previous one stays in effect", "error", err)
 		}
 	})()
 	return s.Run(ctx)
 }
 
-// onHangup has fn called at each SIGHUP until the function returned is called.
+// onHangup calls fn at each SIGHUP, until stop is called.
 func onHangup(fn func()) (stop func()) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)

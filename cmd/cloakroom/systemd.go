@@ -12,9 +12,10 @@ import (
 	"github.com/cloakroom/cloakroom/server"
 )
 
-// inherited are the sockets that systemd opened for this process (sd_listen_fds(3)): those that the socket
-// unit calls public and admin; one without such a name is the public one. nil where there is none. A socket
-// that is systemd's stays open while the service restarts, so nobody is refused.
+// inherited returns the sockets that systemd passed to this process (sd_listen_fds(3)). The socket
+// unit names them public and admin; a single socket with another name is the public one. A missing
+// socket is nil. Such sockets stay open while the service restarts, so that no connection is
+// refused.
 func inherited() (public, admin net.Listener, err error) {
 	named, err := activation.ListenersWithNames()
 	if err != nil {
@@ -36,7 +37,8 @@ func inherited() (public, admin net.Listener, err error) {
 	for _, l := range rest {
 		switch {
 		case len(rest) > 1 || l == nil:
-			return nil, nil, errors.New("several sockets were handed over in LISTEN_FDS: name them in the socket units, FileDescriptorName=public and admin")
+			return nil, nil, errors.New("LISTEN_FDS has several sockets: " +
+				"name them in the socket units, FileDescriptorName=public and admin")
 		case public == nil:
 			public = l
 		}
@@ -44,14 +46,17 @@ func inherited() (public, admin net.Listener, err error) {
 	return public, admin, nil
 }
 
-// systemd tells the service manager how it stands (sd_notify(3)); elsewhere it does nothing.
+// systemd notifies the service manager of the service's state (sd_notify(3)). Without systemd, it
+// does nothing.
 func systemd(log *slog.Logger) server.Notify {
-	say := func(state string) func() {
+	notify := func(state string) func() {
 		return func() {
 			if _, err := daemon.SdNotify(false, state); err != nil {
-				log.Warn("systemd can't be told", "state", state, "error", err)
+				log.Warn("notify systemd", "state", state, "error", err)
 			}
 		}
 	}
-	return server.Notify{Ready: say(daemon.SdNotifyReady), Stopping: say(daemon.SdNotifyStopping)}
+	return server.Notify{
+		Ready: notify(daemon.SdNotifyReady), Stopping: notify(daemon.SdNotifyStopping),
+	}
 }

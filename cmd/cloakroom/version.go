@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version and commit are set by the release build (-ldflags "-X main.version=…"); a plain go build
-// leaves them to the build information.
+// version and commit are set by the release build (-ldflags "-X main.version=…"). If they are
+// empty, the build information is used.
 var version, commit string
 
 func versionCommand() *cobra.Command {

@@ -1,5 +1,5 @@
-// Command sampleapi is the sample API on its own, for docker-compose.yml: something real behind
-// cloakroom that asks the provider about every access token. It is no part of the service.
+// Command sampleapi runs the sample API alone, for docker-compose.yml: a real API behind cloakroom
+// that introspects every access token at the provider. It is not part of the service.
 package main
 
 import (
@@ -18,15 +18,15 @@ import (
 )
 
 func main() {
-	healthy := flag.Bool("healthy", false, "ask the API that runs beside this whether it is well, and exit")
+	healthy := flag.Bool("healthy", false, "check the health of the API that listens at LISTEN, and exit")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	act := serve
+	run := serve
 	if *healthy {
-		act = check
+		run = check
 	}
-	if err := act(ctx, os.Getenv("LISTEN")); err != nil {
+	if err := run(ctx, os.Getenv("LISTEN")); err != nil {
 		fmt.Fprintln(os.Stderr, "sampleapi:", err)
 		os.Exit(1)
 	}
@@ -42,7 +42,7 @@ func serve(ctx context.Context, listen string) error {
 			ClientSecret: secret.New(os.Getenv("CLIENT_SECRET")),
 		}),
 	}
-	context.AfterFunc(ctx, func() { _ = srv.Close() }) // nothing here is worth waiting for
+	context.AfterFunc(ctx, func() { _ = srv.Close() }) // no need to wait for requests in progress
 	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("listen on LISTEN=%q: %w", listen, err)
 	}

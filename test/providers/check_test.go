@@ -21,10 +21,22 @@ func TestCheckSeesWhatTheProviderKnowsOfThisClient(t *testing.T) {
 		status                   check.Status
 		want                     []string
 	}{
-		{"right", "app", testSecret, "http://localhost:8080", check.OK, []string{"takes this client", "takes the redirect URI"}},
-		{"wrong secret", "app", "not-" + testSecret, "http://localhost:8080", check.Wrong, []string{"refuses this client: invalid_client"}},
-		{"unknown client", "nobody", testSecret, "http://localhost:8080", check.Wrong, []string{"refuses this client", "refuses an authorization request"}},
-		{"redirect URI", "app", testSecret, "http://localhost:8081", check.Wrong, []string{"http://localhost:8081/bff/callback/main"}},
+		{
+			"right", "app", testSecret, "http://localhost:8080", check.OK,
+			[]string{"accepts this client", "accepts the redirect URI"},
+		},
+		{
+			"wrong secret", "app", "not-" + testSecret, "http://localhost:8080", check.Wrong,
+			[]string{"refuses this client: invalid_client"},
+		},
+		{
+			"unknown client", "nobody", testSecret, "http://localhost:8080", check.Wrong,
+			[]string{"refuses this client", "refuses an authorization request"},
+		},
+		{
+			"redirect URI", "app", testSecret, "http://localhost:8081", check.Wrong,
+			[]string{"http://localhost:8081/bff/callback/main"},
+		},
 	} {
 		cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, `
 server: {public_url: %q, listen: "127.0.0.1:0", admin_listen: ""}
