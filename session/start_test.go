@@ -41,6 +41,40 @@ func TestSessionThatGoesOnIsNotIdle(t *testing.T) {
 	}
 }
 
+// A login says how long a session lasts at most, the lifetime by the replicas' clock bounds it, and
+// no further login of a session that goes on puts its end off.
+func TestSessionEndsWhenItsFirstLoginSaid(t *testing.T) {
+	now := time.Now().Add(3 * time.Hour).UTC().Truncate(time.Millisecond) // not what this machine says
+	w := newWorld(t, func(o *session.Options) { o.Now = func() time.Time { return now } })
+	for what, tt := range map[string]struct{ asked, want time.Time }{
+		"nothing said": {time.Time{}, now.Add(lifetime)},
+		"soon":         {now.Add(time.Hour), now.Add(time.Hour)},
+		"too late":     {now.Add(2 * lifetime), now.Add(lifetime)},
+	} {
+		s, _ := w.start(func(r *session.Record) { r.ExpiresAt = tt.asked })
+		if !s.Record.ExpiresAt.Equal(tt.want) {
+			t.Errorf("%s: ends at %v, want %v", what, s.Record.ExpiresAt, tt.want)
+		}
+	}
+	old, _ := w.start()
+	now = now.Add(10 * time.Minute)
+	rec := record()
+	if err := w.Continue(t.Context(), rec, old.Name); err != nil {
+		t.Fatalf("continue: %v", err)
+	}
+	s, err := w.Start(t.Context(), newAnswer(), rec, old.Name)
+	if err != nil {
+		t.Fatalf("start: %v", err)
+	}
+	read, err := w.Newest(t.Context(), s.Name)
+	if err != nil {
+		t.Fatalf("read: %v", err)
+	}
+	if !read.Record.ExpiresAt.Equal(old.Record.ExpiresAt) {
+		t.Errorf("goes on until %v, want %v", read.Record.ExpiresAt, old.Record.ExpiresAt)
+	}
+}
+
 // A login, and one that takes the place of a session that the browser has.
 func BenchmarkStart(b *testing.B) {
 	w := newWorld(b, func(o *session.Options) { o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil)) })

@@ -64,6 +64,11 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"securecookie's age by default", "keys/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil)", "securecookie judges age"},
 		{"no age", "keys/x.go", comment + "package x\nimport \"github.com/gorilla/securecookie\"\nvar c = securecookie.New(nil, nil).MaxAge(0)", ""},
 		{"sealing apart from the keyring", "handlers/x.go", comment + "package x\nimport _ \"github.com/gorilla/securecookie\"", "handlers must not import github.com/gorilla/securecookie; take a Codec"},
+		{"a cookie of its own", "handlers/x.go", comment + "package x\nvar c = &http.Cookie{}", "a cookie is given attributes; take Site.NewCookie's"},
+		{"the site's cookie", "site/x.go", comment + "package x\nvar c = &http.Cookie{}", ""},
+		{"scs beside the manager", "handlers/x.go", comment + "package x\nimport _ \"github.com/alexedwards/scs/v2\"", "scs is used; start and end"},
+		{"scs in the manager", "session/x.go", comment + "package x\nimport _ \"github.com/alexedwards/scs/v2\"", ""},
+		{"scs around handlers", "session/x.go", comment + "package x\nfunc f() { m.LoadAndSave(nil) }", "LoadAndSave is used; ask"},
 		{"a part that is given time.Now", "server/x.go", comment + "package x\nvar o = struct{ Now any }{Now: time.Now}", "a part is given time.Now"},
 		{"a default of time.Now", "proxy/x.go", comment + "package x\nfunc f() { now := time.Now; _ = now() }", ""},
 

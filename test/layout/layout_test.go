@@ -89,6 +89,7 @@ func faults(sources []source) []string {
 		found = append(found, tooWide(s)...)
 		found = append(found, clocks(s)...)
 		found = append(found, ends(s)...)
+		found = append(found, cookies(s)...)
 	}
 	return append(found, withoutPackageComment(sources)...)
 }
