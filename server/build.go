@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/clock"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
@@ -49,7 +50,7 @@ func (s *Server) shared() bool { return !s.o.Store.IsZero() || store.Shared(s.cf
 
 // buildClock makes the clock that everything goes by which replicas share.
 func (s *Server) buildClock() {
-	s.clock = session.NewClock(session.ClockOptions{
+	s.clock = clock.New(clock.Options{
 		Wall: s.o.Now, Shared: s.shared(), Logger: s.log, Metrics: s.registry,
 	})
 	s.now = s.clock.Now

@@ -57,6 +57,7 @@ import (
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/requestlog"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/clock"
 	"github.com/cloakroom/cloakroom/session/login"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/session/revocation"
@@ -97,7 +98,7 @@ type Server struct {
 	o         Options
 	site      *site.Site
 	log       *slog.Logger
-	clock     *session.Clock
+	clock     *clock.Clock
 	now       func() time.Time     // the clock's: what replicas share
 	registry  *prometheus.Registry // of this service's own
 	shown     bool                 // by Options.Metrics

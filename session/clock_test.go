@@ -1,16 +1,15 @@
 package session_test
 
 import (
-	"context"
 	"log/slog"
 	"math"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/clock"
 )
 
 // A hand is a clock that can be set. It runs on as the bubble's does.
@@ -23,7 +22,7 @@ func (h *hand) now() time.Time          { return time.Now().Add(time.Duration(h.
 type replica struct {
 	*world
 	machine *hand
-	clock   *session.Clock
+	clock   *clock.Clock
 	told    *logBuffer
 	slept   atomic.Int64
 }
@@ -38,7 +37,7 @@ func clocked(t *testing.T, test func(t *testing.T, store *hand, replicas []*repl
 			r := &replica{machine: &hand{}, told: &logBuffer{}}
 			r.machine.set(d)
 			clock := func(o *session.Options) {
-				r.clock = session.NewClock(session.ClockOptions{Wall: r.machine.now, Slept: func() time.Duration { return time.Duration(r.slept.Load()) }, Shared: true, Logger: slog.New(slog.NewTextHandler(r.told, nil)), Metrics: o.Metrics})
+				r.clock = clock.New(clock.Options{Wall: r.machine.now, Slept: func() time.Duration { return time.Duration(r.slept.Load()) }, Shared: true, Logger: slog.New(slog.NewTextHandler(r.told, nil)), Metrics: o.Metrics})
 				o.Clock = r.clock
 			}
 			if len(replicas) == 0 {
@@ -69,7 +68,7 @@ func sweep(t *testing.T, lasts time.Duration, replicas ...*replica) {
 	}
 }
 
-func wantTime(t *testing.T, c *session.Clock, want time.Time, within time.Duration) {
+func wantTime(t *testing.T, c *clock.Clock, want time.Time, within time.Duration) {
 	t.Helper()
 	if off := c.Now().Sub(want); off.Abs() > within {
 		t.Errorf("the clock is %v off, want %v at most", off, within)
@@ -152,78 +151,4 @@ func TestStoreThatTakesNoWritesTellsTheTimeAllTheSame(t *testing.T) {
 			all[1].wantCalls(c, nil)
 		}
 	}, 0, 24*time.Hour)
-}
-
-// The machine's clock is looked at for what is told of it alone.
-func TestClockGoesOnByTheStoreBetweenPings(t *testing.T) {
-	clocked(t, func(t *testing.T, store *hand, all []*replica) {
-		store.set(-7 * time.Hour)
-		c := all[0].clock
-		sweep(t, time.Second, all[0])
-		for _, off := range []time.Duration{time.Hour, -time.Hour, 0} {
-			all[0].machine.set(off)
-			time.Sleep(4 * time.Second)
-			wantTime(t, c, store.now(), 10*time.Millisecond)
-			if ahead, known := c.Ahead(); !known || (ahead-off-7*time.Hour).Abs() > 10*time.Millisecond {
-				t.Errorf("ahead = %v, %v, want %v", ahead, known, off+7*time.Hour)
-			}
-		}
-	}, time.Hour)
-}
-
-// What a slow answer says may be wrong by half of the time that it took.
-func TestSlowPingDoesNotTakeThePlaceOfAGoodOne(t *testing.T) {
-	clocked(t, func(t *testing.T, store *hand, all []*replica) {
-		ping := func(there, back time.Duration) {
-			t.Helper()
-			all[0].store.before(func(_ context.Context, operation string) error {
-				if operation == "ping" {
-					time.Sleep(there)
-				}
-				return nil
-			})
-			all[0].store.clock = func() time.Time { at := store.now(); time.Sleep(back); return at }
-			if err := all[0].Ping(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ping(0, 1900*time.Millisecond)
-		wantTime(t, all[0].clock, store.now(), 951*time.Millisecond)
-		ping(time.Millisecond, time.Millisecond)
-		wantTime(t, all[0].clock, store.now(), 2*time.Millisecond)
-		ping(1900*time.Millisecond, 0)
-		wantTime(t, all[0].clock, store.now(), 2*time.Millisecond)
-		store.set(time.Second) // the next one is slow, and knows all the same
-		ping(400*time.Millisecond, 0)
-		wantTime(t, all[0].clock, store.now(), 201*time.Millisecond)
-		ping(0, 0)
-		wantTime(t, all[0].clock, store.now(), 2*time.Millisecond)
-	}, 0)
-}
-
-func TestClockThatIsOffIsToldOfOnce(t *testing.T) {
-	clocked(t, func(t *testing.T, _ *hand, all []*replica) {
-		want := func(differs, agrees int) {
-			t.Helper()
-			sweep(t, time.Minute, all[0])
-			text := all[0].told.String()
-			if d, a := strings.Count(text, "differs from"), strings.Count(text, "agrees with"); d != differs || a != agrees {
-				t.Errorf("told %d and %d times, want %d and %d:\n%s", d, a, differs, agrees, text)
-			}
-		}
-		want(0, 0)
-		all[0].machine.set(900 * time.Millisecond)
-		want(0, 0)
-		all[0].machine.set(1500 * time.Millisecond)
-		want(1, 0)
-		all[0].machine.set(1600 * time.Millisecond)
-		want(1, 0)
-		all[0].machine.set(-24 * time.Hour)
-		want(2, 0)
-		all[0].machine.set(0)
-		want(2, 1)
-		if v := all[0].metric("cloakroom_clock_offset_seconds"); math.Abs(v) > .01 {
-			t.Errorf("metric = %v, want 0", v)
-		}
-	}, 0)
 }

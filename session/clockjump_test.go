@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/clock"
 )
 
 // A fail-over to a server with another clock: nobody lived through the time in between.
@@ -81,17 +82,6 @@ func TestFarJumpOfTheStoresTimeIsBelievedWhenItHasStood(t *testing.T) {
 	}, 0, 0)
 }
 
-// A machine that slept stops the monotonic clock with it; store and machine agree that it did.
-func TestProcessThatWasFrozenFollowsAtOnce(t *testing.T) {
-	clocked(t, func(t *testing.T, store *hand, all []*replica) {
-		sweep(t, time.Minute, all[0])
-		store.set(2 * time.Hour)
-		all[0].machine.set(2 * time.Hour)
-		sweep(t, time.Second, all[0])
-		wantTime(t, all[0].clock, store.now(), 10*time.Millisecond)
-	}, 0)
-}
-
 // A store without a clock of its own: the machine's is gone by, and a jump of it that passes changes nothing.
 func TestMachinesClockThatJumpsForAMomentEndsNobodysSession(t *testing.T) {
 	clocked(t, func(t *testing.T, _ *hand, all []*replica) {
@@ -110,32 +100,6 @@ func TestMachinesClockThatJumpsForAMomentEndsNobodysSession(t *testing.T) {
 		wantTime(t, r.clock, r.machine.now(), 10*time.Millisecond)
 		r.wantCalls(c, nil)
 	}, 0)
-}
-
-// The monotonic clock has not seen the machine's sleep, and no ping has come since.
-func TestMachineThatSleptKnowsTheTimeAtOnce(t *testing.T) {
-	for _, own := range []bool{false, true} {
-		clocked(t, func(t *testing.T, store *hand, all []*replica) {
-			r := all[0]
-			if own {
-				r.store.clock = nil
-			}
-			for range 2 {
-				sweep(t, 10*time.Second, r)
-				sleep := 2*time.Hour + time.Duration(r.slept.Load())
-				r.slept.Store(int64(sleep))
-				store.set(sleep)
-				r.machine.set(sleep)
-				wantTime(t, r.clock, store.now(), 10*time.Millisecond)
-			}
-			r.machine.set(0) // and its clock is wrong besides
-			if !own {
-				wantTime(t, r.clock, store.now(), 10*time.Millisecond)
-			}
-			sweep(t, time.Second, r)
-			wantTime(t, r.clock, store.now(), 10*time.Millisecond)
-		}, 0)
-	}
 }
 
 // Somebody sets the store's clock ahead, and right again later. What the idle time-outs stood still over lies ahead then,
@@ -193,7 +157,7 @@ func TestNobodyIsJudgedByAJumpThatIdleTimeOutsHaveYetToStandStillOver(t *testing
 					t.Errorf("a request in between: %v", err)
 				}
 			}})
-			o.Clock = session.NewClock(session.ClockOptions{Wall: time.Now, Shared: true, Logger: log})
+			o.Clock = clock.New(clock.Options{Wall: time.Now, Shared: true, Logger: log})
 		})}
 		r.store = all[0].store
 		_, c = r.start()

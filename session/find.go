@@ -105,7 +105,7 @@ const freshTime = time.Second
 // aliveByTheStore is alive for a session that seems to have run out, by the store's time as it is now. It may have been
 // set back, by a fail-over to a server with another clock, and another replica go by it already.
 func (m *Manager) aliveByTheStore(ctx context.Context, s *Session) *Session {
-	if m.clock == nil || !m.clock.isStores() || m.idle.age() < freshTime {
+	if m.clock == nil || !m.clock.IsStores() || m.idle.age() < freshTime {
 		return nil
 	}
 	_ = m.Ping(ctx) // what it finds out is noted; if it fails, idle time-outs stand still

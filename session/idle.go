@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/cloakroom/cloakroom/session/clock"
 )
 
 // An idleClock says how long the idle time-outs have stood still. While the store can't be asked nobody's activity can be
@@ -17,7 +19,7 @@ import (
 type idleClock struct {
 	timeout time.Duration // 0: none, and nothing to know
 	now     func() time.Time
-	clock   *Clock // nil: now never jumps
+	clock   *clock.Clock // nil: now never jumps
 
 	mu       sync.Mutex // guards what follows
 	answered time.Time  // when the store last did
@@ -86,7 +88,7 @@ func (c *idleClock) since(now, moment time.Time) outage {
 		last = now.Add(-moment.Sub(c.heard)) // where the last answer lies now
 	}
 	o := outage{last, last}
-	if c.sure && last.Sub(c.answered) > smallOffset {
+	if c.sure && last.Sub(c.answered) > clock.SmallOffset {
 		o.from = c.answered
 	}
 	if c.down {

@@ -42,6 +42,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/clock"
 	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/site"
 )
@@ -61,7 +62,7 @@ type Options struct {
 
 	Site *site.Site // the session cookie's name and attributes
 
-	Clock   *Clock                // the time that replicas share; it is set by each Ping. nil: Now is gone by
+	Clock   *clock.Clock          // the time that replicas share; it is set by each Ping. nil: Now is gone by
 	Now     func() time.Time      // without a Clock; nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
@@ -75,11 +76,6 @@ type writer interface {
 	Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error
 }
 
-// A pinger is asked whether it answers, and for its time; see storage.Connection.
-type pinger interface {
-	Ping(ctx context.Context) (time.Time, error)
-}
-
 // A Manager starts, finds, writes and ends sessions. It is safe for concurrent use.
 type Manager struct {
 	records     writer
@@ -87,7 +83,7 @@ type Manager struct {
 	finder      storage.Finder
 	outbox      storage.Outbox
 	marks       storage.Marks
-	connection  pinger
+	connection  clock.Pinger
 	feed        storage.ChangeFeed // nil: none
 	scs         *scs.SessionManager
 	keys        *keys.Ring
@@ -95,7 +91,7 @@ type Manager struct {
 	cookie      string
 	idleTimeout time.Duration
 	maxPerUser  int
-	clock       *Clock            // nil: only now
+	clock       *clock.Clock      // nil: only now
 	issuers     map[string]string // by provider; not changed
 	now         func() time.Time
 	log         *slog.Logger
@@ -181,7 +177,7 @@ func (m *Manager) Ping(ctx context.Context) error {
 
 func (m *Manager) ask(ctx context.Context) error {
 	if m.clock != nil {
-		return m.clock.ping(ctx, m.connection)
+		return m.clock.Ask(ctx, m.connection)
 	}
 	_, err := m.connection.Ping(ctx)
 	return err
@@ -200,7 +196,7 @@ func (m *Manager) Know(ctx context.Context) error {
 	return err
 }
 
-// ClockAhead is how far this machine's clock is ahead of the time that replicas share; see Clock.Ahead.
+// ClockAhead is how far this machine's clock is ahead of the time that replicas share; see clock.Clock.Ahead.
 func (m *Manager) ClockAhead() (ahead time.Duration, known bool) {
 	if m.clock == nil {
 		return 0, true

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/clock"
 	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
@@ -215,9 +216,9 @@ func TestRevocationIsJudgedByNoClockThatMayBeWrong(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.end(w.login("main"), session.ReasonLogout)
 		w.store.setClock(func() (time.Time, error) { return time.Time{}, errDisk })
-		clock := session.NewClock(session.ClockOptions{Wall: func() time.Time { return time.Now().Add(60 * 24 * time.Hour) }, Logger: quiet})
-		w.options.Now = clock.Now
-		w.options.Sessions = newManager(t, w.store, func(o *session.Options) { o.Clock = clock })
+		shared := clock.New(clock.Options{Wall: func() time.Time { return time.Now().Add(60 * 24 * time.Hour) }, Logger: quiet})
+		w.options.Now = shared.Now
+		w.options.Sessions = newManager(t, w.store, func(o *session.Options) { o.Clock = shared })
 		defer w.options.Sessions.Close()
 		w.run()
 		defer w.stop()

@@ -29,7 +29,7 @@ func clocks(s source) []string {
 			}
 		case *ast.KeyValueExpr:
 			if selected(n.Value) == "time.Now" {
-				found = append(found, fmt.Sprintf("%s: a part is given time.Now; give it the session.Clock's Now, which replicas share", s.path))
+				found = append(found, fmt.Sprintf("%s: a part is given time.Now; give it the shared clock.Clock's Now, which replicas share", s.path))
 			}
 		}
 		return true

@@ -3,10 +3,7 @@ package storetest
 import (
 	"time"
 
-	"github.com/cloakroom/cloakroom/keys"
-	"github.com/cloakroom/cloakroom/session"
-	"github.com/cloakroom/cloakroom/site"
-	"github.com/cloakroom/cloakroom/site/sitetest"
+	"github.com/cloakroom/cloakroom/session/clock"
 )
 
 // clockTests are about the time that replicas share.
@@ -48,14 +45,9 @@ func (b *bench) isShared() bool {
 }
 
 // clock is that of a replica, once it has asked the store, on a machine whose clock is ahead by so much.
-func (b *bench) clock(ahead time.Duration) *session.Clock {
+func (b *bench) clock(ahead time.Duration) *clock.Clock {
 	b.Helper()
-	c := session.NewClock(session.ClockOptions{Wall: func() time.Time { return time.Now().Add(ahead).Round(0) }})
-	m, err := session.NewManager(session.Options{
-		Store: b.store, Keys: keys.NewRing(keys.Key{1}), Lifetime: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{}), Clock: c,
-	})
-	b.ok("new manager", err)
-	defer m.Close()
-	b.ok("ping", m.Ping(b.ctx))
+	c := clock.New(clock.Options{Wall: func() time.Time { return time.Now().Add(ahead).Round(0) }})
+	b.ok("ping", c.Ask(b.ctx, b.store.Connection))
 	return c
 }

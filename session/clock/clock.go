@@ -1,4 +1,6 @@
-package session
+// Package clock tells the time that replicas share: the session store's, or the machine's where the store
+// has none. It asks the store through a function of its caller's alone, and knows nothing of sessions.
+package clock
 
 import (
 	"context"
@@ -11,9 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// SmallOffset is what clocks that are kept by NTP are apart at most; more is told.
+const SmallOffset = time.Second
+
 const (
-	// smallOffset is what clocks that are kept by NTP are apart at most; more is told.
-	smallOffset = time.Second
 	// farJump is how far the store's time may jump and be believed at once. One that is farther, and that this machine's
 	// clock does not confirm, is believed when it has stood for jumpPatience: somebody may be about to set it right.
 	farJump      = 10 * time.Minute
@@ -24,7 +27,7 @@ const (
 	resolution = time.Millisecond
 )
 
-// A Clock tells the time that replicas share: the store's. It takes the store's time at each ping (see Manager.Ping) and
+// A Clock tells the time that replicas share: the store's. It takes the store's time at each question (see Ask) and
 // goes on from there by this process's monotonic clock, so that it does not matter what the machine's clock says, or how
 // it is set meanwhile. Of a store without a clock of its own it takes the machine's, in the same way.
 //
@@ -57,8 +60,8 @@ type sample struct {
 	slept time.Duration // of the machine, until heard
 }
 
-// ClockOptions are what a Clock needs.
-type ClockOptions struct {
+// Options are what a Clock needs.
+type Options struct {
 	Wall    func() time.Time      // the machine's clock; nil: time.Now
 	Slept   func() time.Duration  // how long the machine has slept since it started; nil: as the system says
 	Shared  bool                  // whether the store is used from other machines, and so should have a clock of its own
@@ -66,8 +69,8 @@ type ClockOptions struct {
 	Metrics prometheus.Registerer // nil: not registered
 }
 
-// NewClock makes a Clock that shows the machine's time until the store was asked.
-func NewClock(o ClockOptions) *Clock {
+// New makes a Clock that shows the machine's time until the store was asked.
+func New(o Options) *Clock {
 	if o.Wall == nil {
 		o.Wall = time.Now
 	}
@@ -104,7 +107,7 @@ func (c *Clock) Now() time.Time {
 // gone by, that this was set. If it was set far, that must stand first.
 func (c *Clock) missed(last *sample) time.Duration {
 	set := c.wall().Round(0).Sub(last.wall) - time.Since(last.heard)
-	if set.Abs() <= smallOffset {
+	if set.Abs() <= SmallOffset {
 		return 0
 	}
 	asleep := c.slept() - last.slept
@@ -139,8 +142,13 @@ func (r *sample) wrongAt(moment time.Time) time.Duration {
 	return r.wrong + moment.Sub(r.heard).Abs()/driftShare
 }
 
-// ping asks the store, and takes its time.
-func (c *Clock) ping(ctx context.Context, s pinger) error {
+// A Pinger says what the store's clock says; see storage.Connection.
+type Pinger interface {
+	Ping(ctx context.Context) (time.Time, error)
+}
+
+// Ask asks the store, and takes its time. The error is the store's.
+func (c *Clock) Ask(ctx context.Context, s Pinger) error {
 	sent := time.Now()
 	at, err := s.Ping(ctx)
 	if err != nil && at.IsZero() {
@@ -157,8 +165,8 @@ func (c *Clock) ping(ctx context.Context, s pinger) error {
 	return err
 }
 
-// isStores reports whether the store has a clock of its own, as far as is known.
-func (c *Clock) isStores() bool { return !c.last.Load().own }
+// IsStores reports whether the store has a clock of its own, as far as is known.
+func (c *Clock) IsStores() bool { return !c.last.Load().own }
 
 // take goes by a new sample from now on, unless the one there is tells more, or the new one is hard to believe.
 func (c *Clock) take(next *sample) {
@@ -177,8 +185,9 @@ func (c *Clock) take(next *sample) {
 	case c.believes(next, jump):
 		c.doubt = sample{}
 		c.last.Store(next)
-		if jump.Abs() > smallOffset {
-			c.log.Warn("the time that sessions go by has jumped; idle time-outs stand still over it", "by", jump.String(), "clock", clockName(next.own))
+		if jump.Abs() > SmallOffset {
+			c.log.Warn("the time that sessions go by has jumped; idle time-outs stand still over it",
+				"by", jump.String(), "clock", clockName(next.own))
 		}
 	}
 	c.tell(next)
@@ -192,10 +201,11 @@ func (c *Clock) believes(next *sample, jump time.Duration) bool {
 	if !next.own && c.wall().Round(0).Sub(next.then(time.Now())).Abs() < time.Minute {
 		return true // it was our own time that stood still
 	}
-	again := c.doubt.known && next.at.Sub(c.doubt.then(next.heard)).Abs() <= smallOffset+next.wrong+c.doubt.wrong
+	again := c.doubt.known && next.at.Sub(c.doubt.then(next.heard)).Abs() <= SmallOffset+next.wrong+c.doubt.wrong
 	if !again {
 		c.doubt = *next
-		c.log.Warn("the time that sessions go by should jump far; it does when that has stood for a while", "by", jump.String(), "after", jumpPatience.String(), "clock", clockName(next.own))
+		c.log.Warn("the time that sessions go by should jump far; it does when that has stood for a while",
+			"by", jump.String(), "after", jumpPatience.String(), "clock", clockName(next.own))
 	}
 	return next.heard.Sub(c.doubt.heard) >= jumpPatience
 }
@@ -212,16 +222,17 @@ func (c *Clock) tell(r *sample) {
 	if r.own {
 		if c.shared && !c.mute {
 			c.mute = true
-			c.log.Warn("the session store does not tell its time, so that this replica goes by its own clock; allow its user the command TIME")
+			c.log.Warn("the session store does not tell its time, so that this replica goes by its own clock; " +
+				"allow its user the command TIME")
 		}
 		return
 	}
 	ahead, _ := c.Ahead()
-	switch off := ahead.Abs() > smallOffset+r.wrong; {
-	case off && (c.told == 0 || (ahead-c.told).Abs() > smallOffset+c.told.Abs()/10):
+	switch off := ahead.Abs() > SmallOffset+r.wrong; {
+	case off && (c.told == 0 || (ahead-c.told).Abs() > SmallOffset+c.told.Abs()/10):
 		c.told = ahead
 		c.log.Warn("this machine's clock differs from the session store's, which is gone by; set both by NTP", "ahead", ahead.String())
-	case c.told != 0 && ahead.Abs() < smallOffset/2:
+	case c.told != 0 && ahead.Abs() < SmallOffset/2:
 		c.told = 0
 		c.log.Info("this machine's clock agrees with the session store's again")
 	}
