@@ -7,45 +7,47 @@ import (
 	"github.com/gorilla/securecookie"
 )
 
-// A Codec seals one kind of value for its way through browsers and providers, as text that fits into
-// a cookie and a URL. Values of another purpose don't open. It is safe for concurrent use.
+// A Codec seals values of one purpose that browsers or providers hold for us. The sealed text fits
+// into a cookie and a URL. A Codec does not open values of another purpose. It is safe for
+// concurrent use.
 //
-// gorilla/securecookie does the work. What is sealed has no age: securecookie would judge that by
-// this machine's clock, and replicas share another. A caller that needs an age seals the time inside.
+// It uses gorilla/securecookie, but not its timestamps: securecookie compares these with the clock
+// of this machine, while replicas use the clock of the store. A caller that needs an age seals a
+// time with the value.
 type Codec struct {
 	ring     *Ring
 	purpose  string
 	limit    int
 	encrypts bool
-	derived  atomic.Pointer[derived] // of the ring's keys when it was last used
+	derived  atomic.Pointer[derived] // from the keys that the ring had at the last call
 }
 
-// derived are the codecs of the keys that a Ring held at one time.
+// derived are the codecs for one set of keys of a Ring.
 type derived struct {
-	from   *holding
+	from   *keySet
 	codecs []securecookie.Codec
 }
 
-// Codec returns what encrypts and authenticates values of one purpose: AES-256 in counter mode, then
-// HMAC-SHA256. No value is longer than limit bytes; 0 means any length. Each caller has a purpose of
-// its own: two Codecs of one purpose open each other's values.
+// Codec returns a Codec that encrypts and authenticates values: AES-256 in counter mode, then
+// HMAC-SHA256. A sealed value has at most limit bytes; 0 means no limit. Two Codecs with the same
+// purpose open each other's values, so each caller must choose its own.
 func (r *Ring) Codec(purpose string, limit int) *Codec {
 	return &Codec{ring: r, purpose: purpose, limit: limit, encrypts: true}
 }
 
-// Signer is a Codec that signs only (HMAC-SHA256): whoever has a value can read what is in it.
+// Signer returns a Codec that only authenticates values (HMAC-SHA256). Anybody can read them.
 func (r *Ring) Signer(purpose string, limit int) *Codec {
 	return &Codec{ring: r, purpose: purpose, limit: limit}
 }
 
-// Seal returns plain under the ring's first key. The value opens under the same name only, which is
-// that of the cookie, where there is one. The error is that the value would be too long.
+// Seal seals plain with the ring's first key. Open returns it for the same name only; for a cookie,
+// use its name. The error means that the value would be longer than the limit.
 func (c *Codec) Seal(name string, plain []byte) (string, error) {
 	return securecookie.EncodeMulti(name, plain, c.codecs()...)
 }
 
-// Open returns what was sealed under name, by any of the ring's keys. It is false for every other
-// value; what is wrong with one is not told.
+// Open returns the content of a value that was sealed under name with any of the ring's keys. For
+// any other value ok is false, whatever is wrong with it.
 func (c *Codec) Open(name, value string) (plain []byte, ok bool) {
 	if c.limit > 0 && len(value) > c.limit || !canonical(value) {
 		return nil, false
@@ -54,7 +56,7 @@ func (c *Codec) Open(name, value string) (plain []byte, ok bool) {
 	return plain, err == nil
 }
 
-// codecs derives the keys of the purpose again when the ring's keys are others than last time.
+// codecs returns the codecs for the ring's keys, derived anew if the ring has changed.
 func (c *Codec) codecs() []securecookie.Codec {
 	held := c.ring.held.Load()
 	if d := c.derived.Load(); d != nil && d.from == held {
@@ -73,11 +75,13 @@ func (c *Codec) codec(k Key) securecookie.Codec {
 	if c.encrypts {
 		hash, block = derive(k, c.purpose+" hash"), derive(k, c.purpose+" block")
 	}
-	return securecookie.New(hash, block).MaxAge(0).MaxLength(c.limit).SetSerializer(securecookie.NopEncoder{})
+	codec := securecookie.New(hash, block).MaxAge(0).MaxLength(c.limit)
+	return codec.SetSerializer(securecookie.NopEncoder{})
 }
 
-// canonical reports whether value is the one base64 form of its bytes. securecookie's decoder skips
-// line breaks and ignores unused bits. Without this check a value could be altered and still open.
+// canonical reports whether value is the canonical base64 of its bytes. The decoder of securecookie
+// skips line breaks and ignores unused bits, so without this check an altered value could still
+// open.
 func canonical(value string) bool {
 	raw, err := base64.URLEncoding.Strict().DecodeString(value)
 	return err == nil && base64.URLEncoding.EncodeToString(raw) == value

@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 )
 
-// LS14, CB1: no altered value opens. Base64 that decodes to the same bytes is altered too.
+// LS14, CB1: no altered value opens, not even one whose base64 decodes to the same bytes.
 func TestAlteredValueDoesNotOpen(t *testing.T) {
 	ring := keys.NewRing(key(1))
 	for what, c := range map[string]*keys.Codec{"codec": ring.Codec("a", 0), "signer": ring.Signer("a", 0)} {
@@ -39,7 +39,7 @@ func TestAlteredValueDoesNotOpen(t *testing.T) {
 	}
 }
 
-func TestLimitHoldsBothWays(t *testing.T) {
+func TestLimitAppliesToSealingAndOpening(t *testing.T) {
 	ring := keys.NewRing(key(1))
 	wide, narrow := ring.Codec("a", 0), ring.Codec("a", 256)
 	long := seal(t, wide, "n", strings.Repeat("x", 1000))

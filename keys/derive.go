@@ -5,12 +5,12 @@ import (
 	"crypto/sha256"
 )
 
-// derive makes a 32-byte key for one purpose out of a configured one (RFC 5869), so that no two
-// purposes share a key. The configured key can't be found out from it.
+// derive derives a 32-byte key for one purpose from a configured key (RFC 5869), so that no two
+// purposes share a key. The derived key does not reveal the configured one.
 func derive(k Key, purpose string) []byte { return expand(k[:], nil, purpose, 32) }
 
-// expand is HKDF-SHA256. Its only errors are lengths beyond 255 hashes and short keys under FIPS
-// 140, which no caller here can reach.
+// expand is HKDF-SHA256. It can fail only for a result of more than 255 hashes or, in FIPS 140
+// mode, a short key. No caller passes either.
 func expand(key, salt []byte, purpose string, size int) []byte {
 	b, err := hkdf.Key(sha256.New, key, salt, "cloakroom "+purpose, size)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 )
 
-// earlier is what releases before this package sealed, for every purpose that there was, under one
-// key. What browsers and stores hold looks like it. The file is never written again.
+// earlier holds values that releases before this package sealed under one key, one for each
+// purpose. Browsers and stores hold values like these. The file must not be written again.
 type earlier struct {
 	Key    string `json:"key"`
 	KeyID  string `json:"key_id"`
@@ -50,9 +50,9 @@ func readEarlier(t *testing.T) (e earlier, ring *keys.Ring) {
 	return e, keys.NewRing(key)
 }
 
-// Existing cookies stay readable, and no purpose opens what another one sealed, not even under the
-// name it was sealed under.
-func TestWhatWasSealedEarlierOpensForItsPurposeAlone(t *testing.T) {
+// Existing cookies stay readable. A Codec does not open a value of another purpose, even under the
+// name of that value.
+func TestEarlierValuesOpenForTheirPurposeAlone(t *testing.T) {
 	e, ring := readEarlier(t)
 	if len(e.Values) != 6 {
 		t.Fatalf("purposes = %d, want 6", len(e.Values))
@@ -68,7 +68,8 @@ func TestWhatWasSealedEarlierOpensForItsPurposeAlone(t *testing.T) {
 				t.Errorf("a value for %q opens for %q = %v (%q)", v.Purpose, own.Purpose, ok, plain)
 			}
 		}
-		if _, ok := keys.NewRing(keys.Generate(), keys.Generate()).Codec(own.Purpose, own.Limit).Open(own.Name, own.Value); ok {
+		others := keys.NewRing(keys.Generate(), keys.Generate()).Codec(own.Purpose, own.Limit)
+		if _, ok := others.Open(own.Name, own.Value); ok {
 			t.Errorf("a value for %q opens under another key", own.Purpose)
 		}
 		opposite := ring.Signer(own.Purpose, own.Limit)
@@ -81,8 +82,8 @@ func TestWhatWasSealedEarlierOpensForItsPurposeAlone(t *testing.T) {
 	}
 }
 
-// Existing records stay readable, and what is told apart by a key stays the same.
-func TestWhatWasStoredEarlierOpens(t *testing.T) {
+// Existing records stay readable, and key ids and fingerprints stay the same.
+func TestEarlierRecordsOpen(t *testing.T) {
 	e, ring := readEarlier(t)
 	plain, err := ring.Open(e.Record.Name, e.Record.Sealed)
 	if err != nil || !bytes.Equal(plain, e.Record.Plain) {
@@ -91,7 +92,8 @@ func TestWhatWasStoredEarlierOpens(t *testing.T) {
 	if _, err := ring.Open("another name", e.Record.Sealed); !errors.Is(err, keys.ErrUnreadable) {
 		t.Errorf("under another name: %v, want %v", err, keys.ErrUnreadable)
 	}
-	if got := ring.IDs(); len(got) != 1 || got[0] != e.KeyID || keys.HeadID(keys.HeadOf(e.Record.Sealed)) != e.KeyID {
+	got := ring.IDs()
+	if len(got) != 1 || got[0] != e.KeyID || keys.HeadID(keys.HeadOf(e.Record.Sealed)) != e.KeyID {
 		t.Errorf("ids = %q, want %q", got, e.KeyID)
 	}
 	if got := ring.Fingerprint(e.Fingerprint.Parts...); got != e.Fingerprint.Value {

@@ -1,14 +1,14 @@
-// Package keys is the keyring: session.keys, and whatever is sealed, signed or recognized under them.
+// Package keys is the keyring. It holds session.keys, and seals, signs and fingerprints with them.
 //
-// A Ring holds the keys, and its content is replaced in one step while everybody goes on using it.
-// A Codec made from it seals values for browsers and providers, for one purpose each; Ring.Seal seals
-// records for a store. Each purpose has keys of its own, derived from the configured ones, so that no
-// value can be passed off as one of another purpose.
+// A Ring holds the keys. They can be replaced in one step while the Ring is in use. A Codec of the
+// Ring seals values for browsers and providers, and Ring.Seal seals records for a store. Each
+// purpose has its own keys, derived from the configured ones, so that a value of one purpose does
+// not pass for a value of another.
 //
-// Its weak point: whoever learns one configured key can open, and make, everything that it seals.
+// Its weak point: anybody who learns a configured key can open and forge every value that it seals.
 //
-// The purposes, names and formats are what browsers and stores hold: a change of any of them logs
-// everybody out. The package knows nothing of what is sealed, of cookies' attributes, stores or ages.
+// Browsers and stores hold sealed values, so a change of a purpose, name or format logs everybody
+// out. The package does not know what is sealed, and nothing of cookie attributes, stores or ages.
 package keys
 
 import (
@@ -36,9 +36,9 @@ func Generate() Key {
 	return k
 }
 
-// Parse reads a key that is written in base64. It takes the standard and the URL alphabet, with and
-// without padding, because tools differ in what they print. The error says what is wrong with text,
-// as a sentence about it ("it is not base64"), and shows nothing of it.
+// Parse reads a key in base64. It accepts the standard and the URL alphabet, with and without
+// padding, because tools differ in what they print. The error describes the text as "it" ("it is
+// not base64") and does not show it.
 func Parse(text string) (Key, error) {
 	text = strings.TrimRight(text, "=")
 	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
@@ -50,13 +50,13 @@ func Parse(text string) (Key, error) {
 		return Key{}, fmt.Errorf("it holds %d bytes, not %d", len(b), Size)
 	}
 	if slices.Max(b) == slices.Min(b) {
-		return Key{}, errors.New("all its bytes are the same, and anybody can guess it")
+		return Key{}, errors.New("all its bytes are the same, so anybody can guess it")
 	}
 	return Key(b), nil
 }
 
-// Reveal returns the key in base64, as Parse reads it. Call it only where the key is given to its
-// owner: printed on request, or written into a file of the owner's own.
+// Reveal returns the key in base64, as Parse reads it. Call it only to give the key to its owner:
+// printed on request, or written to a file that only the owner can read.
 func (k Key) Reveal() string { return base64.StdEncoding.EncodeToString(k[:]) }
 
 // Format implements fmt.Formatter with a mask, whatever the verb.

@@ -25,13 +25,13 @@ func TestKeysAreReadInEveryFormOfBase64(t *testing.T) {
 	}
 }
 
-// The words stand in an operator's terminal and log, after "session.keys[0] is no key: ".
-func TestWhatIsNoKeyIsRefusedWithoutBeingShown(t *testing.T) {
+// An operator reads these texts after "session.keys[0] is not a key: ".
+func TestInvalidKeysAreRefusedWithoutBeingShown(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                   "it holds 0 bytes, not 32",
 		"not!base64":                         "it is not base64",
 		strings.Repeat("A", 42) + "=A":       "it is not base64",
-		encoded(bytes.Repeat([]byte{7}, 32)): "all its bytes are the same, and anybody can guess it",
+		encoded(bytes.Repeat([]byte{7}, 32)): "all its bytes are the same, so anybody can guess it",
 		encoded(make([]byte, 31)):            "it holds 31 bytes, not 32",
 		encoded([]byte("0123456789abcdef0123456789abcdef!")): "it holds 33 bytes, not 32",
 	} {
@@ -62,10 +62,14 @@ func TestKeyIsNotShownByAccident(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := fmt.Sprintf("%v %+v %#v %s %q %x %X %d %v %v", k, k, k, k, k, k, k, k, []keys.Key{k}, struct{ K keys.Key }{k})
-	for what, text := range map[string]string{"fmt": shown, "slog": log.String(), "json": string(marshalled)} {
+	shown := fmt.Sprintf("%v %+v %#v %s %q %x %X %d", k, k, k, k, k, k, k, k) +
+		fmt.Sprint([]keys.Key{k}, struct{ K keys.Key }{k})
+	for what, text := range map[string]string{
+		"fmt": shown, "slog": log.String(), "json": string(marshalled),
+	} {
 		for _, form := range []string{
-			k.Reveal(), string(k[:]), fmt.Sprintf("%x", k[:]), fmt.Sprintf("%X", k[:]), strings.Trim(fmt.Sprint(k[:]), "[]"),
+			k.Reveal(), string(k[:]), fmt.Sprintf("%x", k[:]), fmt.Sprintf("%X", k[:]),
+			strings.Trim(fmt.Sprint(k[:]), "[]"),
 		} {
 			if strings.Contains(text, form) || !strings.Contains(text, "***") {
 				t.Errorf("%s shows the key: %s", what, text)

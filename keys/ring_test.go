@@ -31,8 +31,8 @@ func TestFirstKeySealsAndAllOpen(t *testing.T) {
 	}
 }
 
-// A change of keys holds for everybody who has something of the ring, without another word.
-func TestReplaceHoldsForWhatWasMadeBefore(t *testing.T) {
+// A change of keys applies to the Ring's existing Codecs, too.
+func TestReplaceAppliesToExistingCodecs(t *testing.T) {
 	ring := keys.NewRing(key(1))
 	encrypts, signs := ring.Codec("a", 0), ring.Signer("b", 0)
 	values := func() [3]string {
@@ -59,7 +59,7 @@ func TestReplaceHoldsForWhatWasMadeBefore(t *testing.T) {
 	}
 }
 
-// A reload comes while requests go on. No value is refused that both the old and the new keys open.
+// Requests go on during a reload. A value that both the old and the new keys open is never refused.
 func TestNothingIsRefusedWhileKeysAreReplaced(t *testing.T) {
 	ring := keys.NewRing(key(1), key(2))
 	codec, signer := ring.Codec("a", 0), ring.Signer("b", 0)
@@ -120,7 +120,8 @@ func seal(t testing.TB, c *keys.Codec, name, plain string) string {
 	return value
 }
 
-// sealed has a ring seal something, and returns what opens it with another ring.
+// sealed returns a function that seals a value with one ring. The result reports whether another
+// ring opens it.
 func sealed(codec func(*keys.Ring, string, int) *keys.Codec) func(*keys.Ring) func(*keys.Ring) bool {
 	return func(by *keys.Ring) func(*keys.Ring) bool {
 		value, err := codec(by, "a", 0).Seal("n", []byte("x"))

@@ -17,22 +17,23 @@ import (
 )
 
 var (
-	// ErrUnreadable means that bytes sealed under one of our keys were changed since, or stand under
-	// a name that is not theirs.
+	// ErrUnreadable means that the record was sealed under one of our keys, but has changed since
+	// or was sealed under another name.
 	ErrUnreadable = errors.New("sealed record does not open")
-	// ErrUnknownKey means that the bytes are whole, but were sealed under a key that is not here. That
-	// is an operator's fault and says nothing about what was sealed.
+	// ErrUnknownKey means that the record is intact, but its key is not in the Ring. The operator
+	// has to add the key; the record itself may be valid.
 	ErrUnknownKey = errors.New("record is sealed under a key that is not in session.keys")
 )
 
-// What a sealed record is made of:
+// The format of a sealed record, with sizes in bytes:
 //
 //	version 1 | key id 4 | salt 32 | AES-256-GCM ciphertext and tag | CRC-32C 4
 //
-// Key and nonce come out of HKDF with the salt, so that no nonce can meet its key again however many
-// records one configured key seals (SP 800-38D §8.3 limits random nonces to 2^32 under one key). The
-// record's name is associated data: a record under another's name does not open. The checksum
-// protects nothing; it tells bytes that broke from bytes that another key sealed.
+// Each record has its own key and nonce, which HKDF derives with the salt. So no pair of them
+// repeats, however many records one configured key seals (SP 800-38D §8.3 limits random nonces to
+// 2^32 under one key). The record's name is associated data, so a record does not open under
+// another name. The checksum is no protection; it distinguishes damaged records from those of
+// another key.
 const (
 	sealVersion  = 1
 	keyIDSize    = 4
@@ -43,16 +44,15 @@ const (
 	sealOverhead = sealHead + sealTag + sealSum
 )
 
-// HeadSize is how many bytes of what Ring.Seal sealed tell which key sealed it.
+// HeadSize is the length in bytes of the head of a sealed record, which identifies its key.
 const HeadSize = 1 + keyIDSize
 
-// HeadOf returns a copy of the first HeadSize bytes of what Ring.Seal sealed, or of all if there are
+// HeadOf returns a copy of the first HeadSize bytes of a sealed record, or of all if there are
 // fewer.
 func HeadOf(sealed []byte) []byte { return slices.Clone(sealed[:min(HeadSize, len(sealed))]) }
 
-// HeadID returns the printed id of the key that sealed something, from the head of what was sealed;
-// see HeadOf. It has eight hexadecimal digits, from which the key can't be found out. It is
-// "unreadable" for anything but a head.
+// HeadID returns the id of the key that sealed a record, from the record's head: eight hexadecimal
+// digits that do not reveal the key. It returns "unreadable" if head is not HeadSize bytes long.
 func HeadID(head []byte) string {
 	if len(head) != HeadSize {
 		return "unreadable"
@@ -60,22 +60,22 @@ func HeadID(head []byte) string {
 	return hex.EncodeToString(head[1:])
 }
 
-// A restKey is what a Key seals records with.
-type restKey struct {
-	head   [HeadSize]byte // how bytes begin that it sealed
+// A recordKey is derived from a Key and seals records.
+type recordKey struct {
+	head   [HeadSize]byte // of the records that it sealed
 	secret []byte
 }
 
-func newRestKey(k Key) restKey {
-	rest := restKey{head: [HeadSize]byte{sealVersion}, secret: derive(k, "record")}
-	copy(rest.head[1:], derive(k, "record key id"))
-	return rest
+func newRecordKey(k Key) recordKey {
+	r := recordKey{head: [HeadSize]byte{sealVersion}, secret: derive(k, "record")}
+	copy(r.head[1:], derive(k, "record key id"))
+	return r
 }
 
-// Seal encrypts plain for a store, under the first key, so that it opens under name alone. Unlike a
-// Codec's values these have no limit of size, and say which key sealed them.
+// Seal encrypts a record for a store with the first key. Open returns it for the same name only.
+// Unlike the values of a Codec, records have no limit of size and name their key.
 func (r *Ring) Seal(name string, plain []byte) []byte {
-	key := r.held.Load().atRest[0]
+	key := r.held.Load().recordKeys[0]
 	b := make([]byte, sealHead, len(plain)+sealOverhead)
 	copy(b, key.head[:])
 	salt := b[HeadSize:sealHead]
@@ -85,9 +85,9 @@ func (r *Ring) Seal(name string, plain []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, checksum(b))
 }
 
-// Open returns what Seal sealed under name. The error is ErrUnreadable when the bytes are not what
-// some key of r sealed under that name, and ErrUnknownKey when another key, or a later version of
-// this code, sealed them.
+// Open returns the content of a record that was sealed under name. The error is ErrUnreadable if
+// the record is damaged or has another name, and ErrUnknownKey if a key that r does not hold, or a
+// later version of the format, sealed it.
 func (r *Ring) Open(name string, sealed []byte) ([]byte, error) {
 	if len(sealed) < sealOverhead {
 		return nil, fmt.Errorf("%w: %d bytes are too few", ErrUnreadable, len(sealed))
@@ -97,13 +97,14 @@ func (r *Ring) Open(name string, sealed []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: broken bytes", ErrUnreadable)
 	}
 	known := false
-	for _, key := range r.held.Load().atRest {
+	for _, key := range r.held.Load().recordKeys {
 		if !key.sealed(body[:HeadSize]) {
 			continue
 		}
 		known = true
 		aead, nonce := key.aead(body[HeadSize:sealHead])
-		if plain, err := aead.Open(nil, nonce, body[sealHead:], associated(body[:sealHead], name)); err == nil {
+		data := associated(body[:sealHead], name)
+		if plain, err := aead.Open(nil, nonce, body[sealHead:], data); err == nil {
 			return plain, nil
 		}
 	}
@@ -113,26 +114,25 @@ func (r *Ring) Open(name string, sealed []byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: not sealed under this name", ErrUnreadable)
 }
 
-// Knows reports whether the key that sealed something is among the ring's, by the head of what it
-// sealed; see HeadOf.
+// Knows reports whether r holds the key of a record, given the record's head.
 func (r *Ring) Knows(head []byte) bool {
-	return slices.ContainsFunc(r.held.Load().atRest, func(k restKey) bool { return k.sealed(head) })
+	return slices.ContainsFunc(r.held.Load().recordKeys, func(k recordKey) bool { return k.sealed(head) })
 }
 
-// Fingerprint returns a text that is the same for the same parts, as long as the first key stays. It
-// tells nothing of them to anybody who has no key.
+// Fingerprint returns a keyed hash (HMAC-SHA256) of the parts. It is the same for the same parts as
+// long as the first key stays the same, and reveals nothing of them without the key.
 func (r *Ring) Fingerprint(parts ...string) string {
-	mac := hmac.New(sha256.New, r.held.Load().atRest[0].secret)
+	mac := hmac.New(sha256.New, r.held.Load().recordKeys[0].secret)
 	for _, part := range parts {
 		fmt.Fprintf(mac, "%d:%s", len(part), part)
 	}
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func (k restKey) sealed(head []byte) bool { return bytes.Equal(k.head[:], head) }
+func (k recordKey) sealed(head []byte) bool { return bytes.Equal(k.head[:], head) }
 
-// aead makes the cipher and the nonce of one record.
-func (k restKey) aead(salt []byte) (cipher.AEAD, []byte) {
+// aead returns the cipher and the nonce of the record with a salt.
+func (k recordKey) aead(salt []byte) (cipher.AEAD, []byte) {
 	const keyBytes, nonceBytes = 32, 12
 	derived := expand(k.secret, salt, "record", keyBytes+nonceBytes)
 	block, err := aes.NewCipher(derived[:keyBytes])
@@ -150,5 +150,5 @@ func associated(head []byte, name string) []byte {
 	return append(append(make([]byte, 0, len(head)+len(name)), head...), name...)
 }
 
-// checksum is CRC-32C; MakeTable makes that table once.
+// checksum is CRC-32C. MakeTable returns the same table each time.
 func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }

@@ -8,9 +8,9 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 )
 
-// A store's bytes that broke, a record under another's name, and a key that is not here are told
-// apart: only the last is an operator's fault.
-func TestWhatDoesNotOpenIsToldApart(t *testing.T) {
+// A damaged record, a record under another name and a missing key give different errors: only the
+// last is for the operator to correct.
+func TestErrorsOfOpenAreDistinct(t *testing.T) {
 	ring := keys.NewRing(key(1))
 	whole := ring.Seal("n", []byte("some record"))
 	if again := ring.Seal("n", []byte("some record")); bytes.Equal(whole, again) {
@@ -32,12 +32,13 @@ func TestWhatDoesNotOpenIsToldApart(t *testing.T) {
 	if _, err := ring.Open("m", whole); !errors.Is(err, keys.ErrUnreadable) {
 		t.Errorf("under another name: %v, want %v", err, keys.ErrUnreadable)
 	}
-	if _, err := keys.NewRing(key(2)).Open("n", whole); !errors.Is(err, keys.ErrUnknownKey) || errors.Is(err, keys.ErrUnreadable) {
+	_, err := keys.NewRing(key(2)).Open("n", whole)
+	if !errors.Is(err, keys.ErrUnknownKey) || errors.Is(err, keys.ErrUnreadable) {
 		t.Errorf("with another key: %v, want %v", err, keys.ErrUnknownKey)
 	}
 }
 
-func TestHeadTellsTheKey(t *testing.T) {
+func TestHeadIdentifiesTheKey(t *testing.T) {
 	ring := keys.NewRing(key(1), key(2))
 	for n, want := range map[byte]bool{1: true, 2: true, 3: false} {
 		head := keys.HeadOf(keys.NewRing(key(n)).Seal("n", nil))
@@ -55,12 +56,12 @@ func TestHeadTellsTheKey(t *testing.T) {
 	}
 }
 
-func TestFingerprintsTellPartsAndKeysApart(t *testing.T) {
+func TestFingerprintsDifferByPartsAndKeys(t *testing.T) {
 	ring := keys.NewRing(key(1), key(2))
 	seen := map[string]bool{}
 	for _, f := range []string{
-		ring.Fingerprint(), ring.Fingerprint(""), ring.Fingerprint("a", "b"), ring.Fingerprint("ab"), ring.Fingerprint("", "ab"),
-		ring.Fingerprint("1:a"), keys.NewRing(key(2)).Fingerprint("a", "b"),
+		ring.Fingerprint(), ring.Fingerprint(""), ring.Fingerprint("a", "b"), ring.Fingerprint("ab"),
+		ring.Fingerprint("", "ab"), ring.Fingerprint("1:a"), keys.NewRing(key(2)).Fingerprint("a", "b"),
 	} {
 		if seen[f] || len(f) != 43 {
 			t.Errorf("fingerprint %q comes twice or is short", f)

@@ -9,19 +9,21 @@ import (
 
 // Options are the configured keys.
 type Options struct {
-	Keys []Key // the first seals and signs, all open
+	Keys []Key // the first one seals and signs; all of them open
 }
 
-// Settings are the keys that hold the keys.
+// Settings returns the setting session.keys.
 func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
 			Name: "keys", Value: setting.ListOf(&o.Keys, `["${CLOAKROOM_KEY}"]`, hidden),
-			Doc: "What seals records and signs cookies: 32 bytes each in base64, standard or URL alphabet, " +
-				"with or without padding (`cloakroom keygen`). The first seals and signs, all open: how " +
-				"to change keys without logging anyone out is in [scaling.md](scaling.md#new-keys). Left " +
-				"out with `sqlite:`, a key file (mode 0600) is made beside the database; left out with " +
-				"`memory:`, a fresh key at each start",
+			Doc: "The keys that encrypt stored records and sign cookies. Each is 32 bytes in " +
+				"base64, in the standard or the URL alphabet, with or without padding " +
+				"(`cloakroom keygen`). The first key seals; all of them open. " +
+				"[scaling.md](scaling.md#new-keys) says how to change keys without logging " +
+				"anyone out. Without this setting, a `sqlite:` store has a key file (mode 0600) " +
+				"beside the database, and a `memory:` store has a new key at each start. Any " +
+				"other store requires it",
 			Default: "see right",
 			Example: []string{"[\"${CLOAKROOM_KEY}\", \"${file:/run/secrets/cloakroom-key-old}\"]"},
 		},
@@ -32,7 +34,7 @@ func hidden(into *Key) setting.Scalar {
 	s := setting.Parsed(into, func(text string) (Key, *setting.Fault) {
 		k, err := Parse(text)
 		if err != nil {
-			return k, setting.NewFault("is no key: "+err.Error(), "print one with: cloakroom keygen")
+			return k, setting.NewFault("is not a key: "+err.Error(), "print one with: cloakroom keygen")
 		}
 		return k, nil
 	}, Key.Reveal)
@@ -40,11 +42,12 @@ func hidden(into *Key) setting.Scalar {
 	return s
 }
 
-// Check looks for keys that are missing or that stand there twice. embedded says that the store is
-// one that can have a key of its own.
+// Check looks for missing and duplicate keys. The parameter embedded says that the store belongs to
+// this process alone, which then can make a key of its own.
 func (o *Options) Check(c setting.Check, embedded bool) {
 	if len(o.Keys) == 0 && !embedded {
-		c.Report("keys", "is missing", "print one with cloakroom keygen, and give every replica the same: only with sqlite: and memory: can it be left out")
+		c.Report("keys", "is missing", "print one with cloakroom keygen, and give every replica the same: "+
+			"only with sqlite: and memory: can it be left out")
 	}
 	for i, k := range o.Keys {
 		if at := fmt.Sprintf("keys[%d]", i); slices.Contains(o.Keys[:i], k) && c.GivenAndValid(at) {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// acknowledgedBytes is how much of what was written the other side has acknowledged (RFC 4898,
-// tcpEStatsAppHCThruOctetsAcked); 0 where that is not known.
+// acknowledgedBytes returns the number of bytes that the peer has acknowledged (RFC 4898,
+// tcpEStatsAppHCThruOctetsAcked), or 0 if that is not known.
 func acknowledgedBytes(conn net.Conn) (n uint64) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
@@ -18,8 +18,9 @@ func acknowledgedBytes(conn net.Conn) (n uint64) {
 	if err != nil {
 		return 0
 	}
-	_ = raw.Control(func(fd uintptr) { // a connection that is closed has no news
-		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+	_ = raw.Control(func(fd uintptr) { // fails only if the connection is closed
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err == nil {
 			n = info.Bytes_acked
 		}
 	})

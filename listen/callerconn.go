@@ -11,42 +11,41 @@ import (
 	"time"
 )
 
-// lingerTime is how long bytes of a request that nobody reads are taken off a connection before it
-// is closed: a close with bytes unread makes the kernel send a reset, which may destroy the answer
-// on its way.
+// lingerTime is how long the unread rest of a request is read and discarded before its connection
+// is closed. If unread bytes are left at the close, the kernel sends a reset, and the client may
+// lose the response.
 const lingerTime = time.Second
 
-// errStalled: the caller did not read.
+// errStalled means that the client read nothing of the response for too long.
 var errStalled = errors.New("the caller read nothing for server.response_stall_timeout")
 
-// patientListener hands out connections that don't wait for ever.
-type patientListener struct {
+// A stallListener accepts connections as callerConns.
+type stallListener struct {
 	net.Listener
-	patience *Patience
+	limits *Limits
 }
 
 // Accept implements net.Listener.
-func (l patientListener) Accept() (net.Conn, error) {
+func (l stallListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &callerConn{Conn: conn, patience: l.patience}, nil
+	return &callerConn{Conn: conn, limits: l.limits}, nil
 }
 
-// A callerConn is a caller's connection. It is closed when the caller takes none of the bytes that
-// wait for it. What a caller takes is told by what Write gets rid of and, since the kernel reports
-// that in large steps, by what the caller's side has acknowledged. This covers answers over HTTP/1,
-// tunnels, and connections of HTTP/2 as a whole; single streams of HTTP/2 have windows of their
-// own, see exchange.
+// A callerConn is a client's connection. Write closes it if the client reads nothing for too long.
+// A client reads if Write makes progress, or if TCP acknowledges more bytes: the kernel accepts
+// bytes to write only in large steps. This covers responses over HTTP/1, tunnels, and HTTP/2
+// connections as a whole. Single HTTP/2 streams have their own windows; see exchange.
 type callerConn struct {
 	net.Conn
-	patience *Patience
+	limits   *Limits
 	deadline atomic.Pointer[time.Time] // of SetWriteDeadline
 	closing  sync.Once
 
-	mu     sync.Mutex // guards unread, and the read deadline once it is set
-	unread bool       // a part of a request may lie here that nobody will read
+	mu     sync.Mutex // guards unread and the read deadline
+	unread bool       // a part of a request may be left that no handler will read
 }
 
 // SetWriteDeadline implements net.Conn.
@@ -55,8 +54,8 @@ func (c *callerConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// SetReadDeadline implements net.Conn. After leaveUnread it does nothing: net/http takes a deadline
-// back when it interrupts a read.
+// SetReadDeadline implements net.Conn. After leaveUnread it does nothing, because net/http removes
+// the deadline after it has interrupted a read.
 func (c *callerConn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,9 +73,9 @@ func (c *callerConn) SetDeadline(t time.Time) error {
 // Write implements net.Conn.
 func (c *callerConn) Write(b []byte) (n int, err error) {
 	now := time.Now()
-	progress, acknowledged := now, uint64(0) // when the caller was last seen to take something, and how much it had then
+	lastProgress, acknowledged := now, uint64(0)
 	for {
-		until, over := c.nextLook(now)
+		until, over := c.nextCheck(now)
 		if over {
 			return n, os.ErrDeadlineExceeded
 		}
@@ -89,20 +88,20 @@ func (c *callerConn) Write(b []byte) (n int, err error) {
 			return n, err
 		}
 		now = time.Now()
-		if took := acknowledgedBytes(c.Conn); m > 0 || took > acknowledged {
-			progress, acknowledged = now, took
+		if acked := acknowledgedBytes(c.Conn); m > 0 || acked > acknowledged {
+			lastProgress, acknowledged = now, acked
 		}
-		if now.Sub(progress) >= c.patience.forResponse() {
-			c.patience.stalled.WithLabelValues("response").Inc()
+		if now.Sub(lastProgress) >= c.limits.forResponse() {
+			c.limits.stalled.WithLabelValues("response").Inc()
 			return n, errors.Join(errStalled, c.Conn.Close())
 		}
 	}
 }
 
-// nextLook is until when to write before looking at what was taken. It is over when the deadline
-// that was asked for has passed.
-func (c *callerConn) nextLook(now time.Time) (until time.Time, over bool) {
-	until = now.Add(min(c.patience.forResponse()/8, lookTime))
+// nextCheck returns the time at which Write checks for progress. The result over is true if the
+// deadline of SetWriteDeadline has passed.
+func (c *callerConn) nextCheck(now time.Time) (until time.Time, over bool) {
+	until = now.Add(min(c.limits.forResponse()/8, checkInterval))
 	asked := c.deadline.Load()
 	if asked == nil || asked.IsZero() || asked.After(until) {
 		return until, false
@@ -110,7 +109,7 @@ func (c *callerConn) nextLook(now time.Time) (until time.Time, over bool) {
 	return *asked, !asked.After(now)
 }
 
-// CloseWrite lets net/http and tunnels end their half alone.
+// CloseWrite closes the writing side alone, for net/http and tunnels.
 func (c *callerConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -118,13 +117,13 @@ func (c *callerConn) CloseWrite() error {
 	return nil
 }
 
-// leaveUnread has reads of the rest of a request fail at once, which ends net/http's own attempt to
-// read it, and has Close take it off the connection. The answer must have said `Connection: close`.
+// leaveUnread makes reads of the rest of a request fail at once, also those of net/http, and makes
+// Close discard it. The response must have the header `Connection: close`.
 func (c *callerConn) leaveUnread() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.unread = true
-	_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // a connection that is gone has nothing to read either
+	_ = c.Conn.SetReadDeadline(time.Unix(1, 0)) // fails only if the connection is closed
 }
 
 // Close implements net.Conn.
@@ -140,15 +139,15 @@ func (c *callerConn) Close() error {
 }
 
 func (c *callerConn) linger() {
-	defer c.Conn.Close() // whoever asked has gone on
+	defer c.Conn.Close() // nobody waits for its error
 	if c.CloseWrite() == nil && c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.Copy(io.Discard, c.Conn) // whatever comes
+		_, _ = io.Copy(io.Discard, c.Conn) // ends with any error
 	}
 }
 
 type connKey struct{}
 
-// ConnContext is an http.Server's ConnContext.
+// ConnContext is for http.Server.ConnContext.
 func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, conn)
 }

@@ -75,7 +75,8 @@ func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
 			"expecting":     "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
 		} {
 			conn := dial(g)
-			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nContent-Type: application/x-www-form-urlencoded\r\n%s", tc.request, framing)
+			fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\n"+
+				"Content-Type: application/x-www-form-urlencoded\r\n%s", tc.request, framing)
 			began := time.Now()
 			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
@@ -83,7 +84,8 @@ func TestRefusalsDoNotWaitForTheBody(t *testing.T) {
 				continue
 			}
 			if took := time.Since(began); res.StatusCode != tc.status || !res.Close || took > 10*time.Second {
-				t.Errorf("%s with %s: %d after %v, close %v; want %d at once, and the connection closed", tc.request, name, res.StatusCode, took, res.Close, tc.status)
+				t.Errorf("%s with %s: %d after %v, close %v; want %d at once, and the connection closed",
+					tc.request, name, res.StatusCode, took, res.Close, tc.status)
 			}
 			if _, err := io.ReadAll(conn); err != nil {
 				t.Errorf("%s with %s: the connection does not end well: %v", tc.request, name, err)
@@ -140,7 +142,8 @@ func TestABodyThatDoesNotComeEndsTheExchange(t *testing.T) {
 			conn := dial(g)
 			all.Go(func() {
 				began := time.Now()
-				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n%s", path, framing)
+				fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\n"+
+					"Content-Type: application/x-www-form-urlencoded\r\n%s", path, framing)
 				res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 				if err != nil {
 					t.Errorf("%s: %v", path, err)
@@ -212,7 +215,9 @@ func TestAnEarlyAnswerLeavesNothingOnTheConnection(t *testing.T) {
 	})
 	const smuggled = "GET /open/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	for name, framing := range map[string]string{
-		"a length": "Content-Length: 4000\r\n\r\nabc", "a large one": "Content-Length: 60000\r\n\r\nabc", "chunks": "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+		"a length":    "Content-Length: 4000\r\n\r\nabc",
+		"a large one": "Content-Length: 60000\r\n\r\nabc",
+		"chunks":      "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
 	} {
 		conn := dial(g)
 		in := bufio.NewReader(conn)

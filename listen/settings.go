@@ -1,8 +1,9 @@
-// Package listen owns the two listeners: their settings, and how long the service waits for callers
-// who send nothing and read nothing. It knows nothing of what answers there.
+// Package listen owns the two listeners: their settings, and the timeouts for clients that send or
+// read nothing. It does not know the handlers behind them.
 //
-// Its weak point is what the kernel reports: how much of an answer a caller has read is known over
-// HTTP/1 by what its side has acknowledged, and for a stream of HTTP/2 by what it makes room for.
+// Its weak point: it does not know how much of a response a client has read. Over HTTP/1 it knows
+// only how much TCP has acknowledged, and on a stream of HTTP/2 how far the flow-control window has
+// moved.
 package listen
 
 import (

@@ -151,7 +151,9 @@ func (c *rawConn) open(method, path, body string) uint32 {
 	}
 	id := c.next
 	c.next += 2
-	c.want(c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.head.Bytes(), EndHeaders: true, EndStream: body == ""}))
+	c.want(c.framer.WriteHeaders(http2.HeadersFrameParam{
+		StreamID: id, BlockFragment: c.head.Bytes(), EndHeaders: true, EndStream: body == "",
+	}))
 	if body != "" {
 		c.want(c.framer.WriteData(id, false, []byte(body)))
 	}
@@ -245,7 +247,8 @@ func TestStalledCallersDoNotHoldUpTheShutdown(t *testing.T) {
 		<-r.Context().Done()
 	})
 	fmt.Fprint(dial(g), "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
-	fmt.Fprint(dial(g), "POST /bff/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nabc")
+	fmt.Fprint(dial(g), "POST /bff/login HTTP/1.1\r\nHost: localhost\r\n"+
+		"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\n\r\nabc")
 	fmt.Fprint(dial(g), "GET /big.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	c := dialHTTP2(g)
 	c.open("POST", "/open", "abc")

@@ -24,7 +24,7 @@ const (
 // nil: server.listen and server.admin_listen are opened. After an error the Server is closed.
 func (s *Server) Listen(ctx context.Context, public, admin net.Listener) error {
 	s.public, s.admin = public, admin
-	s.patience = listen.NewPatience(s.cfg.Listen, s.stopping, s.registry)
+	s.limits = listen.NewLimits(s.cfg.Listen, s.stopping, s.registry)
 	if err := s.openPorts(ctx); err != nil {
 		return errors.Join(err, s.close())
 	}
@@ -99,7 +99,7 @@ func call(fn func()) {
 // time-out: streams run on, as long as somebody reads them. HTTP/2 without TLS is for the load balancer in front.
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	srv := &http.Server{
-		Handler: s.patience.Handler(h), ConnContext: listen.ConnContext, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: s.limits.Handler(h), ConnContext: listen.ConnContext, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true)
@@ -108,7 +108,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 }
 
 func (s *Server) serve(srv *http.Server, l net.Listener) error {
-	if err := srv.Serve(s.patience.Listener(l)); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	if err := srv.Serve(s.limits.Listener(l)); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

@@ -125,8 +125,8 @@ type Server struct {
 	background  sync.WaitGroup // what Start has started
 	stopWorkers context.CancelFunc
 
-	public, admin               net.Listener     // nil before Listen; admin also without server.admin_listen
-	patience                    *listen.Patience // with callers on them
+	public, admin               net.Listener   // nil before Listen; admin also without server.admin_listen
+	limits                      *listen.Limits // on waits for clients
 	publicHandler, adminHandler swappable
 }
 

@@ -52,7 +52,7 @@ func bare(t *testing.T, log *slog.Logger) *Server {
 	t.Helper()
 	return &Server{
 		site: sitetest.New(t, "http://localhost", site.Options{}), log: log,
-		patience: listen.NewPatience(listen.Defaults(), context.Background(), nil),
+		limits: listen.NewLimits(listen.Defaults(), context.Background(), nil),
 	}
 }
 

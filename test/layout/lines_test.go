@@ -21,8 +21,6 @@ var notYetNarrow = []string{
 	"demo/sampleapi",
 	"deploy",
 	"handlers",
-	"keys",
-	"listen",
 	"problem",
 	"provider",
 	"proxy",
