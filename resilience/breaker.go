@@ -3,11 +3,10 @@ package resilience
 import "time"
 
 type breaker struct {
-	what      string
-	failures  int    // in a row, after which it opens
-	opens     string // the same in words
-	pauses    Pauses
-	staysNote string // what else keeps it open
+	what     string
+	failures int // in a row, after which it opens
+	pauses   Pauses
+	obeys    time.Duration // of Retry-After, which opens it at the first failure; 0: there is none
 }
 
 // Failures is after how many failures in a row it opens.

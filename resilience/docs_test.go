@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 var update = flag.Bool("update", false, "write the tables into docs/scaling.md")
@@ -34,7 +36,7 @@ func TestOperatorsSeeTheTables(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the tables in %s are stale; run go test ./resilience -update. Got:\n%s\nwant:\n%s", page, got, want)
+		t.Fatalf("the tables in %s are stale (go test ./resilience -update):\n%s", page, cmp.Diff(got, want))
 	}
 	if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
@@ -49,7 +51,12 @@ func tables() string {
 	}
 	b.WriteString("\n| what has a circuit breaker | opens after | stays open | jitter |\n|---|---|---|---|\n")
 	for _, r := range breakers {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.what, r.opens, strings.TrimSpace(r.pauses.words()+" "+r.staysNote), r.pauses.spread())
+		opens, stays := fmt.Sprintf("%d failures in a row", r.failures), r.pauses.words()
+		if r.obeys > 0 {
+			opens += ", or 1 with `Retry-After`"
+			stays += "; as long as `Retry-After` says, " + duration(r.obeys) + " at most"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.what, opens, stays, r.pauses.spread())
 	}
 	b.WriteString("\n| what has a bulkhead | at once | a slow one gives up its place after |\n|---|---|---|\n")
 	for _, r := range bulkheads {

@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// A Flight is work that is done once for all who want its outcome at a time. Its zero value is ready
-// for use, and safe for concurrent use.
+// A Flight is work that is done once at a time for all who want its outcome. Its zero value is ready
+// for use. It is safe for concurrent use.
 type Flight[T any] struct{ group singleflight.Group }
 
-// Do waits for the work under way, which it starts if there is none. It returns ctx's cause when that
+// Do waits for the work under way, which it starts if there is none. It returns ctx's cause when ctx
 // ends first; the work goes on, since others wait for it, too.
 func (f *Flight[T]) Do(ctx context.Context, work func() (T, error)) (T, error) {
 	return f.Start(work)(ctx)
@@ -31,6 +31,6 @@ func (f *Flight[T]) Start(work func() (T, error)) (wait func(context.Context) (T
 	}
 }
 
-// Forget has the next Do start anew, even while the work under way has not returned. The work itself
-// calls it once its outcome is settled, where that and the next start are decided under a lock.
+// Forget has the next Do start anew while the work under way has yet to return. The work calls it
+// itself, under the lock that guards its outcome and the decision to start another.
 func (f *Flight[T]) Forget() { f.group.Forget("") }

@@ -30,13 +30,15 @@ func tries(n int) limit { return limit{tries: n} }
 // Pauses are the pauses of this kind of retry.
 func (r Retry) Pauses() Pauses { return retries[r].pauses }
 
-// Within is how long it is tried, 0 for ever. CommitRenewal is tried for longer where its session lives longer.
+// Within is how long it is tried, 0 for ever. CommitRenewal is tried for longer where its session
+// lives longer.
 func (r Retry) Within() time.Duration { return retries[r].limit.within }
 
 // Tries is how often it is tried, the first time counted; 0 means any number.
 func (r Retry) Tries() int { return retries[r].limit.tries }
 
-// Pauses are the pauses between tries: each is factor times as long as the one before, up to the longest.
+// Pauses are the pauses between tries: each is factor times as long as the one before, up to the
+// longest.
 type Pauses struct {
 	first, longest time.Duration
 	factor, jitter float64 // jitter is the share by which each pause may be shorter or longer
@@ -77,11 +79,13 @@ func (p Pauses) After(failures int) time.Duration {
 	return b.NextBackOff()
 }
 
-// enoughFailures is after how many all pauses are the longest: a nanosecond that is doubled so often is centuries.
+// enoughFailures is after how many every pause is the longest: a nanosecond that is doubled so often
+// is centuries.
 const enoughFailures = 64
 
-// AfterAsked is After for a provider that asks for a pause by Retry-After, 0 for none (RFC 9110 §10.2.3). The
-// pause is never shorter than that, and up to a quarter longer, so that not all come back at once.
+// AfterAsked is After for a provider that asks for a pause by Retry-After, 0 for none (RFC 9110
+// §10.2.3). The pause is never shorter than that, and up to a quarter longer, so that not all come
+// back at once.
 func (p Pauses) AfterAsked(failures int, asked time.Duration) time.Duration {
 	if asked <= 0 {
 		return p.After(failures)

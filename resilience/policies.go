@@ -46,7 +46,7 @@ var retries = [...]retry{
 		doubled(500*time.Millisecond, 15*time.Second, 0), never,
 	},
 	MetadataRefetch: {
-		"a provider's metadata or keys that are an hour old; those stay in use",
+		"a provider's metadata or keys that are due to be fetched anew; the old ones stay in use",
 		steady(time.Minute, 0), never,
 	},
 	MetadataAtStart: {
@@ -54,7 +54,8 @@ var retries = [...]retry{
 		doubled(500*time.Millisecond, 30*time.Second, 0), never,
 	},
 	Renewal: {
-		"a renewal, or a route's own token: at the next request after the pause, or after `Retry-After` and up to a quarter of it",
+		"a renewal, or a route's own token: at the next request after the pause, " +
+			"or after `Retry-After` and up to a quarter of it",
 		doubled(time.Second, 10*time.Second, 0.5), never,
 	},
 	OthersRenewal: {
@@ -67,7 +68,8 @@ var retries = [...]retry{
 		limit{within: time.Minute, note: "the session's end, and at least 1 min"},
 	},
 	QueueOrphans: {
-		"a write to the outbox, of renewed tokens whose session has ended; in the end they are revoked without it",
+		"a write to the outbox, of renewed tokens whose session has ended; " +
+			"then they are revoked without it",
 		doubled(50*time.Millisecond, time.Second, 0.5), within(time.Minute),
 	},
 	EndRefused: {
@@ -114,7 +116,7 @@ var retries = [...]retry{
 }
 
 // A Breaker is a circuit breaker: it opens after failures in a row, and while it is open nothing is
-// tried. Then one call is let through, whose outcome closes it or opens it again.
+// tried. Then one call is let through, whose outcome closes the breaker or opens it again.
 type Breaker int
 
 // What has a circuit breaker.
@@ -123,18 +125,17 @@ const (
 	Store
 )
 
-// breakers is the table of circuit breakers. A single lost answer of a token endpoint is no outage. Its
-// pauses stay short: one request of each replica tramples no provider, and everybody waits for its answer.
+// breakers is the table of circuit breakers. A single lost answer of a token endpoint is no outage.
+// Its pauses stay short: one request of each replica tramples no provider, and everybody waits for
+// its answer.
 var breakers = [...]breaker{
 	TokenEndpoint: {
 		"a provider's token endpoint, for renewals and for routes' own tokens apart",
-		2, "2 failures in a row, or 1 with `Retry-After`",
-		doubled(500*time.Millisecond, 10*time.Second, 0.5), "and as long as `Retry-After` says, 2 min at most",
+		2, doubled(500*time.Millisecond, 10*time.Second, 0.5), MaxRetryAfter,
 	},
 	Store: {
 		"the session store, unless it is a file or memory",
-		5, "5 failures in a row, of 1 s at most each",
-		steady(500*time.Millisecond, 0), "",
+		5, steady(500*time.Millisecond, 0), 0,
 	},
 }
 
