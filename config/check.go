@@ -29,7 +29,7 @@ func (c *Config) check(state setting.State) {
 	}
 	plainHTTP := c.Site.PublicURL != nil && c.Site.PublicURL.Scheme != "https"
 	provider.CheckAll(in("providers"), c.Providers, plainHTTP)
-	around := proxy.Surroundings{Providers: c.Providers, CheckUpstream: c.Listen.UpstreamCheck(server, c.Site.PublicURL)}
+	around := proxy.CheckOptions{Providers: c.Providers, CheckUpstream: c.Listen.UpstreamCheck(server, c.Site.PublicURL)}
 	if server.Valid("base_path") {
 		around.BasePath = c.Site.BasePath
 	}

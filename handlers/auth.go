@@ -81,7 +81,7 @@ func (h *Handlers) forwardAuth(c echo.Context, status int, withToken bool, page 
 	}
 	for name := range r.Header {
 		if identity.IsUnlisted(name) {
-			return problem.New(problem.Forbidden).Because(strayIdentity)
+			return problem.New(problem.Forbidden).WithDetail(strayIdentity)
 		}
 	}
 	s, err := h.o.Sessions.FromRequest(r)
@@ -166,7 +166,7 @@ func isHandshake(r *http.Request) bool {
 func (h *Handlers) tokenForProxy(r *http.Request, s *session.Session) (string, error) {
 	if !h.fromTrustedProxy(r) {
 		return "", problem.New(problem.Forbidden).
-			Because("only a reverse proxy that sends forward_auth.secret gets access tokens")
+			WithDetail("only a reverse proxy that sends forward_auth.secret gets access tokens")
 	}
 	token, err := h.o.Tokens.AccessToken(r.Context(), s)
 	if err != nil {

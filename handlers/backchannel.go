@@ -63,7 +63,7 @@ func newBackchannel(reg prometheus.Registerer, log *slog.Logger) *backchannel {
 func busy(err error) error {
 	const detail = "Too many logout requests are being checked. " +
 		"Nobody was logged out by this one; send it again in a moment."
-	return problem.New(problem.ProviderUnreachable).Because(detail).After(busyRetryAfter).CausedBy(err)
+	return problem.New(problem.ProviderUnreachable).WithDetail(detail).WithRetryAfter(busyRetryAfter).CausedBy(err)
 }
 
 // backchannelLogout answers POST /bff/backchannel/{provider} (OIDC Back-Channel Logout §2.5–2.8):
@@ -94,7 +94,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 	}
 	if len(params["logout_token"]) != 1 {
 		h.backchannel.refusals.warn(ctx, p.ID(), noLogoutToken)
-		return "invalid", problem.New(problem.InvalidLogoutToken).Because("the body must have one logout_token")
+		return "invalid", problem.New(problem.InvalidLogoutToken).WithDetail("the body must have one logout_token")
 	}
 	// Without the store's time, a valid token could be refused as expired.
 	if err := h.o.Sessions.Know(ctx); err != nil {
@@ -122,7 +122,7 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 			Rule: "jti", Detail: "it was used before",
 			Remedy: "nothing, if the provider repeated a request; otherwise it gives several tokens one jti",
 		})
-		return "replayed", problem.New(problem.InvalidLogoutToken).Because("this logout token was used before")
+		return "replayed", problem.New(problem.InvalidLogoutToken).WithDetail("this logout token was used before")
 	}
 	if err := h.endNamedBy(ctx, p, token); err != nil {
 		return "unavailable", err

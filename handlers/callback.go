@@ -60,11 +60,11 @@ func authorizationResponse(c echo.Context, mode string) (url.Values, error) {
 	if r.Method == http.MethodGet {
 		query, err := url.ParseQuery(r.URL.RawQuery)
 		if err != nil {
-			return nil, problem.New(problem.BadRequest).Because("the query does not parse")
+			return nil, problem.New(problem.BadRequest).WithDetail("the query does not parse")
 		}
 		if mode == "form_post" && (query.Has("code") || query.Has("error")) {
 			return nil, problem.New(problem.BadRequest).
-				Because("this provider is configured for response_mode form_post, but answered by GET")
+				WithDetail("this provider is configured for response_mode form_post, but answered by GET")
 		}
 		return query, nil
 	}
@@ -80,10 +80,10 @@ func form(c echo.Context, limit int64) (url.Values, error) {
 	r := c.Request()
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, problem.New(problem.BadRequest).Because("the body must be application/x-www-form-urlencoded")
+		return nil, problem.New(problem.BadRequest).WithDetail("the body must be application/x-www-form-urlencoded")
 	}
 	if r.URL.RawQuery != "" {
-		return nil, problem.New(problem.BadRequest).Because("parameters belong in the body, not in the URL")
+		return nil, problem.New(problem.BadRequest).WithDetail("parameters belong in the body, not in the URL")
 	}
 	r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
 	if err := r.ParseForm(); err != nil {
@@ -97,7 +97,7 @@ func formError(err error) error {
 	if known, ok := problem.Of(err); ok {
 		return known
 	}
-	return problem.New(problem.BadRequest).Because("The form can't be read.").CausedBy(err)
+	return problem.New(problem.BadRequest).WithDetail("The form can't be read.").CausedBy(err)
 }
 
 // callbackFailed answers an authorization response that was refused.

@@ -46,7 +46,7 @@ func (h *Handlers) events(c echo.Context) error {
 		return h.missedEnd(c, err)
 	}
 	if most := h.o.MaxEventStreams; most > 0 && h.o.Sessions.Subscribers(s.Name) >= most {
-		return problem.New(problem.RateLimited).Because("this session has too many event streams open")
+		return problem.New(problem.RateLimited).WithDetail("this session has too many event streams open")
 	}
 	changes, stop := h.o.Sessions.Subscribe(s.Name)
 	defer stop()

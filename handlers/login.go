@@ -64,7 +64,7 @@ func loginQuery(c echo.Context) (url.Values, error) {
 	}
 	query, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
-		return nil, problem.New(problem.BadRequest).Because("the query does not parse")
+		return nil, problem.New(problem.BadRequest).WithDetail("the query does not parse")
 	}
 	return query, nil
 }

@@ -36,7 +36,7 @@ func (h *Handlers) refresh(c echo.Context) error {
 	}
 	token, err := h.o.Tokens.AfterRejection(r.Context(), s, s.Record.AccessToken)
 	if errors.Is(err, renewal.ErrNotRenewed) {
-		p := problem.New(problem.RateLimited).Because("the access token was renewed a moment ago")
+		p := problem.New(problem.RateLimited).WithDetail("the access token was renewed a moment ago")
 		if tooSoon, ok := errors.AsType[*renewal.TooSoonError](err); ok {
 			p.RetryAfter = tooSoon.RetryAfter
 		}

@@ -85,7 +85,7 @@ func (h *Handlers) confirmSilentLogin(c echo.Context) error {
 	}
 	started, ok := h.silent.open(sent.Get("confirm"), h.o.Now())
 	if !ok {
-		return problem.New(problem.BadRequest).Because("the silent login is not known, or took longer than a minute")
+		return problem.New(problem.BadRequest).WithDetail("the silent login is not known, or took longer than a minute")
 	}
 	s, err := h.o.Sessions.FromRequest(r)
 	if errors.Is(err, session.ErrUnavailable) {

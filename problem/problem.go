@@ -49,14 +49,14 @@ func New(code Code) *Problem {
 	return p
 }
 
-// Because replaces the detail that callers are shown. It must be a constant text.
-func (p *Problem) Because(detail string) *Problem {
+// WithDetail replaces the detail that clients see. It must be a constant text.
+func (p *Problem) WithDetail(detail string) *Problem {
 	p.Detail = detail
 	return p
 }
 
-// After says when asking again may do.
-func (p *Problem) After(wait time.Duration) *Problem {
+// WithRetryAfter sets the time after which the client may try again.
+func (p *Problem) WithRetryAfter(wait time.Duration) *Problem {
 	p.RetryAfter = wait
 	return p
 }

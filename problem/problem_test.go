@@ -36,7 +36,7 @@ func TestCodesHaveTheirStatus(t *testing.T) {
 
 func TestProblemSaysItsCauseToTheLogAlone(t *testing.T) {
 	cause := errors.New("dial tcp 10.0.0.7:6379: refused")
-	p := New(StoreUnavailable).Because("Later.").CausedBy(cause)
+	p := New(StoreUnavailable).WithDetail("Later.").CausedBy(cause)
 	if p.Detail != "Later." || !errors.Is(p, cause) || !strings.Contains(p.Error(), "10.0.0.7") {
 		t.Errorf("problem = %+v", p)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func ambiguousPath() error {
-	return problem.New(problem.BadRequest).Because("the path could be read in more than one way: no encoded slashes, backslashes, dot segments, double slashes or control characters, and no other spelling of another route")
+	return problem.New(problem.BadRequest).WithDetail("the path could be read in more than one way: no encoded slashes, backslashes, dot segments, double slashes or control characters, and no other spelling of another route")
 }
 
 func tooLarge() error { return problem.New(problem.RequestTooLarge) }
@@ -20,7 +20,7 @@ func methodNotAllowed() error { return problem.New(problem.MethodNotAllowed) }
 func forged() error { return problem.New(problem.CSRF) }
 
 func unsupportedUpgrade() error {
-	return problem.New(problem.BadRequest).Because("only an upgrade to websocket is passed on")
+	return problem.New(problem.BadRequest).WithDetail("only an upgrade to websocket is passed on")
 }
 
 // upstreamProblem sorts why an upstream gave no response. A session or renewal that ended on the way
@@ -35,7 +35,7 @@ func upstreamProblem(err error, r *http.Request) error {
 	)
 	switch {
 	case errors.Is(err, errNotKept):
-		return problem.New(problem.UpstreamUnreachable).Because("the API has not processed the request, and its body was too large to be kept: send it again").CausedBy(err)
+		return problem.New(problem.UpstreamUnreachable).WithDetail("the API has not processed the request, and its body was too large to be kept: send it again").CausedBy(err)
 	case errors.As(context.Cause(r.Context()), &over) && over.code == closeSessionOver:
 		return problem.New(over.problem()).CausedBy(err)
 	case errors.Is(err, errFirstByte), errors.As(err, &timeout) && timeout.Timeout():

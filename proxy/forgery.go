@@ -39,7 +39,7 @@ func isWebSocket(r *http.Request) bool {
 // its registration lives, and no policy that comes with it takes its origin away, as the sandbox does with a page (PR5).
 func checkWorker(r *http.Request) error {
 	if len(r.Header["Service-Worker"]) > 0 || r.Header.Get("Sec-Fetch-Dest") == "serviceworker" {
-		return problem.New(problem.Forbidden).Because("an API's script can't be a service worker of the app; serve the worker's script with the app's own files")
+		return problem.New(problem.Forbidden).WithDetail("an API's script can't be a service worker of the app; serve the worker's script with the app's own files")
 	}
 	return nil
 }

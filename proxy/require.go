@@ -38,12 +38,12 @@ func (q *Require) check(s *session.Session, now time.Time) error {
 	granted := strings.Fields(s.Record.Scope)
 	for _, scope := range q.Scopes {
 		if !slices.Contains(granted, scope) {
-			return problem.New(problem.Forbidden).Because("this needs the scope " + scope + ", which was not granted")
+			return problem.New(problem.Forbidden).WithDetail("this needs the scope " + scope + ", which was not granted")
 		}
 	}
 	for name, want := range q.Claims {
 		if !holds(claims[name], want) {
-			return problem.New(problem.Forbidden).Because("this needs another value of the claim " + name)
+			return problem.New(problem.Forbidden).WithDetail("this needs another value of the claim " + name)
 		}
 	}
 	acr, _ := claims["acr"].(string)

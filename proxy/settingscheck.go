@@ -58,8 +58,8 @@ func parseACR(s string) ([]string, *setting.Fault) {
 	return values, nil
 }
 
-// Surroundings are what a route is compared with beside the other routes.
-type Surroundings struct {
+// CheckOptions are what a route is compared with beside the other routes.
+type CheckOptions struct {
 	BasePath      string // "" if nothing good is known of it
 	Providers     []provider.Config
 	CheckUpstream func(*url.URL) *setting.Fault // what is wrong with an upstream that leads back to this service; nil: nothing
@@ -67,7 +67,7 @@ type Surroundings struct {
 
 // CheckAll checks the routes of a file, each and against each other, and fills in what follows from
 // other values: the only provider is that of every route.
-func CheckAll(c setting.Check, routes []Route, around Surroundings) {
+func CheckAll(c setting.Check, routes []Route, around CheckOptions) {
 	good := true
 	for i := range routes {
 		item := c.In(fmt.Sprintf("[%d]", i))
@@ -99,7 +99,7 @@ func (r *Route) warn(c setting.Check, i int) {
 	}
 }
 
-func (r *Route) check(c setting.Check, around Surroundings) {
+func (r *Route) check(c setting.Check, around CheckOptions) {
 	c.Require("path", "add path: /api/, or another prefix")
 	if c.Require("upstream", "add upstream: and the address of the API, such as http://127.0.0.1:9000") && c.GivenAndValid("upstream") {
 		if f := around.CheckUpstream(r.Upstream); f != nil {

@@ -21,7 +21,7 @@ func (o *openWebSockets) add(name session.Name) (done func(), err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.most > 0 && o.bySession[name] >= o.most {
-		return nil, problem.New(problem.RateLimited).Because("this session has too many WebSockets open")
+		return nil, problem.New(problem.RateLimited).WithDetail("this session has too many WebSockets open")
 	}
 	if o.bySession == nil {
 		o.bySession = map[session.Name]int{}

@@ -121,7 +121,7 @@ func (h *Handlers) requireToken(next echo.HandlerFunc) echo.HandlerFunc {
 		if !strings.EqualFold(scheme, "Bearer") || !h.o.Token.Equal(given) {
 			c.Response().Header().Set("WWW-Authenticate", `Bearer realm="cloakroom admin"`)
 			return problem.New(problem.NotAuthenticated).
-				Because("the admin API requires the bearer token that admin.token sets")
+				WithDetail("the admin API requires the bearer token that admin.token sets")
 		}
 		return next(c)
 	}

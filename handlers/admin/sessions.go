@@ -104,7 +104,7 @@ func (h *Handlers) endSession(c echo.Context) error {
 		return err
 	}
 	if len(found) == 0 {
-		return problem.New(problem.NotFound).Because("no live session has this id")
+		return problem.New(problem.NotFound).WithDetail("no live session has this id")
 	}
 	if err := h.end(c, found); err != nil {
 		return err
@@ -118,7 +118,7 @@ func (h *Handlers) endSession(c echo.Context) error {
 // have, from different issuers, unless the issuer is named.
 func (h *Handlers) endSessions(c echo.Context) error {
 	if c.QueryParam("subject") == "" && c.QueryParam("provider") == "" {
-		return problem.New(problem.BadRequest).Because("name a subject, a provider, or both")
+		return problem.New(problem.BadRequest).WithDetail("name a subject, a provider, or both")
 	}
 	ended := 0
 	for {
@@ -128,7 +128,7 @@ func (h *Handlers) endSessions(c echo.Context) error {
 		}
 		if c.QueryParam("subject") != "" && severalUsers(found) {
 			return problem.New(problem.BadRequest).
-				Because("several users of one provider have this subject; name the issuer, too")
+				WithDetail("several users of one provider have this subject; name the issuer, too")
 		}
 		if err := h.end(c, found); err != nil {
 			return err

@@ -25,7 +25,7 @@ func (e *ParameterError) Error() string { return "parameter " + e.Name + " " + e
 
 // Problem is what it is answered with.
 func (e *ParameterError) Problem() *problem.Problem {
-	return problem.New(problem.BadRequest).Because("The parameter " + e.Name + " " + e.Reason + ".")
+	return problem.New(problem.BadRequest).WithDetail("The parameter " + e.Name + " " + e.Reason + ".")
 }
 
 // passedOn are the parameters that a caller may hand to the provider, with the check on each value
