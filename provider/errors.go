@@ -34,7 +34,7 @@ type UnreachableError struct {
 	Provider   string        // configured id
 	Endpoint   string        // "metadata", "keys", "token", "userinfo" or "revocation"
 	Reason     string        // in our words; nothing of the answer's body
-	RetryAfter time.Duration // what the provider (or our own backoff) asks for, at most 2 min; 0: unknown
+	RetryAfter time.Duration // what the provider (or our own breaker) asks for, at most 2 min; 0: unknown
 	NotAsked   bool          // nothing was sent, since the provider is left alone after failures
 	Status     int           // of an answer that was an error without saying what it is about; 0: none, or it says that it will pass
 	Err        error         // the network's error, if there was one

@@ -2,10 +2,13 @@ package provider
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/cloakroom/cloakroom/provider/jose"
+	"github.com/cloakroom/cloakroom/resilience"
 	"github.com/cloakroom/cloakroom/secret"
 )
 
@@ -66,4 +69,16 @@ func printable(s string, limit int, sent []string) string {
 		}
 	}
 	return b.String()
+}
+
+// retryAfter reads Retry-After in both of its forms (RFC 9110 §10.2.3), capped; 0 when there is none.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	wait := time.Duration(0)
+	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(v); err == nil {
+		wait = at.Sub(now)
+	}
+	return min(max(wait, 0), resilience.MaxRetryAfter)
 }

@@ -53,9 +53,6 @@ func steady(pause time.Duration, jitter float64) Pauses { return Pauses{pause, p
 // First is the first pause, without jitter.
 func (p Pauses) First() time.Duration { return p.first }
 
-// Longest is the longest pause, without jitter.
-func (p Pauses) Longest() time.Duration { return p.longest }
-
 // From are pauses that grow in the same way from another first one.
 func (p Pauses) From(first time.Duration) Pauses {
 	p.longest = time.Duration(float64(first) * float64(p.longest) / float64(p.first))

@@ -13,8 +13,10 @@ import (
 func TestPausesGrowWithJitterAndObeyRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	p := newPauses[string]()
-	base := resilience.Renewal.Pauses().First()
+	pauses := resilience.Renewal.Pauses().BackOff()
+	pauses.RandomizationFactor = 0
 	for range 12 {
+		base := pauses.NextBackOff()
 		p.failed("a", now, &provider.UnreachableError{})
 		err := p.err("a", "main", now)
 		unreachable, ok := errors.AsType[*provider.UnreachableError](err)
@@ -25,7 +27,6 @@ func TestPausesGrowWithJitterAndObeyRetryAfter(t *testing.T) {
 		if err := p.err("a", "main", now); err != nil {
 			t.Fatalf("after the pause = %v, want none", err)
 		}
-		base = min(2*base, resilience.Renewal.Pauses().Longest())
 	}
 	p.failed("a", now, &provider.UnreachableError{RetryAfter: time.Minute})
 	if err := p.err("a", "main", now.Add(59*time.Second)); !errors.Is(err, provider.ErrUnreachable) {

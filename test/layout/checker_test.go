@@ -72,6 +72,15 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"a part that is given time.Now", "server/x.go", comment + "package x\nvar o = struct{ Now any }{Now: time.Now}", "a part is given time.Now"},
 		{"a default of time.Now", "proxy/x.go", comment + "package x\nfunc f() { now := time.Now; _ = now() }", ""},
 
+		{"a flight beside resilience", "provider/x.go", comment + "package x\nimport _ \"golang.org/x/sync/singleflight\"", "singleflight is used; take a resilience.Flight"},
+		{"resilience's flight", "resilience/x.go", comment + "package x\nimport _ \"golang.org/x/sync/singleflight\"", ""},
+		{"pauses of its own", "server/x.go", comment + "package x\nvar b = backoff.NewExponentialBackOff()", "a pause is made apart from the table"},
+		{"the library's pauses", "server/x.go", comment + "package x\nimport \"github.com/cenkalti/backoff/v5\"\nfunc f() { _, _ = backoff.Retry(nil, nil) }", "backoff.Retry has its own pauses"},
+		{"pauses of a row", "server/x.go", comment + "package x\nimport \"github.com/cenkalti/backoff/v5\"\nfunc f() { _, _ = backoff.Retry(nil, nil, backoff.WithBackOff(nil)) }", ""},
+		{"a pause doubled by hand", "server/x.go", comment + "package x\nfunc f() { for wait := 1; ; wait = min(2*wait, 9) {\n} }", "a pause is doubled by hand"},
+		{"a pause shifted by hand", "server/x.go", comment + "package x\nfunc f(n int) int { return min(3<<n, 9) }", "a pause is doubled by hand"},
+		{"the smaller of two", "server/x.go", comment + "package x\nfunc f(n int) int { return min(3*n, 9) }", ""},
+
 		{"an end that nobody hears of", "session/revocation/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", "a store's Records are used"},
 		{"an end by the sessions' own package", "session/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", ""},
 		{"a store's own records", "session/store/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", ""},

@@ -90,6 +90,7 @@ func faults(sources []source) []string {
 		found = append(found, clocks(s)...)
 		found = append(found, ends(s)...)
 		found = append(found, cookies(s)...)
+		found = append(found, retries(s)...)
 	}
 	return append(found, withoutPackageComment(sources)...)
 }

@@ -2,25 +2,11 @@ package provider
 
 import (
 	"math/rand/v2"
-	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/cloakroom/cloakroom/resilience"
 )
-
-// retryAfter reads Retry-After in both of its forms (RFC 9110 §10.2.3), capped; 0 when there is none.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	wait := time.Duration(0)
-	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
-		wait = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(v); err == nil {
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), resilience.MaxRetryAfter)
-}
 
 // A breaker keeps the requests of one bulkhead away from a token endpoint that fails, so that it is not trampled when it
 // comes back (RN14). One lost answer is no outage: it opens at the second failure in a row, or at the
