@@ -6,11 +6,12 @@ import (
 	"github.com/cloakroom/cloakroom/demo/devprovider"
 )
 
-// greet prints what to do and what to look at.
-func (s *stage) greet() {
+// printBanner prints the addresses, the users and what to try. It ignores errors: the demo goes on
+// if the terminal is closed.
+func (s *stage) printBanner() {
 	a := s.addresses()
-	p := func(format string, args ...any) { _, _ = fmt.Fprintf(s.options.Out, format, args...) } // a closed terminal stops nothing
-	p("\n  cloakroom demo — for looking and trying, never for production\n\n")
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(s.options.Out, format, args...) }
+	p("\n  cloakroom demo — for trying things out, never for production\n\n")
 	p("  Open         %s\n", a.App)
 	for i, u := range devprovider.Users() {
 		label := ""
@@ -19,11 +20,11 @@ func (s *stage) greet() {
 		}
 		p("  %-11s  %-6s password %s\n", label, u.Username, u.Password)
 	}
-	p("\n  Watch        the access token run out after %s and be renewed unseen\n", s.options.AccessTokenLifetime)
-	p("               the calls to the API go on while it is\n")
-	p("               the developer tools: one HttpOnly cookie, no token anywhere\n")
-	p("               a logout in one tab reach the other\n")
-	p("\n  Provider     %s  (its page logs you out everywhere; %s/dev/status counts)\n", a.Provider, a.Provider)
-	p("  Metrics      %s/metrics, health on /healthz and /readyz\n", a.Admin)
+	p("\n  Try          Watch the access token expire after %s and be renewed.\n", s.options.AccessTokenLifetime)
+	p("               Calls to the API continue meanwhile.\n")
+	p("               Look into the developer tools: one HttpOnly cookie, and no token.\n")
+	p("               Log out in one tab, and see it in another.\n")
+	p("\n  Provider     %s  (log out everywhere there; statistics at %s/dev/status)\n", a.Provider, a.Provider)
+	p("  Metrics      %s/metrics; health at /healthz and /readyz\n", a.Admin)
 	p("\n  Stop with Ctrl-C; nothing is kept.\n\n")
 }

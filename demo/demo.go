@@ -1,10 +1,10 @@
-// Package demo runs everything in one process: a development provider, a sample API, a sample app,
-// and a real server in front of them on an embedded store.
+// Package demo runs a development provider, a sample API, a sample app and a real server in front
+// of them in one process, with an embedded store.
 //
-// The provider is on 127.0.0.1 while the app is on localhost, which makes it another site, so that
-// SameSite=Strict is tried for real. Nothing here is fit for production: the users' passwords are on
-// the login page. The released binary has this package, the container image is built without it (build
-// tag nodemo), and the running service never imports it.
+// The app is at localhost and the provider at 127.0.0.1. To a browser these are two sites, so the
+// demo also exercises SameSite=Strict. Nothing here is fit for production: the login page shows the
+// users' passwords. The released binary includes this package; the container image is built without
+// it (build tag nodemo). Package server does not import it.
 package demo
 
 import (
@@ -26,24 +26,24 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// Options are what can be chosen about a demo.
+// Options configure a demo.
 type Options struct {
-	Listen              string        // where the app listens; a loopback address; port 0 picks a free one
+	Listen              string        // the app's loopback address; port 0 means any free port
 	AccessTokenLifetime time.Duration // of the provider's access tokens; 0 means 30 s
-	Out                 io.Writer     // where the banner goes, and warnings after it
-	// Ready, if not nil, is called once everything listens.
+	Out                 io.Writer     // receives the banner and warnings; nil means nowhere
+	// Ready, if not nil, is called when every part listens.
 	Ready func(Addresses)
 }
 
-// Addresses are where a demo's parts are.
+// Addresses are the URLs of a demo's parts.
 type Addresses struct {
-	App      string // what to open in a browser
+	App      string // to open in a browser
 	Provider string // the issuer
 	Admin    string
 }
 
-// Run starts all parts and serves until ctx ends; it returns nil after a clean shutdown. What was
-// stored is gone then.
+// Run starts all parts and serves until ctx ends. It returns nil after a clean shutdown, and
+// deletes the store.
 func Run(ctx context.Context, o Options) (err error) {
 	if o.AccessTokenLifetime == 0 {
 		o.AccessTokenLifetime = 30 * time.Second
@@ -68,8 +68,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	return s.run(ctx)
 }
 
-// appPort is the port that the app will be on. The app's address is part of what the provider and
-// the server are told, so it must be known before anything listens there.
+// appPort returns the app's port. It must be known before the app listens, because the app's URL is
+// part of the configuration of provider and server.
 func appPort(ctx context.Context, listen string) (int, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
@@ -93,19 +93,19 @@ func appPort(ctx context.Context, listen string) (int, error) {
 	return free.Port, nil
 }
 
-// run serves all parts and stops them, the server first, so that what it still has to tell the
-// provider (revocations) finds it there.
+// run serves all parts and stops them. The server stops first, because it may still send
+// revocations to the provider.
 func (s *stage) run(ctx context.Context) error {
 	serving, failed := errgroup.WithContext(ctx)
-	outlive, stop := context.WithCancel(context.WithoutCancel(ctx))
+	others, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	serving.Go(func() error { return serve(outlive, s.provider.listener, s.provider.handler) })
-	serving.Go(func() error { return serve(outlive, s.api.listener, s.api.handler) })
+	serving.Go(func() error { return serve(others, s.provider.listener, s.provider.handler) })
+	serving.Go(func() error { return serve(others, s.api.listener, s.api.handler) })
 	serving.Go(func() error {
 		defer stop()
 		return s.server.Run(failed)
 	})
-	s.greet()
+	s.printBanner()
 	if s.options.Ready != nil {
 		s.options.Ready(s.addresses())
 	}
@@ -114,7 +114,7 @@ func (s *stage) run(ctx context.Context) error {
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = srv.Close() }) // whoever is still connected is not waited for
+	stop := context.AfterFunc(ctx, func() { _ = srv.Close() }) // does not wait for open connections
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
@@ -122,7 +122,7 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
-// newServer is the real thing, with the sample app in place of an operator's.
+// newServer makes the real server, with the sample app as its SPA.
 func (s *stage) newServer(ctx context.Context) (*server.Server, error) {
 	cfg, err := s.config()
 	if err != nil {

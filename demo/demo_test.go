@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroom/cloakroom/demo"
 )
 
-// output may be written to (a log line) while the test reads it.
+// output can be written and read at the same time.
 type output struct {
 	mu   sync.Mutex // guards text
 	text strings.Builder
@@ -34,13 +34,15 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// started runs a demo until the test ends and returns where it is.
+// started runs a demo until the test ends and returns its addresses.
 func started(t *testing.T, out io.Writer) demo.Addresses {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan demo.Addresses, 1), make(chan error, 1)
 	go func() {
-		ended <- demo.Run(ctx, demo.Options{Listen: "127.0.0.1:0", Out: out, Ready: func(a demo.Addresses) { ready <- a }})
+		ended <- demo.Run(ctx, demo.Options{
+			Listen: "127.0.0.1:0", Out: out, Ready: func(a demo.Addresses) { ready <- a },
+		})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -96,22 +98,25 @@ func TestDemoRunsFromLoginToAPICall(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar}
-	if resp, body := fetch(t, browser, at.App+"/", "Accept", "text/html"); resp.StatusCode != http.StatusOK || !strings.Contains(body, "<html") {
+	resp, body := fetch(t, browser, at.App+"/", "Accept", "text/html")
+	if resp.StatusCode != http.StatusOK || !strings.Contains(body, "<html") {
 		t.Errorf("the app = %s", resp.Status)
 	}
-	_, page := fetch(t, browser, at.App+"/bff/login?returnUrl=/", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html")
+	_, page := fetch(t, browser, at.App+"/bff/login?returnUrl=/",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Accept", "text/html")
 	field := attemptField.FindStringSubmatch(page)
 	if field == nil {
 		t.Fatalf("no login form:\n%s", page)
 	}
-	resp, err := browser.PostForm(at.Provider+"/login", url.Values{"id": {field[1]}, "username": {"alice"}, "password": {"wonderland"}})
+	resp, err = browser.PostForm(at.Provider+"/login",
+		url.Values{"id": {field[1]}, "username": {"alice"}, "password": {"wonderland"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := resp.Body.Close(); err != nil || resp.Request.URL.String() != at.App+"/" {
 		t.Errorf("the login ended at %s (%s), want the app", resp.Request.URL, resp.Status)
 	}
-	resp, body := fetch(t, browser, at.App+"/api/whoami", "X-CSRF", "1")
+	resp, body = fetch(t, browser, at.App+"/api/whoami", "X-CSRF", "1")
 	var seen struct {
 		Subject string
 		Token   struct{ Fingerprint string }

@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroom/cloakroom/server"
 )
 
-// A part is something that listens.
+// A part is a handler with its listener.
 type part struct {
 	listener net.Listener
 	handler  http.Handler
@@ -25,7 +25,7 @@ type part struct {
 
 func (p part) url() string { return "http://" + p.listener.Addr().String() }
 
-// A stage is all parts of one demo, built but not yet serving.
+// A stage has all parts of one demo.
 type stage struct {
 	options      Options
 	folder       string // for the store
@@ -62,7 +62,7 @@ func (s *stage) build(ctx context.Context, port int) (err error) {
 	return err
 }
 
-// nextTo listens on the port after the app's, which people can remember, or on any free one.
+// nextTo listens on the port after the app's, which is easy to remember, or else on any free port.
 func nextTo(ctx context.Context, port int) (net.Listener, error) {
 	var lc net.ListenConfig
 	if l, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1))); err == nil {
@@ -87,7 +87,7 @@ func (s *stage) client() devprovider.Client {
 	}
 }
 
-// config goes through the same reader as an operator's file.
+// config parses a configuration like an operator's file.
 func (s *stage) config() (*config.Config, error) {
 	text := fmt.Sprintf(`
 server:
@@ -118,7 +118,7 @@ routes:
 	})
 }
 
-// listen is the address asked for, with the port that was found where it was 0.
+// listen is the configured address, with the free port in place of port 0.
 func (s *stage) listen() string {
 	host, _, _ := net.SplitHostPort(s.options.Listen) // appPort has read it already
 	_, port, _ := net.SplitHostPort(s.app[len("http://"):])
@@ -126,10 +126,11 @@ func (s *stage) listen() string {
 }
 
 func (s *stage) addresses() Addresses {
-	return Addresses{App: s.app, Provider: s.provider.url(), Admin: "http://" + s.server.AdminAddr().String()}
+	admin := "http://" + s.server.AdminAddr().String()
+	return Addresses{App: s.app, Provider: s.provider.url(), Admin: admin}
 }
 
-// close lets go of what build opened before it failed.
+// close closes the listeners that build opened before it failed.
 func (s *stage) close() error {
 	var errs []error
 	for _, p := range []part{s.provider, s.api} {

@@ -1,9 +1,9 @@
-// Package cluster is the demo of many replicas: three processes of the service behind nginx, on one store,
-// with users who call all the time, and a provider that kills a grant whose spent refresh token comes again.
-// Everything can be broken while it runs.
+// Package cluster runs several replicas of the service for a demo and for the fault suite:
+// processes behind nginx, with one store, simulated users who send requests all the time, and a
+// provider that revokes a grant when a spent refresh token is used again. Its parts can be made to
+// fail while it runs.
 //
-// The fault suite drives the same cluster. What it judges by is seen from outside: by the users, by the
-// provider, and by the API.
+// The fault suite judges only what is visible from outside: to the users, the provider and the API.
 package cluster
 
 import (
@@ -25,31 +25,32 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// Options are what can be chosen about a cluster.
+// Options configure a cluster.
 type Options struct {
-	Binary   string // the service's program
-	Folder   string // for configurations
+	Binary   string // path of the service's program
+	Folder   string // for configuration files
 	Replicas int
-	Port     int // where the app is; 0: any free one
-	// Store is where the replicas' store listens, and StoreURL what they are told, with the address of a
-	// link to it put in.
+	Port     int // of the app; 0 means any free port
+	// Store is the address of the store. Each replica reaches it through a link of its own;
+	// StoreURL makes the store's URL from the address of the link.
 	Store    string
 	StoreURL func(address string) string
 
 	AccessTokenLifetime time.Duration
 	RenewalLease        time.Duration
-	IdleTimeout         time.Duration // 0: 20 minutes
-	Pace, Stay          time.Duration // between a user's calls; between their login and logout; on average
+	IdleTimeout         time.Duration // 0 means 20 minutes
+	Pace                time.Duration // between two calls of a user, on average
+	Stay                time.Duration // between a login and a logout, on average
 }
 
-// A Cluster is all parts, running.
+// A Cluster has all parts, running.
 type Cluster struct {
 	App      string // origin, as browsers see it
 	Replicas []*Replica
 	Nginx    *servers.Process
 	Crowd    *Crowd
 
-	provider *moodyProvider
+	provider *faultyProvider
 	upstream *upstream
 	closers  []func()
 }
@@ -59,7 +60,7 @@ const (
 	defaultIdle = 20 * time.Minute
 )
 
-// Start starts everything but the users. Close must be called, after an error too.
+// Start starts every part except the users. The caller must call Close, even after an error.
 func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	c = &Cluster{}
 	if o.IdleTimeout == 0 {
@@ -112,13 +113,14 @@ func (c *Cluster) startProvider(ctx context.Context, spec *replicaSpec, lifetime
 		Issuer: spec.issuer, AccessTokenLifetime: lifetime,
 		Clients: []devprovider.Client{{
 			ID: "cloakroom-cluster", Secret: secret.New(spec.clientSecret),
-			RedirectURIs: []string{c.App + "/bff/callback/demo"}, PostLogoutRedirectURIs: []string{c.App + "/bff/logout/callback/demo"},
+			RedirectURIs:           []string{c.App + "/bff/callback/demo"},
+			PostLogoutRedirectURIs: []string{c.App + "/bff/logout/callback/demo"},
 		}, {ID: "api", Secret: secret.New(apiSecret), ResourceServer: true}},
 	})
 	if err != nil {
 		return errors.Join(err, atProvider.Close(), atAPI.Close())
 	}
-	c.provider = &moodyProvider{Provider: p}
+	c.provider = &faultyProvider{Provider: p}
 	c.upstream = newUpstream(spec.issuer+"/oauth/introspect", "api", apiSecret)
 	c.serve(atProvider, c.provider)
 	c.serve(atAPI, c.upstream)
@@ -152,7 +154,7 @@ func (c *Cluster) startReplicas(ctx context.Context, spec replicaSpec, o Options
 	return nil
 }
 
-// startNginx balances the load; a replica that does not answer is left out for a second.
+// startNginx starts the load balancer. It leaves out a replica that does not answer for one second.
 func (c *Cluster) startNginx(o Options) (err error) {
 	var members strings.Builder
 	for _, r := range c.Replicas {
@@ -177,7 +179,7 @@ func (c *Cluster) startNginx(o Options) (err error) {
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_connect_timeout 1s;
-      proxy_read_timeout 11s; # the service answers within ten, come what may
+      proxy_read_timeout 11s; # the service always answers within 10 s
       proxy_next_upstream error timeout;
       proxy_next_upstream_tries 3;
       proxy_buffering off;
@@ -190,13 +192,13 @@ func (c *Cluster) startNginx(o Options) (err error) {
 	return c.Nginx.Start()
 }
 
-// SetProvider changes how the provider answers token requests.
-func (c *Cluster) SetProvider(m Mood) { c.provider.mood.Store(m) }
+// SetProvider sets how the provider answers token requests.
+func (c *Cluster) SetProvider(m Mode) { c.provider.mode.Store(m) }
 
-// Provider is what the provider has seen.
+// Provider returns the provider's counters.
 func (c *Cluster) Provider() devprovider.Status { return c.provider.Status() }
 
-// Grants are what became of each login's refresh tokens, by the provider's record.
+// Grants returns the state of each login's grant at the provider, by sid.
 func (c *Cluster) Grants() map[string]devprovider.Grant {
 	all := map[string]devprovider.Grant{}
 	for _, g := range c.provider.Grants() {
@@ -205,10 +207,10 @@ func (c *Cluster) Grants() map[string]devprovider.Grant {
 	return all
 }
 
-// Upstream is how many calls the API has got, and how many of them with a token that was not good.
+// Upstream returns how many calls the API received, and how many of them had an invalid token.
 func (c *Cluster) Upstream() (calls, bad int) { return c.upstream.counts() }
 
-// Close ends everything.
+// Close stops all parts.
 func (c *Cluster) Close() {
 	for i := len(c.closers) - 1; i >= 0; i-- {
 		c.closers[i]()

@@ -8,48 +8,48 @@ import (
 	"time"
 )
 
-// A Tally is what the users have seen, all of it from outside.
+// A Tally counts what the users have observed.
 type Tally struct {
 	Users, LoggedIn int
 	Logins, Logouts int
 	LoginsFailed    int
 	Calls, OK       int
-	Waiting         int    // users who have been waiting for an answer for longer than longWait
-	Unavailable     int    // 503, from the service
-	LastUnavailable string // its code
-	Failed          int    // any other answer that is neither 200 nor 401
-	Lost            int    // no answer at all
+	Waiting         int    // users who have waited for an answer longer than longWait
+	Unavailable     int    // answers 503 of the service
+	LastUnavailable string // code of the last of them
+	Failed          int    // other answers that are neither 200 nor 401
+	Lost            int    // calls without an answer
 	LastFailure     string
-	Slowest         time.Duration // of the calls that were answered 200
-	HeardLate       int           // a 200 for who had logged out a moment before, at a replica that had yet to hear of it
-	// What must stay 0.
-	WronglyOut          int // a 401 for who did not log out
-	AnsweredAfterLogout int // a 200 for who did, longer ago than max_staleness
+	Slowest         time.Duration // of the calls answered 200
+	HeardLate       int           // answers 200 within max_staleness after the user's logout
+	// These must stay 0.
+	WronglyOut          int // answers 401 to a user who did not log out
+	AnsweredAfterLogout int // answers 200 longer than max_staleness after the user's logout
 }
 
-// longWait is what an answer takes only if something is wrong.
+// longWait is the time after which a user without an answer counts as waiting.
 const longWait = 2 * time.Second
 
-// A WrongLogout is a user who was logged out without having asked for it.
+// A WrongLogout is a user who was logged out without asking for it.
 type WrongLogout struct {
 	SID, Code string
 	At        time.Time
 }
 
-// A Crowd is many users at once.
+// A Crowd is many simulated users.
 type Crowd struct {
 	app            string
-	name, password string        // of all of them, at the provider
+	name, password string        // at the provider; all users share them
 	pace           time.Duration // between two calls of one user, on average
 	stay           time.Duration // between a login and a logout, on average
 	transport      http.RoundTripper
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	tally   Tally
 	wrong   []WrongLogout
-	in      map[string]bool     // by sid: whether the login lasts
-	tickets map[string]string   // by sid: the Cookie header of those that have ended
-	waits   map[*user]time.Time // since when a call is under way
+	in      map[string]bool     // by sid: whether the user is still logged in
+	tickets map[string]string   // by sid: the Cookie header of ended logins
+	waits   map[*user]time.Time // start of the call in progress
 }
 
 func newCrowd(app, name, password string, pace, stay time.Duration) *Crowd {
@@ -60,8 +60,8 @@ func newCrowd(app, name, password string, pace, stay time.Duration) *Crowd {
 	}
 }
 
-// LogIn logs one more user in, who does nothing by themselves, and returns their Cookie header and the sid of
-// their ID token.
+// LogIn logs one more user in, who sends no requests, and returns the user's Cookie header and the
+// sid of the ID token.
 func (c *Crowd) LogIn(ctx context.Context) (cookie, sid string, err error) {
 	u := &user{crowd: c, app: c.app}
 	if err := u.logIn(ctx); err != nil {
@@ -70,19 +70,19 @@ func (c *Crowd) LogIn(ctx context.Context) (cookie, sid string, err error) {
 	return u.ticket, u.sid, nil
 }
 
-// Run has so many users live until ctx ends.
+// Run simulates this many users until ctx ends.
 func (c *Crowd) Run(ctx context.Context, users int) {
 	c.count(func(t *Tally) { t.Users = users })
 	var all sync.WaitGroup
 	for range users {
 		u := &user{crowd: c, app: c.app}
 		all.Go(func() { u.live(ctx) })
-		sleep(ctx, 10*time.Millisecond) // not all in one moment
+		sleep(ctx, 10*time.Millisecond) // spreads the logins
 	}
 	all.Wait()
 }
 
-// Tally is what was seen until now.
+// Tally returns the counts so far.
 func (c *Crowd) Tally() Tally {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -100,14 +100,15 @@ func (c *Crowd) Tally() Tally {
 	return t
 }
 
-// Wrong are those who were logged out without having asked for it.
-func (c *Crowd) Wrong() []WrongLogout {
+// WrongLogouts returns the users who were logged out without asking for it.
+func (c *Crowd) WrongLogouts() []WrongLogout {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]WrongLogout(nil), c.wrong...)
 }
 
-// Logins are all logins, by sid, and whether they last; those left out of which nobody knows.
+// Logins returns all logins by sid, and whether each is still logged in. It leaves out those whose
+// logout had an unknown outcome.
 func (c *Crowd) Logins() map[string]bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,8 +135,8 @@ func (c *Crowd) ended(sid, ticket string) {
 	c.tickets[sid] = ticket
 }
 
-// waiting notes that a user waits for answers, until the returned function is called.
-func (c *Crowd) waiting(u *user) (over func()) {
+// waiting notes that a user waits for answers, until done is called.
+func (c *Crowd) waiting(u *user) (done func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waits[u] = time.Now()
@@ -146,15 +147,15 @@ func (c *Crowd) waiting(u *user) (over func()) {
 	}
 }
 
-// unsure notes a logout that was asked for, and of which nobody knows whether it was done.
+// unsure notes a logout whose outcome is unknown.
 func (c *Crowd) unsure(sid string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.in, sid)
 }
 
-// Tickets are the Cookie headers of all logins that have ended, by sid, as somebody would have them who copied them
-// before.
+// Tickets returns the Cookie headers of all ended logins by sid, as an attacker could have copied
+// them before.
 func (c *Crowd) Tickets() map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// A Link is the network between a replica and its store: it passes bytes on, and can be cut, as a cable is:
-// nothing more arrives, and nobody is told.
+// A Link is the network between a replica and its store. It forwards bytes, and can be cut like a
+// cable: then nothing arrives any more, and neither side gets an error.
 type Link struct {
 	listener net.Listener
 	to       string
 
-	mu     sync.Mutex    // guards what follows
-	mended chan struct{} // closed while the link is whole
+	mu     sync.Mutex    // guards the fields below
+	whole  chan struct{} // closed unless the link is cut
 	open   map[net.Conn]struct{}
 	closed bool
 }
 
-// NewLink listens on a free loopback port and leads to an address.
+// NewLink returns a link from a free loopback port to an address.
 func NewLink(ctx context.Context, to string) (*Link, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -30,37 +30,37 @@ func NewLink(ctx context.Context, to string) (*Link, error) {
 	}
 	whole := make(chan struct{})
 	close(whole)
-	link := &Link{listener: l, to: to, mended: whole, open: map[net.Conn]struct{}{}}
+	link := &Link{listener: l, to: to, whole: whole, open: map[net.Conn]struct{}{}}
 	go link.accept()
 	return link, nil
 }
 
-// Addr is where to dial instead of what the link leads to.
+// Addr is the address to dial instead of the store's.
 func (l *Link) Addr() string { return l.listener.Addr().String() }
 
-// Cut lets nothing through until Mend, in either direction.
+// Cut blocks both directions until Mend.
 func (l *Link) Cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
-	case <-l.mended:
-		l.mended = make(chan struct{})
+	case <-l.whole:
+		l.whole = make(chan struct{})
 	default:
 	}
 }
 
-// Mend ends a Cut; what was held up arrives.
+// Mend ends a Cut. Bytes that were held up arrive.
 func (l *Link) Mend() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	select {
-	case <-l.mended:
+	case <-l.whole:
 	default:
-		close(l.mended)
+		close(l.whole)
 	}
 }
 
-// Close ends all connections.
+// Close closes the listener and all connections.
 func (l *Link) Close() error {
 	l.Mend()
 	l.mu.Lock()
@@ -78,12 +78,13 @@ func (l *Link) accept() {
 		if err != nil {
 			return
 		}
-		go l.carry(c)
+		go l.forward(c)
 	}
 }
 
-// carry joins a connection to one of its own. What ends one ends the other, once the link is whole.
-func (l *Link) carry(from net.Conn) {
+// forward connects from to the store. When one connection ends, so does the other, once the link is
+// whole.
+func (l *Link) forward(from net.Conn) {
 	defer l.drop(from)
 	l.wait()
 	to, err := net.DialTimeout("tcp", l.to, time.Second)
@@ -127,9 +128,9 @@ func (l *Link) copy(to, from net.Conn) {
 // wait returns when the link is whole.
 func (l *Link) wait() {
 	l.mu.Lock()
-	mended := l.mended
+	whole := l.whole
 	l.mu.Unlock()
-	<-mended
+	<-whole
 }
 
 func (l *Link) keep(conns ...net.Conn) bool {

@@ -14,31 +14,31 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// showEvery is how often the page hears how things stand.
-const showEvery = 500 * time.Millisecond
+// statusInterval is how often the page receives the status.
+const statusInterval = 500 * time.Millisecond
 
-// A picture is how things stand, for the page.
-type picture struct {
-	Since    time.Time        `json:"since"`
-	Now      time.Time        `json:"now"`
-	App      string           `json:"app"`
-	Replicas []replicaPicture `json:"replicas"`
-	Redis    string           `json:"redis"`
-	Provider Mood             `json:"provider"`
-	Tally    Tally            `json:"tally"`
-	Renewals int              `json:"renewals"`
-	Reuses   int              `json:"reuses"`
-	Revoked  int              `json:"revoked"`
-	History  []entry          `json:"history"`
+// A status is the state of the cluster, for the page.
+type status struct {
+	Since    time.Time       `json:"since"`
+	Now      time.Time       `json:"now"`
+	App      string          `json:"app"`
+	Replicas []replicaStatus `json:"replicas"`
+	Redis    string          `json:"redis"`
+	Provider Mode            `json:"provider"`
+	Tally    Tally           `json:"tally"`
+	Renewals int             `json:"renewals"`
+	Reuses   int             `json:"reuses"`
+	Revoked  int             `json:"revoked"`
+	History  []entry         `json:"history"`
 }
 
-type replicaPicture struct {
+type replicaStatus struct {
 	State string `json:"state"` // running, frozen or dead
 	Cut   bool   `json:"cut"`
 }
 
-// handler serves the page. A page of another origin can neither read nor press anything: buttons want a
-// header that only a script of this origin can send.
+// handler serves the page. Pages of other origins can neither read the status nor press a button,
+// which requires a header that only a script of this origin can send.
 func (s *stage) handler() http.Handler {
 	files, err := fs.Sub(pageFiles, "page")
 	if err != nil {
@@ -46,8 +46,8 @@ func (s *stage) handler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /", http.FileServerFS(files))
-	mux.HandleFunc("GET /picture", s.show)
-	mux.HandleFunc("POST /do/{action}/{replica}", s.press)
+	mux.HandleFunc("GET /status", s.streamStatus)
+	mux.HandleFunc("POST /do/{action}/{replica}", s.pressButton)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -56,14 +56,14 @@ func (s *stage) handler() http.Handler {
 	})
 }
 
-// show streams pictures as server-sent events.
-func (s *stage) show(w http.ResponseWriter, r *http.Request) {
+// streamStatus sends the status as server-sent events.
+func (s *stage) streamStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	flush := http.NewResponseController(w)
-	t := time.NewTicker(showEvery)
+	t := time.NewTicker(statusInterval)
 	defer t.Stop()
 	for {
-		b, err := json.Marshal(s.picture())
+		b, err := json.Marshal(s.status())
 		if err != nil {
 			return
 		}
@@ -81,9 +81,9 @@ func (s *stage) show(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *stage) press(w http.ResponseWriter, r *http.Request) {
+func (s *stage) pressButton(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("X-CSRF") != "1" || strings.HasPrefix(r.Header.Get("Sec-Fetch-Site"), "cross") {
-		http.Error(w, "buttons are pressed on the page", http.StatusForbidden)
+		http.Error(w, "only the page itself may press its buttons", http.StatusForbidden)
 		return
 	}
 	replica, err := strconv.Atoi(r.PathValue("replica"))
@@ -97,20 +97,21 @@ func (s *stage) press(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *stage) picture() picture {
-	status := s.cluster.Provider()
-	p := picture{
+func (s *stage) status() status {
+	provider := s.cluster.Provider()
+	st := status{
 		Since: s.began, Now: time.Now(), App: s.cluster.App, Tally: s.cluster.Crowd.Tally(),
-		Renewals: status.Renewals, Reuses: status.Reuses, Revoked: status.Revocations,
+		Renewals: provider.Renewals, Reuses: provider.Reuses, Revoked: provider.Revocations,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.Provider, p.History = s.mood, s.history
-	p.Redis = state(s.redis.Running(), s.frozen["redis"])
+	st.Provider, st.History = s.mode, s.history
+	st.Redis = state(s.redis.Running(), s.frozen["redis"])
 	for _, r := range s.cluster.Replicas {
-		p.Replicas = append(p.Replicas, replicaPicture{state(r.Running(), s.frozen[r.Name]), s.cut[r.Name]})
+		replica := replicaStatus{state(r.Running(), s.frozen[r.Name]), s.cut[r.Name]}
+		st.Replicas = append(st.Replicas, replica)
 	}
-	return p
+	return st
 }
 
 func state(running, frozen bool) string {

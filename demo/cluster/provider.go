@@ -12,34 +12,34 @@ import (
 	"github.com/cloakroom/cloakroom/demo/devprovider"
 )
 
-// A Mood is how the provider answers token requests.
-type Mood string
+// A Mode is how the provider answers token requests.
+type Mode string
 
-// The moods.
+// The modes.
 const (
-	Well    Mood = "well"
-	Failing Mood = "failing" // 503 at once, and nothing is done
-	Hanging Mood = "hanging" // no answer, now or later, and nothing is done
-	Late    Mood = "late"    // everything is done, and the answer comes seconds later
+	Well    Mode = "well"
+	Failing Mode = "failing" // answers 503 at once without processing the request
+	Hanging Mode = "hanging" // never answers and does not process the request
+	Late    Mode = "late"    // processes the request and answers after lateBy
 )
 
-// lateBy is how late a late answer is: most of an access token's life is over by then.
+// lateBy is the delay of a late answer.
 const lateBy = 1500 * time.Millisecond
 
-// A moodyProvider is the development provider with token requests that fare as its mood is when they come.
-type moodyProvider struct {
+// A faultyProvider is the development provider, with a mode for token requests.
+type faultyProvider struct {
 	*devprovider.Provider
 
-	mood atomic.Value // a Mood
+	mode atomic.Value // a Mode
 }
 
 // ServeHTTP implements http.Handler.
-func (p *moodyProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *faultyProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !strings.HasSuffix(r.URL.Path, "/oauth/token") {
 		p.Provider.ServeHTTP(w, r)
 		return
 	}
-	switch p.mood.Load() {
+	switch p.mode.Load() {
 	case Failing:
 		http.Error(w, "the provider is down", http.StatusServiceUnavailable)
 	case Hanging:
@@ -52,8 +52,8 @@ func (p *moodyProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answerLate does what was asked even if the caller goes away meanwhile, as providers do.
-func (p *moodyProvider) answerLate(w http.ResponseWriter, r *http.Request) {
+// answerLate processes the request even if the caller disconnects meanwhile, as providers do.
+func (p *faultyProvider) answerLate(w http.ResponseWriter, r *http.Request) {
 	answer := httptest.NewRecorder()
 	p.Provider.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
 	select {

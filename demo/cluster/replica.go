@@ -11,19 +11,19 @@ import (
 	"github.com/cloakroom/cloakroom/demo/servers"
 )
 
-// A Replica is one process of the service, with a link of its own to the store.
+// A Replica is one process of the service, with its own link to the store.
 type Replica struct {
 	*servers.Process
-	Binary string // the service's program, for the next start
+	Binary string // path of the program for the next start
 	Link   *Link
 	Listen string // host:port
 	Admin  string // host:port
 }
 
-// maxStaleness is session.max_staleness, as it is by default.
+// maxStaleness is the default of session.max_staleness.
 const maxStaleness = 2 * time.Second
 
-// A replicaSpec is what a replica's configuration says.
+// A replicaSpec has the values of a replica's configuration.
 type replicaSpec struct {
 	binary, dir, name string
 	publicURL         string
@@ -42,7 +42,10 @@ func newReplica(spec replicaSpec, link *Link) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{Binary: spec.binary, Link: link, Listen: fmt.Sprintf("127.0.0.1:%d", listen), Admin: fmt.Sprintf("127.0.0.1:%d", admin)}
+	r := &Replica{
+		Binary: spec.binary, Link: link,
+		Listen: fmt.Sprintf("127.0.0.1:%d", listen), Admin: fmt.Sprintf("127.0.0.1:%d", admin),
+	}
 	file := filepath.Join(spec.dir, spec.name+".yaml")
 	if err := os.WriteFile(file, []byte(spec.text(r)), 0o600); err != nil {
 		return nil, fmt.Errorf("configure %s: %w", spec.name, err)
@@ -52,7 +55,8 @@ func newReplica(spec replicaSpec, link *Link) (*Replica, error) {
 		Name: spec.name,
 		Command: func() *exec.Cmd {
 			c := exec.Command(r.Binary, "serve", "--config", file)
-			c.Env = append(os.Environ(), "CLOAKROOM_KEY="+spec.key, "CLIENT_SECRET="+spec.clientSecret, "STORE_URL="+spec.store)
+			c.Env = append(os.Environ(),
+				"CLOAKROOM_KEY="+spec.key, "CLIENT_SECRET="+spec.clientSecret, "STORE_URL="+spec.store)
 			return c
 		},
 		Ready: func() error {
@@ -70,8 +74,7 @@ func newReplica(spec replicaSpec, link *Link) (*Replica, error) {
 	return r, nil
 }
 
-// text is the replica's configuration file. Access tokens that last two seconds make every session renew all
-// the time.
+// text is the replica's configuration file.
 func (s replicaSpec) text(r *Replica) string {
 	return fmt.Sprintf(`server:
   public_url: %q

@@ -17,17 +17,17 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// StageOptions are what can be chosen about the demo.
+// StageOptions configure the demo.
 type StageOptions struct {
-	Binary string // the service's program
-	Listen string // where the page is; a loopback address
+	Binary string // path of the service's program
+	Listen string // the page's loopback address
 	Users  int
-	Out    io.Writer // where the banner goes
+	Out    io.Writer // receives the banner
 	Ready  func(page, app string)
 }
 
-// Demo runs a cluster over a Redis of its own, with users, and a page that shows it and breaks it, until ctx
-// ends.
+// Demo runs a cluster with its own Redis and simulated users, and a page that shows it and makes
+// its parts fail, until ctx ends.
 func Demo(ctx context.Context, o StageOptions) (err error) {
 	host, port, err := net.SplitHostPort(o.Listen)
 	if err != nil || !site.IsLoopback(host) {
@@ -54,7 +54,9 @@ func Demo(ctx context.Context, o StageOptions) (err error) {
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
 	page := "http://" + l.Addr().String()
-	fmt.Fprintf(o.Out, "\n  The cluster:  %s\n  The app:      %s  (log in as alice, password wonderland)\n\n  %d users call all the time. Break something. Ctrl-C ends it.\n\n", page, s.cluster.App, o.Users)
+	const banner = "\n  The cluster:  %s\n  The app:      %s  (log in as alice, password wonderland)\n\n" +
+		"  %d users send requests all the time. Break something. Stop with Ctrl-C.\n\n"
+	fmt.Fprintf(o.Out, banner, page, s.cluster.App, o.Users)
 	if o.Ready != nil {
 		o.Ready(page, s.cluster.App)
 	}
@@ -69,27 +71,27 @@ func Demo(ctx context.Context, o StageOptions) (err error) {
 	return nil
 }
 
-// A stage is the demo's cluster, and what was done to it.
+// A stage is the demo's cluster, with the faults in effect.
 type stage struct {
 	began   time.Time
 	cluster *Cluster
 	redis   *servers.Process
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	frozen  map[string]bool
 	cut     map[string]bool
-	mood    Mood
+	mode    Mode
 	history []entry
 }
 
-// An entry is something that was done, for the page.
+// An entry is an action in the page's history.
 type entry struct {
 	At   time.Time `json:"at"`
 	Text string    `json:"text"`
 }
 
 func (s *stage) build(ctx context.Context, binary, folder string) (err error) {
-	s.frozen, s.cut, s.mood = map[string]bool{}, map[string]bool{}, Well
+	s.frozen, s.cut, s.mode = map[string]bool{}, map[string]bool{}, Well
 	port, err := servers.FreePort()
 	if err != nil {
 		return err
@@ -105,9 +107,13 @@ func (s *stage) build(ctx context.Context, binary, folder string) (err error) {
 		return err
 	}
 	s.cluster, err = Start(ctx, Options{
-		Binary: binary, Folder: folder, Replicas: 3, Store: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		Binary: binary, Folder: folder, Replicas: 3,
+		Store:               net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		StoreURL:            func(address string) string { return "redis://" + address },
-		AccessTokenLifetime: 5 * time.Second, RenewalLease: 10 * time.Second, Pace: time.Second, Stay: 2 * time.Minute,
+		AccessTokenLifetime: 5 * time.Second,
+		RenewalLease:        10 * time.Second,
+		Pace:                time.Second,
+		Stay:                2 * time.Minute,
 	})
 	return err
 }
@@ -121,28 +127,50 @@ func (s *stage) close() {
 	}
 }
 
-// An action is a button of the page.
+// An action is what a button of the page does.
 type action struct {
-	text string
-	do   func(s *stage, r *Replica) error // r is nil for what concerns no replica
+	text string                           // for the history
+	do   func(s *stage, r *Replica) error // r is nil if the action concerns no replica
 }
 
-// actions are all buttons, by what the page calls them.
+// actions are all actions, by the names that the page uses.
 var actions = map[string]action{
-	"kill":          {"kill -9", func(_ *stage, r *Replica) error { r.Kill(); return nil }},
-	"start":         {"started again", func(_ *stage, r *Replica) error { return r.Start() }},
-	"freeze":        {"frozen (SIGSTOP)", func(s *stage, r *Replica) error { r.Pause(); s.mark(s.frozen, r.Name, true); return nil }},
-	"wake":          {"woken (SIGCONT)", func(s *stage, r *Replica) error { r.Continue(); s.mark(s.frozen, r.Name, false); return nil }},
-	"cut":           {"cut off from Redis", func(s *stage, r *Replica) error { r.Link.Cut(); s.mark(s.cut, r.Name, true); return nil }},
-	"mend":          {"linked to Redis again", func(s *stage, r *Replica) error { r.Link.Mend(); s.mark(s.cut, r.Name, false); return nil }},
-	"redis-kill":    {"Redis: kill -9", func(s *stage, _ *Replica) error { s.redis.Kill(); return nil }},
-	"redis-start":   {"Redis: started again, with its append-only file", func(s *stage, _ *Replica) error { return s.redis.Start() }},
-	"redis-freeze":  {"Redis: frozen", func(s *stage, _ *Replica) error { s.redis.Pause(); s.mark(s.frozen, "redis", true); return nil }},
-	"redis-wake":    {"Redis: woken", func(s *stage, _ *Replica) error { s.redis.Continue(); s.mark(s.frozen, "redis", false); return nil }},
-	"provider-well": {"the provider is well", func(s *stage, _ *Replica) error { s.setMood(Well); return nil }},
-	"provider-503":  {"the provider answers 503", func(s *stage, _ *Replica) error { s.setMood(Failing); return nil }},
-	"provider-hang": {"the provider hangs", func(s *stage, _ *Replica) error { s.setMood(Hanging); return nil }},
-	"provider-late": {"the provider answers late", func(s *stage, _ *Replica) error { s.setMood(Late); return nil }},
+	"kill":   {"kill -9", func(_ *stage, r *Replica) error { r.Kill(); return nil }},
+	"start":  {"started again", func(_ *stage, r *Replica) error { return r.Start() }},
+	"freeze": {"frozen (SIGSTOP)", func(s *stage, r *Replica) error { return s.pause(r.Process, r.Name) }},
+	"wake":   {"resumed (SIGCONT)", func(s *stage, r *Replica) error { return s.resume(r.Process, r.Name) }},
+	"cut": {"cut off from Redis", func(s *stage, r *Replica) error {
+		r.Link.Cut()
+		s.mark(s.cut, r.Name, true)
+		return nil
+	}},
+	"mend": {"connected to Redis again", func(s *stage, r *Replica) error {
+		r.Link.Mend()
+		s.mark(s.cut, r.Name, false)
+		return nil
+	}},
+	"redis-kill": {"Redis: kill -9", func(s *stage, _ *Replica) error { s.redis.Kill(); return nil }},
+	"redis-start": {"Redis: started again, with its append-only file", func(s *stage, _ *Replica) error {
+		return s.redis.Start()
+	}},
+	"redis-freeze":  {"Redis: frozen", func(s *stage, _ *Replica) error { return s.pause(s.redis, "redis") }},
+	"redis-wake":    {"Redis: resumed", func(s *stage, _ *Replica) error { return s.resume(s.redis, "redis") }},
+	"provider-well": {"the provider works", func(s *stage, _ *Replica) error { return s.setMode(Well) }},
+	"provider-503":  {"the provider answers 503", func(s *stage, _ *Replica) error { return s.setMode(Failing) }},
+	"provider-hang": {"the provider hangs", func(s *stage, _ *Replica) error { return s.setMode(Hanging) }},
+	"provider-late": {"the provider answers late", func(s *stage, _ *Replica) error { return s.setMode(Late) }},
+}
+
+func (s *stage) pause(p *servers.Process, name string) error {
+	p.Pause()
+	s.mark(s.frozen, name, true)
+	return nil
+}
+
+func (s *stage) resume(p *servers.Process, name string) error {
+	p.Continue()
+	s.mark(s.frozen, name, false)
+	return nil
 }
 
 func (s *stage) mark(in map[string]bool, name string, is bool) {
@@ -151,21 +179,22 @@ func (s *stage) mark(in map[string]bool, name string, is bool) {
 	in[name] = is
 }
 
-func (s *stage) setMood(m Mood) {
+func (s *stage) setMode(m Mode) error {
 	s.cluster.SetProvider(m)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mood = m
+	s.mode = m
+	return nil
 }
 
 // historyKept is how many actions the page shows.
 const historyKept = 30
 
-// act does what a button says.
+// act runs an action. replica counts from 1; 0 means none.
 func (s *stage) act(name string, replica int) error {
 	a, ok := actions[name]
 	if !ok || replica < 0 || replica > len(s.cluster.Replicas) {
-		return fmt.Errorf("no button is called %q", name)
+		return fmt.Errorf("no action %q for replica %d", name, replica)
 	}
 	var r *Replica
 	text := a.text

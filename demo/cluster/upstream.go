@@ -10,37 +10,41 @@ import (
 	"time"
 )
 
-// An upstream is the API behind the service. It asks the provider about every access token that it sees,
-// once, and answers with whose call it was.
+// An upstream is the API behind the service. It introspects each access token once and remembers
+// the result.
 type upstream struct {
 	introspection, id, secret string
 	client                    *http.Client
 
-	mu    sync.Mutex // guards what follows
-	known map[string]*verdict
+	mu    sync.Mutex // guards the fields below
+	known map[string]*introspection
 	calls int
-	bad   int // calls with a token that the provider did not know as live
+	bad   int // calls with a token that was not active
 }
 
-// A verdict is what the provider said of a token. A token is not asked about again before it has run out.
-type verdict struct {
+// An introspection is the provider's answer about a token.
+type introspection struct {
 	once    sync.Once
-	asked   atomic.Bool // what follows is set, and does not change any more
+	done    atomic.Bool // the fields below are set and don't change any more
 	active  bool
 	expires time.Time
 }
 
-func newUpstream(introspection, id, secret string) *upstream {
-	return &upstream{introspection: introspection, id: id, secret: secret, known: map[string]*verdict{}, client: &http.Client{Timeout: 5 * time.Second}}
+func newUpstream(endpoint, id, secret string) *upstream {
+	return &upstream{
+		introspection: endpoint, id: id, secret: secret,
+		known:  map[string]*introspection{},
+		client: &http.Client{Timeout: 5 * time.Second},
+	}
 }
 
 // ServeHTTP implements http.Handler.
 func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	v := u.verdict(token)
+	v := u.introspectionOf(token)
 	v.once.Do(func() {
-		v.active, v.expires = u.ask(token)
-		v.asked.Store(true)
+		v.active, v.expires = u.introspect(token)
+		v.done.Store(true)
 	})
 	good := v.active && time.Now().Before(v.expires)
 	u.mu.Lock()
@@ -58,25 +62,26 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(`{"ok":true}`)) // the caller may be gone
 }
 
-func (u *upstream) verdict(token string) *verdict {
+func (u *upstream) introspectionOf(token string) *introspection {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if v := u.known[token]; v != nil {
 		return v
 	}
-	for old, v := range u.known { // those that ran out make room
-		if v.asked.Load() && time.Since(v.expires) > time.Minute {
+	for old, v := range u.known { // remove expired tokens
+		if v.done.Load() && time.Since(v.expires) > time.Minute {
 			delete(u.known, old)
 		}
 	}
-	v := &verdict{}
+	v := &introspection{}
 	u.known[token] = v
 	return v
 }
 
-// ask introspects a token (RFC 7662).
-func (u *upstream) ask(token string) (active bool, expires time.Time) {
-	req, err := http.NewRequest(http.MethodPost, u.introspection, strings.NewReader(url.Values{"token": {token}}.Encode()))
+// introspect asks the provider about a token (RFC 7662).
+func (u *upstream) introspect(token string) (active bool, expires time.Time) {
+	form := strings.NewReader(url.Values{"token": {token}}.Encode())
+	req, err := http.NewRequest(http.MethodPost, u.introspection, form)
 	if err != nil {
 		return false, time.Now()
 	}

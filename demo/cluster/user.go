@@ -17,24 +17,24 @@ import (
 	"time"
 )
 
-// A user is a person with a browser: logs in, calls the API all the time, now and then logs out, and sees to
-// it that this is so.
+// A user simulates a person with a browser, who logs in, calls the API all the time, now and then
+// logs out, and checks that the logout took effect.
 type user struct {
 	crowd *Crowd
 	app   string // origin
 
 	client *http.Client
-	sid    string // of the login; "" when nobody is logged in
-	ticket string // the Cookie header, as it was after the login
-	unsure bool   // a logout was asked for, and whether it was done is not known
+	sid    string // of the login; "" if the user is not logged in
+	ticket string // the Cookie header after the login
+	unsure bool   // a logout was requested, but its outcome is unknown
 }
 
-// A problemBody is what an error of the service says.
+// A problemBody is the body of an error of the service.
 type problemBody struct {
 	Code string `json:"code"`
 }
 
-// live is a user's life until ctx ends.
+// live simulates the user until ctx ends.
 func (u *user) live(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := u.logIn(ctx); err != nil {
@@ -47,12 +47,12 @@ func (u *user) live(ctx context.Context) {
 	}
 }
 
-// stay calls the API until the user logs out, or finds that somebody else did it.
+// stay calls the API until the user has logged out or is found to be logged out.
 func (u *user) stay(ctx context.Context) {
-	stays := time.Now().Add(time.Duration(rand.ExpFloat64() * float64(u.crowd.stay)))
+	until := time.Now().Add(time.Duration(rand.ExpFloat64() * float64(u.crowd.stay)))
 	for ctx.Err() == nil {
 		sleep(ctx, u.crowd.pace/2+rand.N(u.crowd.pace))
-		if time.Now().After(stays) && u.logOut(ctx) {
+		if time.Now().After(until) && u.logOut(ctx) {
 			return
 		}
 		if !u.callTwice(ctx) {
@@ -61,7 +61,7 @@ func (u *user) stay(ctx context.Context) {
 	}
 }
 
-// callTwice calls the API twice at once, as pages do. It returns false when the user is logged out.
+// callTwice makes two concurrent calls, as pages do. It returns false if the user is logged out.
 func (u *user) callTwice(ctx context.Context) bool {
 	defer u.crowd.waiting(u)()
 	codes := make([]string, 2)
@@ -84,7 +84,7 @@ func (u *user) callTwice(ctx context.Context) bool {
 	return true
 }
 
-// call makes one call. It returns the code of a 401, and nothing for any other answer.
+// call makes one call. It returns the code of a 401, or "" for any other answer.
 func (u *user) call(ctx context.Context) (unauthorized string) {
 	began := time.Now()
 	status, body, err := u.fetch(ctx, http.MethodGet, "/api/thing")
@@ -115,12 +115,13 @@ func (u *user) call(ctx context.Context) (unauthorized string) {
 	return ""
 }
 
-// logOut logs out and then calls the API for a while with the cookies of before: whatever answers 200 then has not
-// heard of it, which it may have not for max_staleness at most. It returns whether the user is out.
+// logOut logs out, and then calls the API for a while with the old cookies. A replica that answers
+// 200 does not know of the logout yet, which is permitted for max_staleness. logOut returns whether
+// the user is logged out.
 func (u *user) logOut(ctx context.Context) bool {
 	status, _, err := u.fetch(context.WithoutCancel(ctx), http.MethodPost, "/bff/logout")
 	if err != nil || status != http.StatusOK && status != http.StatusNoContent {
-		u.unsure = true // a store that froze may do it when it wakes
+		u.unsure = true // a frozen store may still process it when it resumes
 		u.crowd.unsure(u.sid)
 		return false
 	}
@@ -131,7 +132,7 @@ func (u *user) logOut(ctx context.Context) bool {
 	for pause := time.Millisecond; pause < 3*maxStaleness; pause *= 3 {
 		sleep(ctx, pause)
 		began := time.Now()
-		if status, err := AskWith(ctx, u.app, u.app, u.ticket); err == nil && status == http.StatusOK {
+		if status, err := CallWith(ctx, u.app, u.app, u.ticket); err == nil && status == http.StatusOK {
 			u.crowd.count(func(t *Tally) {
 				if began.Sub(out) > maxStaleness {
 					t.AnsweredAfterLogout++
@@ -144,8 +145,9 @@ func (u *user) logOut(ctx context.Context) bool {
 	return true
 }
 
-// AskWith calls the API with a Cookie header, at the app or at a replica that serves it, and returns the status.
-func AskWith(ctx context.Context, at, app, ticket string) (status int, err error) {
+// CallWith calls the API with a Cookie header, at the app or at one of its replicas, and returns
+// the status.
+func CallWith(ctx context.Context, at, app, ticket string) (status int, err error) {
 	req, err := script(ctx, http.MethodGet, at+"/api/thing", app)
 	if err != nil {
 		return 0, err
@@ -167,7 +169,8 @@ func script(ctx context.Context, method, to, app string) (*http.Request, error) 
 		return nil, err
 	}
 	for name, value := range map[string]string{
-		"X-CSRF": "1", "Accept": "application/json", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty", "Origin": app,
+		"X-CSRF": "1", "Accept": "application/json", "Origin": app,
+		"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "empty",
 	} {
 		req.Header.Set(name, value)
 	}
@@ -189,13 +192,13 @@ func (u *user) fetch(ctx context.Context, method, path string) (int, []byte, err
 }
 
 func problemOf(body []byte) (p problemBody) {
-	_ = json.Unmarshal(body, &p) // what is no problem has no code
+	_ = json.Unmarshal(body, &p) // any other body leaves the code empty
 	return p
 }
 
 var loginForm = regexp.MustCompile(`name="id" value="([^"]+)"`)
 
-// logIn goes to the provider and back in a browser that knows nobody.
+// logIn logs in at the provider, in a browser without cookies.
 func (u *user) logIn(ctx context.Context) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -216,7 +219,7 @@ func (u *user) logIn(ctx context.Context) error {
 		return err
 	}
 	if at.Scheme+"://"+at.Host != u.app || strings.HasPrefix(at.Path, "/bff/") {
-		return errors.New("the login did not come back")
+		return errors.New("the login did not return to the app")
 	}
 	u.ticket = ""
 	for _, held := range jar.Cookies(at) {
@@ -224,7 +227,7 @@ func (u *user) logIn(ctx context.Context) error {
 	}
 	status, body, err := u.fetch(ctx, http.MethodGet, "/bff/user?format=object")
 	if err != nil || status != http.StatusOK {
-		return fmt.Errorf("who is logged in: status %d: %w", status, err)
+		return fmt.Errorf("read the user: status %d: %w", status, err)
 	}
 	var claims struct {
 		SID string `json:"sid"`
@@ -236,7 +239,7 @@ func (u *user) logIn(ctx context.Context) error {
 	return nil
 }
 
-// visit loads a page, redirects followed, and returns where it ended.
+// visit loads a page, follows redirects, and returns the final URL.
 func (u *user) visit(ctx context.Context, method, to string, form url.Values) ([]byte, *url.URL, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader([]byte(form.Encode())))
 	if err != nil {

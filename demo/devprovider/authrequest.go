@@ -50,8 +50,8 @@ func (a *authRequest) GetCodeChallenge() *oidc.CodeChallenge {
 	return &oidc.CodeChallenge{Challenge: a.req.CodeChallenge, Method: a.req.CodeChallengeMethod}
 }
 
-// satisfiedBy says whether a browser that is logged in already need not be asked again: prompt and
-// max_age of OpenID Connect Core §3.1.2.1.
+// satisfiedBy reports whether the browser's session is enough for this request, by prompt and
+// max_age (OpenID Connect Core §3.1.2.1).
 func (a *authRequest) satisfiedBy(s *browserSession) bool {
 	if s == nil || slices.ContainsFunc(a.req.Prompt, func(p string) bool {
 		return p == oidc.PromptLogin || p == oidc.PromptSelectAccount
@@ -61,8 +61,8 @@ func (a *authRequest) satisfiedBy(s *browserSession) bool {
 	return a.req.MaxAge == nil || time.Since(s.authTime) <= time.Duration(*a.req.MaxAge)*time.Second
 }
 
-// A refreshRequest is one use of a refresh token. Scopes is the request's own copy, since a
-// narrower scope asked for once does not narrow the grant (RFC 6749 §6).
+// A refreshRequest is one use of a refresh token. Its scopes are a copy: a request for a narrower
+// scope does not narrow the grant (RFC 6749 §6).
 type refreshRequest struct {
 	family *family
 	scopes []string

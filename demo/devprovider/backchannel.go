@@ -13,13 +13,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// A delivery is what became of one logout token.
+// A delivery is the outcome of sending one logout token.
 type delivery struct {
 	Client, Outcome string
 }
 
-// sendLogoutTokens tells clients that a session ended and waits for their answers. It does not try
-// again: people see on the page what came back.
+// sendLogoutTokens tells clients that a session ended and waits for their answers, which the page
+// shows. It does not retry.
 func (p *Provider) sendLogoutTokens(ctx context.Context, session *browserSession, to []registration) []delivery {
 	var all []delivery
 	for _, c := range to {

@@ -10,18 +10,19 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// A Client is a relying party, or an API that may ask whether a token is good.
+// A Client is a relying party, or an API that may introspect tokens.
 type Client struct {
 	ID                     string
 	Secret                 secret.Value
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
-	BackchannelLogoutURI   string // empty: it is not told of logouts
-	// ResourceServer clients may introspect everyone's access tokens (RFC 7662) and log nobody in.
+	BackchannelLogoutURI   string // "" if the client receives no logout tokens
+	// ResourceServer clients may introspect the tokens of every client (RFC 7662). They log nobody
+	// in.
 	ResourceServer bool
 }
 
-// registration is a Client in the shape that op asks its storage for.
+// registration is a Client as an op.Client.
 type registration struct{ Client }
 
 var _ op.Client = registration{}
@@ -54,9 +55,9 @@ func (c registration) RestrictAdditionalAccessTokenScopes() func([]string) []str
 	return func(scopes []string) []string { return scopes }
 }
 
-// IsScopeAllowed lets through a scope of the sample API beside OpenID's own.
+// IsScopeAllowed permits the sample API's scope, in addition to OpenID's own.
 func (c registration) IsScopeAllowed(scope string) bool { return scope == "api" }
 
-// IDTokenUserinfoClaimsAssertion is false: profile and email come from userinfo only, as OpenID
-// Connect Core §5.4 has it for the code flow, so that the relying party has to ask for them.
+// IDTokenUserinfoClaimsAssertion is false: only userinfo has the claims of profile and email, as in
+// OpenID Connect Core §5.4 for the code flow, so that the relying party has to request it.
 func (c registration) IDTokenUserinfoClaimsAssertion() bool { return false }

@@ -1,10 +1,10 @@
 // Package devprovider is an OpenID provider for the demo and for tests.
 //
-// The protocol is github.com/zitadel/oidc's certified op package; this package adds what op leaves
-// to others: users, a login page, browser sessions, rotating refresh tokens whose reuse kills their
-// family (RFC 9700 §4.14.2), and back-channel logout. Everything is in memory, passwords are shown
-// on the login page, and it trusts whoever can reach it: never use it in production, and never
-// import it from anything but the demo and tests.
+// The certified package op of github.com/zitadel/oidc implements the protocol. This package adds
+// users, a login page, browser sessions, rotating refresh tokens whose reuse revokes their family
+// (RFC 9700 §4.14.2), and back-channel logout. Everything is in memory, the login page shows the
+// passwords, and it trusts everybody who can reach it. Never use it in production; only the demo
+// and tests may import it.
 package devprovider
 
 import (
@@ -19,26 +19,26 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// Options say what the provider is called and whom it serves.
+// Options configure a Provider.
 type Options struct {
 	Issuer  string   // its own URL, without a trailing slash
 	Clients []Client // at least one
 	// Lifetimes; zero means 20 s for access tokens, 8 h for refresh tokens.
 	AccessTokenLifetime, RefreshTokenLifetime time.Duration
-	Logger                                    *slog.Logger // nil: nothing is logged
+	Logger                                    *slog.Logger // nil means no log
 }
 
-// A Provider is an http.Handler that answers every endpoint below its issuer. It is safe for
-// concurrent use, starts no goroutines and needs no closing.
+// A Provider is an http.Handler for every endpoint below its issuer. It is safe for concurrent use,
+// starts no goroutines and need not be closed.
 type Provider struct {
 	issuer string
 	store  *storage
 	http   *http.Client // for logout tokens
 	mux    *http.ServeMux
-	after  func(context.Context, string) string // where a finished login goes on, by authorization request
+	after  func(context.Context, string) string // URL after a login, by authorization request
 }
 
-// New makes a provider with a fresh signing key, so tokens of an earlier one are worthless.
+// New makes a provider with a new signing key. Tokens of an earlier provider are invalid.
 func New(o Options) (*Provider, error) {
 	issuer, err := url.Parse(o.Issuer)
 	if err != nil || issuer.Host == "" || issuer.Path != "" {
@@ -61,7 +61,8 @@ func New(o Options) (*Provider, error) {
 		issuer: o.Issuer, store: store, mux: http.NewServeMux(),
 		http: &http.Client{
 			Timeout: 5 * time.Second,
-			// An answer to a logout token is a status, not a place to go (Back-Channel Logout §2.8).
+			// The answer to a logout token is a status; redirects are not followed (Back-Channel
+			// Logout §2.8).
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
@@ -75,7 +76,7 @@ func New(o Options) (*Provider, error) {
 	return p, nil
 }
 
-// newProtocol sets up op with the parts of the protocol that the demo shows.
+// newProtocol configures op.
 func newProtocol(o Options, store *storage) (*op.Provider, error) {
 	config := &op.Config{
 		DefaultLogoutRedirectURI:          o.Issuer + "/logged-out",

@@ -24,7 +24,7 @@ import (
 
 const clientSecret = "a secret / with + signs"
 
-// rig is a provider on loopback and a relying party that uses it as a stranger would.
+// rig is a provider on loopback, with a relying party that uses only its public protocol.
 type rig struct {
 	t        *testing.T
 	provider *devprovider.Provider
@@ -50,8 +50,9 @@ func newRig(t *testing.T) *rig {
 		AccessTokenLifetime: 2 * time.Second,
 		Clients: []devprovider.Client{{
 			ID: "app", Secret: secret.New(clientSecret),
-			RedirectURIs: []string{"http://localhost:1/callback"}, PostLogoutRedirectURIs: []string{"http://localhost:1/out"},
-			BackchannelLogoutURI: client.URL + "/backchannel",
+			RedirectURIs:           []string{"http://localhost:1/callback"},
+			PostLogoutRedirectURIs: []string{"http://localhost:1/out"},
+			BackchannelLogoutURI:   client.URL + "/backchannel",
 		}},
 	})
 	if err != nil {
@@ -67,14 +68,15 @@ func newRig(t *testing.T) *rig {
 	}
 	g.verifier = found.Verifier(&oidc.Config{ClientID: "app"})
 	g.config = oauth2.Config{
-		ClientID: "app", ClientSecret: clientSecret, Endpoint: found.Endpoint(), RedirectURL: "http://localhost:1/callback",
-		Scopes: []string{"openid", "profile", "email", "offline_access"},
+		ClientID: "app", ClientSecret: clientSecret, Endpoint: found.Endpoint(),
+		RedirectURL: "http://localhost:1/callback",
+		Scopes:      []string{"openid", "profile", "email", "offline_access"},
 	}
 	g.config.Endpoint.AuthStyle = oauth2.AuthStyleInHeader
 	return g
 }
 
-// browser follows redirects as far as the relying party, where it stops.
+// browser returns a client that follows redirects up to the relying party.
 func (g *rig) browser() *http.Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -102,7 +104,8 @@ func (g *rig) login(b *http.Client, nonce, verifier string, extra ...oauth2.Auth
 	if field == nil {
 		g.t.Fatalf("login page (%s) has no form", resp.Status)
 	}
-	resp, err := b.PostForm(g.server.URL+"/login", url.Values{"id": {field[1]}, "username": {"alice"}, "password": {"wonderland"}})
+	resp, err := b.PostForm(g.server.URL+"/login",
+		url.Values{"id": {field[1]}, "username": {"alice"}, "password": {"wonderland"}})
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -178,8 +181,11 @@ func TestCodeFlowGivesVerifiableTokens(t *testing.T) {
 	if claims.Email != "" {
 		t.Errorf("email = %q in the ID token, want it from userinfo alone", claims.Email)
 	}
-	if !strings.HasPrefix(tokens.RefreshToken, devprovider.RefreshTokenPrefix) || strings.Count(tokens.AccessToken, ".") != 2 {
-		t.Error("the refresh token is not recognisable by its prefix, or the access token is not a JWT")
+	if !strings.HasPrefix(tokens.RefreshToken, devprovider.RefreshTokenPrefix) {
+		t.Errorf("the refresh token does not begin with %q", devprovider.RefreshTokenPrefix)
+	}
+	if strings.Count(tokens.AccessToken, ".") != 2 {
+		t.Error("the access token is not a JWT")
 	}
 	found, err := oidc.NewProvider(t.Context(), g.server.URL)
 	if err != nil {
@@ -225,13 +231,13 @@ func TestRefreshTokenRotatesAndReuseKillsItsFamily(t *testing.T) {
 	}
 }
 
-// Of any number of renewals with one token at the same moment, at most one may win.
+// Of several concurrent renewals with one token, at most one may succeed.
 func TestRenewalsAtTheSameMomentAreReuse(t *testing.T) {
 	g := newRig(t)
 	first := g.tokens()
 	var wg sync.WaitGroup
 	for range 8 {
-		wg.Go(func() { _, _ = g.renew(first.RefreshToken) }) // the status below tells
+		wg.Go(func() { _, _ = g.renew(first.RefreshToken) }) // the status below shows the outcome
 	}
 	wg.Wait()
 	if st := g.provider.Status(); st.Renewals > 1 || st.Reuses == 0 || st.LiveRefreshTokens != 0 {
@@ -243,7 +249,8 @@ func TestRevocationKillsTheRefreshToken(t *testing.T) {
 	g := newRig(t)
 	tokens := g.tokens()
 	form := url.Values{"token": {tokens.RefreshToken}, "token_type_hint": {"refresh_token"}}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.server.URL+"/revoke", strings.NewReader(form.Encode()))
+	body := strings.NewReader(form.Encode())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.server.URL+"/revoke", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +280,8 @@ func TestSecondLoginInABrowserNeedsNoPassword(t *testing.T) {
 	if err != nil || location.Query().Get("code") == "" {
 		t.Errorf("prompt=none after a login: %s %v, want a code", back.Status, location)
 	}
-	if again := g.get(b, g.config.AuthCodeURL("s", oauth2.SetAuthURLParam("prompt", "login"))); again.StatusCode != http.StatusOK {
+	again := g.get(b, g.config.AuthCodeURL("s", oauth2.SetAuthURLParam("prompt", "login")))
+	if again.StatusCode != http.StatusOK {
 		t.Errorf("prompt=login after a login = %s, want the login page", again.Status)
 	}
 }
@@ -296,7 +304,7 @@ func TestLogoutAtTheProviderTellsItsClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	if page := g.body(resp); !strings.Contains(page, "<code>app</code>: 200 OK") {
-		t.Errorf("the page does not say what came of it:\n%s", page)
+		t.Errorf("the page does not show the client's answer:\n%s", page)
 	}
 	raw := (<-g.logouts).Get("logout_token")
 	token, err := g.verifier.Verify(context.Background(), raw)
@@ -321,20 +329,23 @@ func TestRPInitiatedLogoutEndsTheBrowserSessionAndComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw, _ := tokens.Extra("id_token").(string)
-	q := url.Values{"id_token_hint": {raw}, "post_logout_redirect_uri": {"http://localhost:1/out"}, "state": {"s 1"}}
+	q := url.Values{
+		"id_token_hint": {raw}, "post_logout_redirect_uri": {"http://localhost:1/out"}, "state": {"s 1"},
+	}
 	location, err := g.get(b, g.server.URL+"/end_session?"+q.Encode()).Location()
 	if err != nil || location.String() != "http://localhost:1/out?state=s+1" {
 		t.Errorf("after the logout: %v %v", location, err)
 	}
 	if st := g.provider.Status(); st.BrowserSessions != 0 || st.LiveRefreshTokens != 1 {
-		t.Errorf("status = %+v, want no browser session, and the refresh token left to its owner", st)
+		t.Errorf("status = %+v, want no browser session, and the refresh token still valid", st)
 	}
 }
 
 func TestEveryPageSaysItIsForDevelopment(t *testing.T) {
 	g := newRig(t)
 	b := g.browser()
-	for _, target := range []string{g.server.URL + "/", g.server.URL + "/logged-out", g.server.URL + "/login?id=x", g.config.AuthCodeURL("s")} {
+	at := g.server.URL
+	for _, target := range []string{at + "/", at + "/logged-out", at + "/login?id=x", g.config.AuthCodeURL("s")} {
 		if page := g.body(g.get(b, target)); !strings.Contains(page, "never use it in production") {
 			t.Errorf("%s has no banner", target)
 		}
@@ -345,11 +356,13 @@ func TestWrongPasswordStaysOnThePage(t *testing.T) {
 	g := newRig(t)
 	b := g.browser()
 	field := attemptField.FindStringSubmatch(g.body(g.get(b, g.config.AuthCodeURL("s"))))
-	resp, err := b.PostForm(g.server.URL+"/login", url.Values{"id": {field[1]}, "username": {"alice"}, "password": {"x"}})
+	resp, err := b.PostForm(g.server.URL+"/login",
+		url.Values{"id": {field[1]}, "username": {"alice"}, "password": {"x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if page := g.body(resp); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(page, "do not belong together") {
+	page := g.body(resp)
+	if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(page, "name or password is wrong") {
 		t.Errorf("got %s", resp.Status)
 	}
 }

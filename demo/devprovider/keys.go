@@ -18,7 +18,7 @@ func (k signingKey) ID() string                                  { return k.id }
 func (k signingKey) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.RS256 }
 func (k signingKey) Key() any                                    { return k.key }
 
-// verificationKey is its public half, as the JWK set shows it.
+// verificationKey is the public key in the JWK set.
 type verificationKey struct{ signing signingKey }
 
 func (k verificationKey) ID() string                         { return k.signing.id }

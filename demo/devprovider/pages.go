@@ -9,11 +9,11 @@ import (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// A page is what the one template shows; a field that is empty leaves its part out.
+// A page is the data of the template. An empty field omits its part of the page.
 type page struct {
 	Title, Heading, Text, Error string
 
-	Attempt   string // the authorization request that a login is for
+	Attempt   string // id of the authorization request
 	Client    string
 	Hint      string // login_hint
 	Users     []User
@@ -30,12 +30,14 @@ func show(w http.ResponseWriter, code int, p page) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	// No form-action: browsers apply it to the redirects behind the form, which lead to the client.
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
+	// No form-action: browsers also apply it to the redirects after the form, which lead to the
+	// client.
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(code)
-	_ = t.ExecuteTemplate(w, "page.html", p) // the reader may be gone
+	_ = t.ExecuteTemplate(w, "page.html", p) // an error means that the browser is gone
 }
 
 // home shows who is logged in, with a button to log out everywhere.
@@ -52,11 +54,14 @@ func (p *Provider) home(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, pg)
 }
 
-// loginPage asks for a name, unless the browser is logged in already.
+// loginPage shows the login form, unless the browser is already logged in.
 func (p *Provider) loginPage(w http.ResponseWriter, r *http.Request) {
 	a, ok := p.store.attempt(r.FormValue("id"))
 	if !ok {
-		show(w, http.StatusBadRequest, page{Title: "Log in", Heading: "This login is over", Text: "It was finished already, or took too long. Go back to the app and start again."})
+		show(w, http.StatusBadRequest, page{
+			Title: "Log in", Heading: "This login is no longer valid",
+			Text: "It was completed already, or took too long. Go back to the app and start again.",
+		})
 		return
 	}
 	if a.session != nil {
@@ -82,7 +87,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	}
 	u, ok := userByName(r.PostFormValue("username"), r.PostFormValue("password"))
 	if !ok {
-		p.askToLogIn(w, a, http.StatusUnauthorized, "This name and password do not belong together.")
+		p.askToLogIn(w, a, http.StatusUnauthorized, "The name or password is wrong.")
 		return
 	}
 	session, ok := p.store.finish(a.id, u)
@@ -90,18 +95,26 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 		p.loginPage(w, r)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: session.cookie, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{
+		Name: sessionCookie, Value: session.cookie, Path: "/", HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	})
 	http.Redirect(w, r, p.after(r.Context(), a.id), http.StatusFound)
 }
 
 // logout ends the browser's session here and tells every client by back-channel logout.
 func (p *Provider) logout(w http.ResponseWriter, r *http.Request) {
-	pg := page{Title: "Logged out", Heading: "You are logged out here", Text: "Nobody was logged in in this browser."}
+	pg := page{
+		Title: "Logged out", Heading: "You are logged out here",
+		Text: "Nobody was logged in in this browser.",
+	}
 	if s := sessionFrom(r.Context()); s != nil {
-		pg.Text = "The apps that you had logged in to were told:"
+		pg.Text = "Logout tokens were sent to the apps that you had logged in to:"
 		pg.Delivered = p.sendLogoutTokens(r.Context(), s, p.store.end(s, ""))
 	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{
+		Name: sessionCookie, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
 	show(w, http.StatusOK, pg)
 }
 

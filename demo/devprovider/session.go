@@ -12,12 +12,12 @@ import (
 
 const sessionCookie = "devprovider_session"
 
-// A browserSession is a browser that is logged in at the provider, so that the next login needs no
-// password. clients is guarded by storage.mu; the rest never changes.
+// A browserSession is a browser's session at the provider, with which the next login needs no
+// password. storage.mu guards clients; the other fields never change.
 type browserSession struct {
 	cookie, sid, subject string
 	authTime             time.Time
-	clients              []string // who was given an ID token with this sid
+	clients              []string // ids of the clients that have an ID token with this sid
 }
 
 type sessionKey struct{}
@@ -26,7 +26,8 @@ func withSession(ctx context.Context, s *browserSession) context.Context {
 	return context.WithValue(ctx, sessionKey{}, s)
 }
 
-// sessionFrom is the browser's session; op hands its storage a context, never the request.
+// sessionFrom is the browser's session, or nil. It is in the context because op does not pass the
+// request to its storage.
 func sessionFrom(ctx context.Context) *browserSession {
 	s, _ := ctx.Value(sessionKey{}).(*browserSession)
 	return s
@@ -54,7 +55,7 @@ func (s *storage) finish(id string, u User) (*browserSession, bool) {
 		cookie: rand.Text(), sid: rand.Text(), subject: u.Subject,
 		authTime: time.Now().Truncate(time.Second), clients: []string{a.req.ClientID},
 	}
-	done := *a // others may be reading a
+	done := *a // a itself may be read concurrently
 	done.session = session
 	s.attempts[id] = &done
 	s.sessions[session.cookie] = session
@@ -62,7 +63,7 @@ func (s *storage) finish(id string, u User) (*browserSession, bool) {
 	return session, true
 }
 
-// join notes that a client was let in on a session that was there already.
+// join notes that a client used an existing session.
 func (s *storage) join(session *browserSession, clientID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,23 +72,23 @@ func (s *storage) join(session *browserSession, clientID string) {
 	}
 }
 
-// end removes a session and returns the clients that know it, but for one. Refresh tokens live on:
-// whoever asked for offline_access has to revoke them (Back-Channel Logout §2.7).
+// end removes a session and returns the clients to send logout tokens to, without except. Refresh
+// tokens stay valid: a client with offline_access has to revoke them (Back-Channel Logout §2.7).
 func (s *storage) end(session *browserSession, except string) []registration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, session.cookie)
-	var told []registration
+	var notify []registration
 	for _, id := range session.clients {
 		if id != except && s.clients[id].BackchannelLogoutURI != "" {
-			told = append(told, s.clients[id])
+			notify = append(notify, s.clients[id])
 		}
 	}
-	return told
+	return notify
 }
 
-// TerminateSessionFromRequest is RP-initiated logout: it ends the session that the ID token was
-// issued in and tells the other clients.
+// TerminateSessionFromRequest is RP-initiated logout: it ends the session of the ID token and sends
+// logout tokens to the other clients.
 func (s *storage) TerminateSessionFromRequest(ctx context.Context, req *op.EndSessionRequest) (string, error) {
 	session := sessionFrom(ctx)
 	if hint := req.IDTokenHintClaims; hint != nil {
@@ -110,5 +111,5 @@ func (s *storage) sessionBySID(sid string) *browserSession {
 	return nil
 }
 
-// TerminateSession is never called by op, which prefers TerminateSessionFromRequest.
+// TerminateSession is not called: op prefers TerminateSessionFromRequest.
 func (s *storage) TerminateSession(context.Context, string, string) error { return nil }

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// Status is what the provider has seen since it started. It holds no token values.
+// Status has the provider's counters since its start. It contains no tokens.
 type Status struct {
-	LiveRefreshTokens    int `json:"live_refresh_tokens"` // that a client could still use
+	LiveRefreshTokens    int `json:"live_refresh_tokens"`
 	BrowserSessions      int `json:"browser_sessions"`
 	Logins               int `json:"logins"`
 	Renewals             int `json:"renewals"`
-	Reuses               int `json:"reuses"` // of a spent refresh token; each killed its family
+	Reuses               int `json:"reuses"` // of a spent refresh token; each revoked its family
 	Revocations          int `json:"revocations"`
 	AccessTokensIssued   int `json:"access_tokens_issued"`
 	LogoutTokensSent     int `json:"logout_tokens_sent"`
 	LogoutTokensAccepted int `json:"logout_tokens_accepted"`
 }
 
-// Status is the state of this moment.
+// Status returns the current counters.
 func (p *Provider) Status() Status {
 	s := p.store
 	s.mu.Lock()
@@ -34,16 +34,16 @@ func (p *Provider) Status() Status {
 	return st
 }
 
-// A Grant is what became of one login's refresh tokens.
+// A Grant is the state of one login's refresh tokens.
 type Grant struct {
 	SID      string // of the ID token
-	Alive    bool   // whether the newest refresh token would be taken
+	Alive    bool   // whether the newest refresh token is valid
 	Renewals int
-	Reuses   int       // of a token that was spent
-	Renewed  time.Time // when last; zero: never
+	Reuses   int       // of a spent refresh token
+	Renewed  time.Time // time of the last renewal; zero if none
 }
 
-// Grants are those of all logins, the oldest first.
+// Grants returns the grants of all logins, oldest first.
 func (p *Provider) Grants() []Grant {
 	s := p.store
 	s.mu.Lock()
@@ -55,9 +55,9 @@ func (p *Provider) Grants() []Grant {
 	return all
 }
 
-// status shows counts alone, so the demo's page may read it from its own origin.
+// status answers with the counters. Pages of any origin may read them; they contain nothing secret.
 func (p *Provider) status(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(p.Status()) // the reader may be gone
+	_ = json.NewEncoder(w).Encode(p.Status()) // an error means that the caller is gone
 }

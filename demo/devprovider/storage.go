@@ -14,29 +14,29 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// attemptLifetime bounds how long a login page or a code may be left lying.
+// attemptLifetime is how long a login page or a code is valid.
 const attemptLifetime = 10 * time.Minute
 
 var errUnknown = errors.New("not known to the development provider")
 
-// storage is everything the provider remembers. It implements op.Storage; the methods about tokens
-// are in tokens.go, those about logging out in session.go.
+// storage has the provider's state. It implements op.Storage; tokens.go has its methods about
+// tokens, session.go those about logout.
 type storage struct {
 	issuer                          string
 	clients                         map[string]registration // read only
 	accessLifetime, refreshLifetime time.Duration
 	signing                         signingKey
-	// notify tells clients that a browser session ended; called without mu. Set once by New.
+	// notify tells clients that a browser session ended. It is called without mu. Set by New.
 	notify func(context.Context, *browserSession, []registration) []delivery
 
-	mu       sync.Mutex // guards all below; never held across I/O
+	mu       sync.Mutex // guards the fields below; never held across I/O
 	attempts map[string]*authRequest
 	codes    map[string]string          // authorization request by code
 	sessions map[string]*browserSession // by cookie value
-	families map[string]*family         // by every refresh token they ever had
-	grants   []*family                  // all of them, in the order of their logins
+	families map[string]*family         // by each of their refresh tokens, spent ones too
+	grants   []*family                  // all families, in the order of their logins
 	access   map[string]*accessToken    // by jti
-	counts   Status                     // its counters; the gauges are filled when asked
+	counts   Status                     // counters only; Status fills in the gauges
 }
 
 var (
@@ -55,8 +55,11 @@ func newStorage(o Options) (*storage, error) {
 		issuer: o.Issuer, clients: map[string]registration{},
 		accessLifetime: o.AccessTokenLifetime, refreshLifetime: o.RefreshTokenLifetime,
 		signing:  signingKey{id: rand.Text(), key: key},
-		attempts: map[string]*authRequest{}, codes: map[string]string{}, sessions: map[string]*browserSession{},
-		families: map[string]*family{}, access: map[string]*accessToken{},
+		attempts: map[string]*authRequest{},
+		codes:    map[string]string{},
+		sessions: map[string]*browserSession{},
+		families: map[string]*family{},
+		access:   map[string]*accessToken{},
 	}
 	for _, c := range o.Clients {
 		s.clients[c.ID] = registration{c}
@@ -64,8 +67,8 @@ func newStorage(o Options) (*storage, error) {
 	return s, nil
 }
 
-// CreateAuthRequest keeps a checked authorization request until its code is redeemed. A browser
-// that is logged in is not asked again; one that is not gets login_required for prompt=none.
+// CreateAuthRequest keeps an authorization request until its code is redeemed. If the browser is
+// logged in, the request is already satisfied; if not, prompt=none gets login_required.
 func (s *storage) CreateAuthRequest(ctx context.Context, req *oidc.AuthRequest, _ string) (op.AuthRequest, error) {
 	a := &authRequest{id: rand.Text(), created: time.Now(), req: req}
 	if current := sessionFrom(ctx); a.satisfiedBy(current) {
@@ -94,8 +97,8 @@ func (s *storage) AuthRequestByID(_ context.Context, id string) (op.AuthRequest,
 	return nil, fmt.Errorf("authorization request: %w", errUnknown)
 }
 
-// AuthRequestByCode takes the code out of circulation: it can be redeemed once, even if two ask at
-// the same moment (RFC 6749 §4.1.2).
+// AuthRequestByCode removes the code, so that it can be redeemed only once, even concurrently (RFC
+// 6749 §4.1.2).
 func (s *storage) AuthRequestByCode(_ context.Context, code string) (op.AuthRequest, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,12 +12,12 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// RefreshTokenPrefix begins every refresh token of this provider, so that a test can tell one
-// wherever it turns up.
+// RefreshTokenPrefix begins every refresh token of this provider, so that tests can find one
+// anywhere.
 const RefreshTokenPrefix = "devprovider-refresh-"
 
-// A family is what one login got: a line of refresh tokens of which only the last is good. The
-// fields above the line never change; those below are guarded by storage.mu.
+// A family is the sequence of refresh tokens of one login, of which only the last is valid. The
+// fields above the empty line never change; storage.mu guards those below.
 type family struct {
 	clientID, subject, sid string
 	scopes                 []string
@@ -26,14 +26,14 @@ type family struct {
 	current          string
 	dead             bool
 	renewals, reuses int
-	renewed          time.Time // when last
+	renewed          time.Time // time of the last renewal
 }
 
 type accessToken struct {
 	clientID, subject string
 	scopes            []string
 	expires           time.Time
-	family            *family // nil: issued without a refresh token
+	family            *family // nil if issued without a refresh token
 }
 
 // CreateAccessToken issues an access token without a refresh token.
@@ -44,9 +44,11 @@ func (s *storage) CreateAccessToken(_ context.Context, req op.TokenRequest) (str
 	return id, expires, nil
 }
 
-// CreateAccessAndRefreshTokens issues the first tokens of a family, or the next ones for the
-// refresh token spent. Of two that spend the same token at once, one comes second, and that is reuse.
-func (s *storage) CreateAccessAndRefreshTokens(_ context.Context, req op.TokenRequest, spent string) (string, string, time.Time, error) {
+// CreateAccessAndRefreshTokens issues the first tokens of a family, or the next ones in exchange
+// for the refresh token spent. Of two concurrent exchanges of one token, the second is a reuse.
+func (s *storage) CreateAccessAndRefreshTokens(
+	_ context.Context, req op.TokenRequest, spent string,
+) (string, string, time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, err := s.familyFor(req, spent)
@@ -66,7 +68,7 @@ func (s *storage) CreateAccessAndRefreshTokens(_ context.Context, req op.TokenRe
 	return id, f.current, expires, nil
 }
 
-// familyFor is the family that a token request continues or begins; the caller holds mu.
+// familyFor is the family that a token request continues or starts. The caller holds mu.
 func (s *storage) familyFor(req op.TokenRequest, spent string) (*family, error) {
 	if spent != "" {
 		return s.useFamily(spent)
@@ -77,12 +79,13 @@ func (s *storage) familyFor(req op.TokenRequest, spent string) (*family, error) 
 	}
 	return &family{
 		clientID: a.GetClientID(), subject: a.session.subject, sid: a.session.sid,
-		scopes: slices.Clone(a.GetScopes()), authTime: a.session.authTime, expires: time.Now().Add(s.refreshLifetime),
+		scopes: slices.Clone(a.GetScopes()), authTime: a.session.authTime,
+		expires: time.Now().Add(s.refreshLifetime),
 	}, nil
 }
 
-// useFamily finds the family that token may renew. A token that was spent before kills it: either
-// its owner or a thief has it a second time, and nobody can tell which (RFC 9700 §4.14.2). The
+// useFamily finds the family of a valid refresh token. A spent token revokes its family: the owner
+// or a thief uses it a second time, and the provider can't tell which (RFC 9700 §4.14.2). The
 // caller holds mu.
 func (s *storage) useFamily(token string) (*family, error) {
 	f, ok := s.families[token]
@@ -102,7 +105,7 @@ func (s *storage) useFamily(token string) (*family, error) {
 
 func (f *family) alive() bool { return !f.dead && time.Now().Before(f.expires) }
 
-// issue notes an access token and drops those that have expired; the caller holds mu.
+// issue makes an access token, and removes expired ones. The caller holds mu.
 func (s *storage) issue(req op.TokenRequest, f *family) (id string, expires time.Time) {
 	now := time.Now()
 	for old, t := range s.access {
@@ -111,7 +114,9 @@ func (s *storage) issue(req op.TokenRequest, f *family) (id string, expires time
 		}
 	}
 	id, expires = rand.Text(), now.Add(s.accessLifetime)
-	t := &accessToken{subject: req.GetSubject(), scopes: slices.Clone(req.GetScopes()), expires: expires, family: f}
+	t := &accessToken{
+		subject: req.GetSubject(), scopes: slices.Clone(req.GetScopes()), expires: expires, family: f,
+	}
 	switch req := req.(type) {
 	case interface{ GetClientID() string }:
 		t.clientID = req.GetClientID()
@@ -123,7 +128,7 @@ func (s *storage) issue(req op.TokenRequest, f *family) (id string, expires time
 	return id, expires
 }
 
-// TokenRequestByRefreshToken says what a refresh token stands for.
+// TokenRequestByRefreshToken returns the grant of a refresh token.
 func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (op.RefreshTokenRequest, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +139,7 @@ func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (o
 	return &refreshRequest{family: f, scopes: slices.Clone(f.scopes)}, nil
 }
 
-// GetRefreshTokenInfo returns the token itself as its id: it is all that is known of it.
+// GetRefreshTokenInfo returns the refresh token itself as its id.
 func (s *storage) GetRefreshTokenInfo(_ context.Context, _, token string) (userID, tokenID string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,8 +149,8 @@ func (s *storage) GetRefreshTokenInfo(_ context.Context, _, token string) (userI
 	return "", "", op.ErrInvalidRefreshToken
 }
 
-// RevokeToken kills a refresh token's whole family with its access tokens, or one access token
-// (RFC 7009 §2.1). What it does not know is revoked already (§2.2).
+// RevokeToken revokes a refresh token's family with its access tokens, or one access token (RFC
+// 7009 §2.1). An unknown token counts as revoked (§2.2).
 func (s *storage) RevokeToken(_ context.Context, token, _, clientID string) *oidc.Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,7 +173,7 @@ func (s *storage) RevokeToken(_ context.Context, token, _, clientID string) *oid
 	return nil
 }
 
-// token finds a live access token.
+// token returns a valid access token.
 func (s *storage) token(id string) (*accessToken, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,13 +184,16 @@ func (s *storage) token(id string) (*accessToken, error) {
 	return t, nil
 }
 
-// SetUserinfoFromScopes does nothing: op asks SetUserinfoFromRequest after it.
+// SetUserinfoFromScopes does nothing, because op calls SetUserinfoFromRequest after it.
 func (s *storage) SetUserinfoFromScopes(context.Context, *oidc.UserInfo, string, string, []string) error {
 	return nil
 }
 
-// SetUserinfoFromRequest fills an ID token. sid is what back-channel logout names a login by.
-func (s *storage) SetUserinfoFromRequest(_ context.Context, info *oidc.UserInfo, req op.IDTokenRequest, scopes []string) error {
+// SetUserinfoFromRequest sets the claims of an ID token. Back-channel logout refers to a login by
+// its sid.
+func (s *storage) SetUserinfoFromRequest(
+	_ context.Context, info *oidc.UserInfo, req op.IDTokenRequest, scopes []string,
+) error {
 	u, ok := userBySubject(req.GetSubject())
 	if !ok {
 		return fmt.Errorf("user: %w", errUnknown)
@@ -200,8 +208,10 @@ func (s *storage) SetUserinfoFromRequest(_ context.Context, info *oidc.UserInfo,
 	return nil
 }
 
-// SetUserinfoFromToken answers the userinfo endpoint.
-func (s *storage) SetUserinfoFromToken(_ context.Context, info *oidc.UserInfo, tokenID, subject, _ string) error {
+// SetUserinfoFromToken sets the claims of the userinfo endpoint.
+func (s *storage) SetUserinfoFromToken(
+	_ context.Context, info *oidc.UserInfo, tokenID, subject, _ string,
+) error {
 	t, err := s.token(tokenID)
 	if err != nil {
 		return err
@@ -214,9 +224,11 @@ func (s *storage) SetUserinfoFromToken(_ context.Context, info *oidc.UserInfo, t
 	return nil
 }
 
-// SetIntrospectionFromToken answers a resource server about anyone's token, other clients about
-// their own alone (RFC 7662 §4).
-func (s *storage) SetIntrospectionFromToken(_ context.Context, answer *oidc.IntrospectionResponse, tokenID, subject, clientID string) error {
+// SetIntrospectionFromToken sets the answer of the introspection endpoint. A resource server may
+// introspect every token, other clients only their own (RFC 7662 §4).
+func (s *storage) SetIntrospectionFromToken(
+	_ context.Context, answer *oidc.IntrospectionResponse, tokenID, subject, clientID string,
+) error {
 	t, err := s.token(tokenID)
 	if err != nil {
 		return err

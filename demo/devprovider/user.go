@@ -4,16 +4,22 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 )
 
-// A User can log in. Passwords are in plain sight on purpose.
+// A User can log in. Passwords are public on purpose.
 type User struct {
 	Subject, Username, Password, Name, GivenName, FamilyName, Email string
 }
 
-// Users are the people this provider knows.
+// Users are this provider's users.
 func Users() []User {
 	return []User{
-		{Subject: "248289761001", Username: "alice", Password: "wonderland", Name: "Alice Liddell", GivenName: "Alice", FamilyName: "Liddell", Email: "alice@example.com"},
-		{Subject: "248289761002", Username: "bob", Password: "builder", Name: "Bob Baumeister", GivenName: "Bob", FamilyName: "Baumeister", Email: "bob@example.com"},
+		{
+			Subject: "248289761001", Username: "alice", Password: "wonderland",
+			Name: "Alice Liddell", GivenName: "Alice", FamilyName: "Liddell", Email: "alice@example.com",
+		},
+		{
+			Subject: "248289761002", Username: "bob", Password: "builder",
+			Name: "Bob Baumeister", GivenName: "Bob", FamilyName: "Baumeister", Email: "bob@example.com",
+		},
 	}
 }
 
@@ -35,7 +41,7 @@ func userBySubject(subject string) (User, bool) {
 	return User{}, false
 }
 
-// describe fills in the claims that each scope stands for (OpenID Connect Core §5.4).
+// describe sets the claims of each scope (OpenID Connect Core §5.4).
 func (u User) describe(info *oidc.UserInfo, scopes []string) {
 	info.Subject = u.Subject
 	for _, scope := range scopes {

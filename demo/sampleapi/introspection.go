@@ -13,16 +13,16 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// Introspection verifies tokens by asking the provider each time, so that a revoked one is refused
-// at once (RFC 7662).
+// Introspection verifies each token at the provider, so that a revoked one is refused at once (RFC
+// 7662).
 type Introspection struct {
 	Endpoint     string
 	ClientID     string
 	ClientSecret secret.Value
-	Client       *http.Client // nil: one with a time-out of 5 s
+	Client       *http.Client // nil means one with a timeout of 5 s
 }
 
-// Verify asks the provider about one token.
+// Verify introspects one token.
 func (i Introspection) Verify(ctx context.Context, accessToken secret.Value) (Grant, error) {
 	form := url.Values{"token": {accessToken.Reveal()}, "token_type_hint": {"access_token"}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.Endpoint, strings.NewReader(form.Encode()))

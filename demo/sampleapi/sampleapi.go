@@ -1,8 +1,8 @@
-// Package sampleapi is the API behind the demo: it shows what an upstream of cloakroom gets to see.
+// Package sampleapi is the API behind the demo. It shows what an upstream of cloakroom receives.
 //
-// It takes access tokens only, asks the provider about each by introspection (RFC 7662), and never
-// gives a token back: what it echoes has the Authorization header masked. It knows nothing of
-// cookies, sessions or cloakroom.
+// It accepts only access tokens, introspects each at the provider (RFC 7662), and never returns
+// one: it masks the Authorization header in what it echoes. It knows nothing of cookies, sessions
+// or cloakroom.
 package sampleapi
 
 import (
@@ -18,24 +18,24 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// ErrTokenInvalid means the provider does not vouch for the token: unknown, expired or revoked.
+// ErrTokenInvalid means that the token is unknown to the provider, expired or revoked.
 var ErrTokenInvalid = errors.New("access token is not valid")
 
-// A Grant is what a valid access token stands for.
+// A Grant describes a valid access token.
 type Grant struct {
 	Subject   string
 	Scope     string
 	ExpiresAt time.Time
 }
 
-// A Verifier says what an access token stands for: ErrTokenInvalid, or another error when that
-// could not be found out.
+// A Verifier returns the grant of an access token. ErrTokenInvalid means that the token is invalid;
+// any other error means that it could not be verified.
 type Verifier interface {
 	Verify(ctx context.Context, accessToken secret.Value) (Grant, error)
 }
 
-// New is the API as an http.Handler: GET /whoami, POST /notes, GET /stream and the WebSocket /echo.
-// All but /healthz want a valid access token.
+// New returns the API: GET /whoami, POST /notes, GET /stream and the WebSocket /echo. All but
+// /healthz require a valid access token.
 func New(v Verifier) http.Handler {
 	a := &api{verifier: v}
 	mux := http.NewServeMux()
@@ -49,14 +49,14 @@ func New(v Verifier) http.Handler {
 
 type api struct{ verifier Verifier }
 
-// A caller is a request's access token and what it stands for.
+// A caller is a request's access token and its grant.
 type caller struct {
 	accessToken secret.Value
 	grant       Grant
 }
 
-// guard answers 401 as RFC 6750 §3.1 has it, so that a proxy can tell "renew the token and try
-// again" from "this user may not".
+// guard requires a valid access token. It answers 401 as in RFC 6750 §3.1, so that a proxy can
+// distinguish "renew the token and try again" from "this user has no permission".
 func (a *api) guard(next func(http.ResponseWriter, *http.Request, caller)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		accessToken, ok := bearer(r)
@@ -71,7 +71,7 @@ func (a *api) guard(next func(http.ResponseWriter, *http.Request, caller)) http.
 			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 			writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "invalid_token"})
 		case err != nil:
-			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "the provider could not be asked"})
+			writeJSON(w, http.StatusServiceUnavailable, map[string]string{"error": "the provider did not answer"})
 		default:
 			next(w, r, caller{accessToken, grant})
 		}
@@ -86,8 +86,8 @@ func bearer(r *http.Request) (secret.Value, bool) {
 	return secret.New(value), true
 }
 
-// whoami tells the caller what arrived here. The fingerprint lets people see that the token changed
-// without seeing the token.
+// whoami answers with the request as it arrived. The fingerprint shows that the token has changed,
+// without showing the token.
 func whoami(w http.ResponseWriter, r *http.Request, c caller) {
 	sum := sha256.Sum256([]byte(c.accessToken.Reveal()))
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -102,7 +102,7 @@ func whoami(w http.ResponseWriter, r *http.Request, c caller) {
 	})
 }
 
-// shownHeaders are the request's headers without the token, which would otherwise reach the browser.
+// shownHeaders are the request's headers without the token, which must not reach the browser.
 func shownHeaders(r *http.Request) map[string]string {
 	shown := map[string]string{"Host": r.Host}
 	for name, values := range r.Header {
@@ -115,5 +115,5 @@ func shownHeaders(r *http.Request) map[string]string {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the reader may be gone
+	_ = json.NewEncoder(w).Encode(v) // an error means that the caller is gone
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// provider is an introspection endpoint that knows one token.
+// provider is an introspection endpoint for which one token is active.
 func provider(t *testing.T) sampleapi.Introspection {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,8 @@ func provider(t *testing.T) sampleapi.Introspection {
 			return
 		}
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"active": r.PostFormValue("token") == "good", "sub": "alice", "scope": "openid api", "exp": time.Now().Add(time.Minute).Unix(),
+			"active": r.PostFormValue("token") == "good", "sub": "alice", "scope": "openid api",
+			"exp": time.Now().Add(time.Minute).Unix(),
 		})
 	}))
 	t.Cleanup(s.Close)
@@ -77,8 +78,9 @@ func TestWhoamiTellsWhatArrivedButNotTheToken(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &seen); err != nil {
 		t.Fatal(err)
 	}
-	// SHA-256("good") begins so.
-	if seen.Subject != "alice" || seen.Token.Fingerprint != "770e6076" || seen.Request.Headers["Authorization"] != "Bearer ***" {
+	const fingerprint = "770e6076" // of SHA-256("good")
+	if seen.Subject != "alice" || seen.Token.Fingerprint != fingerprint ||
+		seen.Request.Headers["Authorization"] != "Bearer ***" {
 		t.Errorf("got %+v", seen)
 	}
 }
@@ -106,7 +108,8 @@ func TestProviderOutageIsNotABadToken(t *testing.T) {
 	}
 	wrong := provider(t)
 	wrong.ClientSecret = secret.New("x")
-	if resp, _ = call(t, http.MethodGet, start(t, wrong)+"/whoami", "good", ""); resp.StatusCode != http.StatusServiceUnavailable {
+	resp, _ = call(t, http.MethodGet, start(t, wrong)+"/whoami", "good", "")
+	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("wrong introspection secret: %s, want 503", resp.Status)
 	}
 }
@@ -120,7 +123,8 @@ func TestNotesComeBack(t *testing.T) {
 	if resp, _ = call(t, http.MethodPost, url+"/notes", "good", `{`); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("broken JSON: %s, want 400", resp.Status)
 	}
-	if resp, _ = call(t, http.MethodPost, url+"/notes", "good", `"`+strings.Repeat("x", 1<<17)+`"`); resp.StatusCode != http.StatusRequestEntityTooLarge {
+	resp, _ = call(t, http.MethodPost, url+"/notes", "good", `"`+strings.Repeat("x", 1<<17)+`"`)
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("128 KiB: %s, want 413", resp.Status)
 	}
 }
@@ -144,7 +148,9 @@ func TestStreamTicks(t *testing.T) {
 
 func TestEchoSendsEveryMessageBack(t *testing.T) {
 	url := start(t, provider(t))
-	c, resp, err := websocket.Dial(t.Context(), url+"/echo", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer good"}}})
+	c, resp, err := websocket.Dial(t.Context(), url+"/echo", &websocket.DialOptions{
+		HTTPHeader: http.Header{"Authorization": {"Bearer good"}},
+	})
 	if err != nil {
 		t.Fatal(err, resp)
 	}

@@ -16,7 +16,7 @@ const (
 	maxMessage = 64 << 10
 )
 
-// notes gives a JSON body back, with who sent it and when.
+// notes returns the JSON body, with its sender and time.
 func notes(w http.ResponseWriter, r *http.Request, c caller) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxNote))
 	var tooLarge *http.MaxBytesError
@@ -29,11 +29,12 @@ func notes(w http.ResponseWriter, r *http.Request, c caller) {
 		return
 	}
 	writeJSON(w, http.StatusCreated, map[string]any{
-		"note": json.RawMessage(body), "subject": c.grant.Subject, "received_at": time.Now().UTC().Format(time.RFC3339Nano),
+		"note": json.RawMessage(body), "subject": c.grant.Subject,
+		"received_at": time.Now().UTC().Format(time.RFC3339Nano),
 	})
 }
 
-// stream sends an event a second until the caller goes away.
+// stream sends one event per second until the caller disconnects.
 func stream(w http.ResponseWriter, r *http.Request, _ caller) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -53,14 +54,14 @@ func stream(w http.ResponseWriter, r *http.Request, _ caller) {
 	}
 }
 
-// echo sends every WebSocket message back. The Origin was judged by the proxy in front, which this
-// API trusts; it is reached on loopback or a private network alone, and wants a token besides.
+// echo sends every WebSocket message back. It does not check Origin: the proxy in front has done
+// so. The API is reachable only on loopback or a private network, and requires a token.
 func echo(w http.ResponseWriter, r *http.Request, _ caller) {
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // Accept has answered
 	}
-	defer func() { _ = c.CloseNow() }() // closed already when all went well
+	defer func() { _ = c.CloseNow() }() // does nothing after a normal close
 	c.SetReadLimit(maxMessage)
 	for {
 		kind, message, err := c.Read(r.Context())

@@ -1,7 +1,7 @@
-// Package sampleapp is the single-page app that the demo serves: plain HTML, CSS and modules, with no
-// build step of its own.
+// Package sampleapp is the single-page app that the demo serves: plain HTML, CSS and modules,
+// without a build step.
 //
-// It knows the service only as a browser does.
+// It uses the service only through the endpoints for browsers.
 package sampleapp
 
 import (

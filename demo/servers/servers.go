@@ -1,8 +1,8 @@
-// Package servers starts real servers, Redis and nginx among them, on loopback ports and in folders of their
-// own, and does to them what happens to servers: stops, kills and freezes them, and starts them again.
+// Package servers starts real servers such as Redis and nginx, each on a loopback port and in its
+// own folder. It can stop, kill, freeze and restart them.
 //
-// It stands below demo because a command needs it: demo-cluster starts its Redis and its nginx with it. Tests
-// start theirs with it, too, through test/servers. The service must not import it.
+// It is below demo because the command demo-cluster uses it. Tests use it too, through
+// test/servers. The service must not import it.
 package servers
 
 import (
@@ -21,16 +21,16 @@ import (
 	"time"
 )
 
-// patience is how long a server may take to start or to stop.
-const patience = 20 * time.Second
+// startTimeout is how long a server may take to start or to stop.
+const startTimeout = 20 * time.Second
 
-// A Process is a server's program: started, killed, frozen and started again on the same port and files.
+// A Process runs a server's program. It can be started again on the same port and files.
 type Process struct {
 	Name    string
-	Command func() *exec.Cmd // a new one for each start
-	Ready   func() error     // nil once the server answers
+	Command func() *exec.Cmd // returns a new command for each start
+	Ready   func() error     // returns nil once the server answers
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	cmd    *exec.Cmd
 	exited chan struct{}
 	output tail
@@ -43,14 +43,14 @@ func (p *Process) Start() error {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	go func() { _ = cmd.Wait(); close(exited) }()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(5 * time.Millisecond) {
 		err := p.Ready()
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-exited:
-			return fmt.Errorf("%s ended at its start: %s", p.Name, p.Output())
+			return fmt.Errorf("%s exited while it started: %s", p.Name, p.Output())
 		default:
 		}
 		if time.Now().After(deadline) {
@@ -68,12 +68,12 @@ func (p *Process) launch() (*exec.Cmd, chan struct{}, error) {
 	if p.cmd.SysProcAttr == nil {
 		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
-	p.cmd.SysProcAttr.Setpgid = true // a Ctrl-C at the terminal is for whoever started it
+	p.cmd.SysProcAttr.Setpgid = true // Ctrl-C at the terminal must not reach it
 	p.exited = make(chan struct{})
 	return p.cmd, p.exited, p.cmd.Start()
 }
 
-// PID is the process's id; 0 before it was started.
+// PID is the process id, or 0 before the first start.
 func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,10 +83,10 @@ func (p *Process) PID() int {
 	return p.cmd.Process.Pid
 }
 
-// Output is the last of what the server printed.
+// Output is the end of the server's output.
 func (p *Process) Output() string { return p.output.String() }
 
-// Running reports whether the process lives, frozen or not.
+// Running reports whether the process exists, frozen or not.
 func (p *Process) Running() bool {
 	p.mu.Lock()
 	exited := p.exited
@@ -102,26 +102,27 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Kill ends the server as a crash does (SIGKILL), and returns when it is gone.
+// Kill ends the server by SIGKILL, as a crash would, and returns when it has exited.
 func (p *Process) Kill() { p.End(syscall.SIGKILL) }
 
-// Stop ends the server as its operator does (SIGTERM), and returns when it is gone.
+// Stop ends the server by SIGTERM and returns when it has exited.
 func (p *Process) Stop() { p.End(syscall.SIGTERM) }
 
-// Pause freezes the server: its connections stay, and it answers nothing.
+// Pause freezes the server: its connections stay open, and it does not answer.
 func (p *Process) Pause() { p.Signal(syscall.SIGSTOP) }
 
 // Continue ends a Pause.
 func (p *Process) Continue() { p.Signal(syscall.SIGCONT) }
 
-// Signal sends a signal to the process and those it started.
+// Signal sends a signal to the process and its children.
 func (p *Process) Signal(sig syscall.Signal) {
 	if pid := p.PID(); pid != 0 && p.Running() {
 		_ = syscall.Kill(-pid, sig)
 	}
 }
 
-// End sends a signal that ends the process and returns when it is gone, by SIGKILL if nothing else helps.
+// End sends a signal that ends the process, and returns when it has exited. After startTimeout it
+// sends SIGKILL.
 func (p *Process) End(sig syscall.Signal) {
 	if !p.Running() {
 		return
@@ -130,19 +131,19 @@ func (p *Process) End(sig syscall.Signal) {
 	exited := p.exited
 	p.mu.Unlock()
 	p.Signal(sig)
-	p.Signal(syscall.SIGCONT) // a frozen one ends only then
+	p.Signal(syscall.SIGCONT) // a frozen process handles the signal only then
 	select {
 	case <-exited:
-	case <-time.After(patience):
+	case <-time.After(startTimeout):
 		p.Signal(syscall.SIGKILL)
 		<-exited
 	}
 }
 
-// tailSize is how much of a server's output is kept.
+// tailSize is how many bytes of a server's output are kept, at least.
 const tailSize = 64 << 10
 
-// A tail keeps the last of what was written to it.
+// A tail keeps the end of what is written to it.
 type tail struct {
 	mu sync.Mutex // guards b
 	b  bytes.Buffer
@@ -158,15 +159,15 @@ func (t *tail) Write(p []byte) (int, error) {
 	return t.b.Write(p)
 }
 
-// String is what is kept.
+// String returns the bytes that are kept.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.b.String()
 }
 
-// FreePort is a loopback port that nobody listened on a moment ago. It lies below those that Linux hands out by
-// itself, so that neither a listener on port 0 nor a connection takes it meanwhile.
+// FreePort returns a loopback port that was free a moment ago. It is below Linux's ephemeral ports,
+// so that neither a listener on port 0 nor an outgoing connection takes it meanwhile.
 func FreePort() (int, error) {
 	var err error
 	for range 100 {
@@ -182,7 +183,8 @@ func FreePort() (int, error) {
 // ErrMissing means that a server's program is not installed.
 var ErrMissing = errors.New("is not installed; make setup installs it")
 
-// Program is where a server's program is: in PATH, or in one of the folders, which may be patterns.
+// Program returns the path of a server's program, in PATH or in one of the folders, which may be
+// glob patterns.
 func Program(name string, folders ...string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
@@ -195,15 +197,16 @@ func Program(name string, folders ...string) (string, error) {
 	return "", fmt.Errorf("%s %w", name, ErrMissing)
 }
 
-// NewRedis is a redis-server with an append-only file in dir; options are further lines of its configuration.
+// NewRedis returns a redis-server with an append-only file in dir. options are more lines of its
+// configuration.
 func NewRedis(dir string, port int, options ...string) (*Process, error) {
 	binary, err := Program("redis-server")
 	if err != nil {
 		return nil, err
 	}
 	lines := append([]string{
-		"bind 127.0.0.1", "port " + strconv.Itoa(port), "dir " + dir, "appendonly yes", `save ""`, "maxmemory-policy noeviction",
-		"repl-diskless-sync-delay 0",
+		"bind 127.0.0.1", "port " + strconv.Itoa(port), "dir " + dir,
+		"appendonly yes", `save ""`, "maxmemory-policy noeviction", "repl-diskless-sync-delay 0",
 	}, options...)
 	file := filepath.Join(dir, "redis.conf")
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
@@ -215,13 +218,13 @@ func NewRedis(dir string, port int, options ...string) (*Process, error) {
 	}, nil
 }
 
-// redisAnswers says PING; a server that wants a password first answers too.
+// redisAnswers sends PING. An error that asks for a password is an answer, too.
 func redisAnswers(port int) error {
 	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.Close() }() // nothing is lost with it
+	defer func() { _ = c.Close() }() // its error does not matter
 	if err := c.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 		return err
 	}
@@ -234,12 +237,12 @@ func redisAnswers(port int) error {
 		return err
 	}
 	if said := string(answer[:n]); !strings.HasPrefix(said, "+PONG") && !strings.HasPrefix(said, "-NOAUTH") {
-		return fmt.Errorf("it says %q", said)
+		return fmt.Errorf("answer to PING: %q", said)
 	}
 	return nil
 }
 
-// NewNginx is an nginx with one http block's text as its configuration, in dir; ready is a port it listens on.
+// NewNginx returns an nginx with this http block, in dir. port is a port that it listens on.
 func NewNginx(dir string, port int, httpBlock string) (*Process, error) {
 	binary, err := Program("nginx")
 	if err != nil {
@@ -269,7 +272,7 @@ http {
 	}, nil
 }
 
-// Accepts is nil when something listens on a loopback port.
+// Accepts returns nil if something listens on a loopback port.
 func Accepts(port int) error {
 	c, err := net.DialTimeout("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), time.Second)
 	if err != nil {

@@ -202,7 +202,7 @@ func (w *world) judge() {
 	w.wantTicketsDead()
 	grants := w.Grants()
 	explained := 0
-	for _, wrong := range w.Crowd.Wrong() {
+	for _, wrong := range w.Crowd.WrongLogouts() {
 		if g := grants[wrong.SID]; w.lostInACrash(g) {
 			explained++
 			continue
@@ -228,7 +228,7 @@ func (w *world) wantTicketsDead() {
 	tickets := w.Crowd.Tickets()
 	for sid, ticket := range tickets {
 		for _, r := range w.Replicas {
-			status, err := cluster.AskWith(w.t.Context(), "http://"+r.Listen, w.App, ticket)
+			status, err := cluster.CallWith(w.t.Context(), "http://"+r.Listen, w.App, ticket)
 			if err != nil || status != http.StatusUnauthorized {
 				w.t.Errorf("ended login %s at %s = %d %v, want 401", sid, r.Name, status, err)
 			}

@@ -1,11 +1,12 @@
-// The page of the cluster demo: it draws what the demo tells twice a second, and presses its buttons.
+// The page of the cluster demo: it draws the status that the demo sends twice a second, and has buttons
+// for its actions.
 
 const $ = (id) => document.getElementById(id)
-const seconds = 90 // that the chart shows
-const samples = [] // {at, ok, unavailable, failed, renewals}: what came since the last one
+const seconds = 90 // the time that the chart shows
+const samples = [] // {at, ok, unavailable, failed, renewals}: counts since the previous sample
 let last
 
-const source = new EventSource('picture')
+const source = new EventSource('status')
 source.onmessage = (event) => { $('lost').hidden = true; draw(JSON.parse(event.data)) }
 source.onerror = () => { $('lost').hidden = false }
 
@@ -29,10 +30,10 @@ function draw(p) {
   replicas(p.replicas)
   node($('redis'), p.redis, p.redis, [
     p.redis === 'dead' ? ['redis-start', 'Start', true] : ['redis-kill', 'kill -9'],
-    p.redis === 'frozen' ? ['redis-wake', 'Wake', true] : ['redis-freeze', 'Freeze', false, p.redis === 'dead'],
+    p.redis === 'frozen' ? ['redis-wake', 'Resume', true] : ['redis-freeze', 'Freeze', false, p.redis === 'dead'],
   ], 0)
-  node($('provider'), p.provider === 'well' ? '' : 'moody', p.provider, [
-    ['provider-well', 'Well', true, p.provider === 'well'], ['provider-503', '503', false, p.provider === 'failing'],
+  node($('provider'), p.provider === 'well' ? '' : 'faulty', p.provider, [
+    ['provider-well', 'Works', true, p.provider === 'well'], ['provider-503', '503', false, p.provider === 'failing'],
     ['provider-hang', 'Hang', false, p.provider === 'hanging'], ['provider-late', 'Late', false, p.provider === 'late'],
   ], 0)
   history(p.history)
@@ -92,26 +93,26 @@ function replicas(all) {
     const dead = r.state === 'dead'
     node(div, r.state === 'running' && r.cut ? 'cut' : r.state, r.state + (r.cut ? ', cut off from Redis' : ''), [
       dead ? ['start', 'Start', true] : ['kill', 'kill -9'],
-      r.state === 'frozen' ? ['wake', 'Wake', true] : ['freeze', 'Freeze', false, dead],
-      r.cut ? ['mend', 'Mend the link', true] : ['cut', 'Cut the link', false, dead],
+      r.state === 'frozen' ? ['wake', 'Resume', true] : ['freeze', 'Freeze', false, dead],
+      r.cut ? ['mend', 'Restore the link', true] : ['cut', 'Cut the link', false, dead],
     ], i + 1)
   })
 }
 
-// node shows a state and its buttons: [action, label, whether it mends, whether it is of no use now].
+// node shows a state and its buttons: [action, label, whether it repairs, whether it is disabled].
 function node(div, kind, state, buttons, replica) {
-  div.classList.remove('running', 'frozen', 'dead', 'cut', 'moody')
+  div.classList.remove('running', 'frozen', 'dead', 'cut', 'faulty')
   if (kind) div.classList.add(kind)
   set(div.querySelector('em'), state)
   const box = div.querySelector('.buttons')
   const wanted = JSON.stringify(buttons)
   if (box.dataset.wanted === wanted) return
   box.dataset.wanted = wanted
-  box.replaceChildren(...buttons.map(([action, label, mends, disabled]) => {
+  box.replaceChildren(...buttons.map(([action, label, repairs, disabled]) => {
     const b = document.createElement('button')
     b.textContent = label
     b.disabled = Boolean(disabled)
-    if (mends && !disabled) b.className = 'mends'
+    if (repairs && !disabled) b.className = 'repairs'
     b.onclick = async () => { b.disabled = true; await fetch(`do/${action}/${replica}`, { method: 'POST', headers: { 'X-CSRF': '1' } }) }
     return b
   }))

@@ -4,8 +4,8 @@ import { addCall, addRenewal, draw } from './timeline.js';
 
 const $ = (id) => document.getElementById(id);
 const counts = { calls: 0, failures: 0, renewals: 0 };
-const full = { token: 0, session: 0 }; // the longest each clock was seen at, in seconds
-let state; // what /bff/session said last
+const full = { token: 0, session: 0 }; // the largest value of each clock so far, in seconds
+let state; // the last answer of /bff/session
 let logoutURL;
 let loop;
 let socket;
@@ -59,11 +59,11 @@ function onSession(next) {
 
 const reasons = {
   logout: 'You were logged out in another tab or on another device.',
-  expired: 'Your session has run out.',
+  expired: 'Your session has expired.',
   revoked: 'Your session was ended by an administrator.',
   refused: 'The provider no longer renews your session.',
-  replaced: 'Somebody has logged in anew in this browser.',
-  surplus: 'You have logged in at so many places that this session had to end.',
+  replaced: 'Somebody has logged in again in this browser.',
+  surplus: 'You have logged in in too many places, so this session was ended.',
   provider_logout: 'You logged out at the provider, so your session here has ended, too.',
 };
 

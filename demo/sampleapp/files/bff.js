@@ -1,11 +1,11 @@
-// What this page needs of cloakroom, through the client that any app can use (folder client). Every answer also
-// goes past the listeners, which is how the page watches itself.
+// This page's access to cloakroom, through the client that any app can use (folder client). The listeners
+// receive every answer, so that the page can check that it gets no token.
 import { createClient } from './client.js';
 
 const client = createClient();
 const listeners = [];
 
-/** Calls fn(body) with the text of every answer this page gets. */
+/** Calls fn(body) with the text of every answer that this page receives. */
 export const onBody = (fn) => listeners.push(fn);
 
 /** A call of the API, or of the service. */
@@ -18,7 +18,7 @@ export async function call(path, options = {}) {
   return { ok: response.ok, status: response.status, body };
 }
 
-/** The claims of whoever is logged in, or undefined. */
+/** The user's claims, or undefined if nobody is logged in. */
 export async function user() {
   const { ok, body } = await call('/bff/user');
   return ok ? body : undefined;
@@ -28,7 +28,7 @@ export const session = async () => (await call('/bff/session')).body;
 
 export const login = () => client.login({ returnUrl: location.pathname });
 
-/** Hears of changes to the session, and of its end with the reason, in whichever tab or browser it was done. */
+/** Calls the functions when the session changes, or ends (with the reason), in whichever tab or browser. */
 export function watch(onSession, onEnded) {
   const hear = (state) => { if (state.status === 'active') onSession(state.session); };
   const stops = [client.session.subscribe(hear), client.onEnded(onEnded)];

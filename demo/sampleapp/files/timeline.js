@@ -1,4 +1,4 @@
-// The last minute as a picture: calls as dots, renewals as lines.
+// A chart of the last minute: calls as dots, renewals as lines.
 const NS = 'http://www.w3.org/2000/svg';
 const span = 60_000;
 const events = [];
