@@ -71,12 +71,12 @@ func (m *Manager) write(ctx context.Context, e storage.Entry, read *Session, rec
 	if err != nil {
 		return nil, fmt.Errorf("write session %q: %w", rec.ID, err)
 	}
-	put, forget := m.cache.expect(read.Name, time.Now())
-	defer forget()
+	reading := m.cache.Expect(read.Name, time.Now())
+	defer reading.Forget()
 	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Seal(e.Name, plain), indices(rec), kept.ExpiresAt
 	err = m.records.Update(ctx, e)
 	if err != nil {
-		m.cache.drop(read.Name) // it may have been written all the same
+		m.cache.Drop(read.Name) // it may have been written all the same
 	}
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -87,9 +87,9 @@ func (m *Manager) write(ctx context.Context, e storage.Entry, read *Session, rec
 		return nil, Unavailable(err)
 	}
 	s := &Session{Name: read.Name, Version: e.Version + 1, Record: kept, IdleExpires: read.IdleExpires, LastActive: read.LastActive}
-	m.past.met(s)
-	m.cache.changed(s.Name, s.Version)
-	put(s, len(e.Sealed))
+	m.met(s)
+	m.cache.Changed(s.Name, s.Version)
+	reading.Put(s, s.Version, len(e.Sealed))
 	m.hub.changed(s)
 	return s, nil
 }

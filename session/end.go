@@ -46,7 +46,7 @@ func (m *Manager) endFirst(ctx context.Context, name Name, reason Reason) (first
 	}
 	first, err = m.ends.end(ctx, name, reason, m.now())
 	if !first {
-		m.cache.drop(name) // after an error it may have been done all the same
+		m.cache.Drop(name) // after an error it may have been done all the same
 	}
 	return first, Unavailable(err)
 }
@@ -58,7 +58,7 @@ func (m *Manager) EndExpired(ctx context.Context, limit int) (int, error) {
 	if err := m.Ping(ctx); err != nil {
 		return 0, err
 	}
-	n, err := m.ends.endExpired(ctx, m.idle.sweepUntil(m.now()), limit)
+	n, err := m.ends.endExpired(ctx, m.idle.SweepUntil(m.now()), limit)
 	return n, Unavailable(err)
 }
 
@@ -99,16 +99,35 @@ func (e ender) endExpired(ctx context.Context, until time.Time, limit int) (int,
 // announce tells everybody that a session is over. Every end comes through here, exactly once: the
 // store says of one caller alone that it was the one who ended it.
 func (m *Manager) announce(ctx context.Context, name Name, reason Reason) {
-	who := m.past.ended(name, reason, m.now())
-	m.cache.drop(name)
+	who := m.tombstones.Ended(name, reason, m.now())
+	m.cache.Drop(name)
 	m.touches.forget(name)
 	m.hub.ended(name, reason)
 	m.metrics.sessionEnded(reason, who)
 	attrs := []slog.Attr{slog.String("reason", string(reason))}
 	if who != nil {
-		attrs = append(attrs, slog.String("session", who.id), slog.String("provider", who.provider), slog.Int("renewals", who.renewals))
+		attrs = append(attrs, slog.String("session", who.ID), slog.String("provider", who.Provider), slog.Int("renewals", who.Renewals))
 	}
 	m.log.LogAttrs(ctx, slog.LevelInfo, "session ended", attrs...)
+}
+
+// EndReason is why a session ended, where that is known: if it ended not long ago, here or at a replica that the
+// store tells us of.
+func (m *Manager) EndReason(name Name) (Reason, bool) {
+	reason, known := m.tombstones.End(name, m.now())
+	return reason, known && reason != ""
+}
+
+// Continued reports whether a session has gone on under a new ticket, and not longer ago than that.
+func (m *Manager) Continued(name Name, notLongerAgo time.Duration) bool {
+	reason, at, _ := m.tombstones.EndedAt(name)
+	return reason == ReasonContinued && m.now().Before(at.Add(notLongerAgo))
+}
+
+// EndedSince reports whether a session is known to have ended after a moment, other than by running out.
+func (m *Manager) EndedSince(name Name, moment time.Time) bool {
+	reason, at, known := m.tombstones.EndedAt(name)
+	return known && reason != ReasonExpired && at.After(moment)
 }
 
 // detached is ctx without its cancellation, with its deadline or one in atMost, whichever is sooner.

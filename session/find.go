@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/session/local"
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
@@ -63,12 +64,12 @@ func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Sessi
 		return nil, err
 	}
 	now := m.now()
-	if s := m.alive(m.cache.get(name, time.Now()), now); s != nil {
+	if s := m.alive(m.cache.Get(name, time.Now()), now); s != nil {
 		return s, nil
 	}
 	s, err := m.read(ctx, name, issued, now)
 	if errors.Is(err, ErrUnavailable) {
-		if s := m.alive(m.cache.lastResort(name, time.Now()), now); s != nil {
+		if s := m.alive(m.cache.LastResort(name, time.Now()), now); s != nil {
 			return s, nil
 		}
 	}
@@ -77,7 +78,7 @@ func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Sessi
 
 // read returns a live session from the store.
 func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*Session, error) {
-	if reason, ended := m.past.end(name, now); ended {
+	if reason, ended := m.tombstones.End(name, now); ended {
 		return nil, m.gone(reason, issued, now)
 	}
 	s, err := m.load(ctx, name)
@@ -105,7 +106,7 @@ const freshTime = time.Second
 // aliveByTheStore is alive for a session that seems to have run out, by the store's time as it is now. It may have been
 // set back, by a fail-over to a server with another clock, and another replica go by it already.
 func (m *Manager) aliveByTheStore(ctx context.Context, s *Session) *Session {
-	if m.clock == nil || !m.clock.IsStores() || m.idle.age() < freshTime {
+	if m.clock == nil || !m.clock.IsStores() || m.idle.Age() < freshTime {
 		return nil
 	}
 	_ = m.Ping(ctx) // what it finds out is noted; if it fails, idle time-outs stand still
@@ -117,10 +118,32 @@ func (m *Manager) alive(s *Session, now time.Time) *Session {
 	if s == nil {
 		return nil
 	}
-	if s = m.idle.apply(s); !now.Before(s.Expires()) {
+	if s = m.withOutages(s); !now.Before(s.Expires()) {
 		return nil
 	}
 	return s
+}
+
+// withOutages returns s with the idle expiry that it has with regard to outages.
+func (m *Manager) withOutages(s *Session) *Session {
+	if s.IdleExpires.IsZero() {
+		return s
+	}
+	end := m.idle.Expiry(s.IdleExpires, s.LastActive, s.Record.ExpiresAt)
+	if end.Equal(s.IdleExpires) {
+		return s
+	}
+	moved := *s
+	moved.IdleExpires = end
+	return &moved
+}
+
+// met remembers whose session s is.
+func (m *Manager) met(s *Session) {
+	r := s.Record
+	m.tombstones.Met(s.Name, local.Identity{
+		ID: r.ID, Provider: r.Provider, Renewable: !r.RefreshToken.IsZero(), Renewals: r.Renewals,
+	})
 }
 
 // gone is the answer for a session whose record is no more. Without knowing why it ended, one that was
@@ -154,8 +177,8 @@ func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) err
 // load reads a session from the store, expired or not, and keeps it in the cache unless something
 // happened to it meanwhile. Errors are the store's, keys.ErrUnreadable or keys.ErrUnknownKey.
 func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
-	put, forget := m.cache.expect(name, time.Now())
-	defer forget()
+	reading := m.cache.Expect(name, time.Now())
+	defer reading.Forget()
 	e, err := m.records.Load(ctx, string(name))
 	if err != nil {
 		return nil, err
@@ -164,8 +187,8 @@ func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.past.met(s)
-	put(s, len(e.Sealed))
+	m.met(s)
+	reading.Put(s, s.Version, len(e.Sealed))
 	return s, nil
 }
 

@@ -7,7 +7,7 @@
 // that none is forgotten by streams, listeners, the log, or the revocation outbox.
 //
 // Its weak point: opened records are kept in memory. Where the store tells of changes an end elsewhere is
-// noticed at once; when that line breaks, or where there is none, it may go unnoticed for MaxStaleness.
+// noticed at once; when that feed breaks, or where there is none, it may go unnoticed for MaxStaleness.
 //
 // Package scs manages what a browser has of a session. RenewToken makes the ticket of each login
 // and step-up, in place of the one before; the deadline is the record's absolute end; the codec
@@ -43,6 +43,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session/clock"
+	"github.com/cloakroom/cloakroom/session/local"
 	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/site"
 )
@@ -78,30 +79,31 @@ type writer interface {
 
 // A Manager starts, finds, writes and ends sessions. It is safe for concurrent use.
 type Manager struct {
-	records     writer
-	ends        ender
-	finder      storage.Finder
-	outbox      storage.Outbox
-	marks       storage.Marks
-	connection  clock.Pinger
-	feed        storage.ChangeFeed // nil: none
-	scs         *scs.SessionManager
-	keys        *keys.Ring
-	signer      *signer
-	cookie      string
-	idleTimeout time.Duration
-	maxPerUser  int
-	clock       *clock.Clock      // nil: only now
-	issuers     map[string]string // by provider; not changed
-	now         func() time.Time
-	log         *slog.Logger
+	records      writer
+	ends         ender
+	finder       storage.Finder
+	outbox       storage.Outbox
+	marks        storage.Marks
+	connection   clock.Pinger
+	feed         storage.ChangeFeed // nil: none
+	scs          *scs.SessionManager
+	keys         *keys.Ring
+	signer       *signer
+	cookie       string
+	idleTimeout  time.Duration
+	maxStaleness time.Duration
+	maxPerUser   int
+	clock        *clock.Clock      // nil: only now
+	issuers      map[string]string // by provider; not changed
+	now          func() time.Time
+	log          *slog.Logger
 
-	cache   *cache
-	idle    *idleClock
-	past    *past
-	hub     *hub
-	touches *toucher
-	metrics *metrics
+	cache      *local.Cache[Name, *Session]
+	idle       *local.IdleClock
+	tombstones *local.Tombstones[Name, Reason]
+	hub        *hub
+	touches    *toucher
+	metrics    *metrics
 }
 
 // NewManager makes a Manager over a store that the caller keeps and closes, after Close.
@@ -114,12 +116,15 @@ func NewManager(o Options) (*Manager, error) {
 		connection: o.Store.Connection, feed: o.Store.Feed,
 		keys: o.Keys, cookie: o.Site.SessionCookie(),
 		idleTimeout: o.IdleTimeout, maxPerUser: o.MaxPerUser, clock: o.Clock, now: o.Now, log: o.Logger,
-		issuers: o.Issuers,
-		cache:   newCache(o.MaxStaleness, int(o.CacheMemory), o.Store.Feed != nil), past: newPast(), hub: newHub(),
-		idle: newIdleClock(o),
+		issuers:      o.Issuers,
+		maxStaleness: o.MaxStaleness,
+		cache: local.NewCache[Name, *Session](local.CacheOptions{
+			MaxAge: o.MaxStaleness, Memory: int(o.CacheMemory), Grace: o.servedCached(), Feed: o.Store.Feed != nil, Metrics: o.Metrics,
+		}),
+		idle:       local.NewIdleClock(o.IdleTimeout, o.Now, o.Clock),
+		tombstones: local.NewTombstones[Name, Reason](), hub: newHub(),
 	}
 	m.ends = ender{o.Store.Records, m.announce}
-	m.cache.grace = o.servedCached()
 	m.signer = newSigner(o.Site.SessionCookie(), o.Keys)
 	m.scs = newSCS(m, o)
 	m.touches = newToucher(m)
@@ -168,9 +173,9 @@ func (m *Manager) Ping(ctx context.Context) error {
 	err := m.ask(ctx)
 	switch {
 	case err == nil:
-		m.idle.up()
+		m.idle.Up()
 	case !errors.Is(ctx.Err(), context.Canceled): // otherwise it says nothing of the store
-		m.idle.fails()
+		m.idle.Fails()
 	}
 	return Unavailable(err)
 }

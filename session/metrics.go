@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cloakroom/cloakroom/session/local"
 )
 
 const (
@@ -42,16 +44,15 @@ func newMetrics(m *Manager, r prometheus.Registerer) *metrics {
 			Name: "cloakroom_sessions", Help: "Sessions in the store, up to 15 s ago; not a number while the store can't be asked.",
 		}, count.get)
 		r.MustRegister(c.started, c.ended, c.unrenewed, live)
-		m.cache.register(r)
 	}
 	return c
 }
 
 // sessionEnded counts an end; who is nil when it is not known whose session it was.
-func (c *metrics) sessionEnded(reason Reason, who *identity) {
+func (c *metrics) sessionEnded(reason Reason, who *local.Identity) {
 	c.ended.WithLabelValues(string(reason)).Inc()
-	if who != nil && who.renewable && who.renewals == 0 {
-		c.unrenewed.WithLabelValues(who.provider).Inc()
+	if who != nil && who.Renewable && who.Renewals == 0 {
+		c.unrenewed.WithLabelValues(who.Provider).Inc()
 	}
 }
 
@@ -79,32 +80,4 @@ func (c *counter) get() float64 {
 		c.value = math.NaN()
 	}
 	return c.value
-}
-
-// register has the cache counted and measured.
-func (c *cache) register(r prometheus.Registerer) {
-	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cloakroom_session_cache_lookups_total", Help: "Sessions looked up in memory: hit or miss; a miss reads the store.",
-	}, []string{"result"})
-	invalidations := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "cloakroom_session_cache_invalidations_total", Help: "Sessions dropped from memory because they changed or ended.",
-	})
-	c.hits, c.misses, c.invalidations = lookups.WithLabelValues("hit").Inc, lookups.WithLabelValues("miss").Inc, invalidations.Inc
-	r.MustRegister(lookups, invalidations,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "cloakroom_session_cache_entries", Help: "Sessions in memory.",
-		}, func() float64 { n, _ := c.size(); return float64(n) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "cloakroom_session_cache_bytes", Help: "About how much memory they take.",
-		}, func() float64 { _, n := c.size(); return float64(n) }))
-	if c.lined {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "cloakroom_store_line_up", Help: "1 while changes made by other replicas are heard from the store, otherwise 0: then nothing is served from memory.",
-		}, func() float64 {
-			if c.isUp() {
-				return 1
-			}
-			return 0
-		}))
-	}
 }

@@ -63,6 +63,18 @@ func (s *Session) Expires() time.Time {
 	return s.Record.ExpiresAt
 }
 
+// activeAt is a copy of s with times moved forward, never back.
+func (s *Session) activeAt(lastActive, idleExpires time.Time) *Session {
+	moved := *s
+	if lastActive.After(moved.LastActive) {
+		moved.LastActive = lastActive
+	}
+	if idleExpires.After(moved.IdleExpires) {
+		moved.IdleExpires = idleExpires
+	}
+	return &moved
+}
+
 // A Reason says why a session ended; it is what /bff/events, the audit log and metrics show.
 type Reason string
 

@@ -12,6 +12,9 @@ const (
 	OutageServeCached = "serve_cached" // sessions in memory go on, read-only, for Options.OutageLimit
 )
 
+// defaultCacheMemory is how much memory opened sessions may take.
+const defaultCacheMemory = 64 << 20
+
 // Defaults are Options of which the operator has said nothing.
 func Defaults() Options {
 	return Options{

@@ -78,7 +78,7 @@ func (m *Manager) begin(ctx context.Context, call *scsCall, plain []byte) error 
 	if err != nil {
 		return Unavailable(err)
 	}
-	m.past.met(s)
+	m.met(s)
 	m.metrics.started.WithLabelValues(r.Provider).Inc()
 	m.log.InfoContext(ctx, "session started", "session", r.ID, "provider", r.Provider)
 	first := m.replace(ctx, call.deleted, call.reason)

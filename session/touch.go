@@ -113,8 +113,9 @@ func (t *toucher) writeOne(next touch) {
 	err := t.m.records.Touch(ctx, string(name), next.at, next.idleExpires)
 	switch {
 	case err == nil:
-		t.m.cache.active(name, next.at, next.idleExpires)
-		t.m.hub.changed(next.session.activeAt(next.at, next.idleExpires))
+		touched := func(s *Session) *Session { return s.activeAt(next.at, next.idleExpires) }
+		t.m.cache.Replace(name, touched)
+		t.m.hub.changed(touched(next.session))
 	case !errors.Is(err, storage.ErrNotFound): // not found: it ended, which others see to
 		t.forget(name) // the next activity tries again
 		t.report(err)

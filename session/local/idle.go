@@ -1,4 +1,4 @@
-package session
+package local
 
 import (
 	"slices"
@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/clock"
 )
 
-// An idleClock says how long the idle time-outs have stood still. While the store can't be asked nobody's activity can be
+// An IdleClock says how long the idle time-outs have stood still. While the store can't be asked nobody's activity can be
 // written down, so that time counts against nobody: after an outage each session has as much of its idle time-out left as
 // when it began. The absolute expiry is never put off.
 //
@@ -16,7 +16,7 @@ import (
 // process that came up during the outage knows of no more than it has seen itself.
 //
 // It stands still, too, over a time that the clock that replicas share has jumped over: nobody lived through it.
-type idleClock struct {
+type IdleClock struct {
 	timeout time.Duration // 0: none, and nothing to know
 	now     func() time.Time
 	clock   *clock.Clock // nil: now never jumps
@@ -35,12 +35,14 @@ type outage struct{ from, to time.Time }
 // maxOutages bounds what is remembered; beyond it the first ones are forgotten.
 const maxOutages = 1000
 
-func newIdleClock(o Options) *idleClock {
-	return &idleClock{timeout: o.IdleTimeout, now: o.Now, clock: o.Clock, answered: o.Now(), heard: time.Now()}
+// NewIdleClock makes one for an idle time-out; 0 means none. Both now and shared, which may be nil, are
+// the time that replicas share.
+func NewIdleClock(timeout time.Duration, now func() time.Time, shared *clock.Clock) *IdleClock {
+	return &IdleClock{timeout: timeout, now: now, clock: shared, answered: now(), heard: time.Now()}
 }
 
-// up notes that the store answers.
-func (c *idleClock) up() {
+// Up notes that the store answers.
+func (c *IdleClock) Up() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now, moment := c.now(), time.Now()
@@ -63,7 +65,7 @@ func (c *idleClock) up() {
 
 // forgetAfter cuts off what lies ahead of now: a clock that jumped ahead was set back, and idle time-outs don't stand still
 // until it is there again. mu is held.
-func (c *idleClock) forgetAfter(now time.Time) {
+func (c *IdleClock) forgetAfter(now time.Time) {
 	c.outages = slices.DeleteFunc(c.outages, func(o outage) bool { return !o.from.Before(now) })
 	for i := range c.outages {
 		if c.outages[i].to.After(now) {
@@ -72,8 +74,8 @@ func (c *idleClock) forgetAfter(now time.Time) {
 	}
 }
 
-// age is how long ago the store last answered.
-func (c *idleClock) age() time.Duration {
+// Age is how long ago the store last answered.
+func (c *IdleClock) Age() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Since(c.heard)
@@ -82,7 +84,7 @@ func (c *idleClock) age() time.Duration {
 // since is the time since the last answer in which idle time-outs stood still; none when from and to are the same. It lies
 // between times as they are written down, so that what the clock has jumped over belongs to it. A clock that is set back
 // has everybody live longer as it is.
-func (c *idleClock) since(now, moment time.Time) outage {
+func (c *IdleClock) since(now, moment time.Time) outage {
 	last := c.answered
 	if c.clock != nil {
 		last = now.Add(-moment.Sub(c.heard)) // where the last answer lies now
@@ -97,8 +99,8 @@ func (c *idleClock) since(now, moment time.Time) outage {
 	return o
 }
 
-// fails notes that the store did not answer.
-func (c *idleClock) fails() {
+// Fails notes that the store did not answer.
+func (c *IdleClock) Fails() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.down = c.timeout > 0
@@ -107,13 +109,13 @@ func (c *idleClock) fails() {
 	}
 }
 
-// sweepUntil is the idle or absolute expiry up to which no session can be alive any more.
-func (c *idleClock) sweepUntil(now time.Time) time.Time {
+// SweepUntil is the idle or absolute expiry up to which no session can be alive any more.
+func (c *IdleClock) SweepUntil(now time.Time) time.Time {
 	return now.Add(-c.stoodSince(time.Time{}))
 }
 
 // stoodSince is how long the clock has stood still after a moment, in outages that are over.
-func (c *idleClock) stoodSince(moment time.Time) (stood time.Duration) {
+func (c *IdleClock) stoodSince(moment time.Time) (stood time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, o := range c.outages {
@@ -129,22 +131,14 @@ func (c *idleClock) stoodSince(moment time.Time) (stood time.Duration) {
 	return stood
 }
 
-// apply returns s with the idle expiry that it has with regard to outages. As long as one lasts, a session does not run
-// out by idleness at all that had not before it.
-func (c *idleClock) apply(s *Session) *Session {
-	if s.IdleExpires.IsZero() {
-		return s
-	}
-	end := s.IdleExpires.Add(c.stoodSince(s.LastActive))
+// Expiry is the idle expiry that a session has with regard to outages, of its own and its absolute one. As
+// long as an outage lasts, a session does not run out by idleness at all that had not before it.
+func (c *IdleClock) Expiry(idleExpires, lastActive, absolute time.Time) time.Time {
+	end := idleExpires.Add(c.stoodSince(lastActive))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.down && end.After(c.answered) || end.After(s.Record.ExpiresAt) {
-		end = s.Record.ExpiresAt
+	if c.down && end.After(c.answered) || end.After(absolute) {
+		return absolute
 	}
-	if end.Equal(s.IdleExpires) {
-		return s
-	}
-	moved := *s
-	moved.IdleExpires = end
-	return &moved
+	return end
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// A linedStore is a watchedStore that tells its listeners what is done to records, with a line that can be
+// A fedStore is a watchedStore that tells its listeners what is done to records, with a feed that can be
 // cut and held up. The stores proper are put through the same in storetest, and through storms in test/faults.
-type linedStore struct {
+type fedStore struct {
 	*watchedStore
 
 	mu        sync.Mutex // guards what follows
@@ -23,17 +23,17 @@ type linedStore struct {
 	down      bool
 }
 
-func newLinedStore(inner *watchedStore) *linedStore {
-	return &linedStore{watchedStore: inner, listeners: map[chan func(func(storage.Change))]struct{}{}}
+func newFedStore(inner *watchedStore) *fedStore {
+	return &fedStore{watchedStore: inner, listeners: map[chan func(func(storage.Change))]struct{}{}}
 }
 
-func (s *linedStore) Parts() storage.Store {
+func (s *fedStore) Parts() storage.Store {
 	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s, Feed: s}
 }
 
-var errCut = errors.New("the line was cut")
+var errCut = errors.New("the feed was cut")
 
-func (s *linedStore) Listen(ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time)) error {
+func (s *fedStore) Listen(ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time)) error {
 	s.mu.Lock()
 	if s.down {
 		s.mu.Unlock()
@@ -62,7 +62,7 @@ func (s *linedStore) Listen(ctx context.Context, every time.Duration, heard func
 	}
 }
 
-func (s *linedStore) tell(c storage.Change) {
+func (s *fedStore) tell(c storage.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for l := range s.listeners {
@@ -70,8 +70,8 @@ func (s *linedStore) tell(c storage.Change) {
 	}
 }
 
-// cut breaks every line until mend.
-func (s *linedStore) cut() {
+// cut breaks every feed until mend.
+func (s *fedStore) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = true
@@ -81,13 +81,13 @@ func (s *linedStore) cut() {
 	clear(s.listeners)
 }
 
-func (s *linedStore) mend() {
+func (s *fedStore) mend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.down = false
 }
 
-func (s *linedStore) Update(ctx context.Context, e storage.Entry) error {
+func (s *fedStore) Update(ctx context.Context, e storage.Entry) error {
 	err := s.watchedStore.Update(ctx, e)
 	if err == nil {
 		s.tell(storage.Change{Kind: storage.RecordUpdated, Name: e.Name, Version: e.Version + 1})
@@ -95,7 +95,7 @@ func (s *linedStore) Update(ctx context.Context, e storage.Entry) error {
 	return err
 }
 
-func (s *linedStore) Touch(ctx context.Context, name string, active, idle time.Time) error {
+func (s *fedStore) Touch(ctx context.Context, name string, active, idle time.Time) error {
 	err := s.watchedStore.Touch(ctx, name, active, idle)
 	if err == nil {
 		s.tell(storage.Change{Kind: storage.RecordTouched, Name: name, LastActive: active, IdleExpires: idle})
@@ -103,7 +103,7 @@ func (s *linedStore) Touch(ctx context.Context, name string, active, idle time.T
 	return err
 }
 
-func (s *linedStore) End(ctx context.Context, name, reason string, at time.Time) error {
+func (s *fedStore) End(ctx context.Context, name, reason string, at time.Time) error {
 	err := s.watchedStore.End(ctx, name, reason, at)
 	if err == nil {
 		s.tell(storage.Change{Kind: storage.RecordEnded, Name: name, Reason: reason})
@@ -111,11 +111,11 @@ func (s *linedStore) End(ctx context.Context, name, reason string, at time.Time)
 	return err
 }
 
-// two are two processes that share a store with a line.
-func two(t *testing.T, change ...func(*session.Options)) (here, there *world, store *linedStore) {
+// two are two processes that share a store with a feed.
+func two(t *testing.T, change ...func(*session.Options)) (here, there *world, store *fedStore) {
 	t.Helper()
 	plain := newWorld(t)
-	store = newLinedStore(plain.store)
+	store = newFedStore(plain.store)
 	with := append([]func(*session.Options){func(o *session.Options) { o.Store = store.Parts() }}, change...)
 	here, there = newWorld(t, with...), newWorld(t, with...)
 	here.store, there.store = plain.store, plain.store
@@ -129,8 +129,8 @@ func two(t *testing.T, change ...func(*session.Options)) (here, there *world, st
 	return here, there, store
 }
 
-// D5: with a line, a session in use costs one read however long it is used, not one in each max_staleness.
-func TestHotSessionCostsNoReadWhileTheLineStands(t *testing.T) {
+// D5: with a feed, a session in use costs one read however long it is used, not one in each max_staleness.
+func TestHotSessionCostsNoReadWhileTheFeedStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, _, store := two(t)
 		_, c := here.start()
@@ -234,9 +234,9 @@ func TestActivityElsewhereKeepsASessionAlive(t *testing.T) {
 	})
 }
 
-// While the line is down nothing is served from memory, and what is put there counts for nothing once the
-// line is back: it may have changed in between.
-func TestBrokenLineEmptiesTheCache(t *testing.T) {
+// While the feed is down nothing is served from memory, and what is put there counts for nothing once the
+// feed is back: it may have changed in between.
+func TestBrokenFeedEmptiesTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there, store := two(t)
 		s, c := here.start()
@@ -249,11 +249,11 @@ func TestBrokenLineEmptiesTheCache(t *testing.T) {
 		store.cut()
 		synctest.Wait()
 		if up := there.metric("cloakroom_store_line_up"); up != 0 {
-			t.Errorf("line up = %v", up)
+			t.Errorf("feed up = %v", up)
 		}
 		for range 3 {
 			if n, err := use(); n != 1 || err != nil {
-				t.Errorf("reads with the line down = %d %v, want each", n, err)
+				t.Errorf("reads with the feed down = %d %v, want each", n, err)
 			}
 		}
 		var cut session.Reason
@@ -263,22 +263,22 @@ func TestBrokenLineEmptiesTheCache(t *testing.T) {
 		}
 		synctest.Wait()
 		if cut != "" {
-			t.Error("an end was heard over a line that is down")
+			t.Error("an end was heard over a feed that is down")
 		}
 		store.mend()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if cut != session.ReasonRevoked {
-			t.Errorf("streams of a session that ended unheard were told %q when the line was back, want %q", cut, session.ReasonRevoked)
+			t.Errorf("streams of a session that ended unheard were told %q when the feed was back, want %q", cut, session.ReasonRevoked)
 		}
 		if up := there.metric("cloakroom_store_line_up"); up != 1 {
-			t.Errorf("line up = %v", up)
+			t.Errorf("feed up = %v", up)
 		}
 	})
 }
 
-// The nasty order: a reader asks, the line goes and comes back, and a change in between was heard by nobody.
-func TestReadAcrossABreakOfTheLineIsNotKept(t *testing.T) {
+// The nasty order: a reader asks, the feed goes and comes back, and a change in between was heard by nobody.
+func TestReadAcrossABreakOfTheFeedIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there, store := two(t)
 		s, c := here.start()
@@ -313,8 +313,8 @@ func TestReadAcrossABreakOfTheLineIsNotKept(t *testing.T) {
 	})
 }
 
-// A line that says nothing more, and does not break either, makes what is cached stale all the same.
-func TestSilentLineIsNotTrusted(t *testing.T) {
+// A feed that says nothing more, and does not break either, makes what is cached stale all the same.
+func TestSilentFeedIsNotTrusted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, _, store := two(t)
 		_, c := here.start()

@@ -1,4 +1,4 @@
-package session
+package local
 
 import (
 	"fmt"
@@ -9,31 +9,31 @@ import (
 const maxCachedBytes = 32 << 20
 
 // keepSized has the cache hold a session that is said to be of so many bytes.
-func keepSized(c *cache, name Name, now time.Time, size int) {
-	put, forget := c.expect(name, now)
-	defer forget()
-	put(&Session{Name: name, Record: &Record{}}, size)
+func keepSized(c *Cache[string, *string], name string, now time.Time, size int) {
+	reading := c.Expect(name, now)
+	defer reading.Forget()
+	reading.Put(&name, 1, size)
 }
 
 func TestCacheOfLargeSessionsKeepsThoseInUse(t *testing.T) {
-	c, now := newCache(time.Hour, maxCachedBytes, false), time.Now()
+	c, now := NewCache[string, *string](CacheOptions{MaxAge: time.Hour, Memory: maxCachedBytes}), time.Now()
 	keepSized(c, "used", now, maxCachedBytes/8)
 	keepSized(c, "unused", now, maxCachedBytes/8)
 	for i := range 20 {
-		keepSized(c, Name(fmt.Sprint(i)), now, maxCachedBytes/8)
-		if c.get("used", now) == nil {
+		keepSized(c, fmt.Sprint(i), now, maxCachedBytes/8)
+		if c.Get("used", now) == nil {
 			t.Fatal("the session in use was let go of")
 		}
-		c.active("used", now, now) // must not be counted again
+		c.Replace("used", func(s *string) *string { return s }) // must not be counted again
 	}
-	if c.get("unused", now) != nil {
+	if c.Get("unused", now) != nil {
 		t.Error("the session that nobody used was kept")
 	}
 	if c.bytes > maxCachedBytes {
 		t.Errorf("bytes held = %d, want at most %d", c.bytes, maxCachedBytes)
 	}
 	for _, name := range c.held.Keys() {
-		c.drop(name)
+		c.Drop(name)
 	}
 	if c.bytes != 0 || len(c.reading) != 0 {
 		t.Errorf("an empty cache counts %d bytes and %d readers", c.bytes, len(c.reading))
@@ -43,9 +43,9 @@ func TestCacheOfLargeSessionsKeepsThoseInUse(t *testing.T) {
 // What may not be served any more is not held for long either: a thousand users in two seconds need no
 // more memory than a thousand sessions.
 func TestCacheLetsGoOfWhatIsStale(t *testing.T) {
-	c, now := newCache(time.Second, maxCachedBytes, false), time.Now()
+	c, now := NewCache[string, *string](CacheOptions{MaxAge: time.Second, Memory: maxCachedBytes}), time.Now()
 	for i := range 1000 {
-		keepSized(c, Name(fmt.Sprint(i)), now, 1)
+		keepSized(c, fmt.Sprint(i), now, 1)
 	}
 	if n := c.held.Len(); n != 1000 {
 		t.Fatalf("held = %d, want 1000", n)
@@ -57,14 +57,15 @@ func TestCacheLetsGoOfWhatIsStale(t *testing.T) {
 }
 
 func TestOlderVersionDoesNotReplaceANewer(t *testing.T) {
-	c, now := newCache(time.Hour, maxCachedBytes, false), time.Now()
-	newer, forgetNewer := c.expect("s", now)
-	older, forgetOlder := c.expect("s", now)
-	newer(&Session{Name: "s", Version: 2, Record: &Record{}}, 1)
-	older(&Session{Name: "s", Version: 1, Record: &Record{}}, 1)
-	forgetNewer()
-	forgetOlder()
-	if s := c.get("s", now); s == nil || s.Version != 2 {
-		t.Errorf("held = %+v, want version 2", s)
+	c, now := NewCache[string, *string](CacheOptions{MaxAge: time.Hour, Memory: maxCachedBytes}), time.Now()
+	newer := c.Expect("s", now)
+	older := c.Expect("s", now)
+	two, one := "two", "one"
+	newer.Put(&two, 2, 1)
+	older.Put(&one, 1, 1)
+	newer.Forget()
+	older.Forget()
+	if s := c.Get("s", now); s != &two {
+		t.Errorf("held = %v, want the newer version", s)
 	}
 }
