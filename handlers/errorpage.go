@@ -28,7 +28,7 @@ func (w *ErrorWriter) page(r *http.Request, p *problem.Problem) templates.Page {
 	page := templates.LoginFailed{Kind: string(p.Code), RetryURL: w.site.LoginBackTo(f.ReturnURL), RequestID: id}
 	switch p.Code {
 	case problem.AccessDenied, problem.ProviderRefused, problem.ProviderUnreachable, problem.ProviderMisconfigured:
-		page.ProviderError, page.ProviderSays = f.Code, f.Description
+		page.ProviderError, page.ProviderSays, page.Reason = f.Code, f.Description, f.Reason
 	case problem.CookiesBlocked, problem.AttemptNotFound:
 		page.Host = w.site.Origin()
 	}

@@ -42,7 +42,7 @@ func newWriter(t *testing.T) *handlers.ErrorWriter {
 // newWriterTo returns an ErrorWriter that logs to h.
 func newWriterTo(t *testing.T, h slog.Handler) *handlers.ErrorWriter {
 	t.Helper()
-	pages, err := templates.Load("")
+	pages, err := templates.Load(templates.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,9 +56,14 @@ type Options struct {
 	// any number. Each costs a connection or an HTTP/2 stream, and some memory, for as long as it
 	// is open.
 	MaxEventStreams int
-	Now             func() time.Time      // nil: time.Now
-	Logger          *slog.Logger          // nil: slog.Default
-	Metrics         prometheus.Registerer // nil: not registered
+	// Claims changes what GET /user shows of the user of s: claims are those of the login, numbers among
+	// them json.Number, and become what it leaves in the map, except for names that begin with bff:.
+	// The request fails with its error. It must be quick, and add no token. nil: they are shown as they
+	// are.
+	Claims  func(ctx context.Context, s *session.Session, claims map[string]any) error
+	Now     func() time.Time      // nil: time.Now
+	Logger  *slog.Logger          // nil: slog.Default
+	Metrics prometheus.Registerer // nil: not registered
 }
 
 // Handlers are the endpoints of one service. Their only state is the concurrency limits of the back

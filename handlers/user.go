@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func (h *Handlers) user(c echo.Context) error {
 	if c.QueryParam("slide") != "false" {
 		h.o.Sessions.Touch(r.Context(), s)
 	}
-	claims, err := h.claims(s)
+	claims, err := h.claims(r.Context(), s)
 	if err != nil {
 		return fmt.Errorf("read claims of session %s: %w", s.Record.ID, err)
 	}
@@ -45,8 +46,12 @@ func (h *Handlers) user(c echo.Context) error {
 
 // claims returns the record's claims in their order, then this service's own. It leaves out a
 // provider's claim that has the prefix of ours (MD12).
-func (h *Handlers) claims(s *session.Session) ([]claim, error) {
-	all, err := orderedMembers(s.Record.Claims)
+func (h *Handlers) claims(ctx context.Context, s *session.Session) ([]claim, error) {
+	object, err := h.changed(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	all, err := orderedMembers(object)
 	if err != nil {
 		return nil, err
 	}
@@ -57,13 +62,32 @@ func (h *Handlers) claims(s *session.Session) ([]claim, error) {
 		}
 	}
 	claims = append(claims,
-		claim{"bff:logout_url", quoted(h.o.Site.Path("/logout?sid=") + s.Record.LogoutID)},
+		claim{"bff:logout_url", quoted(h.o.Site.LogoutURL(s.Record.LogoutID))},
 		claim{"bff:session_expires_in", json.RawMessage(fmt.Sprint(h.secondsLeft(s)))},
 	)
 	if s.Record.State != "" {
 		claims = append(claims, claim{"bff:session_state", quoted(s.Record.State)})
 	}
 	return claims, nil
+}
+
+// changed returns the record's claims as Options.Claims leaves them.
+func (h *Handlers) changed(ctx context.Context, s *session.Session) (json.RawMessage, error) {
+	if h.o.Claims == nil {
+		return s.Record.Claims, nil
+	}
+	claims := map[string]any{}
+	if len(s.Record.Claims) > 0 {
+		d := json.NewDecoder(bytes.NewReader(s.Record.Claims))
+		d.UseNumber()
+		if err := d.Decode(&claims); err != nil {
+			return nil, err
+		}
+	}
+	if err := h.o.Claims(ctx, s, claims); err != nil {
+		return nil, fmt.Errorf("have the program change them: %w", err)
+	}
+	return json.Marshal(claims)
 }
 
 // secondsLeft is how long the session lasts without further activity, rounded down, never negative.

@@ -150,14 +150,14 @@ func (s *Server) buildWorkers() {
 
 // buildHandlers makes what answers on the two listeners.
 func (s *Server) buildHandlers() error {
-	pages, err := templates.Load(s.cfg.Pages.Dir)
+	pages, err := templates.Load(s.cfg.Pages)
 	if err != nil {
 		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
 	}
 	s.problems = handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: s.site, Logger: s.log})
 	who := &clients{site: s.site, log: s.log}
 	s.login, err = login.New(login.Options{
-		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: s.keys, Client: who.key,
+		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: s.keys, Client: who.key, Admit: s.o.Admit,
 		Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
@@ -173,6 +173,7 @@ func (s *Server) buildHandlers() error {
 	o := s.cfg.Handlers
 	o.Providers, o.Sessions, o.Login, o.Tokens, o.Outbox, o.Pages, o.Keys = s.providers, s.sessions, s.login, s.renewer, s.outbox, pages, s.keys
 	o.Marks, o.Site, o.Stopping, o.Client, o.Now, o.Logger, o.Metrics = s.store.Marks, s.site, s.stopping, who.key, s.now, s.log, s.registry
+	o.Claims = s.o.Claims
 	s.bff = handlers.New(o)
 	s.publicHandler.swap(s.publicRoutes(spa))
 	a := s.cfg.Admin

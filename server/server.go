@@ -77,6 +77,10 @@ type Options struct {
 	// share: each call has a time-out, and its time is gone by. session.keys must be set. The caller
 	// closes it, after Close. The zero value: what the configuration says.
 	Store storage.Store
+	// Admit and Claims are hooks of a program around this service; see login.Options and
+	// handlers.Options. nil: there is none.
+	Admit  func(ctx context.Context, who login.Candidate) error
+	Claims func(ctx context.Context, s *session.Session, claims map[string]any) error
 	// Transport sends all requests to providers; nil: one for each, with the certificates that its
 	// configuration names.
 	Transport http.RoundTripper
@@ -181,23 +185,4 @@ func (s *Server) build(ctx context.Context) (err error) {
 		return err
 	}
 	return s.showMetrics()
-}
-
-// Handler answers all that browsers ask for: endpoints, routes and the app. It is safe for
-// concurrent use until Close.
-func (s *Server) Handler() http.Handler { return &s.publicHandler }
-
-// Admin answers what the admin listener does.
-func (s *Server) Admin() http.Handler { return &s.adminHandler }
-
-// Middleware answers requests for the endpoints and the routes, in whatever spelling of their
-// paths, as Handler does. All else next answers, untouched, in the place of the app.
-func (s *Server) Middleware(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.site.Owns(r.URL.Path) || s.api.Handler(r.URL.EscapedPath()) != nil {
-			s.publicHandler.ServeHTTP(w, r)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

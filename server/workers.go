@@ -25,13 +25,21 @@ func (s *Server) Start() {
 	}
 }
 
-// Close ends event streams and WebSockets, waits until renewals under way are committed and tokens
-// of refused logins are queued, or ctx ends, stops the workers and lets go of all that New made. The
-// caller takes no more requests by then. It is for who does not call Run, and called once.
-func (s *Server) Close(ctx context.Context) error {
+// Drain has the service say that it is not ready, keep no connections, and end event streams and
+// WebSockets. Everything else is answered as before. Run does it by itself.
+func (s *Server) Drain() {
 	s.draining.Store(true)
 	s.stop()
-	return errors.Join(s.settle(ctx), s.close())
+}
+
+// Close waits until renewals under way are committed and tokens of refused logins are queued, for
+// shutdown_timeout at most, stops the workers and lets go of all that New made. The caller takes no
+// more requests by then. It is for who does not call Run, and called once.
+func (s *Server) Close() error {
+	s.Drain()
+	commit, cancel := context.WithTimeout(context.Background(), s.cfg.Listen.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(s.settle(commit), s.close())
 }
 
 // settle waits until nothing that providers have issued is in memory alone, or ctx ends.

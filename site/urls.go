@@ -61,6 +61,10 @@ func (s *Site) LoginFrom(r *http.Request) string {
 	return s.LoginBackTo(returnURL)
 }
 
+// LogoutURL is the path, with its query, at which the session of that logout id is ended by a
+// navigation.
+func (s *Site) LogoutURL(logoutID string) string { return s.Path("/logout?sid=") + logoutID }
+
 // SessionsPage is the path of the one page of ours that people go to themselves. Loading it changes
 // nothing.
 func (s *Site) SessionsPage() string { return s.Path("/sessions") }

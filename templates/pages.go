@@ -19,6 +19,7 @@ type LoginFailed struct {
 	Kind          string // problem code; selects the text
 	ProviderError string // the provider's error code; "" if it sent none
 	ProviderSays  string // the provider's error description
+	Reason        string // why the program around this service refused the login; "" if it did not
 	Host          string // the app's own address; "" if the failure has nothing to do with the address
 	RetryURL      string
 	RequestID     string
@@ -95,7 +96,7 @@ var samples = [...]Page{
 		Providers: []ProviderChoice{{"main", "Example", "/bff/login?provider=main"}}, RequestID: "r",
 	},
 	LoginFailed{
-		Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down",
+		Kind: "provider_refused", ProviderError: "server_error", ProviderSays: "down", Reason: "not today",
 		Host: sampleOrigin, RetryURL: "/bff/login", RequestID: "r",
 	},
 	LoginLoop{Cause: "cookie_lost", Host: sampleOrigin, RetryURL: "/bff/login", RequestID: "r"},

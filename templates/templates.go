@@ -43,11 +43,14 @@ type Set struct {
 // languages are the languages of locales/, the default first.
 var languages = [...]string{"en", "ja", "ko"}
 
-// Load parses every page. Files in the folder overrides replace the embedded ones; "" means no
-// folder. Load executes each page once, so that a faulty template fails here and not in a request.
-func Load(overrides string) (*Set, error) {
+// Load parses every page, with the overriding files of o. It executes each page once, so that a
+// faulty template fails here and not in a request.
+func Load(o Options) (*Set, error) {
 	s := &Set{pages: map[string]*template.Template{}}
-	files := layered{embedded, overrides}
+	files := layered{embedded, o.FS}
+	if o.Dir != "" {
+		files.over = os.DirFS(o.Dir)
+	}
 	if err := s.loadTexts(files); err != nil {
 		return nil, err
 	}
@@ -68,16 +71,13 @@ func Load(overrides string) (*Set, error) {
 	return s, nil
 }
 
-// layered is a file system whose folder overrides the files of base.
-type layered struct {
-	base   fs.FS
-	folder string
-}
+// layered is a file system in which over, if it is not nil, overrides the files of base.
+type layered struct{ base, over fs.FS }
 
 // Open implements fs.FS.
 func (l layered) Open(name string) (fs.File, error) {
-	if l.folder != "" {
-		f, err := os.DirFS(l.folder).Open(name)
+	if l.over != nil {
+		f, err := l.over.Open(name)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}

@@ -14,7 +14,7 @@ import (
 
 func load(t *testing.T, overrides string) *Set {
 	t.Helper()
-	s, err := Load(overrides)
+	s, err := Load(Options{Dir: overrides})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestPagesAreInertAndLoadNothing(t *testing.T) {
 	for _, page := range []Page{
 		ChooseProvider{Providers: []ProviderChoice{{hostile, hostile, script}}},
 		LoginFailed{
-			Kind: hostile, ProviderError: hostile, ProviderSays: hostile,
+			Kind: hostile, ProviderError: hostile, ProviderSays: hostile, Reason: hostile,
 			Host: hostile, RetryURL: script, RequestID: hostile,
 		},
 		ErrorPage{Code: hostile, RequestID: hostile, LoginURL: hostile},
@@ -137,7 +137,7 @@ func TestOverridesReplaceSingleFilesAndFailEarly(t *testing.T) {
 		"login_failed.html": `{{define "main"}}{{.Page.Nonsense}}{{end}}`,
 	} {
 		write(name, text)
-		if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := Load(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("a broken %s = %v, want an error that names it", name, err)
 		}
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {

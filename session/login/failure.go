@@ -26,6 +26,7 @@ type Failure struct {
 	// Code is the provider's error code, or the rule that a response or ID token broke; Description
 	// is the provider's own text. Both are bounded and printable, and still have to be escaped.
 	Code, Description string
+	Reason            string        // what Options.Admit says to the user; "" for everybody else's refusal
 	ReturnURL         string        // where "try again" shall lead in the end; "/" when the attempt is not known
 	Silent            bool          // nobody is looking: the attempt was made in a hidden frame
 	RetryAfter        time.Duration // of problem.RateLimited

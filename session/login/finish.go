@@ -140,6 +140,9 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		l.logger.InfoContext(ctx, "claims were left out, in whole or in part, because they hold or name tokens",
 			"provider", p.ID(), "claims", dropped)
 	}
+	if failure := l.admitted(ctx, rec); failure != nil {
+		return nil, failure
+	}
 	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.site.Forwarded(r).Client)
 	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
 		unwanted := &session.Record{Provider: p.ID(), Issuer: rec.Issuer, RefreshToken: rec.RefreshToken}

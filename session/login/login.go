@@ -12,6 +12,7 @@
 package login
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -41,7 +42,12 @@ type Options struct {
 	Keys      *keys.Ring // what seals attempts
 	// Client tells clients apart, for the limit on refused codes; "" for one that can't be told from others, which
 	// has no limit. nil: nobody has one.
-	Client  func(*http.Request) string
+	Client func(*http.Request) string
+	// Admit decides whether a user whose login has been verified gets a session: at each login, silent
+	// ones and step-ups too. A *RefusalError refuses it; after any other error the login fails as by a
+	// fault of this service. Either way the tokens are revoked. It must be quick: ten seconds are all
+	// that the whole login has. nil: every user gets one.
+	Admit   func(ctx context.Context, who Candidate) error
 	Now     func() time.Time      // nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
@@ -55,6 +61,7 @@ type Login struct {
 	sessions  *session.Manager
 	cookies   cookies
 	client    func(*http.Request) string
+	admit     func(context.Context, Candidate) error // nil: every user gets a session
 	strangers *strangers
 	now       func() time.Time
 	logger    *slog.Logger
@@ -91,6 +98,7 @@ func New(o Options) (*Login, error) {
 		site:      o.Site,
 		cookies:   cookies{site: o.Site, codec: newCodec(o.Keys), now: o.Now},
 		client:    o.Client,
+		admit:     o.Admit,
 		strangers: strangers,
 		now:       o.Now,
 		logger:    o.Logger,

@@ -28,6 +28,8 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"a kind and the family's head", "session/store/memory/x.go", comment + "package x\nimport _ \"" + module + "/session/store\"", "session/store/memory must not import"},
 		{"not in its row", "session/renewal/x.go", comment + "package x\nimport _ \"" + module + "/session/store\"", "session/renewal must not import session/store"},
 		{"the admin's handlers apart", "handlers/x.go", comment + "package x\nimport _ \"" + module + "/handlers/admin\"", "handlers must not import handlers/admin"},
+		{"the library in the service", "server/x.go", comment + "package x\nimport _ \"" + module + "\"", "server must not import .; it is in row 7"},
+		{"the service in the library", "x.go", comment + "package x\nimport _ \"" + module + "/server\"", ""},
 		{"configuration at the root", "server/x.go", comment + "package x\nimport _ \"" + module + "/config\"", ""},
 		{"configuration elsewhere", "proxy/x.go", comment + "package x\nimport _ \"" + module + "/config\"", "proxy must not import config; take the few values"},
 		{"the demo in the service", "server/x.go", comment + "package x\nimport _ \"" + module + "/demo\"", "server must not import " + module + "/demo; the running service"},

@@ -19,7 +19,7 @@ var rows = map[string]int{
 	"handlers": 4, "handlers/admin": 4, "proxy": 4, "web": 4,
 	"config": 5,
 	"server": 6,
-	"check":  7, "demo": 7, "demo/devprovider": 7, "demo/sampleapi": 7, "demo/sampleapp": 7, "demo/servers": 7,
+	".":      7, "check": 7, "demo": 7, "demo/devprovider": 7, "demo/sampleapi": 7, "demo/sampleapp": 7, "demo/servers": 7,
 	"demo/cluster": 8, "cmd/cloakroom": 9, "cmd/sampleapi": 9,
 }
 
@@ -28,7 +28,7 @@ var families = []string{"session/store", "provider", "demo"}
 
 // seesConfig are the packages that may know the whole configuration. Everybody else is given the few
 // values it needs.
-var seesConfig = []string{"config", "server", "check", "demo", "cmd/cloakroom"}
+var seesConfig = []string{".", "config", "server", "check", "demo", "cmd/cloakroom"}
 
 // seesDevelopment are the packages that may know the development provider, and what it is made of.
 func seesDevelopment(folder string) bool {
@@ -79,6 +79,9 @@ func imports(s source) []string {
 			fault(imported, "tokens are judged without HTTP: let provider fetch what is needed")
 		}
 		target, own := strings.CutPrefix(imported, module+"/")
+		if imported == module {
+			target, own = ".", true
+		}
 		if !own {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // rowOfPackages is a line of the table of packages in docs/inside.md.
-var rowOfPackages = regexp.MustCompile("(?m)^\\| (\\d+) \\| `([a-z/0-9]+)` \\| (.*) \\|$")
+var rowOfPackages = regexp.MustCompile("(?m)^\\| (\\d+) \\| `([a-z/0-9.]+)` \\| (.*) \\|$")
 
 // packagesOf is the table of packages of a text, as rows has it.
 func packagesOf(text string) map[string]int {

@@ -1,0 +1,196 @@
+package cloakroom_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing/fstest"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/cloakroom/cloakroom"
+	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/keys"
+	"github.com/cloakroom/cloakroom/provider"
+	"github.com/cloakroom/cloakroom/secret"
+	"github.com/cloakroom/cloakroom/session/storage"
+	"github.com/cloakroom/cloakroom/session/store/memory"
+)
+
+// settings are what each example's service is told. A file does as well: config.Load.
+func settings() *config.Config {
+	c := config.New()
+	c.Site.PublicURL = &url.URL{Scheme: "http", Host: "localhost:3000"}
+	c.Store.URL = secret.New("memory:")
+	c.Providers = []provider.Config{{
+		ID: "main", Issuer: "http://localhost:1", ClientID: "shop", ClientSecret: secret.New("from a vault"),
+	}}
+	return c
+}
+
+// quiet has a service log nothing.
+var quiet = slog.New(slog.DiscardHandler)
+
+// A program with handlers of its own, in net/http.
+func Example_netHTTP() {
+	bff, err := cloakroom.New(settings(), cloakroom.Options{Logger: quiet})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer bff.Close()
+	http.HandleFunc("/hello", func(w http.ResponseWriter, r *http.Request) {
+		s, err := bff.Session(r)
+		if err != nil {
+			bff.Fail(w, r, err)
+			return
+		}
+		fmt.Fprint(w, "hello ", s.Subject)
+	})
+	handler := bff.Middleware(http.DefaultServeMux) // http.ListenAndServe(":3000", handler)
+
+	show(handler, "/bff/user")
+	show(handler, "/hello")
+	// Output:
+	// /bff/user: 401 not_authenticated, log in at /bff/login
+	// /hello: 401 not_authenticated, log in at /bff/login
+}
+
+// A program with routes of its own, in Echo.
+func Example_echo() {
+	bff, err := cloakroom.New(settings(), cloakroom.Options{Logger: quiet})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer bff.Close()
+	e := echo.New()
+	e.Use(bff.EchoMiddleware)
+	e.GET("/hello", func(c echo.Context) error {
+		s, err := bff.Session(c.Request())
+		if err != nil {
+			bff.Fail(c.Response(), c.Request(), err)
+			return nil
+		}
+		return c.String(http.StatusOK, "hello "+s.Subject)
+	}) // e.Start(":3000")
+
+	show(e, "/bff/user")
+	show(e, "/hello")
+	// Output:
+	// /bff/user: 401 not_authenticated, log in at /bff/login
+	// /hello: 401 not_authenticated, log in at /bff/login
+}
+
+// counted is a store of the program's own: here one of cloakroom's, which it counts the reads of.
+// Each part may be of another kind. storetest shows whether a store keeps what it must.
+type counted struct {
+	storage.Records
+	reads atomic.Int64
+}
+
+// Load implements storage.Records.
+func (c *counted) Load(ctx context.Context, name string) (storage.Entry, error) {
+	c.reads.Add(1)
+	return c.Records.Load(ctx, name)
+}
+
+// A program that keeps sessions in a store of its own.
+func Example_store() {
+	own := memory.New().Parts()
+	records := &counted{Records: own.Records}
+	own.Records = records
+
+	cfg := settings()
+	cfg.Keys.Keys = []keys.Key{keys.Generate()} // keep it: it opens what the store holds
+	bff, err := cloakroom.New(cfg, cloakroom.Options{Logger: quiet, Store: own})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer bff.Close()
+
+	show(bff.Handler(), "/bff/user")
+	fmt.Println("reads:", records.reads.Load()) // nothing is looked up without a signed cookie
+	// Output:
+	// /bff/user: 401 not_authenticated, log in at /bff/login
+	// reads: 0
+}
+
+// pages is a folder of the program's own; an embed.FS does it as well. What it lacks is built in.
+var pages = fstest.MapFS{"error.html": {Data: []byte(
+	`{{define "title"}}Shop{{end}}{{define "main"}}<p>The shop can't show this: {{.Page.Code}}.</p>{{end}}`,
+)}}
+
+// A program with error pages of its own.
+func Example_pages() {
+	cfg := settings()
+	cfg.Pages.FS = pages
+	bff, err := cloakroom.New(cfg, cloakroom.Options{Logger: quiet})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer bff.Close()
+
+	r := httptest.NewRequest(http.MethodGet, "http://localhost:3000/bff/nothing", nil)
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	w := httptest.NewRecorder()
+	bff.Handler().ServeHTTP(w, r)
+	fmt.Println(w.Code, strings.Contains(w.Body.String(), "<p>The shop can't show this: not_found.</p>"))
+	// Output:
+	// 404 true
+}
+
+// A program that decides who may log in, and what its app hears of them.
+func Example_hooks() {
+	bff, err := cloakroom.New(settings(), cloakroom.Options{
+		Logger: quiet,
+		Admit: func(_ context.Context, u cloakroom.User) error {
+			var claims struct {
+				Email string
+			}
+			if err := u.Claims(&claims); err != nil {
+				return err // the login fails, and the log says why
+			}
+			if !strings.HasSuffix(claims.Email, "@example.com") {
+				return cloakroom.Refuse("This shop is for staff.")
+			}
+			return nil
+		},
+		Claims: func(_ context.Context, s *cloakroom.Session, claims map[string]any) error {
+			claims["roles"] = []string{"reader"} // of s.Subject, by the program's own database
+			delete(claims, "email")
+			return nil
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(bff.Close())
+	// Output: <nil>
+}
+
+// show asks a handler as a script of the app's does.
+func show(h http.Handler, path string) {
+	r := httptest.NewRequest(http.MethodGet, "http://localhost:3000"+path, nil)
+	r.Header.Set("X-CSRF", "1")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	fmt.Printf("%s: %d%s\n", path, w.Code, rest(w))
+}
+
+// rest is the problem of a reply.
+func rest(w *httptest.ResponseRecorder) string {
+	var problem struct {
+		Code     string
+		LoginURL string `json:"login_url"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil {
+		return " " + w.Body.String()
+	}
+	return " " + problem.Code + ", log in at " + problem.LoginURL
+}
