@@ -44,7 +44,7 @@ func TestCallbackWithoutItsCookieNamesTheAddress(t *testing.T) {
 		b := g.Browser()
 		begin := b.Navigate(strings.Replace(g.Origin, "localhost", "127.0.0.1", 1) + "/bff/login")
 		back := b.Get(g.OP.Login(begin.Header.Get("Location")).RequestURI(), "Accept", "text/html", "Cookie", cookies, "X-CSRF", "")
-		if back.StatusCode != http.StatusBadRequest || !strings.Contains(back.Text, "<code>"+g.Origin+"</code>") || !strings.Contains(back.Text, "127.0.0.1 in place of localhost") {
+		if back.StatusCode != http.StatusBadRequest || !strings.Contains(back.Text, "<code>"+g.Origin+"</code>") || !strings.Contains(back.Text, "127.0.0.1 instead of localhost") {
 			t.Errorf("callback with cookies %q = %d, want the address:\n%s", cookies, back.StatusCode, back.Text)
 		}
 	}
