@@ -29,7 +29,7 @@ func startAPIClock(limit time.Duration, late func()) *apiClock {
 	defer c.mu.Unlock()
 	c.due = time.Now().Add(limit)
 	c.timer = time.AfterFunc(limit, func() {
-		if c.ring() {
+		if c.expire() {
 			late()
 		}
 	})
@@ -37,7 +37,7 @@ func startAPIClock(limit time.Duration, late func()) *apiClock {
 }
 
 // ring reports whether the API is late. The timer may have run out just as the clock was stopped.
-func (c *apiClock) ring() bool {
+func (c *apiClock) expire() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.due.IsZero() || time.Now().Before(c.due) {

@@ -130,8 +130,8 @@ func TestTheRoutesTimeoutCountsTheAPIsTimeAlone(t *testing.T) {
 				if tc.pieces == 0 {
 					r.Body = http.NoBody
 				}
-				sending := &retrying{next: &connections{pinged: transport}}
-				res, err := sending.once(r, sending.keep(r, nil), timeout)
+				sending := &retrying{next: &connections{standard: transport}}
+				res, err := sending.once(r, sending.prepareResend(r, nil), timeout)
 				if !errors.Is(err, tc.want) {
 					t.Errorf("err = %v, want %v", err, tc.want)
 				}

@@ -62,7 +62,7 @@ func TestWhatAnAPIsChallengeAsksFor(t *testing.T) {
 	} {
 		res := &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {line}}}
 		ask, wanted := wantsStepUp(res)
-		if blames := blamesToken(res); blames != want.blames || wanted != want.stepUp {
+		if blames := rejectsToken(res); blames != want.blames || wanted != want.stepUp {
 			t.Errorf("%s: blames the token = %v, wants a step-up = %v; want %v", line, blames, wanted, want)
 		}
 		if strings.Contains(line, "acr_values") && ask.Get("acr_values") != "a b" {

@@ -9,25 +9,25 @@ import (
 
 // connections are those to one route's API.
 type connections struct {
-	pinged *http.Transport
+	standard *http.Transport
 	// quiet is for gRPC alone, over connections that are not pinged: a gRPC server takes a ping for abuse
 	// that comes more often than every five minutes and breaks the connection off with too_many_pings. A dead
 	// one is found by TCP alone (package outbound).
-	quiet *http.Transport
-	http2 atomic.Bool // the API speaks HTTP/2
+	withoutPings *http.Transport
+	http2        atomic.Bool // the API speaks HTTP/2
 }
 
 func newConnections(idle time.Duration) *connections {
-	c := &connections{pinged: newTransport(idle), quiet: newTransport(idle)}
-	c.quiet.HTTP2 = nil
+	c := &connections{standard: newTransport(idle), withoutPings: newTransport(idle)}
+	c.withoutPings.HTTP2 = nil
 	return c
 }
 
 // RoundTrip implements http.RoundTripper.
 func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
-	t := c.pinged
+	t := c.standard
 	if isGRPC(r.Header) {
-		t = c.quiet
+		t = c.withoutPings
 	}
 	res, err := t.RoundTrip(r)
 	if err == nil && res.ProtoMajor == 2 && !c.http2.Load() {

@@ -11,7 +11,7 @@ import (
 
 // A connection that nobody uses is closed here first, so that no POST meets one that the API closes.
 func TestIdleConnectionsAreClosedBeforeTheAPIDoes(t *testing.T) {
-	if got := newConnections(0).pinged.IdleConnTimeout; got != 4*time.Second {
+	if got := newConnections(0).standard.IdleConnTimeout; got != 4*time.Second {
 		t.Errorf("by default they are kept %v, want 4s: Node closes its own after 5s", got)
 	}
 	closed := make(chan struct{})

@@ -21,15 +21,15 @@ func TestEveryFieldOfARouteIsKnownToGuardOrNot(t *testing.T) {
 		}
 		var plain, other Route
 		fill(t, reflect.ValueOf(&other).Elem().Field(i))
-		if got, want := !plain.guardsLike(other), slices.Contains(guards, field.Name); got != want {
+		if got, want := !plain.sameGuard(other), slices.Contains(guards, field.Name); got != want {
 			t.Errorf("two routes that differ in %s guard differently = %v, want %v", field.Name, got, want)
 		}
 	}
 	in, order := Route{Methods: []string{"GET", "PUT"}}, Route{Methods: []string{"PUT", "GET"}}
-	if !in.guardsLike(order) {
+	if !in.sameGuard(order) {
 		t.Error("the order of methods is taken for a difference")
 	}
-	if a, b := (Route{Require: Require{Claims: map[string]string{"role": "a"}}}), (Route{Require: Require{Claims: map[string]string{"role": "b"}}}); a.guardsLike(b) || !a.guardsLike(a) {
+	if a, b := (Route{Require: Require{Claims: map[string]string{"role": "a"}}}), (Route{Require: Require{Claims: map[string]string{"role": "b"}}}); a.sameGuard(b) || !a.sameGuard(a) {
 		t.Error("routes are told apart by the address of what they require, not by what it is")
 	}
 }

@@ -31,12 +31,12 @@ func upstreamProblem(err error, r *http.Request) error {
 	}
 	var (
 		timeout net.Error
-		over    *streamOver
+		over    *streamEnd
 	)
 	switch {
-	case errors.Is(err, errNotKept):
+	case errors.Is(err, errNotReplayable):
 		return problem.New(problem.UpstreamUnreachable).WithDetail("the API has not processed the request, and its body was too large to be kept: send it again").CausedBy(err)
-	case errors.As(context.Cause(r.Context()), &over) && over.code == closeSessionOver:
+	case errors.As(context.Cause(r.Context()), &over) && over.code == closeSessionEnded:
 		return problem.New(over.problem()).CausedBy(err)
 	case errors.Is(err, errFirstByte), errors.As(err, &timeout) && timeout.Timeout():
 		return problem.New(problem.UpstreamTimeout).CausedBy(err)

@@ -65,8 +65,8 @@ func newFrontFor(t *testing.T, api string, certificate *x509.Certificate, path s
 		roots := x509.NewCertPool()
 		roots.AddCert(certificate)
 		c := p.routes[0].reverse.Transport.(*retrying).next
-		c.pinged.TLSClientConfig = &tls.Config{RootCAs: roots}
-		c.quiet.TLSClientConfig = &tls.Config{RootCAs: roots}
+		c.standard.TLSClientConfig = &tls.Config{RootCAs: roots}
+		c.withoutPings.TLSClientConfig = &tls.Config{RootCAs: roots}
 	}
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).EnableFullDuplex() // as the server has it

@@ -10,7 +10,7 @@ import (
 
 // answering is a request for the answer that says why it was cut. Over HTTP/1.1 net/http takes a failed read for a
 // caller who is gone, and ends the request's context.
-func (r *statusRecorder) answering(req *http.Request) *http.Request {
+func (r *statusRecorder) withoutCancel(req *http.Request) *http.Request {
 	if r.cut.Load() {
 		return req.WithContext(context.WithoutCancel(req.Context()))
 	}
@@ -40,15 +40,15 @@ const (
 	grpcUnauthenticated = "16"
 )
 
-// grpcOver is how a gRPC stream that was cut ends: with a status of its own in the trailer, as its callers understand
+// grpcEnd is how a gRPC stream that was cut ends: with a status of its own in the trailer, as its callers understand
 // it. It returns err for anything else.
-func (t *trailerCleaner) grpcOver(err error) error {
-	var over *streamOver
+func (t *trailerCleaner) grpcEnd(err error) error {
+	var over *streamEnd
 	if !isGRPC(t.res.Header) || !errors.As(context.Cause(t.res.Request.Context()), &over) {
 		return err
 	}
 	status := grpcUnavailable
-	if over.code == closeSessionOver {
+	if over.code == closeSessionEnded {
 		status = grpcUnauthenticated
 	}
 	t.res.Trailer = http.Header{"Grpc-Status": {status}, "Grpc-Message": {over.reason}}

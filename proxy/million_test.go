@@ -53,8 +53,8 @@ func around(p *Proxy, rt *route, escaped string, models []upstreams.Model, bases
 		if !ok {
 			continue
 		}
-		for _, other := range p.atlas.exact[rt.origin][base] {
-			if other.class != rt.class && !slices.Contains(p.atlas.exact[rt.origin].whose(target), other) {
+		for _, other := range p.pathIndex.exact[rt.origin][base] {
+			if other.class != rt.class && !slices.Contains(p.pathIndex.exact[rt.origin].lookUp(target), other) {
 				return m.Name, base
 			}
 		}

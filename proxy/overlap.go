@@ -17,7 +17,7 @@ func overlaps(routes []Route) []string {
 	}
 	inOrder := slices.Clone(all)
 	slices.SortStableFunc(all, longerFirst)
-	survey(all)
+	newPathIndex(all)
 	var found []string
 	for i, rt := range inOrder {
 		for j, other := range inOrder {

@@ -101,11 +101,11 @@ type Options struct {
 
 // A Proxy passes requests on. It is safe for concurrent use.
 type Proxy struct {
-	o       Options
-	sockets openWebSockets
-	routes  []*route // longest path first
-	atlas   atlas
-	metrics *metrics
+	o         Options
+	sockets   openWebSockets
+	routes    []*route // longest path first
+	pathIndex pathIndex
+	metrics   *metrics
 }
 
 // New returns a Proxy.
@@ -121,7 +121,7 @@ func New(o Options) (*Proxy, error) {
 	}
 	p := &Proxy{o: o, sockets: openWebSockets{most: o.MaxWebSockets}, metrics: newMetrics(o.Metrics)}
 	p.routes = p.newRoutes()
-	p.atlas = survey(p.routes)
+	p.pathIndex = newPathIndex(p.routes)
 	return p, nil
 }
 
@@ -133,7 +133,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, rt *route) {
 	rec := &statusRecorder{ResponseWriter: w}
 	defer func() { p.metrics.done(rt.Path, rec.status, time.Since(start)) }()
 	if err := p.serve(rec, r, rt); err != nil {
-		p.o.Fail(rec, rec.answering(r), err)
+		p.o.Fail(rec, rec.withoutCancel(r), err)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 	"github.com/cloakroom/cloakroom/identity"
 )
 
-// neverForwarded are the fields that a caller can't send on, in canonical form, however they spell
+// reservedFields are the fields that a caller can't send on, in canonical form, however they spell
 // them: credentials, and what frameworks take as orders from a proxy. Identities are package identity's.
-var neverForwarded = set(
+var reservedFields = set(
 	"Authorization", "Proxy-Authorization", "Proxy-Authenticate", "Dpop", "X-Csrf",
 	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Host",
@@ -26,12 +26,12 @@ func set(names ...string) map[string]struct{} {
 }
 
 // asserted reports whether a field is ours to set, in any spelling that some stack takes for it (PX8).
-func asserted(name string) bool {
+func reserved(name string) bool {
 	name = identity.Canonical(name)
 	if strings.HasPrefix(name, "X-Forwarded-") || identity.Is(name) {
 		return true
 	}
-	_, ours := neverForwarded[name]
+	_, ours := reservedFields[name]
 	return ours
 }
 
@@ -42,7 +42,7 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 	pr.Out.Host = rt.Upstream.Host
 	h := pr.Out.Header
 	for name := range h {
-		if asserted(name) {
+		if reserved(name) {
 			delete(h, name)
 		}
 	}

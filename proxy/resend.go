@@ -9,7 +9,7 @@ import (
 )
 
 // send sends a request, and again what the API says it has not processed: the first time at once.
-func (t *retrying) send(r *http.Request, body *kept, clock *apiClock) (*http.Response, error) {
+func (t *retrying) send(r *http.Request, body *replayBody, clock *apiClock) (*http.Response, error) {
 	policy := resilience.UnprocessedRequest
 	for sent := 1; ; sent++ {
 		res, err := t.next.RoundTrip(clock.watch(r))
@@ -20,7 +20,7 @@ func (t *retrying) send(r *http.Request, body *kept, clock *apiClock) (*http.Res
 			return nil, err
 		}
 		r = r.WithContext(r.Context())
-		if gone := body.put(r); gone != nil {
+		if gone := body.attach(r); gone != nil {
 			return nil, fmt.Errorf("%w: %w", gone, err)
 		}
 	}

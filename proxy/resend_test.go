@@ -166,7 +166,7 @@ func TestRequestOfWhichNothingWasWrittenGoesOutAgain(t *testing.T) {
 	defer api.Close()
 	sending := &retrying{next: newConnections(0)}
 	dials := 0
-	sending.next.pinged.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+	sending.next.standard.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		dials++
 		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		return &broken{Conn: c}, err
@@ -177,7 +177,7 @@ func TestRequestOfWhichNothingWasWrittenGoesOutAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.ContentLength = 4
-		res, err := sending.once(r, sending.keep(r, nil), 10*time.Second)
+		res, err := sending.once(r, sending.prepareResend(r, nil), 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,15 +195,15 @@ func TestRequestOfWhichNothingWasWrittenGoesOutAgain(t *testing.T) {
 // A body that one attempt was still waiting for is whole in the next.
 func TestNextAttemptGetsWhatTheLastOneWasWaitingFor(t *testing.T) {
 	source, caller := io.Pipe()
-	k := &kept{source: source}
-	first, _ := k.again()
+	k := &replayBody{source: source}
+	first, _ := k.rewind()
 	waiting := make(chan error, 1)
 	go func() {
 		_, err := io.ReadAll(first)
 		waiting <- err
 	}()
 	_, _ = caller.Write([]byte("one "))
-	second, err := k.again()
+	second, err := k.rewind()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestNextAttemptGetsWhatTheLastOneWasWaitingFor(t *testing.T) {
 	if got, err := io.ReadAll(second); string(got) != "one two three" || err != nil {
 		t.Errorf("second attempt = %q, %v", got, err)
 	}
-	if err := <-waiting; !errors.Is(err, errRetired) {
-		t.Errorf("first attempt = %v, want %v", err, errRetired)
+	if err := <-waiting; !errors.Is(err, errSuperseded) {
+		t.Errorf("first attempt = %v, want %v", err, errSuperseded)
 	}
 }

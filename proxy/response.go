@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// neverReturned are the fields of an upstream that would act on our origin, or tell of what is behind
+// droppedFields are the fields of an upstream that would act on our origin, or tell of what is behind
 // it (CS6, PR2, PR6, PR7).
-var neverReturned = set(
+var droppedFields = set(
 	"Clear-Site-Data", "Alt-Svc", "Alt-Used", "Server", "X-Powered-By", "X-Aspnet-Version", "X-Aspnetmvc-Version", "Via",
 	"Strict-Transport-Security", "Public-Key-Pins", "Public-Key-Pins-Report-Only", "Service-Worker-Allowed",
 	"Nel", "Report-To", "Reporting-Endpoints", "Expect-Ct", "Refresh", "X-Sendfile", "Www-Authenticate", "Proxy-Authenticate",
@@ -21,7 +21,7 @@ var neverReturned = set(
 // cleanHeader removes what must not reach the browser, in headers, trailers and interim responses alike.
 func (p *Proxy) cleanHeader(h http.Header) {
 	for name := range h {
-		if _, bad := neverReturned[name]; bad || strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "X-Accel-") {
+		if _, bad := droppedFields[name]; bad || strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "X-Accel-") {
 			delete(h, name)
 		}
 	}
@@ -54,11 +54,11 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 	switched(res)
 	p.cleanHeader(res.Header)
 	p.cleanTrailer(res.Trailer, c)
-	c.dropEchoes(res.Header)
+	c.dropTokens(res.Header)
 	p.endWithService(res)
 	res.Body = cleanTrailers(p, res, c)
 	h := res.Header
-	disarm(res)
+	sandboxActive(res)
 	if !c.accessToken.IsZero() || c.session != nil {
 		privateOnly(h, c.route.SharedCache)
 	}

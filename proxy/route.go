@@ -19,9 +19,9 @@ type route struct {
 	origin  string // of the upstream
 	reverse *httputil.ReverseProxy
 
-	class     int  // the same for routes that guard alike
-	contested bool // whether another route differs from this one
-	shares    bool // whether its upstream is that of one that guards differently and leads elsewhere
+	class          int  // the same for routes that guard alike
+	hasRivals      bool // whether another route differs from this one
+	sharesUpstream bool // whether its upstream is that of one that guards differently and leads elsewhere
 }
 
 func (p *Proxy) newRoutes() []*route {
@@ -68,7 +68,7 @@ func (p *Proxy) lookUp(escaped string) (rt *route, ours bool) {
 	if rt == nil {
 		return nil, p.couldBeOurs(escaped)
 	}
-	if reading.Ambiguous(escaped, rt.EncodedSlashes) || p.atlas.disputed(escaped, rt) {
+	if reading.Ambiguous(escaped, rt.EncodedSlashes) || p.pathIndex.disputed(escaped, rt) {
 		return nil, true
 	}
 	return rt, true
@@ -80,7 +80,7 @@ func (p *Proxy) couldBeOurs(escaped string) bool {
 		return false
 	}
 	for key, ok := range reading.Of(escaped) {
-		if ok && p.atlas.public.whose(key) != nil {
+		if ok && p.pathIndex.public.lookUp(key) != nil {
 			return true
 		}
 	}

@@ -13,29 +13,29 @@ import (
 // The close codes of a WebSocket that this service ends (RFC 6455 §7.4). 4401 is in the range for private
 // use, and reads like the 401 that a request would get.
 const (
-	closeSessionOver = 4401
-	closeGoingAway   = 1001
-	closeRestart     = 1012 // come again (IANA WebSocket Close Code Number Registry)
+	closeSessionEnded = 4401
+	closeGoingAway    = 1001
+	closeRestart      = 1012 // come again (IANA WebSocket Close Code Number Registry)
 )
 
-// A streamOver is why a request under way was cut: what its WebSocket is told.
-type streamOver struct {
+// A streamEnd is why a request under way was cut: what its WebSocket is told.
+type streamEnd struct {
 	code   int
 	reason string         // session_ended's reason as docs/endpoints.md lists it, or ours
 	ended  session.Reason // of the session; "" when it goes on
 }
 
 // Error implements error.
-func (o *streamOver) Error() string { return "the stream was cut: " + o.reason }
+func (o *streamEnd) Error() string { return "the stream was cut: " + o.reason }
 
 // stopping is for streams that would never end by themselves when the service does.
-var stopping = &streamOver{code: closeGoingAway, reason: "service_restart"}
+var stopping = &streamEnd{code: closeGoingAway, reason: "service_restart"}
 
 // continued is for the streams of a session that goes on under a new ticket: their apps open them anew.
-var continued = &streamOver{code: closeRestart, reason: "session_continued"}
+var continued = &streamEnd{code: closeRestart, reason: "session_continued"}
 
 // problem is the code of the answer to a request that was cut before it had one.
-func (o *streamOver) problem() problem.Code {
+func (o *streamEnd) problem() problem.Code {
 	switch o.ended {
 	case session.ReasonExpired:
 		return problem.SessionExpired
@@ -45,11 +45,11 @@ func (o *streamOver) problem() problem.Code {
 	return problem.NotAuthenticated
 }
 
-func sessionOver(reason session.Reason) *streamOver {
+func endOfSession(reason session.Reason) *streamEnd {
 	if reason == session.ReasonContinued {
 		return continued
 	}
-	return &streamOver{closeSessionOver, reason.Public(), reason}
+	return &streamEnd{closeSessionEnded, reason.Public(), reason}
 }
 
 // withSession is ctx until the session ends, here or at another replica, whatever ended it. Its expiry is
@@ -57,10 +57,10 @@ func sessionOver(reason session.Reason) *streamOver {
 // returned must be called.
 func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *session.Session) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	detach := p.o.Sessions.Attach(s.Name, func(reason session.Reason) { cancel(sessionOver(reason)) })
+	detach := p.o.Sessions.Attach(s.Name, func(reason session.Reason) { cancel(endOfSession(reason)) })
 	stops := []func(){func() { cancel(nil) }, detach, p.atExpiry(ctx, s, cancel)}
 	if rt.EndWithToken {
-		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.o.Now()), func() { cancel(&streamOver{code: closeSessionOver, reason: "token_expired"}) })
+		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.o.Now()), func() { cancel(&streamEnd{code: closeSessionEnded, reason: "token_expired"}) })
 		stops = append(stops, func() { limit.Stop() })
 	}
 	if isWebSocket(r) {
@@ -104,7 +104,7 @@ func (p *Proxy) atExpiry(ctx context.Context, s *session.Session, cancel context
 		now, err := p.o.Sessions.Get(ctx, s.Name)
 		switch {
 		case errors.Is(err, session.ErrSessionExpired):
-			cancel(sessionOver(session.ReasonExpired))
+			cancel(endOfSession(session.ReasonExpired))
 		case errors.Is(err, session.ErrNoSession): // whoever ended it says why
 		case err != nil:
 			timer.Reset(recheck)

@@ -13,18 +13,18 @@ import (
 	"github.com/cloakroom/cloakroom/identity"
 )
 
-// neverTrailed are fields that httpguts would let pass in a trailer, and that mean something to somebody in a
+// forbiddenTrailers are fields that httpguts would let pass in a trailer, and that mean something to somebody in a
 // header: a server that merges the two would take the trailer's (RFC 9110 §6.5.1).
-var neverTrailed = set("Cookie", "Cookie2", "Set-Cookie", "Set-Cookie2", "Upgrade", "Http2-Settings", "Via", "Origin", "Referer",
+var forbiddenTrailers = set("Cookie", "Cookie2", "Set-Cookie", "Set-Cookie2", "Upgrade", "Http2-Settings", "Via", "Origin", "Referer",
 	"Location", "Content-Location", "Content-Security-Policy", "Content-Disposition", "Vary")
 
-// mayTrail reports whether a field may pass in a trailer, in either direction: no credentials, nothing of framing,
+// allowedInTrailer reports whether a field may pass in a trailer, in either direction: no credentials, nothing of framing,
 // routing, content or the connection, and nothing that this service asserts, whether it is spelled with hyphens
 // or underscores (PX13).
-func mayTrail(name string) bool {
+func allowedInTrailer(name string) bool {
 	name = identity.Canonical(name)
-	_, never := neverTrailed[name]
-	return !never && httpguts.ValidTrailerHeader(name) && !asserted(name)
+	_, never := forbiddenTrailers[name]
+	return !never && httpguts.ValidTrailerHeader(name) && !reserved(name)
 }
 
 // namedByConnection are the fields that a message's sender calls hop-by-hop (RFC 9110 §7.6.1).
@@ -44,7 +44,7 @@ func namedByConnection(h http.Header) []string {
 func (c *call) announceTrailers(pr *httputil.ProxyRequest) {
 	hop := namedByConnection(pr.In.Header)
 	for name := range pr.Out.Trailer {
-		if !mayTrail(name) || slices.Contains(hop, name) {
+		if !allowedInTrailer(name) || slices.Contains(hop, name) {
 			delete(pr.Out.Trailer, name)
 		}
 	}
@@ -83,7 +83,7 @@ func (t *trailerCleaner) Read(b []byte) (int, error) {
 	if err == io.EOF {
 		t.proxy.cleanTrailer(t.res.Trailer, t.call)
 	} else if err != nil {
-		err = t.grpcOver(err)
+		err = t.grpcEnd(err)
 	}
 	return n, err
 }
@@ -92,9 +92,9 @@ func (t *trailerCleaner) Read(b []byte) (int, error) {
 func (p *Proxy) cleanTrailer(h http.Header, c *call) {
 	p.cleanHeader(h)
 	for name := range h {
-		if !mayTrail(name) || slices.Contains(c.named, name) {
+		if !allowedInTrailer(name) || slices.Contains(c.named, name) {
 			delete(h, name)
 		}
 	}
-	c.dropEchoes(h)
+	c.dropTokens(h)
 }

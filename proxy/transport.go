@@ -58,7 +58,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return nil, errors.New("request without a call")
 	}
-	body := t.keep(r, c.trailer)
+	body := t.prepareResend(r, c.trailer)
 	res, err := t.once(r, body, c.route.Timeout)
 	if err != nil {
 		return nil, err
@@ -70,10 +70,10 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		return nil, stepUp(ask, c.session)
 	}
-	if c.accessToken.IsZero() || !blamesToken(res) || !body.whole() {
+	if c.accessToken.IsZero() || !rejectsToken(res) || !body.replayable() {
 		return res, nil
 	}
-	token, err := t.another(r.Context(), c)
+	token, err := t.replaceToken(r.Context(), c)
 	if errors.Is(err, renewal.ErrNotRenewed) {
 		return res, nil
 	}
@@ -86,7 +86,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	c.accessToken = token.AccessToken
 	again := r.WithContext(r.Context())
-	if err := body.put(again); err != nil {
+	if err := body.attach(again); err != nil {
 		return nil, err
 	}
 	again.Header = r.Header.Clone()
@@ -95,7 +95,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // another gets a token in place of the one that the API rejected.
-func (t *retrying) another(ctx context.Context, c *call) (renewal.Token, error) {
+func (t *retrying) replaceToken(ctx context.Context, c *call) (renewal.Token, error) {
 	if c.clientToken {
 		return t.proxy.o.ClientTokens.AfterRejection(ctx, c.route.Provider, c.route.Scopes, c.accessToken)
 	}
@@ -104,7 +104,7 @@ func (t *retrying) another(ctx context.Context, c *call) (renewal.Token, error) 
 
 // once sends a request. Its timeout is the API's alone, and ends with the response's first byte; both
 // bodies may take as long as they like.
-func (t *retrying) once(r *http.Request, body *kept, timeout time.Duration) (*http.Response, error) {
+func (t *retrying) once(r *http.Request, body *replayBody, timeout time.Duration) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(untraced{r.Context()})
 	clock := startAPIClock(timeout, func() { cancel(errFirstByte) })
 	res, err := t.send(r.WithContext(ctx), body, clock)
@@ -141,9 +141,9 @@ func (u untraced) Value(key any) any {
 	return v
 }
 
-// blamesToken reports whether a response says that the token is no good (RFC 6750 §3.1): Bearer with
+// rejectsToken reports whether a response says that the token is no good (RFC 6750 §3.1): Bearer with
 // invalid_token, or Bearer without any error. Other errors are about something else (RN11).
-func blamesToken(res *http.Response) bool {
+func rejectsToken(res *http.Response) bool {
 	if res.StatusCode != http.StatusUnauthorized {
 		return false
 	}

@@ -13,7 +13,7 @@ import (
 // when this service ends the stream.
 type webSocket struct {
 	io.ReadWriteCloser
-	ctx context.Context // cancelled with a *streamOver when the stream is to end
+	ctx context.Context // cancelled with a *streamEnd when the stream is to end
 
 	frames  frameCounter
 	closing []byte // what is left to hand out of the close frame
@@ -36,7 +36,7 @@ func (w *webSocket) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	var over *streamOver
+	var over *streamEnd
 	if !errors.As(context.Cause(w.ctx), &over) || !w.frames.between() {
 		return n, err
 	}
@@ -57,7 +57,7 @@ func (w *webSocket) handOut(p []byte) (int, error) {
 }
 
 // closeFrame is a server's close frame, which is not masked (RFC 6455 §5.5.1).
-func closeFrame(over *streamOver) []byte {
+func closeFrame(over *streamEnd) []byte {
 	b := []byte{0x88, byte(2 + len(over.reason))}
 	b = binary.BigEndian.AppendUint16(b, uint16(over.code))
 	return append(b, over.reason...)

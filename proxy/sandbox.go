@@ -54,7 +54,7 @@ func isInert(lines []string) bool {
 // of its own: browsers obey all of them, so the API's own can't loosen it. net/http's server would guess the
 // type of an answer without one, HTML included, after every filter; such an answer gets one that is only ever
 // downloaded.
-func disarm(res *http.Response) {
+func sandboxActive(res *http.Response) {
 	if res.StatusCode < http.StatusOK {
 		return // a WebSocket's handshake: nothing of it is shown
 	}

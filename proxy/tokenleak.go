@@ -7,10 +7,10 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// dropEchoes removes from what an upstream answers every field that holds a token of this call, as an
+// dropTokens removes from what an upstream answers every field that holds a token of this call, as an
 // API does that sends back the headers it was sent. What it writes into the body is its own affair: bodies are
 // streamed, and nobody can tell a token that was cut up or encoded.
-func (c *call) dropEchoes(h http.Header) {
+func (c *call) dropTokens(h http.Header) {
 	f := c.tokens()
 	for name, values := range h {
 		if f.In(name) {

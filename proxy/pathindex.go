@@ -19,17 +19,17 @@ func (r Route) guard() Route {
 	return r
 }
 
-// guardsLike reports whether two routes demand the same.
-func (r Route) guardsLike(other Route) bool { return reflect.DeepEqual(r.guard(), other.guard()) }
+// sameGuard reports whether two routes demand the same.
+func (r Route) sameGuard(other Route) bool { return reflect.DeepEqual(r.guard(), other.guard()) }
 
 // differs reports whether it matters which of two routes takes a request: they guard differently, or
 // lead elsewhere.
-func (rt *route) differs(other *route) bool {
-	return rt.class != other.class || !rt.leadsLike(other)
+func (rt *route) distinctFrom(other *route) bool {
+	return rt.class != other.class || !rt.sameTarget(other)
 }
 
-// leadsLike reports whether a path that both could take reaches the same place through either.
-func (rt *route) leadsLike(other *route) bool {
+// sameTarget reports whether a path that both could take reaches the same place through either.
+func (rt *route) sameTarget(other *route) bool {
 	if rt.origin != other.origin {
 		return false
 	}
@@ -46,11 +46,11 @@ func origin(u *url.URL) string {
 	return u.Scheme + "://" + strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) + ":" + port
 }
 
-// places are paths and the routes that each belongs to, with all that is below it.
-type places map[string][]*route
+// routesByPath are paths and the routes that each belongs to, with all that is below it.
+type routesByPath map[string][]*route
 
-// whose are the routes of the longest of the places that p is, or is below.
-func (of places) whose(p string) []*route {
+// whose are the routes of the longest of the routesByPath that p is, or is below.
+func (of routesByPath) lookUp(p string) []*route {
 	for {
 		if routes, ok := of[p]; ok {
 			return routes
@@ -63,56 +63,56 @@ func (of places) whose(p string) []*route {
 	}
 }
 
-// An atlas knows whose every path is: here, and at each upstream.
-type atlas struct {
-	public places            // by the key of the route's path
-	bases  map[string]places // by the upstream's origin, then by the key of its path
-	exact  map[string]places // the same by its path as it stands
+// An pathIndex knows whose every path is: here, and at each upstream.
+type pathIndex struct {
+	public routesByPath            // by the key of the route's path
+	bases  map[string]routesByPath // by the upstream's origin, then by the key of its path
+	exact  map[string]routesByPath // the same by its path as it stands
 }
 
 // survey makes routes ready to be told apart.
-func survey(routes []*route) atlas {
-	a := atlas{public: places{}, bases: map[string]places{}, exact: map[string]places{}}
+func newPathIndex(routes []*route) pathIndex {
+	a := pathIndex{public: routesByPath{}, bases: map[string]routesByPath{}, exact: map[string]routesByPath{}}
 	for i, rt := range routes {
 		rt.class = i
-		if j := slices.IndexFunc(routes[:i], func(o *route) bool { return o.guardsLike(rt.Route) }); j >= 0 {
+		if j := slices.IndexFunc(routes[:i], func(o *route) bool { return o.sameGuard(rt.Route) }); j >= 0 {
 			rt.class = j
 		}
 	}
 	for _, rt := range routes {
 		if a.bases[rt.origin] == nil {
-			a.bases[rt.origin], a.exact[rt.origin] = places{}, places{}
+			a.bases[rt.origin], a.exact[rt.origin] = routesByPath{}, routesByPath{}
 		}
 		a.public.add(reading.Key(rt.prefix), rt)
 		a.bases[rt.origin].add(reading.Key(rt.base), rt)
 		a.exact[rt.origin].add(rt.base, rt)
-		rt.contested = slices.ContainsFunc(routes, rt.differs)
-		rt.shares = slices.ContainsFunc(routes, func(o *route) bool {
-			return rt.origin == o.origin && rt.class != o.class && !rt.leadsLike(o)
+		rt.hasRivals = slices.ContainsFunc(routes, rt.distinctFrom)
+		rt.sharesUpstream = slices.ContainsFunc(routes, func(o *route) bool {
+			return rt.origin == o.origin && rt.class != o.class && !rt.sameTarget(o)
 		})
 	}
 	return a
 }
 
-func (of places) add(place string, rt *route) { of[place] = append(of[place], rt) }
+func (of routesByPath) add(place string, rt *route) { of[place] = append(of[place], rt) }
 
 // disputed reports whether some program may take a path of this route for one of another route that
 // differs from it: sent on through the looser one, `/api/%61dmin`, `/api/;/admin` or `/api/Admin` would
 // get to what `/api/admin` guards (PX4). It judges the path as it comes, and as the upstream gets it
 // where several routes lead into one upstream.
-func (a *atlas) disputed(escaped string, rt *route) bool {
-	if !rt.contested {
+func (a *pathIndex) disputed(escaped string, rt *route) bool {
+	if !rt.hasRivals {
 		return false
 	}
-	return a.public.dispute(escaped, rt, rt.differs) ||
-		rt.shares && a.bases[rt.origin].dispute(rt.target(escaped), rt, a.beyond(rt, rt.target(escaped)))
+	return a.public.claimedByOther(escaped, rt, rt.distinctFrom) ||
+		rt.sharesUpstream && a.bases[rt.origin].claimedByOther(rt.target(escaped), rt, a.unintended(rt, rt.target(escaped)))
 }
 
 // beyond returns whether a route at this upstream guards what the path, as it stands, does not reach:
 // an operator who leads a looser route onto another's ground means it (overlaps warns of it), so who spells
 // that path otherwise gains nothing.
-func (a *atlas) beyond(rt *route, target string) func(*route) bool {
-	onPurpose := a.exact[rt.origin].whose(target)
+func (a *pathIndex) unintended(rt *route, target string) func(*route) bool {
+	onPurpose := a.exact[rt.origin].lookUp(target)
 	return func(other *route) bool {
 		return other.class != rt.class && !slices.ContainsFunc(onPurpose, func(o *route) bool { return o.class == other.class })
 	}
@@ -120,12 +120,12 @@ func (a *atlas) beyond(rt *route, target string) func(*route) bool {
 
 // dispute reports whether a reading of a path belongs to another route here that matters. Routes whose
 // paths differ by case alone are told apart by it (PX5): the operator wrote both.
-func (of places) dispute(escaped string, rt *route, matters func(*route) bool) bool {
+func (of routesByPath) claimedByOther(escaped string, rt *route, matters func(*route) bool) bool {
 	for key, ok := range reading.Of(escaped) {
 		if !ok {
 			return true
 		}
-		if routes := of.whose(key); !slices.Contains(routes, rt) && slices.ContainsFunc(routes, matters) {
+		if routes := of.lookUp(key); !slices.Contains(routes, rt) && slices.ContainsFunc(routes, matters) {
 			return true
 		}
 	}
