@@ -87,15 +87,15 @@ func New(cfg *config.Config, o Options) (*Service, error) {
 	return s, nil
 }
 
-// Close ends event streams and WebSockets, waits until renewals under way are saved, for
-// Config.Listen.ShutdownTimeout at most, and stops the workers. The program has stopped to pass
-// requests on by then, as after http.Server.Shutdown; what runs on would keep that waiting, so it
-// calls Drain before. Further calls return what the first did.
+// Close waits until renewals under way are saved, for Config.Listen.ShutdownTimeout at most, and stops
+// the workers. By then the program must pass no more requests on, as after http.Server.Shutdown.
+// Further calls return what the first did.
 func (s *Service) Close() error { return s.close() }
 
 // Drain ends event streams and WebSockets, whose browsers are told to come back, and has Admin say
-// that the service is not ready. It is for the moment before http.Server.Shutdown, which waits for
-// them: pass it to http.Server.RegisterOnShutdown. Everything else is answered as before.
+// that the service is not ready. Everything else is answered as before. Pass it to
+// http.Server.RegisterOnShutdown: Shutdown waits for what is under way, and streams end by nothing
+// else.
 func (s *Service) Drain() { s.server.Drain() }
 
 // Handler answers all that browsers ask for: the endpoints below the base path, the routes, and the

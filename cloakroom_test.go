@@ -9,9 +9,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
@@ -112,9 +114,9 @@ func TestEndpointsAnswerWithTheirHeadersAndTheProgramWithItsOwn(t *testing.T) {
 // A program that asks an API itself is given a token that is valid now, and never an old one.
 func TestAccessTokensAreRenewed(t *testing.T) {
 	h := newHost(t)
-	h.op.SetTokenLife(2 * time.Second)
+	h.op.SetTokenLife(time.Second)
 	bff := h.service(h.config(), cloakroom.Options{})
-	var mayFail error
+	var mayFail error // of the last request for a token
 	h.serve(bff.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := bff.Session(r)
 		if err == nil {
@@ -128,15 +130,13 @@ func TestAccessTokensAreRenewed(t *testing.T) {
 	if !h.op.AccessTokenLives(first) {
 		t.Fatalf("the first token is not one of the provider's")
 	}
-	time.Sleep(2100 * time.Millisecond)
+	time.Sleep(1100 * time.Millisecond)
 	second := b.get("/token").text
 	if mayFail != nil || second == first || !h.op.AccessTokenLives(second) {
 		t.Errorf("after it ran out: the same token = %t, error %v", second == first, mayFail)
 	}
-	for range h.op.LiveRefreshTokens() {
-		h.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
-	}
-	time.Sleep(2100 * time.Millisecond)
+	h.op.Intercept(odd.Token, odd.OAuthError(http.StatusBadRequest, "invalid_grant"))
+	time.Sleep(1100 * time.Millisecond)
 	b.get("/token")
 	if !cloakroom.LoggedOut(mayFail) {
 		t.Errorf("after the provider refused: %v, want an error that only a login mends", mayFail)
@@ -323,6 +323,14 @@ func TestRoutesAndEventStreamsWorkInAProgram(t *testing.T) {
 	inBoth(t, func(t *testing.T, in func(*cloakroom.Service) http.Handler) {
 		h := newHost(t)
 		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Upgrade") != "" {
+				c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+				if err == nil {
+					_ = c.Write(r.Context(), websocket.MessageText, []byte("hello"))
+					_ = c.Close(websocket.StatusNormalClosure, "")
+				}
+				return
+			}
 			fmt.Fprint(w, r.URL.Path, " as ", h.op.AccessTokenLives(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))
 		}))
 		t.Cleanup(api.Close)
@@ -339,6 +347,17 @@ func TestRoutesAndEventStreamsWorkInAProgram(t *testing.T) {
 		b.fetch("/api/orders").want(t, http.StatusOK, "/orders as true")
 		b.fetch("/api/%2e%2e/hello").want(t, http.StatusBadRequest, "bad_request")
 
+		c, _, err := websocket.Dial(t.Context(), h.origin+"/api/live", &websocket.DialOptions{
+			HTTPClient: b.client, HTTPHeader: http.Header{"Origin": {h.origin}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.CloseNow() }()
+		if _, message, err := c.Read(t.Context()); string(message) != "hello" {
+			t.Errorf("the WebSocket says %q, %v", message, err)
+		}
+
 		resp, err := b.client.Get(h.origin + "/bff/events")
 		if err != nil {
 			t.Fatal(err)
@@ -352,4 +371,33 @@ func TestRoutesAndEventStreamsWorkInAProgram(t *testing.T) {
 			t.Errorf("the stream broke: %v", err)
 		}
 	})
+}
+
+// counting is a transport that a program hands in.
+type counting struct{ requests atomic.Int64 }
+
+// RoundTrip implements http.RoundTripper.
+func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.requests.Add(1)
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// What the admin listener of the command tells is there for a program to mount.
+// Providers are asked through the transport that was handed in.
+func TestAProgramMountsHealthAndMetrics(t *testing.T) {
+	h := newHost(t)
+	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
+	transport := new(counting)
+	bff := h.service(h.config(), cloakroom.Options{Transport: transport})
+	h.serve(bff.Admin())
+	b := h.browser()
+	eventually(t, "the provider to be known", func() bool { return b.get("/readyz").StatusCode == http.StatusOK })
+	if transport.requests.Load() == 0 {
+		t.Error("the provider was asked another way")
+	}
+	metrics := b.get("/metrics")
+	metrics.want(t, http.StatusOK, "cloakroom_provider_requests_total")
+	metrics.want(t, http.StatusOK, "go_goroutines")
+	bff.Drain()
+	b.get("/readyz").want(t, http.StatusServiceUnavailable, "shutting down")
 }
