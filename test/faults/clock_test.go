@@ -22,18 +22,21 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// asReplica has this program serve as a replica whose machine's clock can be set.
+// asReplica is the environment variable that makes this test binary a replica with an adjustable
+// clock.
 const asReplica = "CLOAKROOM_FAULTS_REPLICA"
 
-// serveByAWrongClock is serve --config, on a machine whose clock is ahead by what a file beside the configuration says.
-func serveByAWrongClock(file string) int {
+// serveWithWrongClock is serve --config with a wrong clock. A file beside the configuration says
+// how far it is ahead.
+func serveWithWrongClock(file string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	cfg, err := config.Load(file)
 	if err == nil {
+		now := func() time.Time { return time.Now().Add(ahead(file)).Round(0) }
 		var s *server.Server
-		if s, err = server.New(ctx, cfg, server.Options{Logger: log, Now: func() time.Time { return time.Now().Add(ahead(file)).Round(0) }}); err == nil {
+		if s, err = server.New(ctx, cfg, server.Options{Logger: log, Now: now}); err == nil {
 			err = s.Listen(ctx, nil, nil)
 		}
 		if err == nil {
@@ -61,7 +64,7 @@ func ahead(file string) time.Duration {
 	return d
 }
 
-// setClocks sets the machines' clocks of replicas, whose configurations are in dir.
+// setClocks sets the clocks of the replicas whose configurations are in dir.
 func setClocks(t *testing.T, dir string, ahead ...time.Duration) {
 	t.Helper()
 	for i, d := range ahead {
@@ -75,7 +78,8 @@ func setClocks(t *testing.T, dir string, ahead ...time.Duration) {
 	}
 }
 
-// wantClocks waits until each replica has said how far ahead its machine's clock is, and is ready all the same.
+// wantClocks waits until each replica reports how far its clock is ahead, and is ready
+// nevertheless.
 func (w *world) wantClocks(ahead ...string) {
 	w.t.Helper()
 	for i, r := range w.Replicas {
@@ -91,9 +95,9 @@ func (w *world) wantClocks(ahead ...string) {
 	}
 }
 
-// Users come to all replicas in turn. One's clock is a day ahead, another's a day behind, and the third's jumps, for
-// longer than each sweeper takes to look: nobody is logged out, no login fails, and no token is renewed that would not
-// be at replicas whose clocks are right.
+// Users call all replicas in turn. One replica's clock is a day ahead, another's a day behind, and
+// the third's jumps for longer than a sweeper's interval. Nobody is logged out, no login fails, and
+// no token is renewed that replicas with correct clocks would not renew.
 func TestReplicaWhoseClockIsWrongLogsNobodyOut(t *testing.T) {
 	t.Setenv(asReplica, "1")
 	self, err := os.Executable()
@@ -104,7 +108,7 @@ func TestReplicaWhoseClockIsWrongLogsNobodyOut(t *testing.T) {
 	redis := servers.Redis(t)
 	dir := servers.Folder(t)
 	setClocks(t, dir, 0, day, -day)
-	w := newWorldOf(t, 3, 60, redis, redis.Addr(), func(address string) string { return "redis://" + address }, func(o *cluster.Options) {
+	w := newWorldOf(t, 3, 60, redis, redis.Addr(), redisURL, func(o *cluster.Options) {
 		o.Binary, o.Folder = self, dir
 		o.AccessTokenLifetime, o.IdleTimeout, o.Stay = 5*time.Minute, 30*time.Second, 10*time.Second
 	})
@@ -115,7 +119,7 @@ func TestReplicaWhoseClockIsWrongLogsNobodyOut(t *testing.T) {
 	}
 	setClocks(t, dir, 0, -5*time.Minute, 5*time.Minute)
 	w.wantClocks(`"clock":"ok"`, "5m0s behind", "5m0s ahead")
-	failed := w.Crowd.Tally().LoginsFailed // before judging, which cuts those that are under way
+	failed := w.Crowd.Tally().LoginsFailed // before judge, which interrupts logins in progress
 	w.judge()
 	if p := w.Provider(); p.Renewals != 0 {
 		t.Errorf("renewals of tokens that last five minutes = %d", p.Renewals)

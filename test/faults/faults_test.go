@@ -23,11 +23,11 @@ func TestNobodyNoticesAFaultOverPostgreSQL(t *testing.T) {
 	w.judge()
 }
 
-// TestChaos goes on with faults at random for as long as CHAOS says.
+// TestChaos injects random faults for the duration in CHAOS.
 func TestChaos(t *testing.T) {
 	lasts, err := time.ParseDuration(os.Getenv("CHAOS"))
 	if err != nil {
-		t.Log("CHAOS=10m make chaos goes on with faults at random for ten minutes; without it there is nothing to do here")
+		t.Log("CHAOS=10m make chaos injects random faults for ten minutes; without CHAOS, this test does nothing")
 		return
 	}
 	w := overRedis(t, 200)

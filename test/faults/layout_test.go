@@ -9,24 +9,27 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	_ "modernc.org/sqlite" // writes a version into a file
+	_ "modernc.org/sqlite" // to set the version in a file
 
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// A layoutStore is a store with a version of its layout that a test can read and set.
+// A layoutStore is a store whose layout version a test can read and set.
 type layoutStore struct {
 	open    func(t *testing.T) *world
 	version func() int
 	set     func(version int)
 }
 
-// Two builds that are one version of the layout apart use one store: replicas are upgraded one after the other while
-// users call, log in and log out, and rolled back the same way. Nobody is logged out, no refresh token is used twice,
-// and the tokens of all sessions that ended are revoked, whichever build began and ended them. Two versions apart is
-// too far: such a build does not start, and one that runs stops serving.
+// Two builds whose layouts are one version apart share a store: the replicas are upgraded one after
+// the other, and rolled back the same way, while users call, log in and log out. Nobody is logged
+// out, no refresh token is used twice, and the tokens of all ended sessions are revoked, whichever
+// build started and ended them. With a layout two versions ahead, a build does not start, and a
+// running one stops serving.
 func TestReplicasAreUpgradedAndRolledBackByOneLayoutVersion(t *testing.T) {
-	for name, begin := range map[string]func(*testing.T) layoutStore{"redis": redisLayout, "postgres": postgresLayout, "sqlite": sqliteLayout} {
+	for name, begin := range map[string]func(*testing.T) layoutStore{
+		"redis": redisLayout, "postgres": postgresLayout, "sqlite": sqliteLayout,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := begin(t)
@@ -43,7 +46,7 @@ func TestReplicasAreUpgradedAndRolledBackByOneLayoutVersion(t *testing.T) {
 	}
 }
 
-// runEverywhere changes the program of one replica after the other.
+// runEverywhere restarts one replica after the other with this program.
 func (w *world) runEverywhere(program string) {
 	w.t.Helper()
 	for _, r := range w.Replicas {
@@ -66,15 +69,16 @@ func (w *world) wantRefused(s layoutStore, version int) {
 	w.t.Helper()
 	s.set(version)
 	running, stopped := w.Replicas[0], w.Replicas[1]
-	w.until("a replica that runs to leave the store alone", 20*time.Second, func() bool { return !ready(running) })
+	w.until("a running replica to stop serving", 20*time.Second, func() bool { return !ready(running) })
 	stopped.Stop()
 	refused := make(chan error, 1)
 	go func() { refused <- stopped.Start() }()
 	want := fmt.Sprintf("the store has layout version %d", version)
 	select {
 	case err := <-refused:
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "run the newer build") {
-			w.t.Errorf("start on a store of version %d: %v, want %q and what to do", version, err, want)
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "run the newer build") {
+			w.t.Errorf("start on a store of version %d: %v, want %q and a remedy", version, err, want)
 		}
 	case <-time.After(15 * time.Second):
 		w.t.Errorf("a replica tries to start on a store of version %d", version)
@@ -85,7 +89,7 @@ func redisLayout(t *testing.T) layoutStore {
 	server := servers.Redis(t)
 	return layoutStore{
 		open: func(t *testing.T) *world {
-			return newWorld(t, 30, server, server.Addr(), func(address string) string { return "redis://" + address })
+			return newWorld(t, 30, server, server.Addr(), redisURL)
 		},
 		version: func() (n int) {
 			_, _ = fmt.Sscan(server.CLI("get", "cloakroom:layout"), &n)
@@ -97,7 +101,7 @@ func redisLayout(t *testing.T) layoutStore {
 
 func postgresLayout(t *testing.T) layoutStore {
 	server := servers.Postgres(t)
-	ask := func(do func(*pgx.Conn) error) {
+	connected := func(do func(*pgx.Conn) error) {
 		conn, err := pgx.Connect(t.Context(), server.URL())
 		if err == nil {
 			err = do(conn)
@@ -109,26 +113,25 @@ func postgresLayout(t *testing.T) layoutStore {
 	}
 	return layoutStore{
 		open: func(t *testing.T) *world {
-			return newWorld(t, 30, server, fmt.Sprintf("127.0.0.1:%d", server.Port), func(address string) string {
-				return "postgres://cloakroom@" + address + "/postgres?sslmode=disable"
-			})
+			return newWorld(t, 30, server, fmt.Sprintf("127.0.0.1:%d", server.Port), postgresURL)
 		},
 		version: func() (n int) {
-			ask(func(c *pgx.Conn) error {
+			connected(func(c *pgx.Conn) error {
 				return c.QueryRow(t.Context(), "SELECT max(version) FROM cloakroom.schema_version").Scan(&n)
 			})
 			return n
 		},
 		set: func(version int) {
-			ask(func(c *pgx.Conn) error {
-				_, err := c.Exec(t.Context(), "INSERT INTO cloakroom.schema_version (version) VALUES ($1) ON CONFLICT DO NOTHING", version)
+			connected(func(c *pgx.Conn) error {
+				_, err := c.Exec(t.Context(),
+					"INSERT INTO cloakroom.schema_version (version) VALUES ($1) ON CONFLICT DO NOTHING", version)
 				return err
 			})
 		},
 	}
 }
 
-// Two processes on one file are what an upgrade of one machine is.
+// SQLite has two processes with one file, as when one machine is upgraded.
 func sqliteLayout(t *testing.T) layoutStore {
 	path := filepath.Join(servers.Folder(t), "sessions.db")
 	file := func() *sql.DB {

@@ -8,15 +8,17 @@ import (
 	"testing"
 )
 
-// binary is the service, built once. nextBinary is a build whose stores have the next layout.
+// binary is the path of the service, built once. nextBinary is a build with the next layout
+// version.
 var binary, nextBinary string
 
-// builtEnv is where the programs are for a process that runs one test of this package alone (servers.InNamespace).
+// builtEnv is the folder of the built programs, for a process that runs a single test of this
+// package (servers.InNamespace).
 const builtEnv = "CLOAKROOM_TEST_BUILT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asReplica) != "" {
-		os.Exit(serveByAWrongClock(os.Args[len(os.Args)-1]))
+		os.Exit(serveWithWrongClock(os.Args[len(os.Args)-1]))
 	}
 	if dir := os.Getenv(builtEnv); dir != "" {
 		binary, nextBinary = filepath.Join(dir, "cloakroom"), filepath.Join(dir, "cloakroom-next")

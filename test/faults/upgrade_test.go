@@ -18,8 +18,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// One machine is upgraded without a refused connection: the socket is its holder's, systemd's say, and one
-// process takes it over from the other (sd_listen_fds(3)).
+// A service is upgraded without refusing a connection: another process, such as systemd, holds the
+// socket and passes it to each process of the service (sd_listen_fds(3)).
 func TestRestartOverAnInheritedSocketRefusesNobody(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,8 +44,9 @@ routes: []
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		// LISTEN_PID must be the process's own, which exec keeps.
-		c := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=public exec "$0" serve --config "$1"`, binary, file)
+		// LISTEN_PID must be the process's own id. exec keeps the shell's.
+		const script = `LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=public exec "$0" serve --config "$1"`
+		c := exec.Command("sh", "-c", script, binary, file)
 		c.ExtraFiles = []*os.File{socket}
 		c.Stderr = os.Stderr
 		if err := c.Start(); err != nil {
@@ -86,11 +87,11 @@ routes: []
 	}
 	for i := range 5 {
 		time.Sleep(300 * time.Millisecond)
-		if i%2 == 0 { // the next one is there before the last one goes
+		if i%2 == 0 { // the new process starts before the old one stops
 			next := run(fmt.Sprint("next-", i))
 			stop(t, current)
 			current = next
-		} else { // the last one is gone before the next one is there
+		} else { // the old process stops before the new one starts
 			stop(t, current)
 			current = run(fmt.Sprint("next-", i))
 		}
@@ -110,6 +111,6 @@ func stop(t *testing.T, c *exec.Cmd) {
 		t.Fatal(err)
 	}
 	if err := c.Wait(); err != nil {
-		t.Errorf("it did not stop cleanly: %v", err)
+		t.Errorf("the service did not stop cleanly: %v", err)
 	}
 }

@@ -18,11 +18,12 @@ import (
 const (
 	tokenLife = 2 * time.Second
 	lease     = 6 * time.Second
-	// inDoubt is how long before a crash, by the provider's clock, a rotated token may not have been saved.
+	// inDoubt is how long before a crash a rotated token may have been lost, by the provider's
+	// clock.
 	inDoubt = time.Second
 )
 
-// A shared store is a server that the replicas share and that can be made to suffer.
+// A sharedStore is the store of all replicas, which can be made to fail.
 type sharedStore interface {
 	Pause()
 	Continue()
@@ -30,13 +31,13 @@ type sharedStore interface {
 	Start()
 }
 
-// A world is a cluster with its users, and a memory of what was done to it.
+// A world is a cluster with its users and the times of its crashes.
 type world struct {
 	*cluster.Cluster
-	t     *testing.T
-	store sharedStore
-	stop  context.CancelFunc
-	over  chan struct{}
+	t       *testing.T
+	store   sharedStore
+	stop    context.CancelFunc
+	stopped chan struct{} // closed when all users have stopped
 
 	mu      sync.Mutex // guards crashes
 	crashes []time.Time
@@ -45,15 +46,19 @@ type world struct {
 func overRedis(t *testing.T, users int) *world {
 	t.Helper()
 	redis := servers.Redis(t)
-	return newWorld(t, users, redis, redis.Addr(), func(address string) string { return "redis://" + address })
+	return newWorld(t, users, redis, redis.Addr(), redisURL)
+}
+
+func redisURL(address string) string { return "redis://" + address }
+
+func postgresURL(address string) string {
+	return "postgres://cloakroom@" + address + "/postgres?sslmode=disable"
 }
 
 func overPostgres(t *testing.T, users int) *world {
 	t.Helper()
 	pg := servers.Postgres(t)
-	return newWorld(t, users, pg, net.JoinHostPort("127.0.0.1", fmt.Sprint(pg.Port)), func(address string) string {
-		return "postgres://cloakroom@" + address + "/postgres?sslmode=disable"
-	})
+	return newWorld(t, users, pg, net.JoinHostPort("127.0.0.1", fmt.Sprint(pg.Port)), postgresURL)
 }
 
 func newWorld(t *testing.T, users int, store sharedStore, address string, url func(string) string) *world {
@@ -61,9 +66,12 @@ func newWorld(t *testing.T, users int, store sharedStore, address string, url fu
 	return newWorldOf(t, 3, users, store, address, url)
 }
 
-func newWorldOf(t *testing.T, replicas, users int, store sharedStore, address string, url func(string) string, change ...func(*cluster.Options)) *world {
+func newWorldOf(
+	t *testing.T, replicas, users int, store sharedStore, address string, url func(string) string,
+	change ...func(*cluster.Options),
+) *world {
 	t.Helper()
-	w := &world{t: t, store: store, over: make(chan struct{})}
+	w := &world{t: t, store: store, stopped: make(chan struct{})}
 	var ctx context.Context
 	ctx, w.stop = context.WithCancel(context.Background())
 	var err error
@@ -80,18 +88,20 @@ func newWorldOf(t *testing.T, replicas, users int, store sharedStore, address st
 		t.Fatalf("start the cluster: %v", err)
 	}
 	go func() {
-		defer close(w.over)
+		defer close(w.stopped)
 		w.Crowd.Run(ctx, users)
 	}()
 	t.Cleanup(w.halt)
-	w.until("all users to be logged in", 30*time.Second, func() bool { return w.Crowd.Tally().LoggedIn >= users*9/10 })
+	w.until("nine of ten users to be logged in", 30*time.Second, func() bool {
+		return w.Crowd.Tally().LoggedIn >= users*9/10
+	})
 	return w
 }
 
-// halt has all users stop where they are.
+// halt stops all users.
 func (w *world) halt() {
 	w.stop()
-	<-w.over
+	<-w.stopped
 }
 
 func (w *world) until(what string, atMost time.Duration, holds func() bool) {
@@ -104,14 +114,14 @@ func (w *world) until(what string, atMost time.Duration, holds func() bool) {
 	}
 }
 
-// crashed notes that a replica died, from its end on the moment in which renewals were lost.
+// crashed notes that a replica has crashed, which may have lost renewals in progress.
 func (w *world) crashed() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.crashes = append(w.crashes, time.Now())
 }
 
-// A fault is something that happens to the cluster, for a while.
+// A fault is a failure of a part of the cluster for some time.
 type fault struct {
 	name  string
 	lasts time.Duration
@@ -124,20 +134,34 @@ var faults = []fault{
 		w.Replicas[0].Kill()
 		w.crashed()
 	}, func(w *world) { w.start(w.Replicas[0]) }},
-	{"a replica is frozen during renewals, for longer than their lease, and wakes", lease + 2*time.Second, func(w *world) {
-		w.SetProvider(cluster.Late) // so that there are renewals under way
+	{"a replica is frozen during renewals, for longer than their lease, and resumes", lease + 2*time.Second, func(w *world) {
+		w.SetProvider(cluster.Late) // so that renewals are in progress
 		time.Sleep(time.Second)
 		w.Replicas[1].Pause()
 		w.SetProvider(cluster.Well)
 	}, func(w *world) { w.Replicas[1].Continue() }},
-	{"a replica is restarted as its operator would", 0, func(w *world) { w.Replicas[2].Stop() }, func(w *world) { w.start(w.Replicas[2]) }},
-	{"the store is frozen, and wakes", 3 * time.Second, func(w *world) { w.store.Pause() }, func(w *world) { w.store.Continue() }},
-	{"the store is killed, and started again", 2 * time.Second, func(w *world) { w.store.Kill() }, func(w *world) { w.store.Start() }},
-	{"the link between a replica and the store is cut", 5 * time.Second, func(w *world) { w.Replicas[2].Link.Cut() }, func(w *world) { w.Replicas[2].Link.Mend() }},
-	{"the provider answers 503", 4 * time.Second, func(w *world) { w.SetProvider(cluster.Failing) }, func(w *world) { w.SetProvider(cluster.Well) }},
-	{"the provider hangs", 4 * time.Second, func(w *world) { w.SetProvider(cluster.Hanging) }, func(w *world) { w.SetProvider(cluster.Well) }},
-	{"the provider answers late", 6 * time.Second, func(w *world) { w.SetProvider(cluster.Late) }, func(w *world) { w.SetProvider(cluster.Well) }},
+	{
+		"a replica is stopped cleanly, and started again", 0,
+		func(w *world) { w.Replicas[2].Stop() }, func(w *world) { w.start(w.Replicas[2]) },
+	},
+	{
+		"the store is frozen, and resumes", 3 * time.Second,
+		func(w *world) { w.store.Pause() }, func(w *world) { w.store.Continue() },
+	},
+	{
+		"the store is killed, and started again", 2 * time.Second,
+		func(w *world) { w.store.Kill() }, func(w *world) { w.store.Start() },
+	},
+	{
+		"the link between a replica and the store is cut", 5 * time.Second,
+		func(w *world) { w.Replicas[2].Link.Cut() }, func(w *world) { w.Replicas[2].Link.Mend() },
+	},
+	{"the provider answers 503", 4 * time.Second, provider(cluster.Failing), provider(cluster.Well)},
+	{"the provider hangs", 4 * time.Second, provider(cluster.Hanging), provider(cluster.Well)},
+	{"the provider answers late", 6 * time.Second, provider(cluster.Late), provider(cluster.Well)},
 }
+
+func provider(m cluster.Mode) func(*world) { return func(w *world) { w.SetProvider(m) } }
 
 func (w *world) start(r *cluster.Replica) {
 	if err := r.Start(); err != nil {
@@ -145,7 +169,7 @@ func (w *world) start(r *cluster.Replica) {
 	}
 }
 
-// suffer goes through one fault and waits until the users are well again.
+// suffer injects one fault and waits until the users get normal answers again.
 func (w *world) suffer(f fault) {
 	w.t.Helper()
 	before, crashes := w.Crowd.Tally(), len(w.crashes)
@@ -155,20 +179,25 @@ func (w *world) suffer(f fault) {
 	ended := time.Now()
 	w.until("all to be well again after: "+f.name, 45*time.Second, w.isWell)
 	after := w.Crowd.Tally()
-	w.t.Logf("%s: well again after %.1f s; calls %d, of which 503 %d (%s), other errors %d, lost %d; wrong logouts %d, reuses %d", f.name, time.Since(ended).Seconds(),
-		after.Calls-before.Calls, after.Unavailable-before.Unavailable, after.LastUnavailable, after.Failed-before.Failed, after.Lost-before.Lost,
+	lost := after.Lost - before.Lost
+	w.t.Logf("%s: well again after %.1f s; calls %d, of which 503 %d (%s), other errors %d, lost %d; "+
+		"wrong logouts %d, reuses %d",
+		f.name, time.Since(ended).Seconds(), after.Calls-before.Calls,
+		after.Unavailable-before.Unavailable, after.LastUnavailable, after.Failed-before.Failed, lost,
 		after.WronglyOut-before.WronglyOut, w.Provider().Reuses)
-	if lost := after.Lost - before.Lost; lost != 0 && len(w.crashes) == crashes { // a crash cuts answers that have begun
+	if lost != 0 && len(w.crashes) == crashes { // a crash cuts answers that have begun
 		w.t.Errorf("%s: %d calls had no answer", f.name, lost)
 	}
 }
 
-// isWell reports whether for a second nobody got anything but an answer, nobody waits for one, and all replicas are ready.
+// isWell reports whether for a second every answer was 200, no user waits for one, and all replicas
+// are ready.
 func (w *world) isWell() bool {
+	failures := func(t cluster.Tally) int { return t.Unavailable + t.Failed + t.Lost }
 	before := w.Crowd.Tally()
 	time.Sleep(time.Second)
 	after := w.Crowd.Tally()
-	return after.OK > before.OK && after.Waiting == 0 && after.Unavailable+after.Failed+after.Lost == before.Unavailable+before.Failed+before.Lost &&
+	return after.OK > before.OK && after.Waiting == 0 && failures(after) == failures(before) &&
 		!slices.ContainsFunc(w.Replicas, func(r *cluster.Replica) bool { return !ready(r) })
 }
 
@@ -181,23 +210,26 @@ func ready(r *cluster.Replica) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// judge holds what users, provider and API have seen against what must hold.
+// judge checks what users, provider and API have observed.
 func (w *world) judge() {
 	w.t.Helper()
-	time.Sleep(2 * time.Second) // what is under way comes to its end
+	time.Sleep(2 * time.Second) // for calls and revocations in progress
 	w.halt()
 	t := w.Crowd.Tally()
 	calls, bad := w.Upstream()
 	p := w.Provider()
-	w.t.Logf("users %d; logins %d, logouts %d; calls %d: 200 %d, 503 %d, other errors %d (%s), lost %d; slowest 200 %s; logouts heard late %d", t.Users, t.Logins, t.Logouts,
-		t.Calls, t.OK, t.Unavailable, t.Failed, t.LastFailure, t.Lost, t.Slowest.Round(time.Millisecond), t.HeardLate)
-	w.t.Logf("provider: renewals %d, reuses %d, revocations %d; API: calls %d, with a token that was not good any more %d", p.Renewals, p.Reuses, p.Revocations, calls, bad)
+	w.t.Logf("users %d; logins %d, logouts %d; calls %d: 200 %d, 503 %d, other errors %d (%s), lost %d; "+
+		"slowest 200 %s; logouts heard late %d",
+		t.Users, t.Logins, t.Logouts, t.Calls, t.OK, t.Unavailable, t.Failed, t.LastFailure, t.Lost,
+		t.Slowest.Round(time.Millisecond), t.HeardLate)
+	w.t.Logf("provider: renewals %d, reuses %d, revocations %d; API: calls %d, of which %d with an invalid token",
+		p.Renewals, p.Reuses, p.Revocations, calls, bad)
 
 	if t.HeardLate > t.Logouts/10 {
-		w.t.Errorf("%d calls were answered after a logout that other replicas should have heard of", t.HeardLate)
+		w.t.Errorf("%d calls were answered 200 after a logout that the replica should have known of", t.HeardLate)
 	}
 	if t.AnsweredAfterLogout != 0 {
-		w.t.Errorf("sessions that had ended answered 200 again %d times", t.AnsweredAfterLogout)
+		w.t.Errorf("ended sessions were answered 200 %d times", t.AnsweredAfterLogout)
 	}
 	w.wantTicketsDead()
 	grants := w.Grants()
@@ -207,22 +239,24 @@ func (w *world) judge() {
 			explained++
 			continue
 		}
-		w.t.Errorf("logged out without having asked for it: %s at %s; the provider has %+v of that login", wrong.Code, wrong.At.Format("15:04:05.000"), grants[wrong.SID])
+		w.t.Errorf("logged out without asking for it: %s at %s; grant at the provider %+v",
+			wrong.Code, wrong.At.Format("15:04:05.000"), grants[wrong.SID])
 	}
 	for sid, g := range grants {
 		if g.Reuses > 0 && !w.lostInACrash(g) {
 			w.t.Errorf("login %s: a refresh token was used twice: %+v", sid, g)
 		}
 	}
-	w.t.Logf("sessions lost in the instant of a crash, between the provider's answer and the commit: %d", explained)
-	// The slower the machine, the longer that instant; a tenth of the users at once is no chance.
+	w.t.Logf("sessions lost by a crash between the provider's answer and the commit: %d", explained)
+	// That interval is longer on a slower machine. A tenth of the users at once is more than it
+	// explains.
 	if explained > t.Users/10*len(w.crashes) {
-		w.t.Errorf("%d sessions were lost in %d crashes: more than chance explains", explained, len(w.crashes))
+		w.t.Errorf("%d sessions were lost in %d crashes: too many", explained, len(w.crashes))
 	}
 	w.wantGrantsLikeLogins()
 }
 
-// wantTicketsDead asks every replica with the cookies of every login that has ended.
+// wantTicketsDead calls every replica with the cookies of every ended login, and wants 401.
 func (w *world) wantTicketsDead() {
 	w.t.Helper()
 	tickets := w.Crowd.Tickets()
@@ -234,10 +268,11 @@ func (w *world) wantTicketsDead() {
 			}
 		}
 	}
-	w.t.Logf("ended logins that every replica was asked with: %d", len(tickets))
+	w.t.Logf("ended logins whose cookies were tried at every replica: %d", len(tickets))
 }
 
-// lostInACrash reports whether the last token of a login was rotated in the instant of a crash.
+// lostInACrash reports whether the last refresh token of a login was rotated about the time of a
+// crash.
 func (w *world) lostInACrash(g devprovider.Grant) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -246,11 +281,11 @@ func (w *world) lostInACrash(g devprovider.Grant) bool {
 	})
 }
 
-// wantGrantsLikeLogins waits until the refresh token of every ended session is dead at the provider, and wants
-// those of all others alive.
+// wantGrantsLikeLogins waits until the refresh tokens of all ended sessions are revoked at the
+// provider, and wants those of all other sessions to be valid.
 func (w *world) wantGrantsLikeLogins() {
 	w.t.Helper()
-	living := func() (n int) {
+	notRevoked := func() (n int) {
 		grants := w.Grants()
 		for sid, in := range w.Crowd.Logins() {
 			if !in && grants[sid].Alive {
@@ -259,11 +294,13 @@ func (w *world) wantGrantsLikeLogins() {
 		}
 		return n
 	}
-	w.until("the tokens of all ended sessions to be dead at the provider", 30*time.Second, func() bool { return living() == 0 })
+	w.until("the tokens of all ended sessions to be revoked", 30*time.Second, func() bool {
+		return notRevoked() == 0
+	})
 	grants := w.Grants()
 	for sid, in := range w.Crowd.Logins() {
 		if g := grants[sid]; in && !g.Alive && !w.lostInACrash(g) {
-			w.t.Errorf("login %s lasts, and its grant is dead: %+v", sid, g)
+			w.t.Errorf("login %s has not ended, but its grant is revoked: %+v", sid, g)
 		}
 	}
 }

@@ -33,14 +33,10 @@ var notYetNarrow = []string{
 	"session/store/sqlite",
 	"session/store/storetest",
 	"site",
-	"test/faults",
 	"test/layout",
-	"test/load",
 	"test/providers",
 	"test/providers/odd",
 	"test/servers",
-	"test/upstreams",
-	"test/vanish",
 	"web",
 }
 

@@ -26,7 +26,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// sizes are how many sessions a store has when its calls are timed; SESSIONS adds one more.
+// sizes are the numbers of sessions with which a store is measured. SESSIONS adds one.
 func sizes() []int {
 	if more, err := strconv.Atoi(os.Getenv("SESSIONS")); err == nil {
 		return []int{1_000, 100_000, more}
@@ -34,17 +34,18 @@ func sizes() []int {
 	return []int{1_000, 100_000}
 }
 
-// A sizedStore is a server and how many bytes it takes.
+// A sizedStore is a server and a function that returns its size in bytes.
 type sizedStore struct {
 	url   string
 	bytes func() int
 }
 
-// What a session read from the store, a renewal's commit and a touch cost with few and with many sessions, in
-// time and in CPU of this process, and how many bytes the server takes for a session. Records are as large as those
-// of a provider with JWT access tokens.
+// BenchmarkGrowth measures reading a session from the store, committing a renewal and a touch, with
+// few and with many sessions: their duration, the CPU time of this process, and the server's bytes
+// per session. Records are as large as with JWT access tokens.
 func BenchmarkGrowth(b *testing.B) {
-	for name, open := range map[string]func(b *testing.B) sizedStore{"redis": sizedRedis, "postgres": sizedPostgres} {
+	stores := map[string]func(b *testing.B) sizedStore{"redis": sizedRedis, "postgres": sizedPostgres}
+	for name, open := range stores {
 		for _, size := range sizes() {
 			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) { growth(b, open(b), size) })
 		}
@@ -88,7 +89,9 @@ func growth(b *testing.B, s sizedStore, size int) {
 	}
 	b.Cleanup(func() { _ = opened.Connection.Close() })
 	m, err := session.NewManager(session.Options{
-		Store: opened, Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(b, "http://localhost", site.Options{CookieName: "c"}), Logger: slog.New(slog.DiscardHandler),
+		Store: opened, Keys: keys.NewRing(keys.Key{1}), Logger: slog.New(slog.DiscardHandler),
+		Lifetime: 12 * time.Hour, IdleTimeout: time.Hour,
+		Site: sitetest.New(b, "http://localhost", site.Options{CookieName: "c"}),
 	})
 	if err != nil {
 		b.Fatal(err)
@@ -98,15 +101,17 @@ func growth(b *testing.B, s sizedStore, size int) {
 	names := fill(b, m, size)
 	perSession := float64(s.bytes()-empty) / float64(size)
 	ctx := context.Background()
+	renew := func(n session.Name) error {
+		_, err := m.Commit(ctx, &session.Session{Name: n, Record: &session.Record{}},
+			func(r *session.Record) error { r.Renewals++; return nil })
+		return err
+	}
 	for _, act := range []struct {
 		name string
 		do   func(session.Name) error
 	}{
 		{"read", func(n session.Name) error { _, err := m.Newest(ctx, n); return err }},
-		{"commit", func(n session.Name) error {
-			_, err := m.Commit(ctx, &session.Session{Name: n, Record: &session.Record{}}, func(r *session.Record) error { r.Renewals++; return nil })
-			return err
-		}},
+		{"commit", renew},
 		{"touch", func(n session.Name) error {
 			return opened.Records.Touch(ctx, string(n), time.Now(), time.Now().Add(time.Hour))
 		}},
@@ -127,8 +132,7 @@ func growth(b *testing.B, s sizedStore, size int) {
 		b.SetParallelism(32)
 		b.RunParallel(func(pb *testing.PB) {
 			for pb.Next() {
-				name := names[rand.IntN(len(names))]
-				if _, err := m.Commit(ctx, &session.Session{Name: name, Record: &session.Record{}}, func(r *session.Record) error { r.Renewals++; return nil }); err != nil {
+				if err := renew(names[rand.IntN(len(names))]); err != nil {
 					b.Error(err)
 				}
 			}
@@ -137,7 +141,7 @@ func growth(b *testing.B, s sizedStore, size int) {
 	})
 }
 
-// fill starts so many sessions.
+// fill starts size sessions.
 func fill(b *testing.B, m *session.Manager, size int) []session.Name {
 	b.Helper()
 	names := make([]session.Name, size)
@@ -159,14 +163,19 @@ func fill(b *testing.B, m *session.Manager, size int) []session.Name {
 	return names
 }
 
-// record is as large as usual: two JWTs of 1 KB, a refresh token, a dozen claims.
+// record has a typical size: two JWTs of 1 KB, a refresh token, seven claims.
 func record(i int64) *session.Record {
 	jwt := strings.Repeat("eyJhbGciOiJSUzI1NiJ9", 50)
 	return &session.Record{
-		Provider: "main", Issuer: "https://id.example.com", Subject: fmt.Sprintf("subject-%d", i), SID: fmt.Sprintf("sid-%d", i),
-		Claims: []byte(`{"sub":"248289761001","name":"Alice Liddell","given_name":"Alice","family_name":"Liddell","email":"alice@example.com","email_verified":true,"locale":"en"}`),
-		Scope:  "openid profile email offline_access", TokenType: "Bearer", UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36",
-		AccessToken: secret.New(jwt), IDToken: secret.New(jwt), RefreshToken: secret.New(strings.Repeat("r", 64)),
+		Provider: "main", Issuer: "https://id.example.com",
+		Subject: fmt.Sprintf("subject-%d", i), SID: fmt.Sprintf("sid-%d", i),
+		Claims: []byte(`{"sub":"248289761001","name":"Alice Liddell","given_name":"Alice",` +
+			`"family_name":"Liddell","email":"alice@example.com","email_verified":true,"locale":"en"}`),
+		Scope: "openid profile email offline_access", TokenType: "Bearer",
+		UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+			"Chrome/140.0 Safari/537.36",
+		AccessToken: secret.New(jwt), IDToken: secret.New(jwt),
+		RefreshToken: secret.New(strings.Repeat("r", 64)),
 	}
 }
 

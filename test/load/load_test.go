@@ -1,8 +1,9 @@
-// Package load measures what many replicas cost: how many renewals a storm makes, how soon a logout is heard
-// elsewhere, what a request in use asks of the store, and whether a large store is slower than a small one.
+// Package load measures several replicas under load: the renewals that a burst of requests causes,
+// how soon other replicas learn of a logout, what a request costs the store, and whether a large
+// store is slower than a small one.
 //
-// What is counted is held against a number; what is timed is a benchmark, but for the time in which a logout
-// must be heard.
+// Tests check counts. Times are measured by benchmarks, except the time in which a logout must be
+// known.
 package load
 
 import (
@@ -58,7 +59,7 @@ const (
 	maxStaleness = 2 * time.Second
 )
 
-// overRedis and overPostgres are three replicas without users, and with access tokens that live for tokenLife.
+// overRedis and overPostgres start three replicas without users. Access tokens last for tokenLife.
 func overRedis(t *testing.T, redis *servers.RedisServer) *cluster.Cluster {
 	return start(t, redis.Addr(), tokenLife, func(address string) string { return "redis://" + address })
 }
@@ -94,13 +95,16 @@ func logIn(t *testing.T, c *cluster.Cluster) (cookie string) {
 
 var client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
 
-// ask makes a call to one replica, past the load balancer.
+// ask sends a request to one replica directly, without the load balancer.
 func ask(ctx context.Context, c *cluster.Cluster, replica int, cookie, method, path string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+c.Replicas[replica].Listen+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	for name, value := range map[string]string{"Cookie": cookie, "X-CSRF": "1", "Origin": c.App, "Sec-Fetch-Site": "same-origin", "Accept": "application/json"} {
+	for name, value := range map[string]string{
+		"Cookie": cookie, "X-CSRF": "1", "Origin": c.App, "Sec-Fetch-Site": "same-origin",
+		"Accept": "application/json",
+	} {
 		req.Header.Set(name, value)
 	}
 	return client.Do(req)
@@ -115,8 +119,8 @@ func status(ctx context.Context, c *cluster.Cluster, replica int, cookie, method
 	return resp.StatusCode, resp.Body.Close()
 }
 
-// A hundred requests at each of three replicas, just after the access token ran out: one renewal, 300 times 200,
-// ten times over (RN2).
+// A hundred concurrent requests at each of three replicas, just after the access token expired,
+// cause one renewal and get 300 answers 200. The test repeats that ten times (RN2).
 func TestStormOverReplicasIsOneRenewal(t *testing.T) {
 	for name, c := range map[string]func(*testing.T) *cluster.Cluster{
 		"Redis": func(t *testing.T) *cluster.Cluster { return overRedis(t, servers.Redis(t)) }, "PostgreSQL": overPostgres,
@@ -131,7 +135,8 @@ func TestStormOverReplicasIsOneRenewal(t *testing.T) {
 				var all sync.WaitGroup
 				for i := range 300 {
 					all.Go(func() {
-						if code, err := status(t.Context(), c, i%3, cookie, http.MethodGet, "/api/x"); err != nil || code != http.StatusOK {
+						code, err := status(t.Context(), c, i%3, cookie, http.MethodGet, "/api/x")
+						if err != nil || code != http.StatusOK {
 							t.Errorf("round %d, request %d: %d %v", round, i, code, err)
 						}
 					})
@@ -140,14 +145,15 @@ func TestStormOverReplicasIsOneRenewal(t *testing.T) {
 				p := c.Provider()
 				t.Logf("round %d: 300 requests in %d ms", round, time.Since(began).Milliseconds())
 				if n := p.Renewals - before; n != round || p.Reuses != 0 {
-					t.Fatalf("round %d: renewals at the provider %d, reuses %d; want %d and 0", round, n, p.Reuses, round)
+					t.Fatalf("round %d: renewals at the provider %d, reuses %d; want %d and 0",
+						round, n, p.Reuses, round)
 				}
 			}
 		})
 	}
 }
 
-// A logout at one replica is heard by the event streams at the others.
+// The event streams at the other replicas send a logout at one replica.
 func TestLogoutIsHeardByTheOtherReplicas(t *testing.T) {
 	for name, c := range map[string]func(*testing.T) *cluster.Cluster{
 		"Redis": func(t *testing.T) *cluster.Cluster { return overRedis(t, servers.Redis(t)) }, "PostgreSQL": overPostgres,
@@ -160,8 +166,8 @@ func TestLogoutIsHeardByTheOtherReplicas(t *testing.T) {
 			}
 			slices.Sort(took)
 			median, last := took[len(took)/2], took[len(took)-1]
-			t.Logf("heard by two others, 40 logouts: median %.1f ms, 95 %% %.1f ms, last %.1f ms after the logout was sent",
-				ms(median), ms(took[len(took)*95/100]), ms(last))
+			t.Logf("40 logouts arrived at two other replicas: median %.1f ms, 95 %% %.1f ms, last %.1f ms "+
+				"after the logout was sent", ms(median), ms(took[len(took)*95/100]), ms(last))
 			if median > 50*time.Millisecond || last > maxStaleness {
 				t.Errorf("median %v, last %v; want at most 50ms and %v", median, last, maxStaleness)
 			}
@@ -171,7 +177,8 @@ func TestLogoutIsHeardByTheOtherReplicas(t *testing.T) {
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// heard logs a user out at one replica and returns how long after that was sent the others' streams said so.
+// heard logs a user out at one replica, and returns how long it took until the event streams at the
+// others sent the end.
 func heard(t *testing.T, c *cluster.Cluster) (took []time.Duration) {
 	t.Helper()
 	cookie := logIn(t, c)
@@ -183,7 +190,7 @@ func heard(t *testing.T, c *cluster.Cluster) (took []time.Duration) {
 		}
 		defer resp.Body.Close()
 		lines := bufio.NewScanner(resp.Body)
-		lines.Scan() // the first event: it listens
+		lines.Scan() // the first event: the stream is open
 		go func() {
 			for lines.Scan() {
 				if strings.HasPrefix(lines.Text(), "event: ended") {
@@ -202,14 +209,14 @@ func heard(t *testing.T, c *cluster.Cluster) (took []time.Duration) {
 		case at := <-ended:
 			took = append(took, at.Sub(sent))
 		case <-time.After(10 * time.Second):
-			t.Fatal("not heard in 10 s")
+			t.Fatal("no event within 10 s")
 		}
 	}
 	return took
 }
 
-// A session in use costs the store nothing: three thousand calls to the API, each with the user's token, and Redis has
-// counted nothing but what the replicas do by themselves.
+// A session in use costs the store nothing: while the API is called three thousand times with the
+// user's token, Redis counts only the commands that the replicas send without any request.
 func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
 	redis := servers.Redis(t)
 	c := start(t, redis.Addr(), 10*time.Minute, func(address string) string { return "redis://" + address })
@@ -221,7 +228,8 @@ func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
 		for i := range 3 {
 			all.Go(func() {
 				for range requests / 3 {
-					if code, err := status(t.Context(), c, i, cookie, http.MethodGet, "/api/x"); err != nil || code != http.StatusOK {
+					code, err := status(t.Context(), c, i, cookie, http.MethodGet, "/api/x")
+					if err != nil || code != http.StatusOK {
 						t.Errorf("request: %d %v", code, err)
 					}
 				}
@@ -242,9 +250,9 @@ func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
 	t.Logf("commands in a second without requests: %v; in one with 3000: %v", idle, busy)
 	for name, calls := range busy {
 		switch name {
-		case "ping", "zcard", "zrangebyscore": // of the outbox, the sweeper and the connections: never of a session
-		case "evalsha", "publish": // the replicas' beats; whatever else a script does is counted under its own name
-			if calls > idle[name]+30 { // a slow second has more beats
+		case "ping", "zcard", "zrangebyscore": // from the outbox, the sweeper and connections, never a session
+		case "evalsha", "publish": // heartbeats; Redis counts a script's other commands by their own names
+			if calls > idle[name]+30 { // a slow second has more heartbeats
 				t.Errorf("3000 requests, and Redis counted %d %s, %d without them", calls, name, idle[name])
 			}
 		default:
@@ -253,7 +261,7 @@ func TestHotRequestsAskNothingOfTheStore(t *testing.T) {
 	}
 }
 
-// commandStats are Redis' own counts of commands.
+// commandStats returns Redis's own counts of commands.
 func commandStats(r *servers.RedisServer) map[string]int {
 	counts := map[string]int{}
 	for line := range strings.Lines(r.CLI("info", "commandstats")) {

@@ -20,13 +20,13 @@ import (
 	"time"
 )
 
-// roles are what this test binary can be when it runs itself again, so that each program of a benchmark is a
-// process of its own and its CPU time is its own.
+// roles are what this test binary can run as. Each program of a benchmark is a separate process, so
+// that its CPU time can be measured.
 var roles = map[string]func() error{"api": runAPI, "bare": runBare, "callers": runCallers}
 
 const roleVariable = "CLOAKROOM_LOAD_ROLE"
 
-// runRole runs this process in its role, if it has one.
+// runRole runs the role of this process, if it has one.
 func runRole() (had bool, err error) {
 	run, had := roles[os.Getenv(roleVariable)]
 	if !had {
@@ -35,7 +35,7 @@ func runRole() (had bool, err error) {
 	return true, run()
 }
 
-// runAPI answers a kilobyte of JSON.
+// runAPI answers with a kilobyte of JSON.
 func runAPI() error {
 	body := []byte(`{"data":"` + strings.Repeat("x", 1013) + `"}`)
 	return listen(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -44,7 +44,7 @@ func runAPI() error {
 	}))
 }
 
-// runBare is a ReverseProxy with a transport that is tuned as the service's own is, and nothing else.
+// runBare is a plain ReverseProxy whose transport is tuned like the service's.
 func runBare() error {
 	target, err := url.Parse(os.Getenv("TARGET"))
 	if err != nil {
@@ -69,7 +69,7 @@ func (p pool) Get() []byte { return *p.Pool.Get().(*[]byte) }
 // Put implements httputil.BufferPool.
 func (p pool) Put(b []byte) { p.Pool.Put(&b) }
 
-// listen serves on a free port, which it prints.
+// listen serves on a free port and prints its address.
 func listen(h http.Handler) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -79,15 +79,15 @@ func listen(h http.Handler) error {
 	return (&http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}).Serve(l)
 }
 
-// A tally is what callers saw.
+// A tally has the results of the callers.
 type tally struct {
 	Answers, Failures int
 	P50, P99          time.Duration
 	First             string // the first failure
 }
 
-// runCallers calls TARGET for SECONDS over CONNECTIONS at once, each call with the next of the cookies on
-// standard input, and prints a tally.
+// runCallers calls TARGET for SECONDS over CONNECTIONS connections and prints a tally. Each call
+// has the next of the cookies on standard input.
 func runCallers() error {
 	seconds, err := strconv.ParseFloat(os.Getenv("SECONDS"), 64)
 	if err != nil {
@@ -157,7 +157,7 @@ func keepCalling(ctx context.Context, rt http.RoundTripper, cookies []string, i 
 	return n, took, nil
 }
 
-// again runs this test binary in a role until the benchmark ends.
+// again returns a command that runs this test binary in a role until the benchmark ends.
 func again(b *testing.B, role string, environment ...string) *exec.Cmd {
 	b.Helper()
 	self, err := os.Executable()
@@ -189,10 +189,11 @@ func startServer(b *testing.B, role string, environment ...string) (*exec.Cmd, s
 	return c, strings.TrimSpace(address)
 }
 
-// call has callers call target with these cookies.
+// call runs callers that call target with these cookies.
 func call(b *testing.B, target string, cookies []string, seconds, connections int) tally {
 	b.Helper()
-	c := again(b, "callers", "TARGET="+target, "SECONDS="+strconv.Itoa(seconds), "CONNECTIONS="+strconv.Itoa(connections))
+	c := again(b, "callers", "TARGET="+target,
+		"SECONDS="+strconv.Itoa(seconds), "CONNECTIONS="+strconv.Itoa(connections))
 	c.Stdin = strings.NewReader(strings.Join(cookies, "\n"))
 	out, err := c.Output()
 	if err != nil {

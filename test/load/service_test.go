@@ -14,8 +14,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// startService runs the image's binary in front of the API, with its log going to a file, and says how long it took
-// until it was ready.
+// startService runs the image's binary in front of the API, with its log in a file. It returns how
+// long the start took until the service was ready.
 func startService(b *testing.B, op *odd.Provider, api string) (_ *exec.Cmd, origin string, ready time.Duration) {
 	b.Helper()
 	dir := b.TempDir()
@@ -48,7 +48,7 @@ routes: [{path: /api/, upstream: %q}]
 		}
 		if time.Since(began) > time.Minute {
 			said, _ := os.ReadFile(log.Name())
-			b.Fatalf("the service is not ready after a minute; it says:\n%s", said)
+			b.Fatalf("the service is not ready after a minute; its log:\n%s", said)
 		}
 	}
 	return service, origin, time.Since(began)
@@ -64,7 +64,7 @@ func freeAddress(b *testing.B) string {
 	return l.Addr().String()
 }
 
-// logInMany logs people in and returns their session cookies.
+// logInMany logs n users in and returns their session cookies.
 func logInMany(b *testing.B, op *odd.Provider, origin string, n int) []string {
 	b.Helper()
 	cookies := make([]string, n)

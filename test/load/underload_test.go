@@ -20,15 +20,18 @@ const (
 	underLoadSessions    = 100
 )
 
-// BenchmarkUnderLoad compares the service with a bare, equally tuned httputil.ReverseProxy: the image's binary on
-// SQLite with its request log on, 64 connections, 100 sessions, access tokens of 935 bytes, answers of a kilobyte.
-// Each program is a process of its own. They take turns in rounds, in changing order, and what is compared is the
-// median of the CPU time that the kernel counts for each program's own process per call. Before the first login, and
-// when 1,000 sessions are in use, the kernel says how much memory the service holds.
+// BenchmarkUnderLoad compares the service with a bare, equally tuned httputil.ReverseProxy: the
+// image's binary on SQLite with its request log on, 64 connections, 100 sessions, access tokens of
+// 935 bytes, answers of a kilobyte.
+//
+// Each program is a separate process. They are measured in turn, in rounds of changing order. The
+// result is the median CPU time per call, by the kernel's account of each process. The service's
+// resident memory is measured before the first login and with 1,000 sessions in use.
 func BenchmarkUnderLoad(b *testing.B) {
 	op := odd.New(b)
 	op.SetTokenLife(time.Hour)
-	op.OnClaims(func(_ string, claims odd.Claims) { delete(claims, "at_hash") }) // it would be of the shorter token
+	// The access token is lengthened below, so its at_hash would be wrong.
+	op.OnClaims(func(_ string, claims odd.Claims) { delete(claims, "at_hash") })
 	op.OnToken(func(form url.Values, answer odd.Claims) {
 		if token, ok := answer["access_token"].(string); ok && form.Get("grant_type") == "authorization_code" {
 			answer["access_token"] = token + strings.Repeat("x", 935-len(token))
@@ -44,7 +47,7 @@ func BenchmarkUnderLoad(b *testing.B) {
 		{name: "cloakroom", pid: service.Process.Pid, target: origin + "/api/x"},
 	}
 	for _, s := range systems {
-		call(b, s.target, cookies, 1, underLoadConnections) // connections and caches are warm then
+		call(b, s.target, cookies, 1, underLoadConnections) // warms up connections and caches
 	}
 	for b.Loop() {
 		for round := range underLoadRounds {
@@ -67,7 +70,7 @@ func BenchmarkUnderLoad(b *testing.B) {
 	b.ReportMetric(resident(b, service.Process.Pid), "MiB-with-1000-sessions")
 }
 
-// A system is one program under load, and what was measured of it, a figure a round.
+// A system is one program under load, with its measurements of each round.
 type system struct {
 	name, target        string
 	pid                 int
@@ -95,7 +98,8 @@ func micro(us float64) time.Duration {
 	return (time.Duration(us) * time.Microsecond).Round(10 * time.Microsecond)
 }
 
-// cpuTime is what the kernel has counted for a process: user and system time, in ticks of 10 ms (proc(5)).
+// cpuTime is the user and system time of a process, by the kernel's account in ticks of 10 ms
+// (proc(5)).
 func cpuTime(b *testing.B, pid int) time.Duration {
 	b.Helper()
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

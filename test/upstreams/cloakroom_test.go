@@ -15,12 +15,12 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// behind is a program behind cloakroom: anybody may call what it serves below /svc, or call it in the name of
-// this service, and users alone what it serves below /svc/admin.
+// behind is a program behind cloakroom. Anybody may call what it serves below /svc, without a token
+// or with the service's own; only users may call what it serves below /svc/admin.
 type behind struct{ name, address, token string }
 
-// cloakroom runs a server with two routes for each program until the end of the test, /NAME/ and /NAME/admin/, and
-// returns its address.
+// cloakroom runs a server until the end of the test and returns its address. It has two routes for
+// each program, /NAME/ and /NAME/admin/.
 func cloakroom(t *testing.T, programs []behind) string {
 	t.Helper()
 	port, op := servers.FreePort(t), odd.New(t)
@@ -30,8 +30,10 @@ func cloakroom(t *testing.T, programs []behind) string {
 	}
 	var routes strings.Builder
 	for _, p := range programs {
-		fmt.Fprintf(&routes, "  - {path: /%s/, upstream: %q, token: %s, encoded_slashes: allow}\n", p.name, "http://"+p.address+"/svc", p.token)
-		fmt.Fprintf(&routes, "  - {path: /%s/admin/, upstream: %q, token: user}\n", p.name, "http://"+p.address+"/svc/admin")
+		base := "http://" + p.address + "/svc"
+		fmt.Fprintf(&routes, "  - {path: /%s/, upstream: %q, token: %s, encoded_slashes: allow}\n",
+			p.name, base, p.token)
+		fmt.Fprintf(&routes, "  - {path: /%s/admin/, upstream: %q, token: user}\n", p.name, base+"/admin")
 	}
 	cfg := world.Parse(t, fmt.Sprintf(`
 server: {public_url: "http://localhost:%d", listen: "127.0.0.1:%d", admin_listen: "127.0.0.1:0", shutdown_timeout: 3s, drain_delay: 0s}
@@ -46,8 +48,9 @@ spa: {dir: %q}
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
-// Nobody who has not logged in gets what a program serves below /svc/admin, however they spell its path: neither
-// through a route that asks for no token nor through one that adds this service's own. Honest paths get through.
+// Without a login, nobody gets what a program serves below /svc/admin, however the path is spelled:
+// neither through a route without a token nor through one with the service's own. Ordinary paths
+// are forwarded.
 func TestNoSpellingReachesWhatARealProgramGuards(t *testing.T) {
 	tomcat := StartTomcat(t)
 	byRouter, byParameter := StartExpress(t)
@@ -70,7 +73,8 @@ func TestNoSpellingReachesWhatARealProgramGuards(t *testing.T) {
 	}
 	for _, p := range programs {
 		for spelled, want := range map[string]int{
-			"/admin/secret": 401, "/;/admin/secret": 400, "/;x=1/admin/secret": 400, "/Admin/secret": 400, "/ADMIN": 400, "/%61dmin/secret": 400,
+			"/admin/secret": 401, "/;/admin/secret": 400, "/;x=1/admin/secret": 400,
+			"/Admin/secret": 400, "/ADMIN": 400, "/%61dmin/secret": 400,
 			"/adm%C4%B1n": 400, "//admin/secret": 400,
 			"/tas%E2%84%AA": 200, "/admin%2Fsecret": 400, "/%2Fadmin": 400,
 		} {
@@ -95,11 +99,11 @@ func TestNoSpellingReachesWhatARealProgramGuards(t *testing.T) {
 				served++
 			}
 			if i%10 == 0 && res.StatusCode != http.StatusOK {
-				t.Errorf("%s, an honest path, = %d", target, res.StatusCode)
+				t.Errorf("%s, an ordinary path, = %d", target, res.StatusCode)
 			}
 		}
 		if served < 150 {
-			t.Errorf("%s served %d paths, too few to show anything", p.name, served)
+			t.Errorf("%s served only %d paths, too few for this test", p.name, served)
 		}
 	}
 }

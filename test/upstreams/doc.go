@@ -1,7 +1,7 @@
-// Package upstreams knows how the programs behind cloakroom read a request's path: as models, which
-// are quick enough for a million paths, and as the real programs, by which each model is checked.
+// Package upstreams models how programs behind cloakroom interpret a request's path. The models are
+// fast enough for a million paths. Tests compare them with the real programs.
 //
-// A model that reads less into a path than its program does would let a hole pass for none. So a test
-// here sends the same paths to both. ASP.NET Core, Windows and the programs that mistake an encoding
-// can't be had here; their models follow what is documented, and take the most that it allows.
+// A model that understands fewer spellings than its program would hide a vulnerability, so the
+// tests send the same paths to both. ASP.NET Core, Windows and programs that confuse encodings are
+// not available here; their models follow the documentation, and accept the most that it permits.
 package upstreams

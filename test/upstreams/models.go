@@ -11,16 +11,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// A Model is a program that serves paths.
+// A Model models how a program interprets paths.
 type Model struct {
 	Name string
-	// Reads is the path that it serves when it is asked for target; false when it refuses.
+	// Reads returns the path that the program serves for target, or false if it refuses the
+	// request.
 	Reads func(target string) (served string, ok bool)
-	// IgnoresCase: it finds what it serves without regard to case.
+	// IgnoresCase means that the program compares paths without regard to case.
 	IgnoresCase bool
 }
 
-// Models are all that there are, the chains of two programs last.
+// Models returns all models, chains of two programs last.
 func Models() []Model {
 	single := []Model{
 		{Name: "Tomcat", Reads: Tomcat},
@@ -36,19 +37,22 @@ func Models() []Model {
 	}
 	all := single
 	for _, behind := range single {
-		all = append(all, Model{Name: "nginx with a URI, then " + behind.Name, IgnoresCase: behind.IgnoresCase, Reads: func(target string) (string, bool) {
+		chain := func(target string) (string, bool) {
 			read, ok := Nginx(target)
 			if !ok {
 				return "", false
 			}
 			return behind.Reads(escapedByNginx(read))
-		}})
+		}
+		all = append(all, Model{
+			Name: "nginx with a URI, then " + behind.Name, IgnoresCase: behind.IgnoresCase, Reads: chain,
+		})
 	}
 	return all
 }
 
-// Area returns which of some paths holds what the program serves when it is asked for target: the
-// longest; false where none does, or it refuses.
+// Area returns the longest of areas that contains the path that the program serves for target. It
+// returns false if none does, or if the program refuses the request.
 func (m Model) Area(target string, areas []string) (area string, ok bool) {
 	served, ok := m.Reads(target)
 	if !ok {
@@ -68,8 +72,8 @@ func (m Model) Area(target string, areas []string) (area string, ok bool) {
 	return area, ok
 }
 
-// Tomcat 10.1 cuts path parameters, decodes once, and refuses encoded slashes and backslashes before
-// it follows dot segments and merges slashes (CoyoteAdapter.postParseRequest).
+// Tomcat models Tomcat 10.1: it removes path parameters, decodes once, refuses encoded slashes and
+// backslashes, and then resolves dot segments and merges slashes (CoyoteAdapter.postParseRequest).
 func Tomcat(target string) (string, bool) {
 	cut := strings.Split(target, "/")
 	for i := range cut {
@@ -96,9 +100,9 @@ func dotted(segment string) bool {
 	return err == nil && (name == "." || name == "..")
 }
 
-// Nginx decodes once, merges slashes and follows dot segments (ngx_http_parse_complex_uri). What it
-// asks of the program behind it is this, escaped anew, where proxy_pass has a URI, and else the path as
-// it came.
+// Nginx models nginx: it decodes once, merges slashes and resolves dot segments
+// (ngx_http_parse_complex_uri). If proxy_pass has a URI, it forwards that path, escaped again;
+// otherwise it forwards the original path.
 func Nginx(target string) (string, bool) {
 	s, err := url.PathUnescape(target)
 	if err != nil || strings.Contains(s, "\x00") {
@@ -122,8 +126,8 @@ func escapedByNginx(s string) string {
 	return b.String()
 }
 
-// followed follows dot segments, and merges slashes, too, where it is told to; false if they lead above
-// the root.
+// followed resolves dot segments and, if merge is set, merges slashes. It returns false if they
+// lead above the root.
 func followed(s string, merge bool) (string, bool) {
 	var kept []string
 	segments := strings.Split(s, "/")[1:]
@@ -147,11 +151,12 @@ func followed(s string, merge bool) (string, bool) {
 	return "/" + strings.Join(kept, "/"), true
 }
 
-// Express compares the path as it comes with the paths of routes, without case.
+// Express models Express, which compares the path as received with the paths of routes, ignoring
+// case.
 func Express(target string) (string, bool) { return target, true }
 
-// ExpressParameters is an application that compares its route's parameters, which Express decodes one
-// by one.
+// ExpressParameters models an Express application that compares its route's parameters, which
+// Express decodes one by one.
 func ExpressParameters(target string) (string, bool) {
 	segments := strings.Split(target, "/")
 	for i, segment := range segments {
@@ -164,8 +169,8 @@ func ExpressParameters(target string) (string, bool) {
 	return strings.Join(segments, "/"), true
 }
 
-// AspNetCore decodes once, all but slashes, follows dot segments, and finds routes without case
-// (Kestrel's PathDecoder).
+// AspNetCore models ASP.NET Core: it decodes once, except slashes, resolves dot segments, and
+// compares routes ignoring case (Kestrel's PathDecoder).
 func AspNetCore(target string) (string, bool) {
 	guarded := strings.NewReplacer("%2f", "%252f", "%2F", "%252F").Replace(target)
 	s, err := url.PathUnescape(guarded)
@@ -175,7 +180,8 @@ func AspNetCore(target string) (string, bool) {
 	return followed(s, false)
 }
 
-// decoder decodes so many times, cuts parameters after the last, and cleans the path up.
+// decoder models a program that decodes several times, removes parameters if it does so more than
+// once, and cleans the path.
 func decoder(times int) func(string) (string, bool) {
 	return func(s string) (string, bool) {
 		for range times {
@@ -195,7 +201,8 @@ func decoder(times int) func(string) (string, bool) {
 	}
 }
 
-// Windows opens a file: both slashes, no case, no dots and spaces at a name's end, no stream's name.
+// Windows models opening a file on Windows: both slashes separate, case is ignored, dots and spaces
+// at the end of a name and the names of streams are dropped.
 func Windows(target string) (string, bool) {
 	s, err := url.PathUnescape(target)
 	if err != nil || strings.Contains(s, "\x00") {
@@ -212,8 +219,8 @@ func Windows(target string) (string, bool) {
 	return path.Clean(strings.Join(segments, "/")), true
 }
 
-// Normaliser decodes once, and compares as a database or a file system with a tolerant collation does:
-// compatibility forms, no case, no accents, nothing invisible.
+// Normaliser models a database or file system with a tolerant collation. It decodes once,
+// normalizes to compatibility forms, and ignores case, accents and invisible characters.
 func Normaliser(target string) (string, bool) {
 	s, err := url.PathUnescape(target)
 	if err != nil {
@@ -229,7 +236,8 @@ func Normaliser(target string) (string, bool) {
 	return path.Clean(strings.TrimSpace(s)), true
 }
 
-// lowBytes decodes, and writes the lowest byte of each character, as Node.js does in "latin1".
+// lowBytes models a program that decodes and writes the lowest byte of each character, as Node.js
+// does for "latin1".
 func lowBytes(target string) (string, bool) {
 	s, err := url.PathUnescape(target)
 	if err != nil || !utf8.ValidString(s) {

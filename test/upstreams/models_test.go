@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// asked is how many paths each program and its model are compared by.
+// asked is the number of paths with which a program and its model are compared.
 const asked = 6000
 
 var areas = []string{"/svc/admin", "/svc", ""}
 
-// paths are those that mean to get to /svc/admin, and honest ones.
+// paths yields paths that try to reach /svc/admin, and ordinary ones.
 func paths(yield func(string) bool) {
 	g := NewTricks(1)
 	for i := range asked {
@@ -30,19 +30,22 @@ func paths(yield func(string) bool) {
 	}
 }
 
-// count fails a test that compared too little.
+// count counts results, and fails a test that compared too few paths.
 type count struct{ served, secret, refused int }
 
 func (c *count) done(t *testing.T) {
 	t.Helper()
 	t.Logf("%d served, %d of them from /svc/admin, %d refused", c.served, c.secret, c.refused)
 	if c.secret < asked/100 || c.served < asked/4 {
-		t.Errorf("of %d paths %d were served, and %d reached /svc/admin: the paths try too little", asked, c.served, c.secret)
+		t.Errorf("of %d paths, %d were served, and %d reached /svc/admin: too few", asked, c.served, c.secret)
 	}
 }
 
-// exactly fails where a program served another path than its model says, or refused what that does not.
-func (c *count) exactly(t *testing.T, m func(string) (string, bool), target string, res *http.Response, served string) {
+// exactly fails if the program served another path than its model, or if only one of them refused
+// it.
+func (c *count) exactly(
+	t *testing.T, m func(string) (string, bool), target string, res *http.Response, served string,
+) {
 	t.Helper()
 	want, ok := m(target)
 	got := res.StatusCode == http.StatusOK
@@ -76,7 +79,9 @@ func TestTomcatReadsPathsAsItsModelDoes(t *testing.T) {
 }
 
 func TestNginxReadsPathsAsItsModelDoes(t *testing.T) {
-	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Uri", r.RequestURI) }))
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Uri", r.RequestURI)
+	}))
 	defer behind.Close()
 	serves, passes := StartNginx(t, strings.TrimPrefix(behind.URL, "http://"))
 	server, proxy, c := Ask(t, serves), Ask(t, passes), count{}
@@ -92,14 +97,17 @@ func TestNginxReadsPathsAsItsModelDoes(t *testing.T) {
 	c.done(t)
 }
 
-// Express tells only what it found, so its models are compared by that. They know more foldings of letters
-// than JavaScript's regular expressions do: what the program serves, the model must serve too.
+// Express reports only the route that it found, so only that is compared. The models fold more
+// letters than JavaScript's regular expressions: what the program serves, the model must serve too.
 func TestExpressReadsPathsAsItsModelsDo(t *testing.T) {
 	byRouter, byParameter := StartExpress(t)
 	for _, s := range []struct {
 		address string
 		model   Model
-	}{{byRouter, Model{Reads: Express, IgnoresCase: true}}, {byParameter, Model{Reads: ExpressParameters, IgnoresCase: true}}} {
+	}{
+		{byRouter, Model{Reads: Express, IgnoresCase: true}},
+		{byParameter, Model{Reads: ExpressParameters, IgnoresCase: true}},
+	} {
 		server, c := Ask(t, s.address), count{}
 		for target := range paths {
 			res, _ := server.Get(target)
@@ -113,8 +121,10 @@ func TestExpressReadsPathsAsItsModelsDo(t *testing.T) {
 				c.secret++
 			}
 			area, _ := s.model.Area(target, areas)
-			if said := area == "/svc/admin"; secret && !said || said && !secret && !strings.Contains(target, "%C5%BF") && !strings.Contains(target, "%C4%B0") {
-				t.Errorf("%s: Express served from /svc/admin: %v, the model says %v", target, secret, said)
+			modelled := area == "/svc/admin"
+			foldedByModel := strings.Contains(target, "%C5%BF") || strings.Contains(target, "%C4%B0") // ſ, İ
+			if secret && !modelled || modelled && !secret && !foldedByModel {
+				t.Errorf("%s: Express served from /svc/admin: %v, the model says %v", target, secret, modelled)
 			}
 		}
 		c.done(t)

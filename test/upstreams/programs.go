@@ -17,11 +17,11 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// patience is how long a program may take to start, or to answer, on a machine that is busy.
-const patience = 90 * time.Second
+// timeout is how long a program may take to start or to answer, on a busy machine.
+const timeout = 90 * time.Second
 
-// StartTomcat runs a Tomcat until the end of the test, with servlets at /svc/admin/*, /svc/* and /*, and
-// returns its address.
+// StartTomcat runs a Tomcat until the end of the test, with servlets at /svc/admin/*, /svc/* and
+// /*, and returns its address.
 func StartTomcat(t testing.TB) string {
 	t.Helper()
 	jars, err := filepath.Glob("/usr/share/java/tomcat10-embed-core.jar")
@@ -29,11 +29,12 @@ func StartTomcat(t testing.TB) string {
 		t.Fatal("Tomcat is not installed: run `make setup`")
 	}
 	dir := servers.Folder(t)
-	return start(t, exec.Command("java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", jars[0], "TomcatServer.java", dir))[0]
+	cmd := exec.Command("java", "-XX:TieredStopAtLevel=1", "-Xmx128m", "-cp", jars[0], "TomcatServer.java", dir)
+	return start(t, cmd)[0]
 }
 
-// StartExpress runs two APIs on Express until the end of the test, and returns their addresses: one finds
-// /svc/admin as a router's path, the other compares its route's parameters.
+// StartExpress runs two APIs on Express until the end of the test and returns their addresses. One
+// routes /svc/admin by a router's path, the other compares its route's parameters.
 func StartExpress(t testing.TB) (byRouter, byParameter string) {
 	t.Helper()
 	cmd := exec.Command("node", "express/server.mjs")
@@ -44,9 +45,9 @@ func StartExpress(t testing.TB) (byRouter, byParameter string) {
 	return addresses[0], addresses[1]
 }
 
-// StartNginx runs an nginx until the end of the test, and returns two addresses: at the first it says in
-// X-Uri what it serves, at the second it passes requests on, to an address and with a URI. The paths that
-// it knows are /svc/admin/, /svc/ and all others.
+// StartNginx runs an nginx until the end of the test and returns two addresses. At the first, it
+// answers with the path that it serves, and has the locations /svc/admin/, /svc/ and /. At the
+// second, it forwards requests to the address behind, by a proxy_pass with a URI.
 func StartNginx(t testing.TB, behind string) (serves, passes string) {
 	t.Helper()
 	one, two := servers.FreePort(t), servers.FreePort(t)
@@ -65,7 +66,7 @@ server {
 	return fmt.Sprintf("127.0.0.1:%d", one), fmt.Sprintf("127.0.0.1:%d", two)
 }
 
-// folder is that of this file, wherever the test runs.
+// folder is the folder of this file, wherever the test runs.
 func folder(t testing.TB) string {
 	t.Helper()
 	_, file, _, ok := runtime.Caller(0)
@@ -75,7 +76,8 @@ func folder(t testing.TB) string {
 	return filepath.Dir(file)
 }
 
-// start runs a program that says at which ports it listens, and ends when its standard input does.
+// start runs a program that prints the ports that it listens on and ends when its standard input is
+// closed.
 func start(t testing.TB, cmd *exec.Cmd) (addresses []string) {
 	t.Helper()
 	cmd.Dir, cmd.Stderr = folder(t), t.Output()
@@ -90,16 +92,16 @@ func start(t testing.TB, cmd *exec.Cmd) (addresses []string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", cmd.Path, err)
 	}
-	late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	late := time.AfterFunc(timeout, func() { _ = cmd.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	late.Stop()
 	t.Cleanup(func() {
-		_ = stdin.Close() // which ends it
-		_ = cmd.Wait()    // its exit code says nothing
+		_ = stdin.Close() // ends the program
+		_ = cmd.Wait()    // its exit code does not matter
 	})
 	var ready struct{ Ports []int }
 	if err != nil || json.Unmarshal([]byte(line), &ready) != nil || len(ready.Ports) == 0 {
-		t.Fatalf("%s did not say where it listens: %q (%v)", cmd.Path, line, err)
+		t.Fatalf("%s did not print its ports: %q (%v)", cmd.Path, line, err)
 	}
 	for _, port := range ready.Ports {
 		addresses = append(addresses, fmt.Sprintf("127.0.0.1:%d", port))
@@ -107,7 +109,8 @@ func start(t testing.TB, cmd *exec.Cmd) (addresses []string) {
 	return addresses
 }
 
-// An Asker asks one server for paths as they stand, on one connection as long as the server keeps it.
+// An Asker requests paths from one server exactly as given. It reuses its connection as long as the
+// server keeps it open.
 type Asker struct {
 	t       testing.TB
 	address string
@@ -115,7 +118,7 @@ type Asker struct {
 	answers *bufio.Reader
 }
 
-// Ask returns an Asker of the server at an address.
+// Ask returns an Asker for the server at address.
 func Ask(t testing.TB, address string) *Asker {
 	t.Helper()
 	a := &Asker{t: t, address: address}
@@ -130,7 +133,8 @@ func (a *Asker) hangUp() {
 	}
 }
 
-// Get asks for a target, as host localhost, with further header lines, and returns the answer, whose body is read already.
+// Get requests target from host localhost, with more header lines. It returns the answer and its
+// body, which is already read.
 func (a *Asker) Get(target string, lines ...string) (*http.Response, string) {
 	a.t.Helper()
 	for attempt := 0; ; attempt++ {
@@ -150,13 +154,13 @@ func (a *Asker) Get(target string, lines ...string) (*http.Response, string) {
 
 func (a *Asker) try(target string, lines []string) (*http.Response, string, error) {
 	if a.conn == nil {
-		conn, err := net.DialTimeout("tcp", a.address, patience)
+		conn, err := net.DialTimeout("tcp", a.address, timeout)
 		if err != nil {
 			return nil, "", err
 		}
 		a.conn, a.answers = conn, bufio.NewReader(conn)
 	}
-	_ = a.conn.SetDeadline(time.Now().Add(patience))
+	_ = a.conn.SetDeadline(time.Now().Add(timeout))
 	_, port, _ := net.SplitHostPort(a.address)
 	head := append([]string{"GET " + target + " HTTP/1.1", "Host: localhost:" + port, "X-CSRF: 1"}, lines...)
 	if _, err := a.conn.Write([]byte(strings.Join(head, "\r\n") + "\r\n\r\n")); err != nil {

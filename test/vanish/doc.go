@@ -1,4 +1,5 @@
-// Package vanish shows what the service does when packets vanish: connections whose other end is silent,
-// without a reset or an end. It needs Linux's network namespaces and iproute2; tests run in namespaces of
-// their own, which go with them, and need no root where users may make namespaces.
+// Package vanish tests the service with connections whose packets are dropped: the other end is
+// silent, and nobody closes or resets the connection. It needs Linux's network namespaces and
+// iproute2. Each test runs in its own namespaces, which end with it. It needs root only if users
+// may not create namespaces.
 package vanish

@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inside is set in the process that runs in a network namespace of its own: files that were made before, since its root may
-// give no file away.
+// inside is set in the process that runs in its own network namespace. It lists files that were
+// made before, because that process may not be permitted to change the owner of files.
 const inside = "CLOAKROOM_VANISH_INSIDE"
 
-// enter runs the test once more in a namespace, as a process of its own, and reports whether this is that process.
+// enter runs the test again in a separate process with its own namespace, and reports whether this
+// is that process.
 func enter(t *testing.T, files []string) bool {
 	t.Helper()
 	if os.Getenv(inside) != "" {
@@ -28,11 +29,11 @@ func enter(t *testing.T, files []string) bool {
 	if os.Getuid() == 0 {
 		out, err = again(t, files, syscall.CLONE_NEWNET)
 	}
-	if err != nil && strings.Contains(err.Error(), syscall.EPERM.Error()) { // as root of a user namespace
+	if err != nil && strings.Contains(err.Error(), syscall.EPERM.Error()) { // try as root of a user namespace
 		out, err = again(t, files, syscall.CLONE_NEWNET|syscall.CLONE_NEWUSER)
 	}
 	if err != nil {
-		t.Errorf("run in a network namespace of its own (root, or the right to make user namespaces, is needed): %v", err)
+		t.Errorf("run in a network namespace (needs root, or permission to create user namespaces): %v", err)
 	}
 	t.Logf("%s", out)
 	return false
@@ -50,36 +51,37 @@ func again(t *testing.T, files []string, flags uintptr) ([]byte, error) {
 	return c.CombinedOutput()
 }
 
-// The service is at first, until its packets vanish, and then at second; all that it calls is at far.
+// The service has the addresses first, until its packets are dropped, and second. Everything that
+// it calls is at far.
 const (
 	first  = "10.77.0.2"
 	second = "10.77.0.3"
 	far    = "10.77.0.1"
 )
 
-// A network is two namespaces with a cable between them: the process's own, and the far one, which a single
-// thread is in.
+// A network is two connected namespaces: the process's own, and the far one, in which only one
+// thread runs.
 type network struct {
-	t    *testing.T
-	work chan func()
+	t     *testing.T
+	calls chan func() // for the thread in the far namespace
 }
 
 func newNetwork(t *testing.T) *network {
 	t.Helper()
-	n := &network{t: t, work: make(chan func())}
+	n := &network{t: t, calls: make(chan func())}
 	there := make(chan string)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread, and its namespace, end with the goroutine
+		runtime.LockOSThread() // never unlocked, so the thread and its namespace end with the goroutine
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			t.Errorf("make a network namespace: %v", err)
 		}
 		there <- fmt.Sprintf("/proc/%d/task/%d/ns/net", os.Getpid(), unix.Gettid())
-		for f := range n.work {
+		for f := range n.calls {
 			f()
 		}
 	}()
 	namespace := <-there
-	t.Cleanup(func() { close(n.work) })
+	t.Cleanup(func() { close(n.calls) })
 	n.ip("link set lo up")
 	n.ip("link add near type veth peer name far")
 	n.ip("link set far netns " + namespace)
@@ -96,7 +98,7 @@ func newNetwork(t *testing.T) *network {
 // far runs f in the far namespace.
 func (n *network) far(f func()) {
 	done := make(chan struct{})
-	n.work <- func() { defer close(done); f() }
+	n.calls <- func() { defer close(done); f() }
 	<-done
 }
 
@@ -107,7 +109,7 @@ func (n *network) ip(command string) {
 	}
 }
 
-// listen takes connections in the far namespace.
+// listen returns a listener in the far namespace.
 func (n *network) listen() net.Listener {
 	n.t.Helper()
 	var (
@@ -121,8 +123,8 @@ func (n *network) listen() net.Listener {
 	return l
 }
 
-// vanish drops every packet to the service's first address from here on. New connections come from the second, and
-// work.
+// vanish drops every packet to the service's first address from now on. New connections use the
+// second address and work.
 func (n *network) vanish() {
 	n.far(func() { n.ip("route add blackhole " + first + "/32") })
 	n.ip("route replace 10.77.0.0/24 dev near src " + second)

@@ -20,17 +20,21 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// limit is what a call on a dead connection may take: the time that it may be dead, and something for a busy machine.
+// limit is how long a call on a dead connection may take: the time to detect it, and a margin for a
+// busy machine.
 const limit = outbound.DeadAfter + 5*time.Second
 
-// Connections to a provider and to APIs die without a word, with calls under way and before one: each call gets an
-// answer within seconds, and the next one works. An API that merely takes longer than that is not taken for dead.
+// Connections to a provider and to APIs die silently, during a call and before one. Each call gets
+// an answer within seconds, and the next one works. An API that is merely slow does not count as
+// dead.
 func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
 	t.Parallel()
 	files := strings.Split(os.Getenv(inside), "\n")
 	if len(files) == 1 {
 		binary := filepath.Join(t.TempDir(), "cloakroom")
-		if out, err := exec.Command("go", "build", "-tags", "nodemo", "-o", binary, "github.com/cloakroom/cloakroom/cmd/cloakroom").CombinedOutput(); err != nil {
+		const program = "github.com/cloakroom/cloakroom/cmd/cloakroom"
+		build := exec.Command("go", "build", "-tags", "nodemo", "-o", binary, program)
+		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("build the service: %v: %s", err, out)
 		}
 		authority := servers.NewAuthority(t)
@@ -60,24 +64,24 @@ routes:
 
 	var calls sync.WaitGroup
 	for _, route := range []string{"/h1/", "/h2/"} {
-		calls.Go(func() { call(t, front+route+"think?1h", limit+2*time.Second) }) // under way when it happens
+		calls.Go(func() { call(t, front+route+"think?1h", limit+2*time.Second) }) // in progress meanwhile
 	}
 	time.Sleep(time.Second)
 	for _, route := range []string{"/h1/", "/h2/", "/client/"} {
 		if status := call(t, front+route, limit); status != http.StatusOK {
-			t.Fatalf("%s = %d, want 200: nothing has happened yet", route, status)
+			t.Fatalf("%s = %d before packets are dropped, want 200", route, status)
 		}
 	}
-	time.Sleep(1500 * time.Millisecond) // the service's own token has run out by now
+	time.Sleep(1500 * time.Millisecond) // the service's own token expires meanwhile
 	n.vanish()
 	for _, route := range []string{"/h1/", "/h2/", "/client/"} {
 		calls.Go(func() {
-			call(t, front+route, limit) // on a connection that is dead
+			call(t, front+route, limit) // on a dead connection
 			for range 3 {
 				if status := call(t, front+route, limit); status == http.StatusOK {
 					return
 				}
-				time.Sleep(time.Second) // a provider that failed is left alone for a moment
+				time.Sleep(time.Second) // the service pauses after a provider's failure
 			}
 			t.Errorf("%s does not work over new connections", route)
 		})
@@ -86,14 +90,14 @@ routes:
 	for _, route := range []string{"/h1/", "/h2/"} {
 		calls.Go(func() {
 			if status := call(t, front+route+"think?13s", time.Minute); status != http.StatusOK {
-				t.Errorf("%s took its time, and was answered %d", route, status)
+				t.Errorf("%s with a slow API = %d, want 200", route, status)
 			}
 		})
 	}
 	calls.Wait()
 }
 
-// call posts, so that nothing is sent again behind its back.
+// call sends a POST, which no client or proxy repeats.
 func call(t *testing.T, address string, within time.Duration) int {
 	began := time.Now()
 	res, err := (&http.Client{Timeout: 2 * time.Minute}).Post(address, "text/plain", strings.NewReader("x"))
@@ -111,7 +115,7 @@ func call(t *testing.T, address string, within time.Duration) int {
 	return res.StatusCode
 }
 
-// api answers, after the time that the query says.
+// api answers after the duration in the query.
 func api(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	if d, err := time.ParseDuration(r.URL.RawQuery); err == nil {
@@ -124,14 +128,21 @@ func api(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok")
 }
 
-// op is as much of a provider as a service needs for tokens of its own, which live a second.
+// op is a provider that issues tokens to the service itself, each for one second.
 func op(w http.ResponseWriter, r *http.Request) {
 	base := "https://" + r.Host
-	answer := map[string]any{"access_token": fmt.Sprint(time.Now().UnixNano()), "token_type": "Bearer", "expires_in": 1}
+	answer := map[string]any{
+		"access_token": fmt.Sprint(time.Now().UnixNano()), "token_type": "Bearer", "expires_in": 1,
+	}
 	if strings.HasSuffix(r.URL.Path, "openid-configuration") {
 		answer = map[string]any{
-			"issuer": base, "authorization_endpoint": base + "/authorize", "token_endpoint": base + "/token", "jwks_uri": base + "/keys",
-			"response_types_supported": []string{"code"}, "subject_types_supported": []string{"public"}, "id_token_signing_alg_values_supported": []string{"RS256"},
+			"issuer":                                base,
+			"authorization_endpoint":                base + "/authorize",
+			"token_endpoint":                        base + "/token",
+			"jwks_uri":                              base + "/keys",
+			"response_types_supported":              []string{"code"},
+			"subject_types_supported":               []string{"public"},
+			"id_token_signing_alg_values_supported": []string{"RS256"},
 		}
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -150,12 +161,17 @@ func serve(t *testing.T, l net.Listener, h http.Handler, pair *tls.Certificate) 
 	t.Cleanup(func() { _ = srv.Close() })
 }
 
-// start runs the service, with authorities that it trusts, and returns where it is.
+// start runs the service, which trusts the certificate authorities in a file, and returns its URL.
 func start(t *testing.T, binary, authorities, yaml string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "cloakroom.yaml")
 	text := `
-server: {public_url: "http://localhost:8080", listen: "127.0.0.1:8080", admin_listen: "127.0.0.1:9090", drain_delay: 0s, shutdown_timeout: 1s}
+server:
+  public_url: "http://localhost:8080"
+  listen: "127.0.0.1:8080"
+  admin_listen: "127.0.0.1:9090"
+  drain_delay: 0s
+  shutdown_timeout: 1s
 session: {store: "memory:"}
 ` + yaml
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
