@@ -1,6 +1,6 @@
 import type { EndReason, Expiring, SessionInfo, SessionState } from './types.js'
 
-/** What the feed tells; the same in every tab. */
+/** A message of the feed; the same in every tab. */
 export type Message =
   | { type: 'state'; state: SessionState }
   | { type: 'renewed'; access_token_expires_at: string }
@@ -8,17 +8,17 @@ export type Message =
 
 type Posted = Message | { type: 'hello' }
 
-const firstPause = 1_000 // milliseconds, as all of these
+const firstPause = 1_000 // all in milliseconds
 const longestPause = 30_000
 const longestSilence = 2_000
 const longestDoubt = 1_000
-const haste = 1_000 // a stream that breaks twice within it is not left to the browser
+const haste = 1_000 // if a stream breaks twice within this time, the browser's own retries are stopped
 
 /**
- * A Feed hears of the session over `/bff/events`, once for all tabs of this browser: the tab that holds a Web Lock
- * listens, and passes on what it hears by BroadcastChannel. When it closes, another one takes over; so it does when the
- * browser has put it to sleep, and a tab that somebody looks at gets no answer. Without those two, or where the browser
- * refuses either since it blocks cookies, each tab listens for itself.
+ * A Feed receives the session's events from `/bff/events`, once for all tabs of this browser. The tab that holds a Web
+ * Lock (the leader) listens, and forwards the events by BroadcastChannel. When it closes, another tab takes over. A
+ * visible tab also takes over when the leader does not answer, because the browser has suspended it. If the browser
+ * lacks Web Locks or BroadcastChannel, or refuses them because it blocks cookies, each tab listens for itself.
  */
 export class Feed {
   readonly #url: string
@@ -33,12 +33,12 @@ export class Feed {
   #retry: ReturnType<typeof setTimeout> | undefined
   #pause = firstPause
   #state: SessionState = { status: 'unknown' }
-  #silence: ReturnType<typeof setTimeout> | undefined // until the leader is taken to be asleep
+  #silence: ReturnType<typeof setTimeout> | undefined // fires when the leader counts as suspended
   #leads = false
-  #broke = 0 // when the stream broke last
-  #notice: { expires_at: string; end: number } | undefined // of the end, by this machine's clock
+  #broke = 0 // the time at which the stream last broke
+  #notice: { expires_at: string; end: number } | undefined // the last `expiring`; end is by this machine's clock
 
-  /** `ask` looks up the state, and throws while the service can't be asked. */
+  /** `ask` looks up the state, and throws if the service does not answer. */
   constructor(url: string, withCredentials: boolean, ask: () => Promise<SessionState>, tell: (message: Message) => void) {
     this.#url = url
     this.#withCredentials = withCredentials
@@ -65,11 +65,11 @@ export class Feed {
     this.#queue()
   }
 
-  /** Waits for the lock, for as long as this tab lives. Another tab may take it away. */
+  /** Waits for the lock as long as this tab exists. Another tab may steal it. */
   #queue(): void {
     navigator.locks.request(this.#name, { signal: this.#stop.signal }, () => this.#lead()).catch((error: unknown) => {
       if (this.#stop.signal.aborted) return
-      if ((error as DOMException).name === 'AbortError') { // taken away
+      if ((error as DOMException).name === 'AbortError') { // stolen
         this.#demote()
         this.#queue()
         return
@@ -85,7 +85,7 @@ export class Feed {
     this.#disconnect()
   }
 
-  /** Makes sure that somebody listens: called when a person looks at this tab, and when a login may have happened. */
+  /** Makes sure that some tab listens. Called when this tab becomes visible, and when a login may have happened. */
   wake(): void {
     if (this.#stop.signal.aborted) return
     if (this.#leads) {
@@ -98,7 +98,7 @@ export class Feed {
     }, longestSilence)
   }
 
-  /** What another tab says: the leader's word, a greeting, or that a call was refused. */
+  /** Handles a message of another tab: an event from the leader, a greeting, or the state after a refused call. */
   #heard(message: Posted): void {
     if (message.type === 'hello') {
       if (this.#leads) this.#greet()
@@ -113,33 +113,36 @@ export class Feed {
     } else if (state && state.status !== 'active' && state.status !== 'unknown' && this.#state.status === 'active') void this.#doubt(state)
   }
 
-  /** Answers a greeting. That nobody is logged in is made sure of first: somebody may have done so in that very tab. */
+  /** Answers a greeting. If nobody is logged in here, it connects first: the other tab may just have logged in. */
   #greet(): void {
     if (this.#state.status === 'active') {
       this.#post({ type: 'state', state: this.#state })
       const { session } = this.#state
       const { expires_at = '', end = 0 } = this.#notice ?? {}
-      if (expires_at === session.expires_at || expires_at === session.idle_expires_at) { // otherwise there was activity
+      if (expires_at === session.expires_at || expires_at === session.idle_expires_at) { // activity may have moved it
         this.#post({ type: 'expiring', expiring: { expires_at, in_seconds: Math.round((end - Date.now()) / 1_000) } })
       }
     } else this.#post({ type: 'state', state: { status: 'unknown' } })
     if (!this.#source) this.#connect()
   }
 
-  /** A tab that never knew the session has not seen it end; one that has seen it knows more than that nobody is there. */
+  /**
+   * Takes the leader's state. A tab that did not know the session becomes `anonymous`, not `ended`. A tab that knows
+   * the reason of the end keeps it.
+   */
   #told(state: SessionState): void {
     const own = this.#state.status
     if (state.status === 'unknown' || (own === 'ended' && state.status !== 'active')) return
     this.#take({ type: 'state', state: state.status === 'ended' && own !== 'active' ? { status: 'anonymous' } : since(this.#state, state) })
   }
 
-  /** Makes sure of an end: it may be that of a ticket which a login has replaced. */
+  /** Verifies an end: it may be that of a ticket which a login has replaced. */
   async #doubt(state: SessionState): Promise<void> {
-    const before = (this.#state = { ...this.#state }) // the answer to an earlier look-up is old news from now on
+    const before = (this.#state = { ...this.#state }) // a new object, so that answers to earlier look-ups are ignored
     const source = this.#source
     const late = new Promise<SessionState>((done) => { setTimeout(() => done(state), longestDoubt) })
     const now = await Promise.race([this.#ask().catch(() => state), late])
-    if (this.#stop.signal.aborted || this.#source !== source) return // a new stream will tell
+    if (this.#stop.signal.aborted || this.#source !== source) return // the new stream sends the state
     if (now.status !== 'active') {
       this.missed(state)
       return
@@ -153,15 +156,15 @@ export class Feed {
     this.#silence = undefined
     this.#leads = true
     this.#connect()
-    return this.#closed // for which the lock is kept
+    return this.#closed // keeps the lock until then
   }
 
-  /** Takes a message for this tab; the leader passes it on. */
+  /** Handles an event in this tab; the leader also forwards it. */
   #take(message: Message): void {
     if (message.type === 'state') this.#state = message.state
     if (message.type === 'expiring') {
       const { expires_at, in_seconds } = message.expiring
-      if (expires_at === this.#notice?.expires_at) return // each new stream begins with it
+      if (expires_at === this.#notice?.expires_at) return // a new stream repeats it
       this.#notice = { expires_at, end: Date.now() + 1_000 * in_seconds }
     }
     this.#tell(message)
@@ -195,7 +198,7 @@ export class Feed {
       if (source !== this.#source) return
       const hasty = Date.now() - this.#broke < haste
       this.#broke = Date.now()
-      // The browser tries again by itself, but always at the pace that it was told last, which may be at once.
+      // The browser retries by itself, but always after the last `retry:` of the service, which may be 0.
       if (source.readyState !== EventSource.CLOSED && !hasty) return
       this.#disconnect()
       void this.#lookUp()
@@ -208,10 +211,10 @@ export class Feed {
     this.#source = undefined
   }
 
-  /** The stream was refused, and an EventSource does not tell why: the session is asked for. */
+  /** Looks the session up after the stream was refused: an EventSource does not tell why. */
   async #lookUp(): Promise<void> {
     const before = this.#state
-    const state = await this.#ask().catch(() => undefined) // undefined: nothing is known of the session, and nothing said of it
+    const state = await this.#ask().catch(() => undefined) // undefined if the service does not answer
     if (this.#stop.signal.aborted || !this.#leads || this.#source) return
     const news = this.#state === before ? state : undefined
     if (news && news.status !== 'active') {
@@ -223,13 +226,13 @@ export class Feed {
     if (news) this.#take({ type: 'state', state: news })
   }
 
-  /** Takes in that there is no session, which somebody noticed without having been told. */
+  /** Handles that there is no session, when that was noticed without an event. */
   missed(state: SessionState): void {
-    if (this.#state.status === 'ended') { // why is known better already
+    if (this.#state.status === 'ended') { // the reason is already known
       if (this.#leads) this.#post({ type: 'state', state: this.#state })
       return
     }
-    if (this.#state.status === 'active') this.#disconnect() // the stream does not know that the browser has lost the cookie
+    if (this.#state.status === 'active') this.#disconnect() // the stream may still be open if only the cookie is lost
     this.#take({ type: 'state', state: since(this.#state, state) })
     if (!this.#leads) this.#post({ type: 'state', state: this.#state })
   }
@@ -242,7 +245,7 @@ export class Feed {
   }
 }
 
-/** The channel to the other tabs. There is none without locks, nor where the browser blocks cookies: Firefox throws then. */
+/** The channel to the other tabs. It is undefined without Web Locks, or if the browser blocks cookies: Firefox throws. */
 function openChannel(name: string): BroadcastChannel | undefined {
   try {
     return globalThis.navigator?.locks ? new BroadcastChannel(name) : undefined
@@ -251,7 +254,7 @@ function openChannel(name: string): BroadcastChannel | undefined {
   }
 }
 
-/** What a state is after another: who was there and is not any more has left, for whatever reason. */
+/** The state after `before`: `anonymous` after `active` is an end with an unknown reason. */
 export function since(before: SessionState, state: SessionState): SessionState {
   return before.status === 'active' && state.status === 'anonymous' ? { status: 'ended', reason: 'unknown' } : state
 }

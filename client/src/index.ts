@@ -7,22 +7,22 @@ export type { Observable } from './observable.js'
 export { CloakroomError } from './problem.js'
 export type * from './types.js'
 
-/** What can be chosen about a client; all of it has a default. */
+/** Options of a client. All have defaults. */
 export interface ClientOptions {
-  /** The service's `server.base_path`; `/bff`. */
+  /** The service's `server.base_path`. Default: `/bff`. */
   basePath?: string
-  /** The service's origin, for an app that lives on another one (`cors.allowed_origins`); this page's own. */
+  /** The service's origin, for an app on another origin (`cors.allowed_origins`). Default: this page's origin. */
   baseUrl?: string
-  /** The `fetch` to use; the browser's. */
+  /** The `fetch` to use. Default: the browser's. */
   fetch?: typeof fetch
-  /** Whether to hear of the session over `/bff/events` (true). Without, only what calls find out is known. */
+  /** Whether to receive the session's events over `/bff/events`. Without them, only calls update the state. Default: true. */
   listen?: boolean
 }
 
 const silentTimeout = 10_000 // milliseconds
-const longestReturn = 1_500 // characters; the service takes 1800
+const longestReturn = 1_500 // characters; the service accepts 1800
 
-/** A Client speaks to one cloakroom. Make one for the whole app; it holds no token, and keeps nothing in the browser. */
+/** A Client talks to one cloakroom. Make one for the whole app. It has no token, and stores nothing in the browser. */
 export class Client {
   readonly #base: string // origin and base path, or the base path alone
   readonly #origin: string // of the service; '' for this page's own
@@ -33,7 +33,7 @@ export class Client {
   readonly #expiring = new Listeners<Expiring>()
   readonly #renewed = new Listeners<string>()
   readonly #unauthenticated = new Listeners<Unauthenticated>()
-  #asked: Promise<SessionState> | undefined // for all calls that were refused at the same time
+  #asked: Promise<SessionState> | undefined // one look-up for all calls that are refused at the same time
 
   constructor(options: ClientOptions = {}) {
     const page = globalThis.location
@@ -41,31 +41,32 @@ export class Client {
     this.#origin = origin === page?.origin ? '' : origin
     this.#base = this.#origin + (options.basePath ?? '/bff')
     this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
-    if ((options.listen ?? true) && page && typeof EventSource !== 'undefined') { // some servers have an EventSource, but no page
+    if ((options.listen ?? true) && page && typeof EventSource !== 'undefined') { // a server may have EventSource, but no page
       this.#feed = new Feed(`${this.#base}/events`, this.#origin !== '', () => this.#lookUp(), (message) => this.#heard(message))
     }
   }
 
-  /** Where this browser stands, in all tabs at once. */
+  /** The state of this browser's session, the same in all tabs. */
   get session(): Observable<SessionState> {
     return this.#session
   }
 
-  /** Has `listener` called when the session has ended, wherever that was done; until the function returned is called. */
+  /** Calls `listener` when the session has ended, in whichever tab or browser. The returned function unsubscribes it. */
   onEnded = (listener: (reason: EndReason) => void): (() => void) => this.#ended.add(listener)
 
-  /** Has `listener` called some time before the session runs out (`session.expiring_notice`). */
+  /** Calls `listener` when the session will expire soon (`session.expiring_notice` before). */
   onExpiring = (listener: (expiring: Expiring) => void): (() => void) => this.#expiring.add(listener)
 
-  /** Has `listener` called with the new access token's expiry when it was renewed. */
+  /** Calls `listener` with the new access token's expiry after a renewal. */
   onRenewed = (listener: (expiresAt: string) => void): (() => void) => this.#renewed.add(listener)
 
-  /** Has `listener` called when a call was answered 401 for want of a login, or of a stronger one. */
+  /** Calls `listener` when a call was answered 401 because it needs a login, or a stronger one. */
   onUnauthenticated = (listener: (what: Unauthenticated) => void): (() => void) => this.#unauthenticated.add(listener)
 
   /**
-   * `fetch` for the API behind the service: it adds `X-CSRF: 1` and the session cookie to requests for the service's own
-   * origin, and to no others. The response comes back as it is, a 401 too, which is told to `onUnauthenticated` besides.
+   * `fetch` for the API behind the service. It adds `X-CSRF: 1` and the session cookie to requests for the service's
+   * origin, and to no others. It returns every response unchanged; after a 401 of the service, it also calls
+   * `onUnauthenticated`.
    */
   fetch = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
     const request = input instanceof Request ? input : undefined
@@ -96,7 +97,7 @@ export class Client {
     return `${this.#base}/login?${query}`
   }
 
-  /** This page, as a login may return to it; `/` where there is none, or the service would not take its address. */
+  /** The path of this page for `returnUrl`; `/` if there is no page or the service would not accept its path. */
   #here(): string {
     const page = globalThis.location
     if (!page) return '/'
@@ -104,22 +105,22 @@ export class Client {
     return path.length > longestReturn || path.startsWith('//') ? '/' : path
   }
 
-  /** A path of this app, as the service knows it: whole if the app is on another origin. */
+  /** A path of this app for the service: an absolute URL if the app is on another origin. */
   #back(returnUrl: string): string {
     return this.#origin && globalThis.location ? new URL(returnUrl, location.href).href : returnUrl
   }
 
-  /** Logs out here and at the provider. The page is left for the provider's logout, or for `returnUrl` (`/`). */
+  /** Logs out here and at the provider. Navigates to the provider's logout, or to `returnUrl` (`/`). */
   async logout(options: { returnUrl?: string } = {}): Promise<void> {
     const back = this.#back(options.returnUrl ?? '/')
     const query = options.returnUrl || this.#origin ? `?${new URLSearchParams({ returnUrl: back })}` : ''
     const response = await this.#call(`/logout${query}`, { method: 'POST' })
     const next = response.status === 200 ? ((await response.json()) as { redirect?: string }).redirect : undefined
-    this.#gone({ status: 'ended', reason: 'logout' }) // the page may be left before the stream says so
+    this.#gone({ status: 'ended', reason: 'logout' }) // the navigation may come before the event
     location.assign(next ?? back)
   }
 
-  /** The claims of whoever is logged in, or null. It counts as activity unless `slide` is false. */
+  /** The user's claims, or null if nobody is logged in. It counts as activity unless `slide` is false. */
   async user(options: { slide?: boolean } = {}): Promise<Claims | null> {
     try {
       const response = await this.#call(`/user?format=object${options.slide === false ? '&slide=false' : ''}`)
@@ -132,23 +133,23 @@ export class Client {
     }
   }
 
-  /** What the service knows of the session now, or null. It never counts as activity. */
+  /** The session as the service has it now, or null if there is none. It never counts as activity. */
   async getSession(): Promise<SessionInfo | null> {
     const before = this.#session.get()
     const state = await this.#lookUp()
     if (state.status !== 'active') {
-      if (this.#session.get() === before) this.#gone(state) // otherwise there is newer news
+      if (this.#session.get() === before) this.#gone(state) // otherwise a newer state has arrived
     } else if (!this.#feed) this.#heard({ type: 'state', state })
     else if (before.status !== 'active') this.#feed.wake()
     return state.status === 'active' ? state.session : null
   }
 
-  /** Renews the access token now. It throws with code `rate_limited` if that was done a moment ago. */
+  /** Renews the access token now. It throws with code `rate_limited` if it was renewed a moment ago. */
   async refresh(): Promise<SessionInfo> {
     return (await (await this.#call('/session/refresh', { method: 'POST' })).json()) as SessionInfo
   }
 
-  /** The user's own sessions, in all their browsers. */
+  /** The user's sessions in all browsers. */
   async sessions(): Promise<OwnSession[]> {
     return (await (await this.#call('/sessions')).json()) as OwnSession[]
   }
@@ -164,8 +165,8 @@ export class Client {
   }
 
   /**
-   * Asks in a hidden frame whether this browser is logged in at the provider, and logs in if it is. Not for an app on
-   * another origin, whose frame the service would not speak to; false after ten seconds without an answer.
+   * Finds out in a hidden frame whether this browser is logged in at the provider, and logs in if it is. It returns
+   * false after ten seconds without an answer. It does not work for an app on another origin.
    */
   silentLogin(options: { provider?: string } = {}): Promise<boolean> {
     const frame = document.createElement('iframe')
@@ -189,7 +190,7 @@ export class Client {
     })
   }
 
-  /** Stops listening. The client can still be asked. */
+  /** Stops listening. Calls still work. */
   close(): void {
     this.#feed?.close()
   }
@@ -215,15 +216,15 @@ export class Client {
     if (state.status === 'ended' && before.status !== 'ended') this.#ended.tell(state.reason)
   }
 
-  /** Takes in that there is no session. */
+  /** Handles that there is no session. */
   #gone(state: SessionState): void {
     if (this.#feed) this.#feed.missed(state)
     else if (this.#session.get().status !== 'ended') this.#heard({ type: 'state', state: since(this.#session.get(), state) })
   }
 
   /**
-   * Whether the session lives although a call was refused: it may have been sent before a stronger login, or a login in
-   * another tab, gave this browser a new cookie. While the service can't be asked, nothing is known.
+   * Whether the session still exists although a call was refused: the call may have been sent before a stronger login,
+   * or a login in another tab, gave this browser a new cookie. True if the service does not answer.
    */
   async #goesOn(): Promise<boolean> {
     this.#asked ??= this.#lookUp().finally(() => { this.#asked = undefined })
@@ -233,7 +234,7 @@ export class Client {
     }, () => true)
   }
 
-  /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
+  /** Handles a 401 of the service itself. An API's own 401 has no such code, and says nothing about the session. */
   async #refused(response: Response): Promise<void> {
     const { code, login_url: path } = await details(response)
     const loginUrl = this.#origin + (path ?? '')
@@ -242,7 +243,7 @@ export class Client {
       if (this.#session.get().status === 'active' && (await this.#goesOn())) return
     } else if (code !== 'reauthentication_required' && code !== 'step_up_required') return
     this.#unauthenticated.tell({ code, loginUrl })
-    // A session goes on that has no refresh token, or whose user the provider wants to see again.
+    // The session continues if it has no refresh token, or if the provider only wants the user to log in again.
     if (code === 'step_up_required' || (code === 'reauthentication_required' && (await this.#goesOn()))) return
     const reasons = { session_expired: 'expired', reauthentication_required: 'refused' } as const
     this.#gone(code === 'not_authenticated' ? { status: 'anonymous' } : { status: 'ended', reason: reasons[code] })

@@ -1,27 +1,27 @@
-/** A value that tells of its changes; it fits React's useSyncExternalStore. */
+/** A value with notifications of its changes, as React's useSyncExternalStore needs it. */
 export interface Observable<T> {
   get(): T
-  /** Has `listener` called with each new value until the function returned is called. */
+  /** Calls `listener` with each new value. The returned function unsubscribes it. */
   subscribe(listener: (value: T) => void): () => void
 }
 
-/** Listeners are called in the order in which they came; one that throws does not keep the others from hearing. */
+/** Listeners are called in the order in which they were added. If one throws, the others are called nevertheless. */
 export class Listeners<T> {
   readonly #listeners = new Set<(value: T) => void>()
 
   add(listener: (value: T) => void): () => void {
-    const own = (value: T) => listener(value) // the same function may listen twice
+    const own = (value: T) => listener(value) // the same function may be added twice
     this.#listeners.add(own)
     return () => { this.#listeners.delete(own) }
   }
 
   tell(value: T): void {
     for (const listener of [...this.#listeners]) {
-      if (!this.#listeners.has(listener)) continue // one of the others has just stopped it
+      if (!this.#listeners.has(listener)) continue // another listener has just removed it
       try {
         listener(value)
       } catch (error) {
-        queueMicrotask(() => { throw error }) // the app's own fault, and its own to hear of
+        queueMicrotask(() => { throw error }) // an error of the app, reported as its uncaught error
       }
     }
   }
@@ -37,7 +37,7 @@ export class Value<T> implements Observable<T> {
 
   subscribe = (listener: (value: T) => void): (() => void) => this.#listeners.add(listener)
 
-  /** Nothing is told of a value that looks like the last one. */
+  /** Sets the value. Listeners are not called if it equals the current one. */
   set(value: T): void {
     if (JSON.stringify(value) === JSON.stringify(this.current)) return
     this.current = value

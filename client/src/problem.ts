@@ -1,17 +1,17 @@
-/** An answer of the service that is an error (RFC 9457). */
+/** An error answer of the service (RFC 9457). */
 export class CloakroomError extends Error {
   override name = 'CloakroomError'
 
   constructor(
     readonly status: number,
-    /** The stable code; `unknown` where the answer was not this service's. */
+    /** The stable code; `unknown` if the answer was not this service's. */
     readonly code: string,
     detail: string,
-    /** For the operator, who finds it in the log. */
+    /** The id of the request in the service's log. */
     readonly requestId?: string,
-    /** Of a 401: where to log in. */
+    /** Where to log in, for a 401. */
     readonly loginUrl?: string,
-    /** In seconds, of a 429 or 503. */
+    /** In seconds, for a 429 or 503. */
     readonly retryAfter?: number,
   ) {
     super(detail)
@@ -26,7 +26,7 @@ interface Details {
   login_url?: string
 }
 
-/** details reads a problem, of a response that is left unread for the caller. */
+/** details returns the problem in a response. It reads a clone, so that the caller can still read the body. */
 export async function details(response: Response): Promise<Details> {
   if (!response.headers.get('Content-Type')?.startsWith('application/problem+json')) return {}
   try {

@@ -4,7 +4,7 @@ import type { Claims, Client, SessionState } from './index.js'
 
 const Context = createContext<Client | null>(null)
 
-/** Gives a client to the components below it. */
+/** Provides a client to the components below it. */
 export function CloakroomProvider(props: { client: Client; children?: ReactNode }): ReactNode {
   return createElement(Context.Provider, { value: props.client }, props.children)
 }
@@ -18,13 +18,13 @@ export function useCloakroom(): Client {
 
 const unknown: SessionState = { status: 'unknown' }
 
-/** Where this browser stands; the component is drawn anew when that changes, in whichever tab it was done. */
+/** The state of this browser's session. The component renders again when it changes, in whichever tab. */
 export function useSession(): SessionState {
   const { session } = useCloakroom()
   return useSyncExternalStore(session.subscribe, session.get, () => unknown)
 }
 
-/** The claims of whoever is logged in, null for nobody, undefined until that is known. */
+/** The user's claims; null if nobody is logged in, undefined until that is known. */
 export function useUser(): Claims | null | undefined {
   const client = useCloakroom()
   const state = useSession()
@@ -37,7 +37,7 @@ export function useUser(): Claims | null | undefined {
       return
     }
     let current = true
-    client.user({ slide: false }).then((claims) => { if (current) setUser(claims) }, () => {}) // an outage: what was known stays
+    client.user({ slide: false }).then((claims) => { if (current) setUser(claims) }, () => {}) // an outage changes nothing
     return () => { current = false }
   }, [client, status, whose])
   return user

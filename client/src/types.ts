@@ -1,4 +1,4 @@
-/** What `GET /bff/session` tells of a session. Times are RFC 3339, in UTC. */
+/** A session as `GET /bff/session` shows it. Times are RFC 3339, in UTC. */
 export interface SessionInfo {
   authenticated: true
   subject: string
@@ -7,26 +7,27 @@ export interface SessionInfo {
   created_at: string
   /** The absolute end. */
   expires_at: string
-  /** The end if nothing more happens; absent without an idle time-out. */
+  /** The end without further activity; absent without an idle timeout. */
   idle_expires_at?: string
   access_token_expires_at?: string
   scope?: string
   /**
-   * The provider wants the user to log in again before it renews the session. Show a login: calls go on as long as the
-   * access token lasts, and are refused after that. It goes away with a new login, or if the provider renews after all.
+   * The provider requires a new login before it renews the access token. Show a login: calls work until the access
+   * token expires, and are refused after that. The member disappears with a new login, or if the provider renews after
+   * all.
    */
   reauthentication_required?: true
 }
 
 /**
- * Why a session ended: `replaced` by another login in this browser, `surplus` beside too many others of the user,
- * `refused` by the provider, which renews it no more. `unknown` is for an end that was noticed without having been told.
+ * Why a session ended. `replaced`: by another login in this browser. `surplus`: the user had too many sessions.
+ * `refused`: the provider refused to renew it. `unknown`: the end was noticed without an event.
  */
 export type EndReason = 'logout' | 'expired' | 'revoked' | 'provider_logout' | 'replaced' | 'surplus' | 'refused' | 'unknown'
 
 /**
- * Where this browser stands. `unknown` is the beginning, and stays while the service can't be asked: an outage is never
- * `anonymous` or `ended`.
+ * The state of this browser's session. It is `unknown` at first, and while the service does not answer: an outage is
+ * never `anonymous` or `ended`.
  */
 export type SessionState =
   | { status: 'unknown' }
@@ -40,21 +41,21 @@ export interface OwnSession {
   current: boolean
   provider: string
   user_agent?: string
-  /** Shortened: the network, not the machine. */
+  /** Shortened to the network, without the machine. */
   address?: string
   created_at: string
   last_active_at?: string
   expires_at: string
 }
 
-/** The user's claims. A claim that was given several times is an array. */
+/** The user's claims. A claim with several values is an array. */
 export type Claims = Record<string, unknown> & { sub: string; 'bff:logout_url': string; 'bff:session_expires_in': number }
 
-/** What a login may ask for. */
+/** Options of a login. */
 export interface LoginOptions {
-  /** A path of the app to come back to; the current page. */
+  /** The path of the app to return to. Default: the current page. */
   returnUrl?: string
-  /** The configured id of a provider; without it a person may be asked. */
+  /** The configured id of a provider. Without it, the user may have to choose. */
   provider?: string
   prompt?: 'none' | 'login' | 'consent' | 'select_account'
   loginHint?: string
@@ -64,18 +65,18 @@ export interface LoginOptions {
   uiLocales?: string
 }
 
-/** A call that was refused for want of a login. */
+/** A call that was refused because it needs a login. */
 export interface Unauthenticated {
   /**
-   * `step_up_required` leaves the session as it is, and so does `reauthentication_required` where `SessionInfo` says so,
-   * or where the access token has run out and there is no refresh token; otherwise there is no session any more.
+   * After `step_up_required`, the session continues. After `reauthentication_required`, it continues if `SessionInfo`
+   * says so, or if the access token has expired and there is no refresh token. After the others, it has ended.
    */
   code: 'not_authenticated' | 'session_expired' | 'reauthentication_required' | 'step_up_required'
-  /** Where to log in, with what has to be asked for there. Navigate to it. */
+  /** The URL of the login, with its required parameters. Navigate to it. */
   loginUrl: string
 }
 
-/** The session runs out unless there is activity, or at all. */
+/** The session will expire: without further activity, or in any case. */
 export interface Expiring {
   expires_at: string
   in_seconds: number

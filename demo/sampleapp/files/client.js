@@ -20,13 +20,13 @@ var Feed = class {
   #pause = firstPause;
   #state = { status: "unknown" };
   #silence;
-  // until the leader is taken to be asleep
+  // fires when the leader counts as suspended
   #leads = false;
   #broke = 0;
-  // when the stream broke last
+  // the time at which the stream last broke
   #notice;
-  // of the end, by this machine's clock
-  /** `ask` looks up the state, and throws while the service can't be asked. */
+  // the last `expiring`; end is by this machine's clock
+  /** `ask` looks up the state, and throws if the service does not answer. */
   constructor(url, withCredentials, ask, tell) {
     this.#url = url;
     this.#withCredentials = withCredentials;
@@ -53,7 +53,7 @@ var Feed = class {
     else this.#post({ type: "hello" });
     this.#queue();
   }
-  /** Waits for the lock, for as long as this tab lives. Another tab may take it away. */
+  /** Waits for the lock as long as this tab exists. Another tab may steal it. */
   #queue() {
     navigator.locks.request(this.#name, { signal: this.#stop.signal }, () => this.#lead()).catch((error) => {
       if (this.#stop.signal.aborted) return;
@@ -71,7 +71,7 @@ var Feed = class {
     this.#leads = false;
     this.#disconnect();
   }
-  /** Makes sure that somebody listens: called when a person looks at this tab, and when a login may have happened. */
+  /** Makes sure that some tab listens. Called when this tab becomes visible, and when a login may have happened. */
   wake() {
     if (this.#stop.signal.aborted) return;
     if (this.#leads) {
@@ -83,7 +83,7 @@ var Feed = class {
       navigator.locks.request(this.#name, { steal: true }, () => this.#lead()).catch(() => this.#demote());
     }, longestSilence);
   }
-  /** What another tab says: the leader's word, a greeting, or that a call was refused. */
+  /** Handles a message of another tab: an event from the leader, a greeting, or the state after a refused call. */
   #heard(message) {
     if (message.type === "hello") {
       if (this.#leads) this.#greet();
@@ -97,7 +97,7 @@ var Feed = class {
       else this.#take(message);
     } else if (state && state.status !== "active" && state.status !== "unknown" && this.#state.status === "active") void this.#doubt(state);
   }
-  /** Answers a greeting. That nobody is logged in is made sure of first: somebody may have done so in that very tab. */
+  /** Answers a greeting. If nobody is logged in here, it connects first: the other tab may just have logged in. */
   #greet() {
     if (this.#state.status === "active") {
       this.#post({ type: "state", state: this.#state });
@@ -109,13 +109,16 @@ var Feed = class {
     } else this.#post({ type: "state", state: { status: "unknown" } });
     if (!this.#source) this.#connect();
   }
-  /** A tab that never knew the session has not seen it end; one that has seen it knows more than that nobody is there. */
+  /**
+   * Takes the leader's state. A tab that did not know the session becomes `anonymous`, not `ended`. A tab that knows
+   * the reason of the end keeps it.
+   */
   #told(state) {
     const own = this.#state.status;
     if (state.status === "unknown" || own === "ended" && state.status !== "active") return;
     this.#take({ type: "state", state: state.status === "ended" && own !== "active" ? { status: "anonymous" } : since(this.#state, state) });
   }
-  /** Makes sure of an end: it may be that of a ticket which a login has replaced. */
+  /** Verifies an end: it may be that of a ticket which a login has replaced. */
   async #doubt(state) {
     const before = this.#state = { ...this.#state };
     const source = this.#source;
@@ -138,7 +141,7 @@ var Feed = class {
     this.#connect();
     return this.#closed;
   }
-  /** Takes a message for this tab; the leader passes it on. */
+  /** Handles an event in this tab; the leader also forwards it. */
   #take(message) {
     if (message.type === "state") this.#state = message.state;
     if (message.type === "expiring") {
@@ -186,7 +189,7 @@ var Feed = class {
     this.#source?.close();
     this.#source = void 0;
   }
-  /** The stream was refused, and an EventSource does not tell why: the session is asked for. */
+  /** Looks the session up after the stream was refused: an EventSource does not tell why. */
   async #lookUp() {
     const before = this.#state;
     const state = await this.#ask().catch(() => void 0);
@@ -200,7 +203,7 @@ var Feed = class {
     this.#pause = Math.min(2 * this.#pause, longestPause);
     if (news) this.#take({ type: "state", state: news });
   }
-  /** Takes in that there is no session, which somebody noticed without having been told. */
+  /** Handles that there is no session, when that was noticed without an event. */
   missed(state) {
     if (this.#state.status === "ended") {
       if (this.#leads) this.#post({ type: "state", state: this.#state });
@@ -259,7 +262,7 @@ var Value = class {
   #listeners = new Listeners();
   get = () => this.current;
   subscribe = (listener) => this.#listeners.add(listener);
-  /** Nothing is told of a value that looks like the last one. */
+  /** Sets the value. Listeners are not called if it equals the current one. */
   set(value) {
     if (JSON.stringify(value) === JSON.stringify(this.current)) return;
     this.current = value;
@@ -322,7 +325,7 @@ var Client = class {
   #renewed = new Listeners();
   #unauthenticated = new Listeners();
   #asked;
-  // for all calls that were refused at the same time
+  // one look-up for all calls that are refused at the same time
   constructor(options = {}) {
     const page = globalThis.location;
     const origin = options.baseUrl ? new URL(options.baseUrl, page?.href).origin : "";
@@ -333,21 +336,22 @@ var Client = class {
       this.#feed = new Feed(`${this.#base}/events`, this.#origin !== "", () => this.#lookUp(), (message) => this.#heard(message));
     }
   }
-  /** Where this browser stands, in all tabs at once. */
+  /** The state of this browser's session, the same in all tabs. */
   get session() {
     return this.#session;
   }
-  /** Has `listener` called when the session has ended, wherever that was done; until the function returned is called. */
+  /** Calls `listener` when the session has ended, in whichever tab or browser. The returned function unsubscribes it. */
   onEnded = (listener) => this.#ended.add(listener);
-  /** Has `listener` called some time before the session runs out (`session.expiring_notice`). */
+  /** Calls `listener` when the session will expire soon (`session.expiring_notice` before). */
   onExpiring = (listener) => this.#expiring.add(listener);
-  /** Has `listener` called with the new access token's expiry when it was renewed. */
+  /** Calls `listener` with the new access token's expiry after a renewal. */
   onRenewed = (listener) => this.#renewed.add(listener);
-  /** Has `listener` called when a call was answered 401 for want of a login, or of a stronger one. */
+  /** Calls `listener` when a call was answered 401 because it needs a login, or a stronger one. */
   onUnauthenticated = (listener) => this.#unauthenticated.add(listener);
   /**
-   * `fetch` for the API behind the service: it adds `X-CSRF: 1` and the session cookie to requests for the service's own
-   * origin, and to no others. The response comes back as it is, a 401 too, which is told to `onUnauthenticated` besides.
+   * `fetch` for the API behind the service. It adds `X-CSRF: 1` and the session cookie to requests for the service's
+   * origin, and to no others. It returns every response unchanged; after a 401 of the service, it also calls
+   * `onUnauthenticated`.
    */
   fetch = async (input, init) => {
     const request = input instanceof Request ? input : void 0;
@@ -379,18 +383,18 @@ var Client = class {
     for (const [name, value] of Object.entries(given)) if (value !== void 0) query.set(name, String(value));
     return `${this.#base}/login?${query}`;
   }
-  /** This page, as a login may return to it; `/` where there is none, or the service would not take its address. */
+  /** The path of this page for `returnUrl`; `/` if there is no page or the service would not accept its path. */
   #here() {
     const page = globalThis.location;
     if (!page) return "/";
     const path = (page.pathname + page.search + page.hash).replaceAll("\\", "%5C");
     return path.length > longestReturn || path.startsWith("//") ? "/" : path;
   }
-  /** A path of this app, as the service knows it: whole if the app is on another origin. */
+  /** A path of this app for the service: an absolute URL if the app is on another origin. */
   #back(returnUrl) {
     return this.#origin && globalThis.location ? new URL(returnUrl, location.href).href : returnUrl;
   }
-  /** Logs out here and at the provider. The page is left for the provider's logout, or for `returnUrl` (`/`). */
+  /** Logs out here and at the provider. Navigates to the provider's logout, or to `returnUrl` (`/`). */
   async logout(options = {}) {
     const back = this.#back(options.returnUrl ?? "/");
     const query = options.returnUrl || this.#origin ? `?${new URLSearchParams({ returnUrl: back })}` : "";
@@ -399,7 +403,7 @@ var Client = class {
     this.#gone({ status: "ended", reason: "logout" });
     location.assign(next ?? back);
   }
-  /** The claims of whoever is logged in, or null. It counts as activity unless `slide` is false. */
+  /** The user's claims, or null if nobody is logged in. It counts as activity unless `slide` is false. */
   async user(options = {}) {
     try {
       const response = await this.#call(`/user?format=object${options.slide === false ? "&slide=false" : ""}`);
@@ -411,7 +415,7 @@ var Client = class {
       throw error;
     }
   }
-  /** What the service knows of the session now, or null. It never counts as activity. */
+  /** The session as the service has it now, or null if there is none. It never counts as activity. */
   async getSession() {
     const before = this.#session.get();
     const state = await this.#lookUp();
@@ -421,11 +425,11 @@ var Client = class {
     else if (before.status !== "active") this.#feed.wake();
     return state.status === "active" ? state.session : null;
   }
-  /** Renews the access token now. It throws with code `rate_limited` if that was done a moment ago. */
+  /** Renews the access token now. It throws with code `rate_limited` if it was renewed a moment ago. */
   async refresh() {
     return await (await this.#call("/session/refresh", { method: "POST" })).json();
   }
-  /** The user's own sessions, in all their browsers. */
+  /** The user's sessions in all browsers. */
   async sessions() {
     return await (await this.#call("/sessions")).json();
   }
@@ -438,8 +442,8 @@ var Client = class {
     await this.#call("/sessions/end-others", { method: "POST" });
   }
   /**
-   * Asks in a hidden frame whether this browser is logged in at the provider, and logs in if it is. Not for an app on
-   * another origin, whose frame the service would not speak to; false after ten seconds without an answer.
+   * Finds out in a hidden frame whether this browser is logged in at the provider, and logs in if it is. It returns
+   * false after ten seconds without an answer. It does not work for an app on another origin.
    */
   silentLogin(options = {}) {
     const frame = document.createElement("iframe");
@@ -462,7 +466,7 @@ var Client = class {
       document.body.append(frame);
     });
   }
-  /** Stops listening. The client can still be asked. */
+  /** Stops listening. Calls still work. */
   close() {
     this.#feed?.close();
   }
@@ -484,14 +488,14 @@ var Client = class {
     this.#session.set(state);
     if (state.status === "ended" && before.status !== "ended") this.#ended.tell(state.reason);
   }
-  /** Takes in that there is no session. */
+  /** Handles that there is no session. */
   #gone(state) {
     if (this.#feed) this.#feed.missed(state);
     else if (this.#session.get().status !== "ended") this.#heard({ type: "state", state: since(this.#session.get(), state) });
   }
   /**
-   * Whether the session lives although a call was refused: it may have been sent before a stronger login, or a login in
-   * another tab, gave this browser a new cookie. While the service can't be asked, nothing is known.
+   * Whether the session still exists although a call was refused: the call may have been sent before a stronger login,
+   * or a login in another tab, gave this browser a new cookie. True if the service does not answer.
    */
   async #goesOn() {
     this.#asked ??= this.#lookUp().finally(() => {
@@ -502,7 +506,7 @@ var Client = class {
       return state.status === "active";
     }, () => true);
   }
-  /** A 401 of the service itself. An API's own 401 has no code of ours, and says nothing of the session. */
+  /** Handles a 401 of the service itself. An API's own 401 has no such code, and says nothing about the session. */
   async #refused(response) {
     const { code, login_url: path } = await details(response);
     const loginUrl = this.#origin + (path ?? "");
