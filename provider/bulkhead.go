@@ -23,11 +23,13 @@ type bulkhead struct {
 }
 
 func newBulkhead(c *caller, now func() time.Time) *bulkhead {
-	return &bulkhead{client: c, breaker: &breaker{now: now}, slots: semaphore.NewWeighted(int64(resilience.TokenRequests.Places()))}
+	places := int64(resilience.TokenRequests.Places())
+	return &bulkhead{client: c, breaker: &breaker{now: now}, slots: semaphore.NewWeighted(places)}
 }
 
-// inSlot runs request as one of those that its bulkhead has places for (RN14). A slow one goes on, since its token may be spent, but holds nobody up any more: a provider that hung, and is well again, answers the
-// next ones at once and these perhaps never.
+// inSlot runs request as one of those that its bulkhead has places for (RN14). A slow one goes on,
+// since its token may be spent, but holds nobody up any more: a provider that hung, and is well
+// again, answers the next ones at once and these perhaps never.
 func (b *bulkhead) inSlot(ctx context.Context, request func() (*TokenResponse, error)) (*TokenResponse, error) {
 	if err := b.slots.Acquire(ctx, 1); err != nil {
 		return nil, b.client.unreachable(endpointToken, "too many token requests are under way", err)
