@@ -17,6 +17,7 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/provider/jose"
 	"github.com/cloakroom/cloakroom/session"
+	"github.com/cloakroom/cloakroom/session/storage"
 )
 
 const (
@@ -140,9 +141,9 @@ func (h *Handlers) endByLogoutToken(c echo.Context, p *provider.Provider) (strin
 // jtiKey is the key of the mark for a used jti, which is unique for its issuer (RFC 7519 §4.1.7).
 func jtiKey(p *provider.Provider, t *jose.LogoutToken) string {
 	if t.Issuer == p.Issuer() {
-		return session.IndexKey("jti", p.ID(), t.JTI)
+		return storage.IndexKey("jti", p.ID(), t.JTI)
 	}
-	return session.IndexKey("jti", p.ID(), t.JTI, t.Issuer)
+	return storage.IndexKey("jti", p.ID(), t.JTI, t.Issuer)
 }
 
 // endNamedBy ends the sessions that the token names (§2.7). If it has a `sid`, these are the

@@ -135,7 +135,7 @@ func (l *listener) follow(r *http.Request, changes <-chan session.Event) {
 			if !open {
 				return
 			}
-			if e.Kind == session.Ended {
+			if e.Session == nil {
 				l.ended(e.Reason)
 				return
 			}

@@ -56,10 +56,5 @@ const newKeysTime = 10 * time.Second
 func (s *Server) checkNewKeys(next *keys.Ring) error {
 	ctx, cancel := context.WithTimeout(context.Background(), newKeysTime)
 	defer cancel()
-	fit, err := s.sessions.CheckNewKeys(ctx, next)
-	if err == nil && fit.Foreign > 0 {
-		s.log.Warn("some stored sessions or revocations don't open with session.keys: put their key back, after the first, until they are gone or sealed anew",
-			"looked_at", fit.Looked, "do_not_open", fit.Foreign, "key_ids", fit.ForeignKeys)
-	}
-	return err
+	return s.sessions.CheckNewKeys(ctx, next)
 }

@@ -134,7 +134,7 @@ func TestStoreOutageIsNoAnswer(t *testing.T) {
 	wantUnavailable(t, err)
 	_, err = w.Get(context.Background(), s.Name)
 	wantUnavailable(t, err)
-	_, err = w.Find(context.Background(), session.SubjectKey("main", "alice"))
+	_, err = w.OfSubject(context.Background(), "main", "alice")
 	wantUnavailable(t, err)
 	_, _, err = w.List(context.Background(), "", 10)
 	wantUnavailable(t, err)

@@ -20,7 +20,7 @@ func (m *Manager) Deposit(ctx context.Context, purpose string, plain []byte, lif
 	b := make([]byte, handleSize)
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
 	handle = base64.RawURLEncoding.EncodeToString(b)
-	key := IndexKey(purpose, handle)
+	key := storage.IndexKey(purpose, handle)
 	if err := m.marks.Keep(ctx, key, m.keys.Seal(key, plain), life); err != nil {
 		return "", Unavailable(err)
 	}
@@ -30,7 +30,7 @@ func (m *Manager) Deposit(ctx context.Context, purpose string, plain []byte, lif
 // Fetch returns what Deposit was given for the same purpose, to exactly one of several callers. It is ErrNoDeposit when
 // nothing lies there: fetched, out of time, or never there. It is gone after any answer but one that is ErrUnavailable.
 func (m *Manager) Fetch(ctx context.Context, purpose, handle string) ([]byte, error) {
-	key := IndexKey(purpose, handle)
+	key := storage.IndexKey(purpose, handle)
 	sealed, err := m.marks.Take(ctx, key)
 	if err != nil {
 		if errors.Is(err, storage.ErrNotFound) {

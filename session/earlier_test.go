@@ -42,7 +42,7 @@ func TestWhatWasSealedEarlierOpens(t *testing.T) {
 	w := newWorld(t, under(key))
 	ctx, name, now := context.Background(), session.Name(e.Name), time.Now()
 	entry := storage.Entry{
-		Name: string(name), Version: 1, Sealed: e.Record, Provider: "main", Indices: []string{session.SubjectKey("main", "alice")},
+		Name: string(name), Version: 1, Sealed: e.Record, Provider: "main", Indices: []string{storage.IndexKey("subject", "main", "alice")},
 		CreatedAt: now, ExpiresAt: now.Add(lifetime), LastActive: now, IdleExpires: now.Add(idle),
 	}
 	if err := w.store.Create(ctx, entry); err != nil {
@@ -52,7 +52,7 @@ func TestWhatWasSealedEarlierOpens(t *testing.T) {
 	if err != nil || s.Name != name || s.Record.Subject != "alice" || !s.Record.RefreshToken.Equal(refreshToken) {
 		t.Errorf("the cookie leads to %+v, %v", s, err)
 	}
-	if err := w.store.Keep(ctx, session.IndexKey(e.Deposit.Purpose, e.Deposit.Handle), e.Deposit.Sealed, time.Minute); err != nil {
+	if err := w.store.Keep(ctx, storage.IndexKey(e.Deposit.Purpose, e.Deposit.Handle), e.Deposit.Sealed, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if plain, err := w.Fetch(ctx, e.Deposit.Purpose, e.Deposit.Handle); err != nil || string(plain) != e.Deposit.Plain {

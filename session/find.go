@@ -168,7 +168,7 @@ func (m *Manager) gone(reason Reason, issued, now time.Time) error {
 // each request would lock its user out (ST3).
 func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) error {
 	m.log.ErrorContext(ctx, "stored session does not open and is ended", "error", cause)
-	if err := m.End(ctx, name, ReasonUnreadable); err != nil {
+	if err := m.End(ctx, name, reasonUnreadable); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrNoSession, cause)
@@ -205,9 +205,8 @@ func (m *Manager) open(e storage.Entry) (*Session, error) {
 	return &Session{Name: Name(e.Name), Version: e.Version, Record: rec, IdleExpires: e.IdleExpires, LastActive: e.LastActive}, nil
 }
 
-// Find returns the live sessions with an index key; see IDKey. For a user's or a sid's use OfUser and OfSID:
-// their keys are of a provider, which can have several issuers.
-func (m *Manager) Find(ctx context.Context, key string) ([]*Session, error) {
+// findBy returns the live sessions with an index key.
+func (m *Manager) findBy(ctx context.Context, key string) ([]*Session, error) {
 	names, err := m.finder.Find(ctx, key)
 	if err != nil {
 		return nil, Unavailable(err)

@@ -26,19 +26,31 @@ func TestSessionsAreFoundByUserSIDAndID(t *testing.T) {
 	if err := w.End(context.Background(), ended.Name, session.ReasonLogout); err != nil {
 		t.Fatal(err)
 	}
+	type find = func(context.Context) ([]*session.Session, error)
+	subject := func(provider, subject string) find {
+		return func(ctx context.Context) ([]*session.Session, error) { return w.OfSubject(ctx, provider, subject) }
+	}
+	sid := func(provider, sid string) find {
+		return func(ctx context.Context) ([]*session.Session, error) {
+			return w.OfSID(ctx, provider, "https://id.example.com", sid)
+		}
+	}
+	id := func(id string) find {
+		return func(ctx context.Context) ([]*session.Session, error) { return w.OfID(ctx, id) }
+	}
 	for what, tt := range map[string]struct {
-		key  string
+		find find
 		want []session.Name
 	}{
-		"user":          {session.SubjectKey("main", "alice"), []session.Name{one.Name, two.Name}},
-		"sid":           {session.SIDKey("main", "sid-2"), []session.Name{two.Name}},
-		"other user":    {session.SubjectKey("other", "alice"), []session.Name{elsewhere.Name}},
-		"id":            {session.IDKey(none.Record.ID), []session.Name{none.Name}},
-		"empty sid":     {session.SIDKey("main", ""), nil},
-		"ended":         {session.IDKey(ended.Record.ID), nil},
-		"nobody's user": {session.SubjectKey("main", "mallory"), nil},
+		"user":          {subject("main", "alice"), []session.Name{one.Name, two.Name}},
+		"sid":           {sid("main", "sid-2"), []session.Name{two.Name}},
+		"other user":    {subject("other", "alice"), []session.Name{elsewhere.Name}},
+		"id":            {id(none.Record.ID), []session.Name{none.Name}},
+		"empty sid":     {sid("main", ""), nil},
+		"ended":         {id(ended.Record.ID), nil},
+		"nobody's user": {subject("main", "mallory"), nil},
 	} {
-		found, err := w.Find(context.Background(), tt.key)
+		found, err := tt.find(context.Background())
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 		}

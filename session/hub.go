@@ -6,20 +6,10 @@ import (
 	"sync"
 )
 
-// A Kind is what an Event tells.
-type Kind int
-
-// The kinds.
-const (
-	Changed Kind = iota + 1 // Session is the newest
-	Ended                   // Reason says why; nothing comes after it
-)
-
-// An Event is something that happened to a session.
+// An Event is something that happened to a session: it changed, or it ended.
 type Event struct {
-	Kind    Kind
-	Reason  Reason
-	Session *Session
+	Session *Session // what it is now; nil when it has ended, and nothing comes after that
+	Reason  Reason   // why it ended
 }
 
 // A hub tells those in this process who care for a session what happens to it, here or in another
@@ -49,7 +39,7 @@ type (
 func newHub() *hub { return &hub{byName: make(map[Name]*audience)} }
 
 // Subscribe tells of what happens to a session from now on, in any process that the store tells us of. An
-// event that is not fetched in time gives way to a newer one; after Ended the channel is closed. The
+// event that is not fetched in time gives way to a newer one; after its end the channel is closed. The
 // function returned ends the subscription and must be called. To miss nothing, subscribe first, then Get
 // the session.
 func (m *Manager) Subscribe(name Name) (<-chan Event, func()) {
@@ -108,7 +98,7 @@ func (h *hub) changed(s *Session) {
 	for sub := range a.subscribers {
 		if s.Version >= sub.version {
 			sub.version = s.Version
-			sub.send(Event{Kind: Changed, Session: s})
+			sub.send(Event{Session: s})
 		}
 	}
 	a.poke()
@@ -122,7 +112,7 @@ func (h *hub) ended(name Name, reason Reason) {
 	var attached []*attachment
 	if a != nil {
 		for sub := range a.subscribers {
-			sub.send(Event{Kind: Ended, Reason: reason})
+			sub.send(Event{Reason: reason})
 			close(sub.events)
 		}
 		clear(a.subscribers)

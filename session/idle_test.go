@@ -176,5 +176,5 @@ func TestSessionServedInAnOutageOutlastsIt(t *testing.T) {
 		w.wantCalls(c, nil)
 		time.Sleep(idle - time.Second)
 		w.wantCalls(c, nil)
-	}, func(o *session.Options) { o.OnOutage, o.OutageLimit = session.OutageServeCached, 3*idle })
+	}, func(o *session.Options) { o.OnOutage, o.OutageLimit = "serve_cached", 3*idle })
 }

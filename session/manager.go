@@ -58,7 +58,7 @@ type Options struct {
 	Issuers      map[string]string // configured issuer by provider: what a stored record without one counts as
 	MaxPerUser   int               // sessions that one user of one provider can have; 0: any number
 	CacheMemory  int64             // bytes that opened sessions may take; 0: 64 MiB
-	OnOutage     string            // what happens while the store can't be asked: OutageFail (also "") or OutageServeCached
+	OnOutage     string            // what happens while the store can't be asked: "fail" (also "") or "serve_cached"
 	OutageLimit  time.Duration     // how long after it was last read a session is served then
 
 	Site *site.Site // the session cookie's name and attributes

@@ -15,28 +15,28 @@ import (
 // a few bytes of each.
 const newKeysSample = 5000
 
-// A KeyFit says how many of the sessions and revocations looked at are sealed under a key that is not
+// A keyFit says how many of the sessions and revocations looked at are sealed under a key that is not
 // among some keys.
-type KeyFit struct {
-	Looked, Foreign int
-	ForeignKeys     []string // their ids, as KeyUse has them
+type keyFit struct {
+	looked, foreign int
+	foreignKeys     []string // their ids, as KeyUse has them
 }
 
 // CheckNewKeys says whether the keys of next may take the place of those there are. They may not when something is
 // stored and they open none of it: every user would be refused until the old key is back. While the
-// store can't be asked, only keys that hold all present ones may: those lose nothing. What single
-// records they don't open is in the KeyFit.
-func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) (KeyFit, error) {
-	var fit KeyFit
+// store can't be asked, only keys that hold all present ones may: those lose nothing. It logs
+// how many records they don't open.
+func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) error {
+	var fit keyFit
 	sessions, err := m.someHeads(ctx)
 	for _, head := range sessions {
 		fit.look(next, head)
 	}
-	if fit.Looked > 0 && fit.Foreign == fit.Looked {
-		return fit, fmt.Errorf(
+	if fit.looked > 0 && fit.foreign == fit.looked {
+		return fmt.Errorf(
 			"none of the %d stored sessions looked at opens with these keys: "+
 				"put the key that sealed them (key id %s) back into session.keys, after the new one",
-			fit.Looked, strings.Join(fit.ForeignKeys, ", "))
+			fit.looked, strings.Join(fit.foreignKeys, ", "))
 	}
 	var waiting []storage.Revocation
 	if err == nil {
@@ -46,10 +46,15 @@ func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) (KeyFit, er
 		fit.look(next, r.Head)
 	}
 	if err != nil && !next.Covers(m.keys) {
-		return fit, fmt.Errorf("whether these keys open what is stored can't be seen while the store does not answer, "+
+		return fmt.Errorf("whether these keys open what is stored can't be seen while the store does not answer, "+
 			"and one that was there is missing: try again when it does: %w", Unavailable(err))
 	}
-	return fit, nil
+	if fit.foreign > 0 {
+		m.log.WarnContext(ctx, "some stored sessions or revocations don't open with session.keys: "+
+			"put their key back, after the first, until they are gone or sealed anew",
+			"looked_at", fit.looked, "do_not_open", fit.foreign, "key_ids", fit.foreignKeys)
+	}
+	return nil
 }
 
 // someHeads are the heads of some of the stored records. Names are hashes, so the first ones are any.
@@ -70,13 +75,13 @@ func (m *Manager) someHeads(ctx context.Context) (heads [][]byte, err error) {
 	return heads, err
 }
 
-func (f *KeyFit) look(ring *keys.Ring, head []byte) {
-	f.Looked++
+func (f *keyFit) look(ring *keys.Ring, head []byte) {
+	f.looked++
 	if ring.Knows(head) {
 		return
 	}
-	f.Foreign++
-	if id := keys.HeadID(head); !slices.Contains(f.ForeignKeys, id) {
-		f.ForeignKeys = append(f.ForeignKeys, id)
+	f.foreign++
+	if id := keys.HeadID(head); !slices.Contains(f.foreignKeys, id) {
+		f.foreignKeys = append(f.foreignKeys, id)
 	}
 }

@@ -88,7 +88,7 @@ const (
 	ReasonSurplus        Reason = "surplus"         // a newer one of a user with too many
 	ReasonRefused        Reason = "refused"         // the provider refused the refresh token, or its answer broke the rules
 	ReasonContinued      Reason = "continued"       // a stronger or a silent login of the same user; it goes on under a new ticket
-	ReasonUnreadable     Reason = "unreadable"      // the stored record does not open
+	reasonUnreadable     Reason = "unreadable"      // the stored record does not open
 )
 
 // Public is the reason as the browser is told it, one of those in docs/endpoints.md.
@@ -96,7 +96,7 @@ func (r Reason) Public() string {
 	switch r {
 	case ReasonContinued: // a browser that missed its new ticket
 		return string(ReasonLogout)
-	case ReasonUnreadable:
+	case reasonUnreadable:
 		return string(ReasonRevoked)
 	}
 	return string(r)

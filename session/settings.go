@@ -8,8 +8,8 @@ import (
 
 // What happens to sessions while the store can't be asked.
 const (
-	OutageFail        = "fail"         // nobody is served
-	OutageServeCached = "serve_cached" // sessions in memory go on, read-only, for Options.OutageLimit
+	outageFail        = "fail"         // nobody is served
+	outageServeCached = "serve_cached" // sessions in memory go on, read-only, for Options.OutageLimit
 )
 
 // defaultCacheMemory is how much memory opened sessions may take.
@@ -19,7 +19,7 @@ const defaultCacheMemory = 64 << 20
 func Defaults() Options {
 	return Options{
 		Lifetime: 12 * time.Hour, IdleTimeout: 30 * time.Minute, MaxStaleness: 2 * time.Second, MaxPerUser: 10_000,
-		CacheMemory: defaultCacheMemory, OnOutage: OutageFail, OutageLimit: time.Minute,
+		CacheMemory: defaultCacheMemory, OnOutage: outageFail, OutageLimit: time.Minute,
 	}
 }
 
@@ -59,7 +59,7 @@ func (o *Options) Settings() setting.Block {
 			Example: []string{"64MiB"},
 		},
 		{
-			Name: "on_outage", Value: setting.OneOf(&o.OnOutage, OutageFail, OutageServeCached),
+			Name: "on_outage", Value: setting.OneOf(&o.OnOutage, outageFail, outageServeCached),
 			Doc: "What happens while the store can't be asked: `fail` or `serve_cached`. `fail`: 503 " +
 				"`store_unavailable`. `serve_cached`: sessions that this replica has in memory go on, " +
 				"read-only: no renewal, no logout, no login",
@@ -88,17 +88,17 @@ func (o *Options) Check(c setting.Check) {
 	if !c.Valid("on_outage") {
 		return
 	}
-	if c.Given("outage_limit") && o.OnOutage != OutageServeCached {
+	if c.Given("outage_limit") && o.OnOutage != outageServeCached {
 		c.Report("outage_limit", "has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out")
 	}
-	if o.OnOutage == OutageServeCached && c.Valid("max_staleness") && o.MaxStaleness == 0 {
+	if o.OnOutage == outageServeCached && c.Valid("max_staleness") && o.MaxStaleness == 0 {
 		c.Report("on_outage", "can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail")
 	}
 }
 
 // servedCached is how long sessions in memory are served in an outage of the store; 0: not at all.
 func (o *Options) servedCached() time.Duration {
-	if o.OnOutage == OutageServeCached {
+	if o.OnOutage == outageServeCached {
 		return o.OutageLimit
 	}
 	return 0

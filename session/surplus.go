@@ -20,7 +20,7 @@ func (m *Manager) endSurplus(ctx context.Context, started *Session) {
 	}
 	ctx, cancel := detached(ctx, endTime)
 	defer cancel()
-	key := SubjectKey(started.Record.Provider, started.Record.Subject)
+	key := subjectKey(started.Record.Provider, started.Record.Subject)
 	names, err := m.finder.Find(ctx, key)
 	if err == nil && len(names) > m.maxPerUser {
 		err = m.endLongestIdle(ctx, started)

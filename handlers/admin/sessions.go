@@ -88,7 +88,7 @@ func (h *Handlers) selected(c echo.Context) (found []*session.Session, next stri
 func (h *Handlers) ofSubject(c echo.Context, subject string) ([]*session.Session, error) {
 	var found []*session.Session
 	for _, p := range h.o.Providers {
-		at, err := h.o.Sessions.Find(c.Request().Context(), session.SubjectKey(p.ID(), subject))
+		at, err := h.o.Sessions.OfSubject(c.Request().Context(), p.ID(), subject)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (h *Handlers) ofSubject(c echo.Context, subject string) ([]*session.Session
 
 // endSession answers DELETE /admin/sessions/{id}.
 func (h *Handlers) endSession(c echo.Context) error {
-	found, err := h.o.Sessions.Find(c.Request().Context(), session.IDKey(c.Param("id")))
+	found, err := h.o.Sessions.OfID(c.Request().Context(), c.Param("id"))
 	if err != nil {
 		return err
 	}

@@ -185,7 +185,7 @@ func TestClaimsOfTheLoginStayThroughRenewals(t *testing.T) {
 		if len(claims.Roles) != 1 || claims.Roles[0] != "writer" || claims.Email != "alice@example.com" {
 			t.Errorf("roles, email = %q, %q; want the renewed and the old", claims.Roles, claims.Email)
 		}
-		if found, err := w.sessions.Find(t.Context(), session.SIDKey("main", "sid-renewed")); err != nil || len(found) != 1 {
+		if found, err := w.sessions.OfSID(t.Context(), "main", w.op.Issuer(), "sid-renewed"); err != nil || len(found) != 1 {
 			t.Errorf("sessions found by the new sid = %d, %v; want 1", len(found), err)
 		}
 	})

@@ -13,7 +13,6 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 	"github.com/cloakroom/cloakroom/session/store/storetest"
@@ -224,7 +223,7 @@ func TestTwoProcessesMayOpenOneFile(t *testing.T) {
 func entry(name string, now time.Time) storage.Entry {
 	return storage.Entry{
 		Name: name, Sealed: make([]byte, 3<<10), Provider: "main",
-		Indices:   []string{session.SubjectKey("main", name), session.IDKey(name), session.SIDKey("main", name)},
+		Indices:   []string{storage.IndexKey("subject", "main", name), storage.IndexKey("id", name), storage.IndexKey("sid", "main", name)},
 		CreatedAt: now, ExpiresAt: now.Add(12 * time.Hour), IdleExpires: now.Add(30 * time.Minute), LastActive: now,
 	}
 }
