@@ -87,6 +87,10 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 		{"an end by the sessions' own package", "session/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", ""},
 		{"a store's own records", "session/store/x.go", comment + "package x\nfunc f(s store) { s.Records.End() }", ""},
 
+		{"embedded options", "proxy/x.go", comment + "package x\ntype t struct{ Options }", "a struct embeds Options"},
+		{"another's options", "proxy/x.go", comment + "package x\ntype t struct{ *site.Options }", "a struct embeds Options"},
+		{"options with a name", "proxy/x.go", comment + "package x\ntype t struct{ o Options }", ""},
+
 		{"a vague package", "proxy/x.go", "// Package util is.\npackage util", "package util says nothing"},
 		{"a vague folder", "test/helpers/x.go", comment + "package x", "package helpers says nothing"},
 		{"a vague package of tests", "proxy/x_test.go", "// Package common is.\npackage common_test", "package common says nothing"},

@@ -88,6 +88,7 @@ func faults(sources []source) []string {
 		found = append(found, tooLong(s)...)
 		found = append(found, tooWide(s)...)
 		found = append(found, clocks(s)...)
+		found = append(found, embedded(s)...)
 		found = append(found, ends(s)...)
 		found = append(found, cookies(s)...)
 		found = append(found, retries(s)...)
