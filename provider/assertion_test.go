@@ -45,8 +45,9 @@ func thumbprint(t *testing.T, key any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// OIDC Core §10.1, §9: an assertion names its key, and its algorithm is one that the key has, the operator has fixed or
-// the provider lists. What is published is the key's public half under the same kid.
+// OIDC Core §10.1, §9: an assertion names its key, and its algorithm is one that the key has, the
+// operator has fixed or the provider lists. What is published is the key's public half under the
+// same kid.
 func TestAssertionsNameTheirKeyAndAlgorithm(t *testing.T) {
 	rsaKey, ecKey, edKey := odd.NewKey("", "RS256").Private, odd.NewKey("", "ES384").Private, odd.NewKey("", "EdDSA").Private
 	type config = provider.Config
@@ -142,7 +143,8 @@ func TestAssertionAlgorithmMustFitTheKey(t *testing.T) {
 	}
 }
 
-// A client secret is hashed with what the provider lists, as far as it is long enough (RFC 7518 §3.2).
+// A client secret is hashed with what the provider lists, as far as it is long enough (RFC 7518
+// §3.2).
 func TestSecretsSignWithAListedAlgorithm(t *testing.T) {
 	for length, want := range map[int]string{40: "HS256", 64: "HS512"} {
 		op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: strings.Repeat("s", length), Auth: "client_secret_jwt", Alg: "RS256"}))

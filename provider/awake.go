@@ -5,19 +5,24 @@ import (
 	"time"
 )
 
-// awakeSteps is in how many pieces a time is measured: no more than one of them is cut short by being frozen.
+// awakeSteps is the number of steps in which a timeout is measured. A step during which the process
+// was frozen does not count.
 const awakeSteps = 8
 
-// awake is ctx until the process has been running for the given time. A process that is frozen (a virtual machine that
-// moves, a container that is paused) finds the provider's answer waiting when it wakes, and a deadline that counts
-// its sleep would throw it away: with it a refresh token that is spent, and the session.
-func awake(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+// withAwakeTimeout is context.WithTimeout, but only time during which the process runs counts. A
+// process can be frozen (a virtual machine that migrates, a container that is paused), and when it
+// resumes, the provider's answer may be waiting already. A timeout that counted the freeze would
+// discard that answer. The refresh token in the request may be used up, so the session would be
+// lost.
+func withAwakeTimeout(
+	ctx context.Context, within time.Duration,
+) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	step := max(within/awakeSteps, 1)
 	left, began := awakeSteps, time.Now()
 	var timer *time.Timer
 	armed := make(chan struct{})
-	timer = time.AfterFunc(step, func() { // never twice at once: each sets off the next
+	timer = time.AfterFunc(step, func() { // runs do not overlap: each starts the next
 		<-armed
 		if time.Since(began) < 2*step+time.Second {
 			left--

@@ -23,13 +23,13 @@ const frozenChild = "CLOAKROOM_TEST_FROZEN_CHILD"
 func TestAwakeEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		ctx, cancel := awake(t.Context(), 10*time.Second)
+		ctx, cancel := withAwakeTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		<-ctx.Done()
 		if took := time.Since(began); took != 10*time.Second || context.Cause(ctx) != context.DeadlineExceeded {
 			t.Errorf("over after %s with %v, want 10s and a deadline", took, context.Cause(ctx))
 		}
-		cancelled, cancel := awake(t.Context(), 10*time.Second)
+		cancelled, cancel := withAwakeTimeout(t.Context(), 10*time.Second)
 		cancel()
 		if <-cancelled.Done(); context.Cause(cancelled) != context.Canceled {
 			t.Errorf("cancelled: %v", context.Cause(cancelled))
@@ -37,8 +37,8 @@ func TestAwakeEndsInTime(t *testing.T) {
 	})
 }
 
-// The answer came while the process was frozen, for longer than it would have waited: it counts. Thrown away, it would
-// have cost the session, whose refresh token is spent.
+// The answer came while the process was frozen, for longer than it would have waited: it counts.
+// Thrown away, it would have cost the session, whose refresh token is spent.
 func TestAnswerThatCameWhileFrozenIsRead(t *testing.T) {
 	if to := os.Getenv(frozenChild); to != "" {
 		askAsFrozenChild(to)

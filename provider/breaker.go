@@ -8,27 +8,29 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// A breaker keeps the requests of one bulkhead away from a token endpoint that fails, so that it is not trampled when it
-// comes back (RN14). One lost answer is no outage: it opens at the second failure in a row, or at the
-// first that bears Retry-After. When its time is over it lets one request through to see.
+// A breaker is the circuit breaker of one bulkhead. It holds requests back from a token endpoint
+// that fails, so that the endpoint is not overloaded when it recovers (RN14). It opens at the
+// second failure in a row, since one lost answer is no outage, or at the first one with
+// Retry-After. When its pause is over, it lets one request through as a probe.
 //
-// gobreaker can't do this: its open time is fixed, while this one's grows and obeys Retry-After; and
-// it drops what requests report after it has opened, while here a late answer shows that the provider
-// is back.
+// gobreaker does not fit: its pause is fixed, while this one grows and obeys Retry-After. It also
+// ignores requests that finish after it has opened, while here a late answer shows that the
+// provider has recovered.
 type breaker struct {
 	now func() time.Time
 
 	mu       sync.Mutex // guards all below
 	failures int        // in a row
-	sent     uint64     // requests so far, to number them
-	news     uint64     // failures of requests up to this number don't count
-	until    time.Time  // closed before it
-	asked    time.Time  // until when the provider has asked to be left alone
-	probing  bool       // the one request that looks whether the provider is back
+	sent     uint64     // number of the last request
+	stale    uint64     // failures of requests up to this number are ignored
+	until    time.Time  // the end of the pause; before it nothing is sent
+	asked    time.Time  // the end of the wait that Retry-After asked for
+	probing  bool       // a probe is under way
 }
 
-// closed reports whether a request could be sent now, without sending one: it changes nothing.
-func (b *breaker) closed() (wait time.Duration, ok bool) {
+// allows reports whether a request may be sent now, and if not, how long to wait. It changes
+// nothing.
+func (b *breaker) allows() (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.probing {
@@ -38,8 +40,8 @@ func (b *breaker) closed() (wait time.Duration, ok bool) {
 	return left, left <= 0
 }
 
-// enter says whether a request may be sent now; if not, how long to wait. Whoever entered must call
-// succeed, fail or abandon.
+// enter is allows for a caller that sends a request next; that request may become the probe. The
+// caller must then call succeed, fail or abandon.
 func (b *breaker) enter() (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -56,7 +58,7 @@ func (b *breaker) enter() (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// begin numbers a request that is about to be sent.
+// begin returns the number of a request that is about to be sent.
 func (b *breaker) begin() (number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -64,8 +66,8 @@ func (b *breaker) begin() (number uint64) {
 	return b.sent
 }
 
-// succeed notes an answer, whatever it said. One that was under way when another bore Retry-After takes nothing of that
-// back.
+// succeed records an answer, whatever it said. It does not shorten a pause that another answer
+// asked for with Retry-After while this request was under way.
 func (b *breaker) succeed(number uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,24 +75,26 @@ func (b *breaker) succeed(number uint64) {
 	if !b.now().Before(b.asked) {
 		b.until = time.Time{}
 	}
-	b.news = max(b.news, number)
+	b.stale = max(b.stale, number)
 }
 
-// abandon notes a request that came to no end of its own: its caller went away, or it takes too long to wait for.
+// abandon records a request that tells nothing about the provider: its caller went away, or it
+// takes too long to wait for.
 func (b *breaker) abandon() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.probing = false
 }
 
-// fail notes a transient failure, and how long the provider asks to be left alone. Requests that were
-// already under way when the breaker opened, or when one that was sent after them was answered, tell it nothing new: a
-// process that was frozen, or cut off, wakes up to many of them, one after the other.
+// fail records a temporary failure. asked is the answer's Retry-After; 0 if it had none. Failures
+// of requests that were under way when the breaker opened, or when a later request was answered,
+// are ignored: a process that was frozen or cut off from the network sees many of them, one after
+// the other.
 func (b *breaker) fail(number uint64, asked time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
-	if asked == 0 && (number <= b.news || now.Before(b.until)) {
+	if asked == 0 && (number <= b.stale || now.Before(b.until)) {
 		return
 	}
 	b.probing = false
@@ -99,19 +103,19 @@ func (b *breaker) fail(number uint64, asked time.Duration) {
 	if b.failures < enough && asked == 0 {
 		return
 	}
-	b.news = b.sent
+	b.stale = b.sent
 	b.pause(now.Add(resilience.TokenEndpoint.Pauses().After(b.failures - enough + 1)))
 	b.obey(now, asked)
 }
 
-// rest notes how long the provider asks to be left alone, 0 for not at all, and nothing else of a failure.
-func (b *breaker) rest(asked time.Duration) {
+// holdBack obeys Retry-After (0: there was none), without counting a failure.
+func (b *breaker) holdBack(asked time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.obey(b.now(), asked)
 }
 
-// obey keeps requests back for as long as the provider asks. b.mu is held.
+// obey pauses for as long as Retry-After asks, and a little longer at random. b.mu is held.
 func (b *breaker) obey(now time.Time, asked time.Duration) {
 	if asked <= 0 {
 		return
@@ -122,7 +126,7 @@ func (b *breaker) obey(now time.Time, asked time.Duration) {
 	b.pause(b.asked.Add(rand.N(resilience.TokenEndpoint.Pauses().First())))
 }
 
-// pause closes until a moment, or for longer if that was said already. b.mu is held.
+// pause holds requests back until a moment. It never shortens a pause. b.mu is held.
 func (b *breaker) pause(until time.Time) {
 	if until.After(b.until) {
 		b.until = until

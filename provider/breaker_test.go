@@ -147,8 +147,9 @@ func TestCallersWhoGoAwayDoNotCountAsFailures(t *testing.T) {
 	}
 }
 
-// RN14: requests that were under way when the provider was last heard of say nothing of it when they fail at last, one
-// after the other, as they do for a process that was cut off: renewals are not held back for it.
+// RN14: requests that were under way when the provider was last heard of say nothing of it when
+// they fail at last, one after the other, as they do for a process that was cut off: renewals are
+// not held back for it.
 func TestOldFailuresDoNotHoldRenewalsBack(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)

@@ -10,12 +10,13 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// A bulkhead is what one kind of token requests has to itself at the provider: slots, and a
-// memory of failures. Renewals have connections to themselves, too. Anybody can send a code that
-// they made up, and a visitor can call a route that wants this service's own token; if those shared
-// anything with renewals, a stranger who has them fail, hang or be limited would hold up every user.
+// A bulkhead holds what one kind of token request has to itself: slots and a circuit breaker.
+// Renewals have connections of their own, too. Anybody can send a code that they made up, and any
+// visitor can call a route that uses this service's own token. If these requests shared anything
+// with renewals, a stranger could have them fail, hang or be rate-limited, and so hold up every
+// user.
 //
-// Its weak point is the provider: one that limits this client as a whole answers renewals like the rest.
+// Its weak point is the provider: one that limits this client as a whole limits renewals as well.
 type bulkhead struct {
 	client  *caller
 	breaker *breaker
@@ -23,14 +24,16 @@ type bulkhead struct {
 }
 
 func newBulkhead(c *caller, now func() time.Time) *bulkhead {
-	places := int64(resilience.TokenRequests.Places())
-	return &bulkhead{client: c, breaker: &breaker{now: now}, slots: semaphore.NewWeighted(places)}
+	slots := semaphore.NewWeighted(int64(resilience.TokenRequests.Places()))
+	return &bulkhead{client: c, breaker: &breaker{now: now}, slots: slots}
 }
 
-// inSlot runs request as one of those that its bulkhead has places for (RN14). A slow one goes on,
-// since its token may be spent, but holds nobody up any more: a provider that hung, and is well
-// again, answers the next ones at once and these perhaps never.
-func (b *bulkhead) inSlot(ctx context.Context, request func() (*TokenResponse, error)) (*TokenResponse, error) {
+// inSlot runs request in one of the bulkhead's slots (RN14). A slow request goes on, since its
+// token may be used up, but it gives up its slot: a provider that hung and has recovered answers
+// new requests at once, and perhaps never those that it hung on.
+func (b *bulkhead) inSlot(
+	ctx context.Context, request func() (*TokenResponse, error),
+) (*TokenResponse, error) {
 	if err := b.slots.Acquire(ctx, 1); err != nil {
 		return nil, b.client.unreachable(endpointToken, "too many token requests are under way", err)
 	}
@@ -44,23 +47,25 @@ func (b *bulkhead) inSlot(ctx context.Context, request func() (*TokenResponse, e
 	return request()
 }
 
-// resting says why nothing can be sent now; nil when it may be. It takes no part in the breaker's probing.
-func (b *bulkhead) resting() error {
-	wait, ok := b.breaker.closed()
-	return b.unless(ok, wait)
+// blocked returns the error of a request that must not be sent now; nil if it may be sent. It does
+// not make that request the breaker's probe.
+func (b *bulkhead) blocked() error {
+	wait, ok := b.breaker.allows()
+	return b.errorUnless(ok, wait)
 }
 
-// enter is resting for who sends a request next, and tells the breaker what became of it.
+// enter is blocked for a caller that sends a request next and reports its outcome to the breaker.
 func (b *bulkhead) enter() error {
 	wait, ok := b.breaker.enter()
-	return b.unless(ok, wait)
+	return b.errorUnless(ok, wait)
 }
 
-func (b *bulkhead) unless(ok bool, wait time.Duration) error {
+func (b *bulkhead) errorUnless(ok bool, wait time.Duration) error {
 	if ok {
 		return nil
 	}
-	e := b.client.unreachable(endpointToken, "it has failed and is left alone for a moment", nil)
+	reason := "nothing is sent for a moment, since requests have failed"
+	e := b.client.unreachable(endpointToken, reason, nil)
 	e.RetryAfter, e.NotAsked = wait, true
 	return e
 }

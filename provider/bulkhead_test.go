@@ -24,8 +24,9 @@ func unlessRenewal(i odd.Interceptor) odd.Interceptor {
 	}
 }
 
-// TestWhatStrangersCauseHoldsUpNoRenewal: a code that somebody made up, and this service's own token that a visitor's
-// call wants, may be limited, fail or hang; renewals go on at once, over connections of their own.
+// TestWhatStrangersCauseHoldsUpNoRenewal: a code that somebody made up, and this service's own
+// token that a visitor's call wants, may be limited, fail or hang; renewals go on at once, over
+// connections of their own.
 func TestWhatStrangersCauseHoldsUpNoRenewal(t *testing.T) {
 	strangers := map[string]func(context.Context, *provider.Provider) error{
 		"a made-up code": func(ctx context.Context, p *provider.Provider) error {
@@ -65,7 +66,7 @@ func TestWhatStrangersCauseHoldsUpNoRenewal(t *testing.T) {
 					}
 					refreshToken = renewed.RefreshToken
 				}
-				if err := p.Resting(); err != nil {
+				if err := p.RefreshBlocked(); err != nil {
 					t.Errorf("renewals are held back: %v", err)
 				}
 				cancel()
@@ -75,8 +76,8 @@ func TestWhatStrangersCauseHoldsUpNoRenewal(t *testing.T) {
 	}
 }
 
-// TestRetryAfterHoldsBackCodes: as long as the provider asked for, no code is sent, and none is spent for nothing. Other
-// failures hold none back: they may be a stranger's own.
+// TestRetryAfterHoldsBackCodes: as long as the provider asked for, no code is sent, and none is
+// spent for nothing. Other failures hold none back: they may be a stranger's own.
 func TestRetryAfterHoldsBackCodes(t *testing.T) {
 	op := odd.New(t)
 	now := time.Now()
@@ -111,8 +112,8 @@ func TestRetryAfterHoldsBackCodes(t *testing.T) {
 	}
 }
 
-// TestRetryAfterOfManyCodesIsObeyedAndNoMore: strangers whose codes are limited again and again hold up honest logins for
-// as long as the provider asks, not longer each time.
+// TestRetryAfterOfManyCodesIsObeyedAndNoMore: strangers whose codes are limited again and again
+// hold up honest logins for as long as the provider asks, not longer each time.
 func TestRetryAfterOfManyCodesIsObeyedAndNoMore(t *testing.T) {
 	op := odd.New(t)
 	now := time.Now()
@@ -129,8 +130,8 @@ func TestRetryAfterOfManyCodesIsObeyedAndNoMore(t *testing.T) {
 	}
 }
 
-// TestAnswerThatWasUnderWayTakesNoRetryAfterBack: of two renewals at once the provider refuses one until later, and then
-// answers the other.
+// TestAnswerThatWasUnderWayTakesNoRetryAfterBack: of two renewals at once the provider refuses one
+// until later, and then answers the other.
 func TestAnswerThatWasUnderWayTakesNoRetryAfterBack(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	p := newProvider(t, op, func(s *setup) { s.Now = c.now })
@@ -155,17 +156,17 @@ func TestAnswerThatWasUnderWayTakesNoRetryAfterBack(t *testing.T) {
 		t.Fatalf("the renewal that was under way: %v", err)
 	}
 	u := new(provider.UnreachableError)
-	if err := p.Resting(); !errors.As(err, &u) || u.RetryAfter < 59*time.Second {
+	if err := p.RefreshBlocked(); !errors.As(err, &u) || u.RetryAfter < 59*time.Second {
 		t.Errorf("the provider is left alone: %v, want for a minute", err)
 	}
 	c.advance(61 * time.Second)
-	if err := p.Resting(); err != nil {
+	if err := p.RefreshBlocked(); err != nil {
 		t.Errorf("after a minute: %v", err)
 	}
 }
 
-// TestRenewalsHaveConnectionsOfTheirOwn: over HTTP/2 the requests of one connection share its streams
-// (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §5.1.2) and die with it.
+// TestRenewalsHaveConnectionsOfTheirOwn: over HTTP/2 the requests of one connection share its
+// streams (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §5.1.2) and die with it.
 func TestRenewalsHaveConnectionsOfTheirOwn(t *testing.T) {
 	op := odd.New(t)
 	var mu sync.Mutex // guards seen

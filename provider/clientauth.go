@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
-// The client authentication methods (OIDC Core §9, RFC 8705 §2.1). Exactly one is used, the configured
-// one: trying another would send a code or a rotating refresh token twice (TE2).
+// The client authentication methods (OIDC Core §9, RFC 8705 §2.1). Only the configured one is used:
+// a second attempt by another method would send a code or a rotating refresh token twice (TE2).
 const (
 	authBasic     = "client_secret_basic"
 	authPost      = "client_secret_post"
@@ -22,17 +22,23 @@ const (
 	authNone      = "none"
 )
 
-// A clientAuthentication adds to a request what proves who this client is.
+// A clientAuthentication adds to a request the proof of who this client is.
 type clientAuthentication func(ctx context.Context, p *Provider, form url.Values, header http.Header) error
 
-// newClientAuthentication also returns the key that signs client assertions; nil where none does.
+// newClientAuthentication returns the configured method, and the key that signs client assertions;
+// nil if the method needs none.
 func newClientAuthentication(c Config) (clientAuthentication, *jose.AssertionKey, error) {
 	method := c.ClientAuth
 	if method == "" {
 		method = authBasic
 	}
-	if c.ClientSecret.IsZero() && (method == authBasic || method == authPost || method == authSecretJWT) {
-		return nil, nil, fmt.Errorf("provider %q: %w: client_auth %s needs a client_secret", c.ID, ErrMisconfigured, method)
+	fault := func(format string, args ...any) error {
+		err := fmt.Errorf("client_auth "+format, args...)
+		return fmt.Errorf("provider %q: %w: %w", c.ID, ErrMisconfigured, err)
+	}
+	needsSecret := method == authBasic || method == authPost || method == authSecretJWT
+	if needsSecret && c.ClientSecret.IsZero() {
+		return nil, nil, fault("%s needs a client_secret", method)
 	}
 	switch method {
 	case authBasic:
@@ -42,19 +48,20 @@ func newClientAuthentication(c Config) (clientAuthentication, *jose.AssertionKey
 	case authSecretJWT, authKeyJWT:
 		key, err := assertionKey(c, method)
 		if err != nil {
-			return nil, nil, fmt.Errorf("provider %q: %w: client_auth %s: %w", c.ID, ErrMisconfigured, method, err)
+			return nil, nil, fault("%s: %w", method, err)
 		}
 		return assertionAuthentication, key, nil
 	case authTLS, authNone: // the certificate is in the transport
-		return nameOnly, nil, nil
+		return clientIDOnly, nil, nil
 	}
-	return nil, nil, fmt.Errorf("provider %q: %w: client_auth %.50q is not known", c.ID, ErrMisconfigured, method)
+	return nil, nil, fault("%.50q is not known", method)
 }
 
-// basicAuthentication form-encodes both parts first (RFC 6749 §2.3.1, TE1).
+// basicAuthentication form-encodes the client_id and the secret first (RFC 6749 §2.3.1, TE1).
 func basicAuthentication(_ context.Context, p *Provider, _ url.Values, header http.Header) error {
 	r := http.Request{Header: header}
-	r.SetBasicAuth(url.QueryEscape(p.config.ClientID), url.QueryEscape(p.config.ClientSecret.Reveal()))
+	id, password := p.config.ClientID, p.config.ClientSecret.Reveal()
+	r.SetBasicAuth(url.QueryEscape(id), url.QueryEscape(password))
 	return nil
 }
 
@@ -64,7 +71,7 @@ func postAuthentication(_ context.Context, p *Provider, form url.Values, _ http.
 	return nil
 }
 
-func nameOnly(_ context.Context, p *Provider, form url.Values, _ http.Header) error {
+func clientIDOnly(_ context.Context, p *Provider, form url.Values, _ http.Header) error {
 	form.Set("client_id", p.config.ClientID)
 	return nil
 }
@@ -76,14 +83,19 @@ func assertionKey(c Config, method string) (*jose.AssertionKey, error) {
 	return jose.PrivateAssertionKey(c.ClientKeyPEM, c.ClientKeyID, c.ClientAssertionAlg)
 }
 
-// assertionAuthentication adds a fresh assertion (OIDC Core §9, TE6). Its audience is the issuer alone, as one
-// string: several audiences, or the endpoint's URL, could be replayed elsewhere (FAPI 2.0 §5.3.3.1).
-func assertionAuthentication(ctx context.Context, p *Provider, form url.Values, _ http.Header) error {
+// assertionAuthentication adds a fresh client assertion (OIDC Core §9, TE6). Its audience is the
+// issuer alone, as one string: an assertion with several audiences, or for the endpoint's URL,
+// could be replayed to another server (FAPI 2.0 §5.3.3.1).
+func assertionAuthentication(
+	ctx context.Context, p *Provider, form url.Values, _ http.Header,
+) error {
 	m, err := p.Metadata(ctx)
 	if err != nil {
 		return err
 	}
-	assertion, err := p.assertion.Sign(p.config.ClientID, p.assertionAudience(m), m.TokenAuthAlgsSupported, p.now())
+	assertion, err := p.assertion.Sign(
+		p.config.ClientID, p.assertionAudience(m), m.TokenAuthAlgsSupported, p.now(),
+	)
 	if err != nil {
 		return fmt.Errorf("sign client assertion for provider %q: %w", p.config.ID, err)
 	}
@@ -93,8 +105,8 @@ func assertionAuthentication(ctx context.Context, p *Provider, form url.Values, 
 	return nil
 }
 
-// assertionAudience is the issuer alone. A template is no issuer; there it is the token endpoint (RFC
-// 7523 §3, OIDC Core §9), which the provider of many tenants has one of.
+// assertionAudience returns the issuer. An issuer template identifies no issuer; the audience is
+// then the token endpoint (RFC 7523 §3, OIDC Core §9), which is the same for all tenants.
 func (p *Provider) assertionAudience(m *Metadata) string {
 	if jose.IsTemplate(p.config.Issuer) {
 		return m.TokenEndpoint
@@ -102,6 +114,6 @@ func (p *Provider) assertionAudience(m *Metadata) string {
 	return p.config.Issuer
 }
 
-// PublicKeys is the JWK Set (RFC 7517 §5) of the keys that this client signs with; empty where it
-// signs with none.
+// PublicKeys returns the JWK Set (RFC 7517 §5) of the keys that this client signs with. It is empty
+// if the client signs nothing.
 func (p *Provider) PublicKeys() gojose.JSONWebKeySet { return p.assertion.PublicKeys() }

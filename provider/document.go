@@ -10,47 +10,50 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// documentMaxAge is after what time a document is fetched anew, behind the caller.
+// documentMaxAge is the age at which a document is fetched again, in the background.
 const documentMaxAge = time.Hour
 
-// A document is something the provider publishes: fetched when first needed, by one fetch for all
-// who wait, and kept. A good one is replaced by a good one only (MD8). A fetch that failed is
-// remembered for a moment, so that requests fail fast and a provider that is down is left alone.
+// A document is something that the provider publishes. It is fetched when first needed, by one
+// fetch for all who wait, and kept. Only a good document replaces a good one (MD8). After a fetch
+// has failed, none is made for a moment: callers get that failure at once, and the provider is
+// spared.
 type document[T any] struct {
 	provider, name string
 	fetch          func(context.Context) (T, error)
-	now            func() time.Time // this process's own
+	now            func() time.Time // this process's own clock
 	logger         *slog.Logger
 	flight         resilience.Flight[fetched[T]]
 
 	mu         sync.Mutex // guards all below; never held across I/O
 	value      T
-	generation int // how many good ones there have been; 0: value is not known
+	generation int // number of good documents so far; 0: value is not known
 	fetched    time.Time
-	failures   int // since the last good one
+	failures   int // since the last good document
 	failure    error
-	notBefore  time.Time // after a failure: when to ask again
-	fetching   bool      // there is a flight to join
+	notBefore  time.Time // after a failure: when the next fetch may start
+	fetching   bool      // a fetch is under way
 }
 
-// A fetched is what one fetch has brought.
+// A fetched is the result of one fetch.
 type fetched[T any] struct {
 	value      T
 	generation int
 }
 
-func newDocument[T any](o Options, provider, name string, fetch func(context.Context) (T, error)) *document[T] {
+func newDocument[T any](
+	o Options, provider, name string, fetch func(context.Context) (T, error),
+) *document[T] {
 	return &document[T]{provider: provider, name: name, fetch: fetch, now: o.Now, logger: o.Logger}
 }
 
-// peek is the document as known, without I/O.
+// peek returns the document, and whether it is known. It does no I/O.
 func (d *document[T]) peek() (T, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.value, d.generation > 0
 }
 
-// get is the document. It waits only where there is none yet.
+// get returns the document. It waits only if none is known.
 func (d *document[T]) get(ctx context.Context) (T, error) {
 	if value, generation := d.Known(ctx); generation > 0 {
 		return value, nil
@@ -59,8 +62,8 @@ func (d *document[T]) get(ctx context.Context) (T, error) {
 	return value, err
 }
 
-// Known is the document as last fetched, and its generation; 0 means that there is none yet. An old one is
-// fetched anew behind the caller.
+// Known returns the document as last fetched and its generation; 0 means that there is none yet. A
+// document that is too old is fetched again in the background.
 func (d *document[T]) Known(ctx context.Context) (T, int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -71,15 +74,17 @@ func (d *document[T]) Known(ctx context.Context) (T, int) {
 	return d.value, d.generation
 }
 
-// paused reports whether the provider is left alone after a failure. d.mu is held.
+// paused reports whether no fetch may start yet, after one has failed. d.mu is held.
 func (d *document[T]) paused(now time.Time) bool {
 	return d.failure != nil && now.Before(d.notBefore)
 }
 
-// Newer is a document of a later generation than the one given: the one there is, or one that is
-// fetched now. Where allow does not let a fetch begin, the generation is not later. While there is no
-// document at all, a fetch that failed a moment ago is not repeated.
-func (d *document[T]) Newer(ctx context.Context, than int, allow func(time.Time) bool) (T, int, error) {
+// Newer returns a document of a later generation than the given one: the known document, or else
+// one that is fetched now. If allow forbids the fetch, it returns the known document with its
+// generation. While no document is known at all, a fetch that failed a moment ago is not repeated.
+func (d *document[T]) Newer(
+	ctx context.Context, than int, allow func(time.Time) bool,
+) (T, int, error) {
 	d.mu.Lock()
 	now := d.now()
 	switch {
@@ -94,12 +99,15 @@ func (d *document[T]) Newer(ctx context.Context, than int, allow func(time.Time)
 	d.mu.Unlock()
 	f, err := wait(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		err = &UnreachableError{Provider: d.provider, Endpoint: d.name, Reason: "the caller did not wait", Err: ctx.Err()}
+		err = &UnreachableError{
+			Provider: d.provider, Endpoint: d.name, Reason: "the caller did not wait", Err: ctx.Err(),
+		}
 	}
 	return f.value, f.generation, err
 }
 
-// join begins a fetch where none is under way. The fetch outlives ctx: others wait for it, too. d.mu is held.
+// join starts a fetch if none is under way. The fetch does not stop when ctx ends, since others may
+// wait for it. d.mu is held.
 func (d *document[T]) join(ctx context.Context) (wait func(context.Context) (fetched[T], error)) {
 	d.fetching = true
 	ctx = context.WithoutCancel(ctx)
@@ -121,7 +129,7 @@ func (d *document[T]) run(ctx context.Context) (fetched[T], error) {
 	return fetched[T]{value, d.generation}, err
 }
 
-// failed notes the failure and how long to leave the provider alone. d.mu is held.
+// failed records a failure and when the next fetch may start. d.mu is held.
 func (d *document[T]) failed(err error) {
 	d.failures++
 	retry := resilience.MetadataRefetch
@@ -134,7 +142,7 @@ func (d *document[T]) failed(err error) {
 		"error", err, "known", d.generation > 0, "again_in", pause)
 }
 
-// remembered is the failure of an earlier fetch, with the time left until the next.
+// remembered returns the error of an earlier fetch, with the time left until the next one.
 func remembered(err error, left time.Duration) error {
 	var u *UnreachableError
 	if errors.As(err, &u) {

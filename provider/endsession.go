@@ -9,26 +9,26 @@ import (
 	"strings"
 
 	"github.com/cloakroom/cloakroom/secret"
-
 	"github.com/cloakroom/cloakroom/setting"
 )
 
 const (
-	// maxHint is the largest ID token that goes into a URL: front ends answer 414 at 8 KiB (LO3).
+	// maxHint is the size in bytes of the largest ID token that goes into a URL: many servers
+	// answer 414 to a URL of 8 KiB (LO3).
 	maxHint = 4 << 10
 
 	endSessionAuto = "auto" // as the metadata says
-	endSessionOff  = "off"  // nobody is sent to the provider
+	endSessionOff  = "off"  // browsers are not sent to the provider
 )
 
-// An EndSessionRequest is what a logout tells the provider.
+// An EndSessionRequest holds the parameters of one logout at the provider.
 type EndSessionRequest struct {
 	IDTokenHint secret.Value // the session's last ID token, expired or not; may be empty
-	LogoutHint  string       // names the user where there is no ID token, or too large a one; may be empty
+	LogoutHint  string       // names the user if no ID token can be sent; may be empty
 	State       string       // comes back to the post-logout redirect URI; may be empty
 }
 
-// hint is the ID token, or "" where it does not fit into a URL.
+// hint returns the ID token, or "" if it does not fit into a URL.
 func (r EndSessionRequest) hint() string {
 	if hint := r.IDTokenHint.Reveal(); len(hint) <= maxHint {
 		return hint
@@ -36,8 +36,9 @@ func (r EndSessionRequest) hint() string {
 	return ""
 }
 
-// EndSessionURL is where the browser goes to log out at the provider (RP-Initiated Logout §2, or
-// Config.EndSession), or "" when there is no such place. It may hold an ID token: never log it.
+// EndSessionURL returns the URL that the browser is sent to, to log out at the provider
+// (RP-Initiated Logout §2, or Config.EndSession), or "" if there is none. It may contain an ID
+// token: never log it.
 func (p *Provider) EndSessionURL(ctx context.Context, r EndSessionRequest) (string, error) {
 	switch p.config.EndSession {
 	case endSessionOff:
@@ -51,7 +52,7 @@ func (p *Provider) EndSessionURL(ctx context.Context, r EndSessionRequest) (stri
 	}), nil
 }
 
-// announcedEndSession is the end_session_endpoint of the metadata with the parameters of
+// announcedEndSession returns the end_session_endpoint of the metadata with the parameters of
 // RP-Initiated Logout §2.
 func (p *Provider) announcedEndSession(ctx context.Context, r EndSessionRequest) (string, error) {
 	m, err := p.Metadata(ctx)
@@ -79,12 +80,12 @@ func (p *Provider) announcedEndSession(ctx context.Context, r EndSessionRequest)
 	return u.String(), nil
 }
 
-// placeholder is a {name} in a template of the end-session URL.
+// placeholder matches a {name} in a template of the end-session URL.
 var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 
-// expandEndSession puts values into a template that checkEndSession has passed. Values are
-// percent-encoded, so that none leaves its parameter. A parameter whose placeholders are all empty is
-// left out: an empty id_token_hint is an error to some providers.
+// expandEndSession fills in a template that checkEndSession has accepted. Values are
+// percent-encoded, so that none can add a parameter. A parameter whose placeholders are all empty
+// is left out: some providers refuse an empty id_token_hint.
 func expandEndSession(template string, values map[string]string) string {
 	address, query, _ := strings.Cut(template, "?")
 	var kept []string
@@ -100,13 +101,15 @@ func expandEndSession(template string, values map[string]string) string {
 	return strings.TrimSuffix(address+"?"+strings.Join(kept, "&"), "?")
 }
 
-// endSessionPlaceholders are what a template of the end-session URL may hold.
+// endSessionPlaceholders are the placeholders that a template of the end-session URL may contain.
 func endSessionPlaceholders() []string {
-	return []string{"{client_id}", "{post_logout_redirect_uri}", "{state}", "{id_token_hint}", "{logout_hint}"}
+	return []string{
+		"{client_id}", "{post_logout_redirect_uri}", "{state}", "{id_token_hint}", "{logout_hint}",
+	}
 }
 
-// checkEndSession takes auto, off, or a template of the URL that a logout sends browsers to. No
-// placeholder may choose its host or path: it becomes a Location header (MD2).
+// checkEndSession accepts auto, off, or a template of the URL that a logout sends browsers to. The
+// template becomes a Location header, so that no placeholder may choose its host or path (MD2).
 func checkEndSession(s string) *setting.Fault {
 	if s == "auto" || s == "off" {
 		return nil
@@ -114,19 +117,23 @@ func checkEndSession(s string) *setting.Fault {
 	known := strings.Join(endSessionPlaceholders(), ", ")
 	address, query, _ := strings.Cut(s, "?")
 	if !strings.Contains(address, "://") {
-		return setting.NewFault("is neither auto, off nor a URL", "write auto, off, or the provider's logout address, such as https://id.example.com/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}")
+		return setting.NewFault("is neither auto, off nor a URL",
+			"write auto, off, or the provider's logout address, such as https://id.example.com/logout"+
+				"?client_id={client_id}&logout_uri={post_logout_redirect_uri}")
 	}
 	if strings.ContainsAny(address, "{}") {
-		return setting.NewFault("has a placeholder in front of its query", "write host and path out; placeholders stand behind the ? alone")
+		return setting.NewFault("has a placeholder before its query",
+			"write out the host and the path; only the query, after the ?, may have placeholders")
 	}
 	for _, name := range placeholder.FindAllString(query, -1) {
 		if !slices.Contains(endSessionPlaceholders(), name) {
-			return setting.NewFault("has a placeholder that is not known", "the placeholders are "+known)
+			return setting.NewFault("has an unknown placeholder", "the placeholders are "+known)
 		}
 	}
 	filled := placeholder.ReplaceAllString(query, "x")
 	if strings.ContainsAny(filled, "{}") {
-		return setting.NewFault("has a brace that belongs to no placeholder", "write it as %7B or %7D; the placeholders are "+known)
+		return setting.NewFault("has a brace that belongs to no placeholder",
+			"write it as %7B or %7D; the placeholders are "+known)
 	}
 	if filled != "" {
 		address += "?" + filled

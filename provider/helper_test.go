@@ -61,7 +61,9 @@ func code(t *testing.T, p *provider.Provider, op *odd.Provider) secret.Value {
 }
 
 // exchange logs in as far as the token response.
-func exchange(t *testing.T, p *provider.Provider, op *odd.Provider) (*provider.TokenResponse, error) {
+func exchange(
+	t *testing.T, p *provider.Provider, op *odd.Provider,
+) (*provider.TokenResponse, error) {
 	t.Helper()
 	return p.Exchange(t.Context(), code(t, p, op), secret.New(verifier))
 }
@@ -77,7 +79,9 @@ func tokens(t *testing.T, p *provider.Provider, op *odd.Provider) *provider.Toke
 }
 
 // logIn is a whole login.
-func logIn(t *testing.T, p *provider.Provider, op *odd.Provider, changes ...func(*jose.Attempt)) (*jose.IDToken, error) {
+func logIn(
+	t *testing.T, p *provider.Provider, op *odd.Provider, changes ...func(*jose.Attempt),
+) (*jose.IDToken, error) {
 	t.Helper()
 	got := tokens(t, p, op)
 	want := jose.Attempt{Nonce: nonce, AccessToken: got.AccessToken, Started: time.Now()}

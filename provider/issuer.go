@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// metadataURL is where the metadata is read: OIDC Discovery §4 unless the operator says otherwise.
+// metadataURL returns where the metadata is read: as OIDC Discovery §4 says, unless the operator
+// says otherwise.
 func (c Config) metadataURL() string {
 	if c.MetadataURL != "" {
 		return c.MetadataURL
@@ -20,8 +21,8 @@ func (c Config) onLoopback() bool {
 	return strings.HasPrefix(c.Issuer, "http:") || strings.HasPrefix(c.MetadataURL, "http:")
 }
 
-// An IssuerError is the ErrMisconfigured of metadata that are another issuer's than the configured one's
-// (OIDC Discovery §4.3). Nothing of them is used.
+// An IssuerError is an ErrMisconfigured: the metadata names an issuer that is not the configured
+// one (OIDC Discovery §4.3). Nothing of that metadata is used.
 type IssuerError struct {
 	Announced, Configured string
 	From                  string // where the metadata was read
@@ -29,18 +30,20 @@ type IssuerError struct {
 
 // Error implements error.
 func (e *IssuerError) Error() string {
-	return fmt.Sprintf("issuer is %.200q in %.200s, the configuration says %.200q", e.Announced, e.From, e.Configured)
+	return fmt.Sprintf("issuer is %.200q in %.200s, the configuration says %.200q",
+		e.Announced, e.From, e.Configured)
 }
 
-// IssuedBy reports whether iss is exactly this provider's issuer or, of an issuer template, one that a
-// listed tenant makes.
+// IssuedBy reports whether iss is exactly this provider's issuer or, with an issuer template, that
+// of a listed tenant.
 func (p *Provider) IssuedBy(iss string) bool { return p.issuers.Has(iss) }
 
-// MetadataURL is where the provider's metadata is read.
+// MetadataURL returns the address of the provider's metadata.
 func (p *Provider) MetadataURL() string { return p.config.metadataURL() }
 
-// Origins are those that a page of the provider's may have, as far as is known without asking: of the
-// issuer, and of the endpoints that browsers visit, which can be on another host.
+// Origins returns the origins that a page of the provider's may have, as far as they are known
+// without a request: that of the issuer, and those of the endpoints that browsers visit, which can
+// be on another host.
 func (p *Provider) Origins() []string {
 	from := []string{p.config.Issuer, p.config.EndSession}
 	if m, known := p.metadata.peek(); known {

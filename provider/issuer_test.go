@@ -18,7 +18,8 @@ const (
 	tenantC = "cccccccc-3333-3333-3333-333333333333" // not listed
 )
 
-// entra makes op look like Microsoft Entra's endpoint for many tenants, and returns the issuer of each.
+// entra makes op look like Microsoft Entra's endpoint for many tenants, and returns the issuer of
+// each.
 func entra(op *odd.Provider) func(tenant string) string {
 	issuer := func(tenant string) string { return op.Issuer() + "/" + tenant + "/v2.0" }
 	op.OnDiscovery(func(d odd.Claims) {
@@ -132,7 +133,8 @@ func TestKeyOfOneTenantSignsForNoOther(t *testing.T) {
 	}
 }
 
-// MD1: what the metadata of an issuer template may name, and what not; and metadata that are elsewhere than the issuer.
+// MD1: what the metadata of an issuer template may name, and what not; and metadata that are
+// elsewhere than the issuer.
 func TestMetadataMayBeElsewhereThanTheIssuer(t *testing.T) {
 	op := odd.New(t)
 	base := op.Issuer()
@@ -169,7 +171,8 @@ func TestMetadataMayBeElsewhereThanTheIssuer(t *testing.T) {
 	}
 }
 
-// A provider of an https issuer that is read on this machine may have back-channel endpoints there; tokens still name the issuer.
+// A provider of an https issuer that is read on this machine may have back-channel endpoints there;
+// tokens still name the issuer.
 func TestSplitHorizon(t *testing.T) {
 	op := odd.New(t)
 	const public = "https://id.example.com"
@@ -194,7 +197,8 @@ func TestSplitHorizon(t *testing.T) {
 	}
 }
 
-// A template without tenants lets in everybody who has a tenant, so that it stops the start; so do the other contradictions.
+// A template without tenants lets in everybody who has a tenant, so that it stops the start; so do
+// the other contradictions.
 func TestTemplateWithoutTenantsStopsTheStart(t *testing.T) {
 	const template, meta = "https://login.example.com/{tenantid}/v2.0", "https://login.example.com/common/.well-known/openid-configuration"
 	for name, c := range map[string]provider.Config{
@@ -218,7 +222,8 @@ func TestTemplateWithoutTenantsStopsTheStart(t *testing.T) {
 	}
 }
 
-// A template is nobody, so that a client assertion is for the token endpoint there, and for the issuer elsewhere.
+// A template is nobody, so that a client assertion is for the token endpoint there, and for the
+// issuer elsewhere.
 func TestAssertionForManyTenantsIsForTheTokenEndpoint(t *testing.T) {
 	op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: strings.Repeat("s", 40), Auth: "client_secret_jwt", Alg: "RS256"}))
 	entra(op)

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
-// Metadata is what the provider publishes about itself (OIDC Discovery §3), after its issuer and
-// endpoints were checked. It is shared and must not be changed.
+// Metadata is what the provider publishes about itself (OIDC Discovery §3). Its issuer and
+// endpoints have been checked. It is shared and must not be changed.
 type Metadata struct {
 	Issuer                string `json:"issuer"`
 	AuthorizationEndpoint string `json:"authorization_endpoint"`
@@ -43,9 +43,10 @@ type Metadata struct {
 	} `json:"mtls_endpoint_aliases"` // RFC 8705 §5
 }
 
-// Metadata is what the provider publishes about itself. It is fetched when first needed and every
-// hour after that; while the provider is down or answers nonsense, the last good one is used. The
-// error is an ErrUnreachable, or an ErrMisconfigured that names the fault.
+// Metadata returns what the provider publishes about itself. It is fetched when first needed and
+// every hour after that. While the provider is down or sends something unusable, the last good
+// document is returned. The error is an ErrUnreachable, or an ErrMisconfigured that names the
+// fault.
 func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 	return p.metadata.get(ctx)
 }
@@ -64,7 +65,7 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	}
 	var m Metadata
 	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, p.client.unreachable(endpointMetadata, "the answer is no metadata document", nil)
+		return nil, p.client.unreachable(endpointMetadata, "the answer is not a metadata document", nil)
 	}
 	if err := m.check(p.config, p.issuers); err != nil {
 		return nil, fmt.Errorf("metadata of provider %q: %w: %w", p.config.ID, ErrMisconfigured, err)
@@ -78,8 +79,8 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	return &m, nil
 }
 
-// check refuses the whole document over one fault: an endpoint that is not what it should be says
-// that someone else may have written it.
+// check refuses the whole document for one fault: an endpoint that breaks the rules means that
+// someone else may have written the document.
 func (m *Metadata) check(c Config, i jose.Issuers) error {
 	// OIDC Discovery §4.3 (MD1): a simple string comparison.
 	if !i.Announced(m.Issuer) {
@@ -111,14 +112,14 @@ func (m *Metadata) check(c Config, i jose.Issuers) error {
 	return nil
 }
 
-// RefreshTokens reports whether the provider may issue refresh tokens: its grant_types_supported lists
-// refresh_token, or is not there. Discovery §3 says that it is then authorization_code and implicit, but
-// providers that do issue them leave it out as well.
+// RefreshTokens reports whether the provider may issue refresh tokens: its grant_types_supported
+// lists refresh_token or is absent. OIDC Discovery §3 says that an absent list means
+// authorization_code and implicit, but providers that do issue refresh tokens leave it out as well.
 func (m *Metadata) RefreshTokens() bool {
 	return m.GrantTypesSupported == nil || slices.Contains(m.GrantTypesSupported, refreshGrant)
 }
 
-// useAliases puts the endpoints that speak mutual TLS in place of the others (RFC 8705 §5).
+// useAliases replaces endpoints with those for mutual TLS (RFC 8705 §5).
 func (m *Metadata) useAliases() {
 	for _, e := range []struct {
 		endpoint *string

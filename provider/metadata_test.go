@@ -164,7 +164,8 @@ func TestGarbageDoesNotReplaceGoodMetadataAndKeys(t *testing.T) {
 			for range 5 { // and each stale answer does not ask again
 				checkRule(t, p, op, "", func(e *jose.Attempt) { e.Started = time.Time{} })
 			}
-			// The transport repeats a GET by itself when a connection that it used before is hung up on.
+			// The transport repeats a GET by itself when a connection that it used before is hung
+			// up on.
 			if n := op.Count(odd.Discovery) - fetches; n > 4 {
 				t.Errorf("requests for stale metadata = %d, want those of one fetch", n)
 			}
@@ -188,8 +189,8 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	t.Fatalf("no %s", what)
 }
 
-// MD8: down at start. Requests fail fast, the provider is asked now and then, and is known soon after
-// it is back.
+// MD8: down at start. Requests fail fast, the provider is asked now and then, and is known soon
+// after it is back.
 func TestProviderDownAtStartIsAskedNowAndThen(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	up := op.SetDown()
@@ -218,7 +219,8 @@ func TestProviderDownAtStartIsAskedNowAndThen(t *testing.T) {
 	}
 }
 
-// MD8: a hundred who ask at once cost one fetch, and one who goes away does not end it for the others.
+// MD8: a hundred who ask at once cost one fetch, and one who goes away does not end it for the
+// others.
 func TestMetadataIsFetchedOnceForAll(t *testing.T) {
 	op := odd.New(t)
 	release := make(chan struct{})

@@ -14,15 +14,16 @@ type metrics struct {
 	duration *prometheus.HistogramVec
 }
 
-// newMetrics registers the two series, or takes the ones that another Provider has registered.
+// newMetrics registers the two series, or returns those that another Provider has registered.
 func newMetrics(r prometheus.Registerer) *metrics {
 	labels := []string{"provider", "endpoint", "outcome"}
 	return &metrics{
-		requests: shared(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		requests: register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloakroom_provider_requests_total",
-			Help: "Requests sent to OpenID providers, by endpoint and outcome (ok, refused, failing, unreachable, canceled).",
+			Help: "Requests sent to OpenID providers, by endpoint and outcome " +
+				"(ok, refused, failing, unreachable, canceled).",
 		}, labels)),
-		duration: shared(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		duration: register(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "cloakroom_provider_request_duration_seconds",
 			Help:    "Time until an OpenID provider's answer was read.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 9),
@@ -30,7 +31,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 }
 
-func shared[C prometheus.Collector](r prometheus.Registerer, c C) C {
+// register registers c and returns it, or returns the collector that was registered before.
+func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
 	if r == nil {
 		return c
 	}
@@ -48,7 +50,7 @@ func (m *metrics) observe(provider, endpoint, outcome string, took time.Duration
 	m.duration.WithLabelValues(provider, endpoint).Observe(took.Seconds())
 }
 
-// outcome is the metric's word for how a request ended.
+// outcome returns the metric's label for how a request ended.
 func outcome(a *answer, err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -15,7 +15,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// SP7: with tls_client_auth the certificate proves who we are, at the endpoints that speak mutual TLS.
+// SP7: with tls_client_auth the certificate proves who we are, at the endpoints that speak mutual
+// TLS.
 func TestMutualTLSUsesItsOwnEndpoints(t *testing.T) {
 	op := odd.New(t, odd.WithTLS(), odd.WithClient(odd.Client{ID: "cloakroom", Auth: "tls_client_auth", Alg: "RS256"}))
 	op.OnDiscovery(func(d odd.Claims) {

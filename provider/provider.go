@@ -1,10 +1,11 @@
-// Package provider is one OpenID provider (OP) as this relying party uses it: its metadata and keys,
-// client authentication, token requests, userinfo, revocation and the URLs that a browser is sent to.
-// Quirks of a product end here. What tokens say is judged below it, in jose.
+// Package provider is one OpenID provider (OP) as this relying party uses it: its metadata and
+// keys, client authentication, token requests, userinfo, revocation and the URLs that a browser is
+// sent to. Quirks of products are handled here and nowhere above. Tokens are verified in package
+// jose, below it.
 //
-// Everything it learns from the provider comes over requests that follow no redirect, end in time and
-// are read up to a limit, and nothing is used before it was checked. Its weak point is the same as
-// that of every relying party: who owns the issuer's name (DNS, certificate) owns the login.
+// Requests to the provider follow no redirect, have a timeout, and read answers up to a limit;
+// nothing is used before it was checked. The weak point is that of every relying party: whoever
+// controls the issuer's name (DNS, certificate) controls the login.
 //
 // It knows nothing of sessions, cookies or the configuration file.
 package provider
@@ -27,56 +28,61 @@ const defaultTimeout = 10 * time.Second
 // Config says which provider this is and how this service is registered there.
 type Config struct {
 	ID, Name string // the operator's id (in redirect URIs, metrics) and the name that people see
-	// Issuer is compared byte for byte, everywhere. It may be a template, whose path holds {tenantid}:
-	// then Tenants lists whose users may log in, and each tenant is an issuer of its own.
+	// Issuer is compared byte for byte, everywhere. It may be a template with {tenantid} in its
+	// path. Tenants then lists the tenants whose users may log in; each is an issuer of its own.
 	Issuer       string
 	Tenants      []string
-	MetadataURL  string // where the metadata is; "": below the issuer (OIDC Discovery §4). Needed with a template
+	MetadataURL  string // "": below the issuer (OIDC Discovery §4). A template needs it
 	ClientID     string
 	ClientSecret secret.Value
 	// ClientAuth is client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt,
 	// tls_client_auth or none; "" means client_secret_basic.
 	ClientAuth string
-	// ClientKeyPEM is the private key for private_key_jwt (PEM or one JWK) and tls_client_auth (PEM), ClientCertPEM
-	// the certificate chain for tls_client_auth. Left empty, the files have them, which New reads.
+	// ClientKeyPEM is the private key for private_key_jwt (PEM or one JWK) and tls_client_auth
+	// (PEM), and ClientCertPEM the certificate chain for tls_client_auth. If they are empty, New
+	// reads the files.
 	ClientKeyPEM                         secret.Value
 	ClientCertPEM                        string
 	ClientKeyFile, ClientCertificateFile string
-	// ClientKeyID is the kid of client assertions; "" or thumbprint: the thumbprint; none: they have none. ClientAssertionAlg is their
-	// algorithm; "": one that the key can sign with and the metadata lists. A JWK's own kid and alg win.
+	// ClientKeyID is the kid of client assertions: "" or thumbprint for the key's thumbprint, none
+	// for no kid. ClientAssertionAlg is their algorithm; "" means one that the key can sign with
+	// and the metadata lists. A JWK's own kid and alg take precedence.
 	ClientKeyID, ClientAssertionAlg string
-	// IDTokenAlg is the one algorithm that ID tokens, logout tokens and signed userinfo may bear;
-	// "" means RS256. Metadata is never asked.
+	// IDTokenAlg is the one algorithm that ID tokens, logout tokens and signed userinfo may have;
+	// "" means RS256. It is never taken from metadata.
 	IDTokenAlg       string
 	TrustedAudiences []string // further audiences that an ID token may name beside ClientID
-	// LogoutTokenExp is required (the default) or iat: a logout token without exp is then good for
-	// two minutes from its iat, as Ory Hydra's need.
+	// LogoutTokenExp is required (the default) or iat. With iat, a logout token without exp is
+	// valid for two minutes from its iat, which Ory Hydra's tokens need.
 	LogoutTokenExp string
-	// EndSession is auto (the default: where the metadata says), off (nobody is sent to the provider),
-	// or the URL to send browsers to, for providers that announce none. Its query may hold the
-	// placeholders {client_id}, {post_logout_redirect_uri}, {state}, {id_token_hint} and {logout_hint}.
+	// EndSession is auto (the default: where the metadata says), off (browsers are not sent to the
+	// provider), or the URL to send browsers to, for providers that announce none. Its query may
+	// contain the placeholders {client_id}, {post_logout_redirect_uri}, {state}, {id_token_hint}
+	// and {logout_hint}.
 	EndSession         string
 	RevocationEndpoint string   // in place of the metadata's; "": as the metadata says
 	ResponseMode       string   // query or form_post; "" means query
 	Scopes             []string // with openid among them; nil: openid, profile, email
 	RefreshOff         bool     // never ask for offline_access
-	// Userinfo says whether a login asks for the user's claims: UserinfoAuto (also ""), UserinfoOff or UserinfoRequired.
+	// Userinfo says whether a login asks for the user's claims: UserinfoAuto (also ""), UserinfoOff
+	// or UserinfoRequired.
 	Userinfo string
-	// AuthParams go into every authorization request and win over what a caller asked for, except
-	// for prompt, which a caller may choose, and AuthorizationRequest.Outranking. An empty value keeps the parameter out.
+	// AuthParams are added to every authorization request. They win over what a caller asked for,
+	// except for prompt and the names in AuthorizationRequest.Outranking. An empty value removes
+	// the parameter.
 	AuthParams                         map[string]string
 	RootCAsPEM                         []byte // trusted beside the system's; nil: what CAFile holds
 	CAFile                             string
 	RedirectURI, PostLogoutRedirectURI string
 }
 
-// Options are what a Provider needs from its surroundings. The zero value of each works.
+// Options are a Provider's dependencies and limits. The zero value of each field works.
 type Options struct {
-	Now       func() time.Time      // what pauses and ages are measured by; nil: time.Now
-	Shared    func() time.Time      // what replicas share, and times in tokens are judged by; nil: Now
+	Now       func() time.Time      // measures pauses and ages; nil: time.Now
+	Shared    func() time.Time      // the replicas' common time, to judge times in tokens by; nil: Now
 	Logger    *slog.Logger          // nil: slog.Default
 	Metrics   prometheus.Registerer // nil: not registered; several providers may share one
-	Transport http.RoundTripper     // nil: one of its own, tuned and with the Config's certificates
+	Transport http.RoundTripper     // nil: its own, with the Config's certificates
 	Timeout   time.Duration         // of one request to the provider, body included; 0 means 10 s
 	Version   string                // of this product, for User-Agent; "": as the build information says
 }
@@ -86,7 +92,7 @@ type Options struct {
 type Provider struct {
 	config   Config
 	now      func() time.Time // Options.Shared
-	client   *caller          // of all requests but renewals
+	client   *caller          // for all requests but renewals
 	auth     clientAuthentication
 	issuers  jose.Issuers
 	metadata *document[*Metadata]
@@ -100,7 +106,7 @@ type Provider struct {
 	assertion *jose.AssertionKey // nil: this client signs no assertions
 }
 
-// New checks c, and reaches for nothing: a provider that is down does not stop the start.
+// New checks c. It sends no request: a provider that is down does not stop the start.
 func New(c Config, o Options) (*Provider, error) {
 	c, err := c.complete()
 	if err != nil {
@@ -132,14 +138,16 @@ func New(c Config, o Options) (*Provider, error) {
 		assertion: assertion,
 		userinfo:  semaphore.NewWeighted(int64(resilience.Userinfo.Places())),
 	}
-	p.renewals, p.clients, p.logins = newBulkhead(newCaller(c.ID, forRenewals), o.Now), newBulkhead(p.client, o.Now), newBulkhead(p.client, o.Now)
+	p.renewals = newBulkhead(newCaller(c.ID, forRenewals), o.Now)
+	p.clients = newBulkhead(p.client, o.Now)
+	p.logins = newBulkhead(p.client, o.Now)
 	p.metadata = newDocument(o, c.ID, endpointMetadata, p.fetchMetadata)
 	p.keys = newDocument(o, c.ID, endpointKeys, p.fetchKeys)
 	p.verifier = jose.NewVerifier(p.expectations(), p.keys, o.Now)
 	return p, nil
 }
 
-// expectations are what a token of the provider's must satisfy.
+// expectations returns what a token of this provider must satisfy.
 func (p *Provider) expectations() jose.Expectations {
 	return jose.Expectations{
 		Issuers:          p.issuers,
@@ -153,7 +161,7 @@ func (p *Provider) expectations() jose.Expectations {
 	}
 }
 
-// Verifier judges the tokens that the provider has issued.
+// Verifier returns the verifier of tokens that the provider has issued.
 func (p *Provider) Verifier() *jose.Verifier { return p.verifier }
 
 func (o Options) complete() Options {
@@ -172,17 +180,18 @@ func (o Options) complete() Options {
 	return o
 }
 
-// ID is the operator's id of the provider.
+// ID returns the operator's id of the provider.
 func (p *Provider) ID() string { return p.config.ID }
 
-// Name is what people call the provider.
+// Name returns the name that people see.
 func (p *Provider) Name() string { return p.config.Name }
 
-// Issuer is the configured issuer, which may be a template: see IssuedBy.
+// Issuer returns the configured issuer, which may be a template: see IssuedBy.
 func (p *Provider) Issuer() string { return p.config.Issuer }
 
-// ClientID is who this service is at the provider.
+// ClientID returns the client_id of this service at the provider.
 func (p *Provider) ClientID() string { return p.config.ClientID }
 
-// Config is the configuration with its defaults filled in. Callers must not change its maps and slices.
+// Config returns the configuration with its defaults filled in. Callers must not change its maps
+// and slices.
 func (p *Provider) Config() Config { return p.config }

@@ -17,40 +17,45 @@ const (
 	maxDescription = 200
 )
 
-// refusal turns an error answer (RFC 6749 §5.2; c is nil where the body was no JSON object) into an
-// *OAuthError, or into an *UnreachableError where it says that the trouble is passing or says nothing.
+// refusal turns an error answer (RFC 6749 §5.2) into an *OAuthError, or into an *UnreachableError
+// if the answer says that the failure is temporary, or says nothing. c is the body; nil if that was
+// no JSON object.
 func (p *Provider) refusal(endpoint string, a *answer, c jose.Object, sent []string) error {
 	code, err := c.Text("error")
 	if err != nil || code == "" {
 		if a.status == http.StatusUnauthorized {
 			code = "invalid_client" // RFC 6749 §5.2: what 401 means, body or not
 		} else {
-			return p.passing(endpoint, "an error without a code", a, a.status)
+			return p.temporary(endpoint, "an error without a code", a, a.status)
 		}
 	}
 	switch code {
 	case "temporarily_unavailable", "slow_down":
-		return p.passing(endpoint, code, a, 0)
-	case "server_error": // what a 500 says where it can't be one (RFC 6749 §4.1.2.1)
-		return p.passing(endpoint, code, a, http.StatusInternalServerError)
+		return p.temporary(endpoint, code, a, 0)
+	case "server_error": // stands for a status of 500 (RFC 6749 §4.1.2.1)
+		return p.temporary(endpoint, code, a, http.StatusInternalServerError)
 	}
-	for _, name := range []string{"access_token", "refresh_token", "id_token"} { // an error beside tokens may repeat them, too
+	// The answer may hold tokens beside the error, and its description may repeat them.
+	for _, name := range []string{"access_token", "refresh_token", "id_token"} {
 		if token, err := c.Text(name); err == nil {
 			sent = append(sent, token)
 		}
 	}
 	description, _ := c.Text("error_description")
-	return &OAuthError{Code: printable(code, maxErrorCode, sent), Description: printable(description, maxDescription, sent)}
+	return &OAuthError{
+		Code:        printable(code, maxErrorCode, sent),
+		Description: printable(description, maxDescription, sent),
+	}
 }
 
-func (p *Provider) passing(endpoint, reason string, a *answer, status int) error {
+func (p *Provider) temporary(endpoint, reason string, a *answer, status int) error {
 	e := p.client.unreachable(endpoint, reason, nil)
 	e.RetryAfter, e.Status = retryAfter(a.header, p.now()), status
 	return e
 }
 
-// printable bounds a text of the provider's, and drops it altogether where it repeats something
-// secret that was sent, in whatever encoding, or holds a token of its own making (LG2).
+// printable returns the printable characters of a text from the provider, up to a limit. It returns
+// "" if the text repeats a secret that was sent, in whatever encoding, or contains a JWT (LG2).
 func printable(s string, limit int, sent []string) string {
 	secrets := make([]secret.Value, 0, len(sent))
 	for _, v := range sent {
@@ -71,7 +76,8 @@ func printable(s string, limit int, sent []string) string {
 	return b.String()
 }
 
-// retryAfter reads Retry-After in both of its forms (RFC 9110 §10.2.3), capped; 0 when there is none.
+// retryAfter returns how long Retry-After asks to wait, in either of its forms (RFC 9110 §10.2.3),
+// at most resilience.MaxRetryAfter; 0 if there is none.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	wait := time.Duration(0)

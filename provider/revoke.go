@@ -11,10 +11,10 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// Revoke tells the provider that a token is not needed any more (RFC 7009 §2.1); hint is
-// refresh_token, access_token or "". nil means that the token is dead, also when the provider had
-// never heard of it (§2.2). A *RetryableError means that it may be alive and the call is worth
-// repeating. An ErrNotRevocable means it is not; among those ErrNoRevocationEndpoint.
+// Revoke tells the provider that a token is no longer needed (RFC 7009 §2.1); hint is
+// refresh_token, access_token or "". A nil error means that the token is dead, or was never known
+// to the provider (§2.2). A *RetryableError means that it may be alive and that a retry may
+// succeed. An ErrNotRevocable means that no retry can; ErrNoRevocationEndpoint is one.
 func (p *Provider) Revoke(ctx context.Context, token secret.Value, hint string) error {
 	m, err := p.Metadata(ctx)
 	if err != nil {
@@ -27,7 +27,9 @@ func (p *Provider) Revoke(ctx context.Context, token secret.Value, hint string) 
 	if hint != "" {
 		form.Set("token_type_hint", hint)
 	}
-	a, sent, err := p.postForm(ctx, p.client, endpointRevocation, m.RevocationEndpoint, form, p.client.timeout)
+	a, sent, err := p.postForm(
+		ctx, p.client, endpointRevocation, m.RevocationEndpoint, form, p.client.timeout,
+	)
 	if err != nil {
 		return retryable(err)
 	}
@@ -44,7 +46,8 @@ func (p *Provider) Revoke(ctx context.Context, token secret.Value, hint string) 
 	case errors.Is(refusal, ErrMisconfigured), errors.Is(refusal, ErrUnreachable) && c.Has("error"):
 		return retryable(refusal)
 	case errors.As(refusal, &o):
-		// unsupported_token_type and every other 4xx (RFC 7009 §2.2.1): asking again changes nothing.
+		// unsupported_token_type and every other 4xx (RFC 7009 §2.2.1): a retry would get the same
+		// answer.
 		return fmt.Errorf("provider %q: %w: %w", p.config.ID, ErrNotRevocable, o)
 	}
 	return fmt.Errorf("provider %q: %w: status %d", p.config.ID, ErrNotRevocable, a.status)

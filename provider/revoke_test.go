@@ -72,8 +72,8 @@ func TestRevocationAtAProviderThatIsDownIsWorthRepeating(t *testing.T) {
 	}
 }
 
-// Django OAuth Toolkit has the endpoint and does not announce it. What the operator names is used in place of what the
-// metadata says, too.
+// Django OAuth Toolkit has the endpoint and does not announce it. What the operator names is used
+// in place of what the metadata says, too.
 func TestConfiguredRevocationEndpointIsUsed(t *testing.T) {
 	for name, announced := range map[string]func(d odd.Claims){
 		"not announced":     func(d odd.Claims) { delete(d, "revocation_endpoint") },

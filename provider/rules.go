@@ -16,32 +16,41 @@ var idForm = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 func checkID(s string) *setting.Fault {
 	if !idForm.MatchString(s) || len(s) > setting.MaxName {
-		return setting.NewFault(fmt.Sprintf("is not made of a–z, 0–9 and - alone, %d at most", setting.MaxName), "write something like main: it becomes part of the redirect URI")
+		return setting.NewFault(
+			fmt.Sprintf("is not made of a–z, 0–9 and - alone, %d at most", setting.MaxName),
+			"write something like main: it becomes part of the redirect URI",
+		)
 	}
 	return nil
 }
 
-// checkIssuer takes an issuer identifier. It is kept as it is written: it is compared as a string (OIDC
-// Discovery §4.3).
+// checkIssuer accepts an issuer identifier. The issuer is kept exactly as it is written, since
+// issuers are compared as strings (OIDC Discovery §4.3).
 func checkIssuer(s string) *setting.Fault {
-	u, w := setting.ParseURL(s, "https://id.example.com")
+	u, fault := setting.ParseURL(s, "https://id.example.com")
 	switch {
-	case w != nil:
-		return w
+	case fault != nil:
+		return fault
 	case u.Scheme == "http" && !site.IsLoopback(u.Hostname()):
-		return setting.NewFault("is http, and its host is not this machine", "write https (OIDC Core §2); only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
+		return setting.NewFault("is http, and its host is not this machine",
+			"write https (OIDC Core §2); only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
 	case strings.Contains(s, "/.well-known/"):
-		return setting.NewFault("is the address of the metadata, not the issuer", "write what the metadata says under \"issuer\"; its address goes into metadata_url, if it is not the issuer and /.well-known/openid-configuration")
+		return setting.NewFault("is the address of the metadata, not the issuer",
+			"write what the metadata says under \"issuer\"; its address goes into metadata_url, if it is not "+
+				"the issuer and /.well-known/openid-configuration")
 	case jose.IsTemplate(s):
 		return checkIssuerTemplate(s, u)
 	}
 	return nil
 }
 
-// checkIssuerTemplate takes one placeholder, as a whole segment of the path: no tenant may choose the host.
+// checkIssuerTemplate accepts one placeholder, as a whole segment of the path: no tenant may choose
+// the host.
 func checkIssuerTemplate(s string, u *url.URL) *setting.Fault {
-	if strings.Count(s, "{") != 1 || strings.Count(s, "}") != 1 || !slices.Contains(strings.Split(u.Path, "/"), jose.TenantPlaceholder) {
-		return setting.NewFault("is no issuer, and no template either", "write "+jose.TenantPlaceholder+" once, for a whole segment of the path: https://login.microsoftonline.com/"+jose.TenantPlaceholder+"/v2.0; or write the issuer out")
+	one := strings.Count(s, "{") == 1 && strings.Count(s, "}") == 1
+	if !one || !slices.Contains(strings.Split(u.Path, "/"), jose.TenantPlaceholder) {
+		return setting.NewFault("is neither an issuer nor a template", "write "+jose.TenantPlaceholder+
+			" once, for a whole segment of the path: "+exampleTemplate+"; or write out the issuer")
 	}
 	return nil
 }
@@ -51,54 +60,60 @@ var (
 	guid       = regexp.MustCompile(`(?i)^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 )
 
-// checkTenant takes what stands in an issuer for the placeholder.
+// checkTenant accepts what can replace the placeholder in an issuer.
 func checkTenant(s string) *setting.Fault {
 	switch {
 	case slices.Contains([]string{"common", "organizations", "consumers"}, s):
-		return setting.NewFault("is Microsoft's word for many tenants, and no tenant", "list the ids of the tenants whose users may log in; metadata_url may hold that word")
+		return setting.NewFault("is Microsoft's name for many tenants, and not one tenant",
+			"list the ids of the tenants whose users may log in; metadata_url may contain that name")
 	case guid.MatchString(s) && s != strings.ToLower(s):
-		return setting.NewFault("has capital letters, which the id in a token has not", "write it in lower case")
+		return setting.NewFault("has capital letters, which the id in a token does not have",
+			"write it in lower case")
 	case !tenantName.MatchString(s):
-		return setting.NewFault("is no tenant's id or name", "write letters, digits, dots, _ and -, as the provider's tokens spell it in iss")
+		return setting.NewFault("is not the id or name of a tenant",
+			"write letters, digits, dots, _ and -, as the provider's tokens spell it in iss")
 	}
 	return nil
 }
 
-// checkAddress takes the address of something on a provider's side: https, or http on this
-// machine (MD2). Some have a query.
+// checkAddress accepts the URL of an endpoint or page of a provider: https, or http on this machine
+// (MD2). It may have a query.
 func checkAddress(s string) *setting.Fault {
 	address, query, _ := strings.Cut(s, "?")
-	u, w := setting.ParseURL(address, "https://id.example.com/path")
+	u, fault := setting.ParseURL(address, "https://id.example.com/path")
 	switch {
-	case w != nil:
-		return w
+	case fault != nil:
+		return fault
 	case u.Scheme == "http" && !site.IsLoopback(u.Hostname()):
-		return setting.NewFault("is http, and its host is not this machine", "write https; only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
+		return setting.NewFault("is http, and its host is not this machine",
+			"write https; only a provider on localhost, 127.0.0.0/8 or [::1] may be http")
 	case strings.Contains(query, "#"):
-		return setting.NewFault("has a fragment", "take out what begins with #")
+		return setting.NewFault("has a fragment", "take out the # and what follows it")
 	}
 	return checkQuery(query)
 }
 
-// checkQuery takes a query that can go into a header as it is.
+// checkQuery accepts a query that needs no escaping in a header.
 func checkQuery(query string) *setting.Fault {
 	if _, err := url.ParseQuery(query); err != nil || !plainQuery.MatchString(query) {
-		return setting.NewFault("has a query that is not percent-encoded", "write blanks and letters beyond ASCII as %20 and the like, and join parameters with &")
+		return setting.NewFault("has a query that is not percent-encoded",
+			"write blanks and letters beyond ASCII as %20 and the like, and join parameters with &")
 	}
 	return nil
 }
 
 var plainQuery = regexp.MustCompile(`^[!$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]*$`)
 
-// checkKeyID takes the kid of client assertions.
+// checkKeyID accepts the kid of client assertions.
 func checkKeyID(s string) *setting.Fault {
 	if s == "" || len(s) > 255 {
-		return setting.NewFault("is not 1 to 255 characters long", "write the kid that the key has in the set that the provider knows, thumbprint, or none")
+		return setting.NewFault("is not 1 to 255 characters long",
+			"write the kid that the provider knows the key by, thumbprint, or none")
 	}
 	return nil
 }
 
-// algorithm takes one that ID tokens may bear.
+// algorithm is a setting for the algorithm of ID tokens.
 func algorithm(into *string) setting.Scalar {
 	s := setting.Matching(into, checkAlg)
 	s.Words = jose.Algorithms()
@@ -107,14 +122,16 @@ func algorithm(into *string) setting.Scalar {
 
 func checkAlg(s string) *setting.Fault {
 	if strings.EqualFold(s, "none") {
-		return setting.NewFault("can't be none", "write the algorithm that this client is registered with: an unsigned ID token could be anybody's")
+		return setting.NewFault("can't be none",
+			"write the algorithm that this client is registered with: "+
+				"anybody could make an unsigned ID token")
 	}
 	return setting.CheckOneOf(s, jose.Algorithms())
 }
 
-// ownParams are the authorization-request parameters that carry a login's checks. Who sets one by
-// configuration switches off the check that goes with it. The last three would put a secret into a
-// URL (RFC 9700 §4.3.2).
+// ownParams are the authorization request parameters that a login's security depends on. An
+// operator who sets one turns off the check that goes with it. The last three would put a secret
+// into a URL (RFC 9700 §4.3.2). The list is never written to.
 var ownParams = []string{
 	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
 	"code_challenge", "code_challenge_method", "request", "request_uri",
@@ -124,9 +141,11 @@ var ownParams = []string{
 func checkAuthParam(name string) *setting.Fault {
 	switch {
 	case name == "scope" || name == "response_mode":
-		return setting.NewFault("can't be set here", "use the provider's own key for it: "+map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name])
+		key := map[string]string{"scope": "scopes", "response_mode": "response_mode"}[name]
+		return setting.NewFault("can't be set here", "use the provider's own key for it: "+key)
 	case slices.Contains(ownParams, name):
-		return setting.NewFault("can't be set here", "take it out: cloakroom sets it itself, and a login's safety hangs on it")
+		return setting.NewFault("can't be set here",
+			"take it out: cloakroom sets it itself, and the security of a login depends on it")
 	}
 	return nil
 }

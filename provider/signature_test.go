@@ -36,8 +36,8 @@ func TestKeyReplacedUnderItsOwnNameIsSeen(t *testing.T) {
 	checkRule(t, p, op, "")
 }
 
-// underTheOldKid makes op sign everything with its newest key under the kid of the first, as Ory Hydra
-// does after a rotation (the set has both). It returns the new key.
+// underTheOldKid makes op sign everything with its newest key under the kid of the first, as Ory
+// Hydra does after a rotation (the set has both). It returns the new key.
 func underTheOldKid(op *odd.Provider) *odd.Key {
 	old, added := op.Key("rsa-1", ""), odd.NewKey("rsa-2", "RS256")
 	op.SetKeys(added, old)
@@ -45,7 +45,8 @@ func underTheOldKid(op *odd.Provider) *odd.Key {
 	return added
 }
 
-// MD5, RFC 7515 §4.1.4: kid is a hint. It holds for each kind of token, and the algorithm stays pinned.
+// MD5, RFC 7515 §4.1.4: kid is a hint. It holds for each kind of token, and the algorithm stays
+// pinned.
 func TestNewKeyUnderTheOldKidIsFound(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -113,8 +114,8 @@ func TestNoMoreThanSixteenKeysAreTried(t *testing.T) {
 	}
 }
 
-// BC13: forged tokens can't have sixteen keys tried each without end. Once a login has shown which key
-// signs under the old kid, logout tokens are verified even in the middle of the flood.
+// BC13: forged tokens can't have sixteen keys tried each without end. Once a login has shown which
+// key signs under the old kid, logout tokens are verified even in the middle of the flood.
 func TestForgedTokensShareABudgetOfVerifications(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	keys := []any{}
@@ -154,8 +155,8 @@ func TestForgedTokensShareABudgetOfVerifications(t *testing.T) {
 	}
 }
 
-// MD6, BC13: a flood of forged logout tokens costs a few fetches; the rotation after it is seen at once
-// by a login, and then by logout tokens, too.
+// MD6, BC13: a flood of forged logout tokens costs a few fetches; the rotation after it is seen at
+// once by a login, and then by logout tokens, too.
 func TestForgedTokensDoNotBlockARotation(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)

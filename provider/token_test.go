@@ -222,7 +222,8 @@ func TestExpiresInIsReadWithCare(t *testing.T) {
 	}
 }
 
-// TE5, RN3: unknown members are passed over, what is missing is empty, a scope is recorded as granted.
+// TE5, RN3: unknown members are passed over, what is missing is empty, a scope is recorded as
+// granted.
 func TestTokenResponseIsTakenAsItIs(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)

@@ -14,15 +14,18 @@ import (
 )
 
 // Exchange redeems a code at the token endpoint, in exactly one request: a code that was sent is
-// spent, whatever came back (RFC 6749 §4.1.2, CB14). The answer's Scope is never empty.
+// used up, whatever the answer (RFC 6749 §4.1.2, CB14). The Scope of the response is never empty.
 //
-// Anybody can have a code sent that they made up, so codes have slots, connections and a memory of failures of
-// their own, and nothing that becomes of one holds up a renewal. After an answer with Retry-After no code is sent
-// until that is over; other failures keep none back, since a stranger's code may be what failed.
+// Anybody can make this service send a code that they made up. Codes therefore have slots,
+// connections and a circuit breaker of their own, so that they never hold up a renewal. After an
+// answer with Retry-After no code is sent until that time is over. Other failures hold no code
+// back, since the cause may be a code that a stranger made up.
 //
-// The error is an *UnreachableError, an *OAuthError (ErrInvalidGrant, ErrMisconfigured or neither), an
-// *InvalidResponseError, or that of Metadata.
-func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*TokenResponse, error) {
+// The error is an *UnreachableError, an *OAuthError (ErrInvalidGrant, ErrMisconfigured or neither),
+// an *InvalidResponseError, or that of Metadata.
+func (p *Provider) Exchange(
+	ctx context.Context, code, verifier secret.Value,
+) (*TokenResponse, error) {
 	m, err := p.Metadata(ctx)
 	if err != nil {
 		return nil, err
@@ -34,27 +37,32 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier secret.Value) (*
 		"redirect_uri":  {p.config.RedirectURI}, // byte for byte that of the authorization request (CB15)
 	}
 	t, err := p.logins.inSlot(ctx, func() (*TokenResponse, error) {
-		if err := p.logins.resting(); err != nil {
+		if err := p.logins.blocked(); err != nil {
 			return nil, err
 		}
 		return p.sendCode(ctx, m, form)
 	})
 	if err == nil && t.Scope == "" {
-		t.Scope = strings.Join(p.scopes(m), " ") // RFC 6749 §5.1: absent means as asked
+		t.Scope = strings.Join(p.scopes(m), " ") // RFC 6749 §5.1: absent means as requested
 	}
 	return t, err
 }
 
-// Refresh trades a refresh token, in one request, or in none while the provider is being left alone
-// after failures: then the error is an *UnreachableError at once. An empty RefreshToken in the
-// answer means that the old one stays, an empty Scope that the old one holds (RFC 6749 §6). Errors are
-// those of Exchange, and that of ready, which is asked at the last moment before sending: waiting for other
-// token requests can take a while, and whoever may send one now may not then. nil: always ready.
+// Refresh exchanges a refresh token for new tokens, in one request. It sends none while requests
+// are held back after failures: it then returns an *UnreachableError at once. An empty RefreshToken
+// in the response means that the old one stays valid, an empty Scope that the scope is unchanged
+// (RFC 6749 §6).
 //
-// It waits twice as long for the answer as other requests do: the token may be spent once it was sent, and
-// the answer that is given up holds the only one to follow it.
-func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value, ready func() error) (*TokenResponse, error) {
-	return p.requestWhenUp(ctx, p.renewals, url.Values{
+// Refresh calls ready (nil: none) right before it sends, and returns its error instead of sending:
+// while it waited for a slot, the caller may have lost its right to send. Other errors are those of
+// Exchange.
+//
+// It waits twice as long for the answer as other requests do: the old token may be used up once it
+// was sent, and then only the answer holds a valid one.
+func (p *Provider) Refresh(
+	ctx context.Context, refreshToken secret.Value, ready func() error,
+) (*TokenResponse, error) {
+	return p.requestUnlessOpen(ctx, p.renewals, url.Values{
 		"grant_type":    {refreshGrant},
 		"refresh_token": {refreshToken.Reveal()},
 	}, ready)
@@ -62,15 +70,16 @@ func (p *Provider) Refresh(ctx context.Context, refreshToken secret.Value, ready
 
 const refreshGrant = "refresh_token"
 
-// ClientCredentials asks for an access token of this service's own (RFC 6749 §4.4). Any refresh token
-// that comes with it is dropped (§4.4.3). It fails fast as Refresh does, but has slots and a breaker of its own: a visitor
-// can cause it. Errors are those of Exchange.
+// ClientCredentials requests an access token for this service itself (RFC 6749 §4.4). A refresh
+// token that comes with it is dropped (§4.4.3). It fails fast as Refresh does, but has slots and a
+// circuit breaker of its own, since visitors can cause these requests. Errors are those of
+// Exchange.
 func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*TokenResponse, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if len(scopes) > 0 {
 		form.Set("scope", strings.Join(scopes, " "))
 	}
-	t, err := p.requestWhenUp(ctx, p.clients, form, nil)
+	t, err := p.requestUnlessOpen(ctx, p.clients, form, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +90,13 @@ func (p *Provider) ClientCredentials(ctx context.Context, scopes []string) (*Tok
 	return t, nil
 }
 
-// requestWhenUp sends nothing while the bulkhead's breaker is open. It is asked after a slot is free: those who
-// waited for one must not all go to a provider that has failed meanwhile.
-func (p *Provider) requestWhenUp(ctx context.Context, b *bulkhead, form url.Values, ready func() error) (*TokenResponse, error) {
-	if err := b.resting(); err != nil {
+// requestUnlessOpen sends nothing while the bulkhead's circuit breaker is open. It checks the
+// breaker again once it has a slot: requests that waited for one must not all go to a provider that
+// has failed meanwhile.
+func (p *Provider) requestUnlessOpen(
+	ctx context.Context, b *bulkhead, form url.Values, ready func() error,
+) (*TokenResponse, error) {
+	if err := b.blocked(); err != nil {
 		return nil, err
 	}
 	m, err := p.Metadata(ctx)
@@ -105,20 +117,22 @@ func (p *Provider) requestWhenUp(ctx context.Context, b *bulkhead, form url.Valu
 	})
 }
 
-// Resting is the *UnreachableError that Refresh gives, and sends nothing, while the provider is left alone after
-// renewals have failed; nil when it is not. It is quick.
-func (p *Provider) Resting() error { return p.renewals.resting() }
+// RefreshBlocked returns the *UnreachableError that Refresh would return without sending, while
+// renewals are held back after failures; nil if they are not. It does not wait.
+func (p *Provider) RefreshBlocked() error { return p.renewals.blocked() }
 
-// ClientCredentialsResting is Resting for ClientCredentials.
-func (p *Provider) ClientCredentialsResting() error { return p.clients.resting() }
+// ClientCredentialsBlocked is RefreshBlocked for ClientCredentials.
+func (p *Provider) ClientCredentialsBlocked() error { return p.clients.blocked() }
 
-// sendGrant sends one token request and tells the bulkhead's breaker how the provider did.
-func (p *Provider) sendGrant(ctx context.Context, b *bulkhead, m *Metadata, form url.Values) (*TokenResponse, error) {
+// sendGrant sends one token request and reports the outcome to the bulkhead's circuit breaker.
+func (p *Provider) sendGrant(
+	ctx context.Context, b *bulkhead, m *Metadata, form url.Values,
+) (*TokenResponse, error) {
 	number := b.breaker.begin()
 	t, err := p.postGrant(ctx, b.client, m, form)
 	var u *UnreachableError
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled): // the caller's doing; a deadline is the provider's
+	case errors.Is(ctx.Err(), context.Canceled): // by the caller; a deadline counts as a failure
 		b.breaker.abandon()
 	case errors.As(err, &u):
 		b.breaker.fail(number, u.RetryAfter)
@@ -128,29 +142,33 @@ func (p *Provider) sendGrant(ctx context.Context, b *bulkhead, m *Metadata, form
 	return t, err
 }
 
-// sendCode is sendGrant for a code, of which only Retry-After holds back others.
-func (p *Provider) sendCode(ctx context.Context, m *Metadata, form url.Values) (*TokenResponse, error) {
+// sendCode is sendGrant for a code. Only Retry-After holds back other codes.
+func (p *Provider) sendCode(
+	ctx context.Context, m *Metadata, form url.Values,
+) (*TokenResponse, error) {
 	t, err := p.postGrant(ctx, p.logins.client, m, form)
 	if u := new(UnreachableError); errors.As(err, &u) {
-		p.logins.breaker.rest(u.RetryAfter)
+		p.logins.breaker.holdBack(u.RetryAfter)
 	}
 	return t, err
 }
 
-func (p *Provider) postGrant(ctx context.Context, by *caller, m *Metadata, form url.Values) (*TokenResponse, error) {
-	within := p.client.timeout
+func (p *Provider) postGrant(
+	ctx context.Context, by *caller, m *Metadata, form url.Values,
+) (*TokenResponse, error) {
+	timeout := p.client.timeout
 	if form.Get("grant_type") == refreshGrant {
-		within *= 2
+		timeout *= 2
 	}
 	asked := time.Now()
-	a, sent, err := p.postForm(ctx, by, endpointToken, m.TokenEndpoint, form, within)
+	a, sent, err := p.postForm(ctx, by, endpointToken, m.TokenEndpoint, form, timeout)
 	if err != nil {
 		return nil, err
 	}
 	c, err := jose.ParseObject(a.body)
 	switch {
 	case a.status == http.StatusOK && err != nil:
-		// A captive portal, or a proxy's own page: nothing is known (TE5).
+		// This is a captive portal, or a proxy's own page. It says nothing about the grant (TE5).
 		return nil, p.client.unreachable(endpointToken, "the answer is not JSON", nil)
 	case a.status == http.StatusOK && !c.Has("error"):
 		return p.readTokenResponse(c, asked)
@@ -158,9 +176,11 @@ func (p *Provider) postGrant(ctx context.Context, by *caller, m *Metadata, form 
 	return nil, p.refusal(endpointToken, a, c, sent)
 }
 
-// postForm sends an authenticated form, as every request of this client to the token and revocation
-// endpoints is (LS2). sent is what must not come back in a message.
-func (p *Provider) postForm(ctx context.Context, by *caller, endpoint, to string, form url.Values, within time.Duration) (*answer, []string, error) {
+// postForm sends a form with client authentication, as every request of this client to the token
+// and revocation endpoints needs it (LS2). sent are the secrets in it, which no message may repeat.
+func (p *Provider) postForm(
+	ctx context.Context, by *caller, endpoint, to string, form url.Values, timeout time.Duration,
+) (a *answer, sent []string, err error) {
 	header := http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
 		"Accept":       {"application/json"},
@@ -173,13 +193,14 @@ func (p *Provider) postForm(ctx context.Context, by *caller, endpoint, to string
 		return nil, nil, fmt.Errorf("provider %q: %s endpoint: %w", p.config.ID, endpoint, ErrMisconfigured)
 	}
 	r.Header = header
-	a, err := by.send(ctx, endpoint, r, within)
+	a, err = by.send(ctx, endpoint, r, timeout)
 	return a, p.secretsIn(form, header), err
 }
 
-// secretsIn are the values of a request that are secret.
+// secretsIn returns the secrets in a request.
 func (p *Provider) secretsIn(form url.Values, header http.Header) []string {
-	sent := []string{p.config.ClientSecret.Reveal(), strings.TrimPrefix(header.Get("Authorization"), "Basic ")}
+	basic := strings.TrimPrefix(header.Get("Authorization"), "Basic ")
+	sent := []string{p.config.ClientSecret.Reveal(), basic}
 	for _, name := range []string{"code", "code_verifier", "refresh_token", "token", "client_assertion"} {
 		sent = append(sent, form.Get(name))
 	}

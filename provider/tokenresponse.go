@@ -12,28 +12,29 @@ import (
 )
 
 const (
-	// DefaultExpiresIn is the life of an access token whose expires_in is missing, not a number, or not
-	// positive (TE4).
+	// DefaultExpiresIn is the lifetime of an access token whose expires_in is missing, not a
+	// number, or not positive (TE4).
 	DefaultExpiresIn = 5 * time.Minute
 	minExpiresIn     = time.Second
 	maxExpiresIn     = 30 * 24 * time.Hour
 )
 
-// A TokenResponse is a checked success answer of the token endpoint (RFC 6749 §5.1). Members that are
-// not known are ignored.
+// A TokenResponse is a checked success answer of the token endpoint (RFC 6749 §5.1). Unknown
+// members are ignored.
 type TokenResponse struct {
 	AccessToken, RefreshToken, IDToken secret.Value // the last two may be empty
 	TokenType                          string       // Bearer in the provider's spelling
-	Scope                              string       // as granted; see Exchange and Refresh for when it is absent
+	Scope                              string       // as granted; see Exchange and Refresh
 	// ExpiresIn is between 1 s and 30 days, or DefaultExpiresIn.
 	ExpiresIn time.Duration
-	// Issued is when the provider may have issued it, on our clock, which is the one to judge by (RN13): when it
-	// was asked, since an answer can be late. A token that would have run out by then keeps a quarter of its life:
-	// most slow providers lose their time before they issue it.
+	// Issued is the earliest time at which the provider can have issued the token, on our clock, by
+	// which expiry is judged (RN13): the time of the request, since the answer can be slow. If the
+	// token would already have expired by that reckoning, Issued leaves it a quarter of its life:
+	// most slow providers lose their time before they issue the token.
 	Issued time.Time
 }
 
-// readTokenResponse checks the members that matter. The ID token is not looked at.
+// readTokenResponse checks the access token and its type. It does not verify the ID token.
 func (p *Provider) readTokenResponse(c jose.Object, asked time.Time) (*TokenResponse, error) {
 	t := &TokenResponse{ExpiresIn: expiresIn(c["expires_in"])}
 	now := p.now()
@@ -41,7 +42,7 @@ func (p *Provider) readTokenResponse(c jose.Object, asked time.Time) (*TokenResp
 	for name, to := range map[string]*secret.Value{
 		"access_token": &t.AccessToken, "refresh_token": &t.RefreshToken, "id_token": &t.IDToken,
 	} {
-		if s, err := c.Text(name); err == nil { // what is no string is not there
+		if s, err := c.Text(name); err == nil { // a member that is not a string counts as absent
 			*to = secret.New(s)
 		}
 	}
@@ -57,12 +58,14 @@ func (p *Provider) readTokenResponse(c jose.Object, asked time.Time) (*TokenResp
 	return t, nil
 }
 
-// headerSafe reports whether a token is there and can travel in a header (RFC 6749 §A.12: VSCHAR).
+// headerSafe reports whether a token is not empty and can be sent in a header (RFC 6749 §A.12:
+// VSCHAR).
 func headerSafe(token string) bool {
-	return token != "" && strings.IndexFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	unsafe := func(r rune) bool { return r <= ' ' || r > '~' }
+	return token != "" && !strings.ContainsFunc(token, unsafe)
 }
 
-// expiresIn reads a number or a numeric string of seconds, fraction allowed.
+// expiresIn reads a number of seconds, which may be a string and may have a fraction.
 func expiresIn(raw json.RawMessage) time.Duration {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {

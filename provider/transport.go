@@ -16,10 +16,10 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// maxAnswer bounds every answer of a provider (MD8).
+// maxAnswer limits every answer of a provider, in bytes (MD8).
 const maxAnswer = 1 << 20
 
-// The endpoints, as errors and metrics call them.
+// The names of the endpoints in errors and metrics.
 const (
 	endpointMetadata   = "metadata"
 	endpointKeys       = "keys"
@@ -28,9 +28,9 @@ const (
 	endpointRevocation = "revocation"
 )
 
-// newTransport makes the transport of one provider. Idle connections are dropped early
-// (outbound.IdleTimeout): a token request that meets a connection just closed fails, because it must
-// not be sent again.
+// newTransport makes the transport for one provider. Idle connections are closed early
+// (outbound.IdleTimeout): a token request on a connection that the provider has just closed fails,
+// since it must not be sent a second time.
 func newTransport(c Config) (*http.Transport, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if len(c.RootCAsPEM) > 0 {
@@ -65,15 +65,16 @@ type caller struct {
 	timeout  time.Duration
 	now      func() time.Time // Options.Shared
 	metrics  *metrics
-	// userAgent names this product, so that a provider's operator can tell who asks (RFC 9110 §10.1.5).
+	// userAgent names this product, so that operators of a provider can see which client asks (RFC
+	// 9110 §10.1.5).
 	userAgent string
 }
 
 func newCaller(id string, o Options) *caller {
 	return &caller{
 		provider: id,
-		// No redirect is ever followed (RFC 9700 §4.12, MD3): Go would re-post a token request's body
-		// on 307 to wherever it is told.
+		// No redirect is followed (RFC 9700 §4.12, MD3): after a 307, Go would send the body of a
+		// token request to any address that the answer names.
 		http: &http.Client{
 			Transport:     o.Transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -86,26 +87,28 @@ func newCaller(id string, o Options) *caller {
 	}
 }
 
-// An answer is what came back, read to its end.
+// An answer is a response with its whole body.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// send sends r exactly once and reads the answer. The only errors are *UnreachableError: no whole
-// answer came, or it was one (429, 5xx, a redirect) that says nothing about what was asked.
-func (c *caller) send(ctx context.Context, endpoint string, r *http.Request, within time.Duration) (*answer, error) {
-	ctx, cancel := awake(ctx, within)
+// send sends r exactly once and reads the answer. Every error is an *UnreachableError: the answer
+// was incomplete, or was one (429, 5xx, a redirect) that says nothing about the request.
+func (c *caller) send(
+	ctx context.Context, endpoint string, r *http.Request, timeout time.Duration,
+) (*answer, error) {
+	ctx, cancel := withAwakeTimeout(ctx, timeout)
 	defer cancel()
-	// Without GetBody the transport can't send a body a second time, which it would do by itself on a
-	// connection that turns out to be closed (CB14).
+	// Without GetBody the transport can't send a body a second time. It would otherwise do so when
+	// a connection turns out to be closed (CB14).
 	r.GetBody = nil
 	r.Header.Set("User-Agent", c.userAgent)
 	began := time.Now()
 	a, err := c.exchange(r.WithContext(ctx))
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, context.DeadlineExceeded) {
-		err = cause // whichever way the transport says so
+		err = cause // the transport may describe it in other words
 	}
 	c.metrics.observe(c.provider, endpoint, outcome(a, err), time.Since(began))
 	if err != nil {
@@ -117,7 +120,8 @@ func (c *caller) send(ctx context.Context, endpoint string, r *http.Request, wit
 		e.RetryAfter, e.Status = retryAfter(a.header, c.now()), a.status
 		return nil, e
 	case a.status < 200 || a.status >= 300 && a.status < 400:
-		return nil, c.unreachable(endpoint, fmt.Sprintf("status %d, and redirects are not followed", a.status), nil)
+		reason := fmt.Sprintf("status %d, and redirects are not followed", a.status)
+		return nil, c.unreachable(endpoint, reason, nil)
 	}
 	return a, nil
 }
@@ -138,7 +142,7 @@ func (c *caller) exchange(r *http.Request) (*answer, error) {
 	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
 }
 
-// get fetches a JSON document that everyone may read.
+// get fetches a public JSON document.
 func (c *caller) get(ctx context.Context, endpoint, from string) ([]byte, error) {
 	r, err := http.NewRequest(http.MethodGet, from, nil)
 	if err != nil {
@@ -159,7 +163,8 @@ func (c *caller) unreachable(endpoint, reason string, err error) *UnreachableErr
 	return &UnreachableError{Provider: c.provider, Endpoint: endpoint, Reason: reason, Err: err}
 }
 
-// networkError takes the URL out of err, and what the provider sent: what is left is the dial, TLS or context error.
+// networkError strips the URL and anything that the provider sent from err. The dial, TLS or
+// context error is left.
 func networkError(err error) error {
 	var ue *url.Error
 	if errors.As(err, &ue) {

@@ -16,25 +16,28 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// A Verdict is what a trial tells.
+// A Verdict is the conclusion of a trial.
 type Verdict int
 
 // The verdicts.
 const (
-	Unclear  Verdict = iota // the answer fits a right registration and a wrong one
-	Accepted                // it can only be right
-	Refused                 // it can only be wrong
+	Unclear  Verdict = iota // the registration may be right or wrong
+	Accepted                // the registration is right
+	Refused                 // the registration is wrong
 )
 
-// A Trial is what the provider made of a request that changes nothing and logs nobody in.
+// A Trial is the outcome of a request that tests the registration. It changes nothing and logs
+// nobody in.
 type Trial struct {
 	Verdict Verdict
-	Code    string // the provider's error code, or what its status means; printable, at most 64 characters; "": none
+	// Code is the provider's error code, or the text of its HTTP status; "" if there is none. It
+	// has at most 64 characters, all printable.
+	Code string
 }
 
-// TryClient sends a code that was made up. A provider looks at who asks before it looks at the code, so
-// invalid_grant says that client_id and client authentication are right (RFC 6749 §5.2). Errors are Metadata's
-// and those of a provider that did not answer.
+// TryClient tests client_id and client authentication: it sends a code that it made up. A provider
+// authenticates the client before it looks at the code, so that invalid_grant proves both right
+// (RFC 6749 §5.2). Errors are Metadata's and those of a provider that did not answer.
 func (p *Provider) TryClient(ctx context.Context) (Trial, error) {
 	_, err := p.Exchange(ctx, secret.New(rand.Text()), secret.New(oauth2.GenerateVerifier()))
 	if errors.Is(err, ErrInvalidGrant) {
@@ -45,14 +48,17 @@ func (p *Provider) TryClient(ctx context.Context) (Trial, error) {
 		return Trial{}, err
 	}
 	switch refusal.Code {
-	case "invalid_client", "unauthorized_client", "unsupported_grant_type": // Keycloak says the second of a wrong secret
+	case "invalid_client",
+		"unauthorized_client", // Keycloak's answer to a wrong secret
+		"unsupported_grant_type":
 		return Trial{Refused, refusal.Code}, nil
 	}
 	return Trial{Unclear, refusal.Code}, nil
 }
 
-// TryKeys reads the key set, and returns how many of its keys could have made a signature of the registered algorithm.
-// needed is false where that one takes none of them (HS256 and its like). Errors are Metadata's and those of the key set.
+// TryKeys fetches the key set and returns how many of its keys fit the registered algorithm. needed
+// is false for an algorithm that uses the client secret instead (HS256, HS384, HS512). Errors are
+// Metadata's and those of the key set.
 func (p *Provider) TryKeys(ctx context.Context) (fitting int, needed bool, err error) {
 	if jose.IsHMAC(p.config.IDTokenAlg) {
 		return 0, false, nil
@@ -66,15 +72,22 @@ func (p *Provider) TryKeys(ctx context.Context) (fitting int, needed bool, err e
 	return fitting, true, err
 }
 
-// needsUser are the answers to prompt=none of a provider that has nothing against the request (OIDC Core §3.1.2.6).
-var needsUser = []string{"login_required", "interaction_required", "consent_required", "account_selection_required"}
+// needsUser are the answers to prompt=none of a provider that accepts the request but would have to
+// show the user a page (OIDC Core §3.1.2.6). The list is never written to.
+var needsUser = []string{
+	"login_required", "interaction_required", "consent_required", "account_selection_required",
+}
 
-// TryRedirectURI makes an authorization request that may ask nobody anything (prompt=none), without a cookie. A
-// provider comes back to a redirect URI only if it is registered (RFC 6749 §4.1.2.1); else it shows a page of its own,
-// and some do that whatever is asked. Errors are as TryClient's.
+// TryRedirectURI tests the redirect URI with an authorization request that may show no page
+// (prompt=none) and bears no cookie. A provider redirects back only to a registered URI (RFC 6749
+// §4.1.2.1). Otherwise it shows a page of its own, which some providers do in any case. Errors are
+// as for TryClient.
 func (p *Provider) TryRedirectURI(ctx context.Context) (Trial, error) {
 	to, err := p.AuthorizationURL(ctx, AuthorizationRequest{
-		State: rand.Text(), Nonce: rand.Text(), Verifier: secret.New(oauth2.GenerateVerifier()), Params: url.Values{"prompt": {"none"}},
+		State:    rand.Text(),
+		Nonce:    rand.Text(),
+		Verifier: secret.New(oauth2.GenerateVerifier()),
+		Params:   url.Values{"prompt": {"none"}},
 	})
 	if err != nil {
 		return Trial{}, err
@@ -103,7 +116,7 @@ func (p *Provider) judge(a *answer) Trial {
 	case a.status >= 400:
 		return Trial{Refused, strings.ToLower(http.StatusText(a.status))}
 	}
-	// Form Post Response Mode §2: a page that posts the answer on.
+	// With response_mode=form_post the answer is a page that posts it (Form Post Response Mode §2).
 	page := html.UnescapeString(string(a.body))
 	if strings.Contains(page, p.config.RedirectURI) {
 		for _, code := range needsUser {
@@ -123,7 +136,8 @@ func (p *Provider) judgeRedirect(location string) Trial {
 	code := printable(to.Query().Get("error"), maxErrorCode, nil)
 	comesBack := strings.HasPrefix(location, p.config.RedirectURI+"?")
 	switch {
-	case code == "" || code == "temporarily_unavailable" || code == "server_error", comesBack && code == "access_denied": // of whom, it knows nobody
+	case code == "" || code == "temporarily_unavailable" || code == "server_error",
+		comesBack && code == "access_denied": // no user was involved who could have been denied
 		return Trial{Unclear, code}
 	case comesBack && slices.Contains(needsUser, code):
 		return Trial{Verdict: Accepted}

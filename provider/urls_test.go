@@ -33,7 +33,8 @@ func authorizationQuery(t *testing.T, p *provider.Provider, params url.Values) u
 	return u.Query()
 }
 
-// LS1, LS3, LS6: the code grant with S256, whatever the metadata says; the endpoint's own query stays.
+// LS1, LS3, LS6: the code grant with S256, whatever the metadata says; the endpoint's own query
+// stays.
 func TestAuthorizationURLIsTheCodeGrantWithPKCE(t *testing.T) {
 	sum := sha256.Sum256([]byte(verifier))
 	for _, methods := range []any{[]string{"S256"}, []string{"plain"}, nil} {
@@ -163,8 +164,9 @@ func TestEndSessionURL(t *testing.T) {
 	}
 }
 
-// Providers that announce no end_session_endpoint: the operator's address, with each value percent-encoded in its
-// place, and the ID token only where it is asked for. off sends nobody anywhere.
+// Providers that announce no end_session_endpoint: the operator's address, with each value
+// percent-encoded in its place, and the ID token only where it is asked for. off sends nobody
+// anywhere.
 func TestConfiguredEndSessionURL(t *testing.T) {
 	const back = "https%3A%2F%2Fapp.example.com%2Fbff%2Flogout%2Fcallback%2Fmain"
 	request := provider.EndSessionRequest{IDTokenHint: secret.New("to.k+en"), LogoutHint: "a b&x=1", State: "s&t/{client_id}"}

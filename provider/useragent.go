@@ -10,16 +10,17 @@ const (
 	module  = "github.com/cloakroom/cloakroom"
 )
 
-// userAgent is what providers are told of us: cloakroom/VERSION (RFC 9110 §10.1.5).
+// userAgent returns the value of User-Agent: cloakroom/VERSION (RFC 9110 §10.1.5).
 func userAgent(version string) string {
 	if version == "" {
 		version = builtVersion()
 	}
 	version = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("+.-_", r) || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
+		digit, letter := '0' <= r && r <= '9', 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		if digit || letter || strings.ContainsRune("+.-_", r) {
 			return r
 		}
-		return -1 // "(devel)" would be a comment
+		return -1 // parentheses, as in "(devel)", would make it a comment
 	}, version)
 	if version == "" {
 		version = "devel"
@@ -27,7 +28,7 @@ func userAgent(version string) string {
 	return product + "/" + version
 }
 
-// builtVersion is the module's version as the program was built with it, "" where that is not known.
+// builtVersion returns the version of this module in the running program; "" if it is not known.
 func builtVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -15,23 +15,27 @@ import (
 
 // The values of Config.Userinfo.
 const (
-	UserinfoAuto     = "auto"     // asked; a login goes on without an answer
-	UserinfoOff      = "off"      // never asked
-	UserinfoRequired = "required" // asked; without an answer the login fails
+	UserinfoAuto     = "auto"     // requested; a login goes on without an answer
+	UserinfoOff      = "off"      // never requested
+	UserinfoRequired = "required" // requested; without an answer the login fails
 )
 
-// userinfoTime is how long a login waits for userinfo, a free slot included: most of it is there already.
-const userinfoTime = 3 * time.Second
+// userinfoTimeout is how long a login waits for userinfo, including for a free slot. It is short,
+// since the ID token has most claims.
+const userinfoTimeout = 3 * time.Second
 
-// Userinfo asks for the claims about subject, the sub of the ID token (OIDC Core §5.3). It returns
-// one JSON object, or nil where the provider has no such endpoint and none is required. It waits
+// Userinfo requests the claims about subject, the sub of the ID token (OIDC Core §5.3). It returns
+// one JSON object, or nil if the provider has no userinfo endpoint and none is required. It waits
 // for 3 s at most, and has slots of its own.
 //
-// The error is a *jose.InvalidTokenError of the rule jose.RuleUserinfoSub when the answer is about someone
-// else: no login may go on after that. Any other says that there are no claims to use: another
-// *jose.InvalidTokenError (the answer is not signed as it should be), an *OAuthError (the access token was
-// refused), an *UnreachableError (no answer in time, or none that is userinfo), or that of Metadata.
-func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subject string) (json.RawMessage, error) {
+// An *jose.InvalidTokenError of the rule jose.RuleUserinfoSub means that the answer is about
+// someone else: the login must fail. With any other error there are just no claims to use: another
+// *jose.InvalidTokenError (the answer is not signed as it should be), an *OAuthError (the access
+// token was refused), an *UnreachableError (no answer in time, or no userinfo in it), or that of
+// Metadata.
+func (p *Provider) Userinfo(
+	ctx context.Context, accessToken secret.Value, subject string,
+) (json.RawMessage, error) {
 	m, err := p.Metadata(ctx)
 	if err == nil {
 		err = p.CheckUserinfo(m)
@@ -39,10 +43,10 @@ func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subje
 	if err != nil || m.UserinfoEndpoint == "" {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, userinfoTime)
+	ctx, cancel := context.WithTimeout(ctx, userinfoTimeout)
 	defer cancel()
 	if err := p.userinfo.Acquire(ctx, 1); err != nil {
-		return nil, p.client.unreachable(endpointUserinfo, "too many requests for it are under way", err)
+		return nil, p.client.unreachable(endpointUserinfo, "too many userinfo requests are under way", err)
 	}
 	defer p.userinfo.Release(1)
 	a, err := p.askUserinfo(ctx, m, accessToken)
@@ -59,23 +63,27 @@ func (p *Provider) Userinfo(ctx context.Context, accessToken secret.Value, subje
 	return c.JSON(), nil
 }
 
-// CheckUserinfo reports an ErrMisconfigured where userinfo is required and m names no endpoint for it.
+// CheckUserinfo returns an ErrMisconfigured if userinfo is required and m has no endpoint for it.
 func (p *Provider) CheckUserinfo(m *Metadata) error {
 	if p.config.Userinfo == UserinfoRequired && m.UserinfoEndpoint == "" {
-		return fmt.Errorf("provider %q: %w: its metadata has no userinfo_endpoint, and providers.userinfo is required",
-			p.config.ID, ErrMisconfigured)
+		return fmt.Errorf(
+			"provider %q: %w: its metadata has no userinfo_endpoint, and providers.userinfo is required",
+			p.config.ID, ErrMisconfigured,
+		)
 	}
 	return nil
 }
 
-func (p *Provider) askUserinfo(ctx context.Context, m *Metadata, accessToken secret.Value) (*answer, error) {
+func (p *Provider) askUserinfo(
+	ctx context.Context, m *Metadata, accessToken secret.Value,
+) (*answer, error) {
 	r, err := http.NewRequest(http.MethodGet, m.UserinfoEndpoint, nil)
 	if err != nil {
 		return nil, fmt.Errorf("provider %q: userinfo endpoint: %w", p.config.ID, ErrMisconfigured)
 	}
-	r.Header.Set("Authorization", "Bearer "+accessToken.Reveal()) // RFC 6750 §2.1 and nowhere else (MD11)
+	r.Header.Set("Authorization", "Bearer "+accessToken.Reveal()) // RFC 6750 §2.1; never in a URL (MD11)
 	r.Header.Set("Accept", "application/json, application/jwt")
-	a, err := p.client.send(ctx, endpointUserinfo, r, userinfoTime)
+	a, err := p.client.send(ctx, endpointUserinfo, r, userinfoTimeout)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +93,7 @@ func (p *Provider) askUserinfo(ctx context.Context, m *Metadata, accessToken sec
 	return a, nil
 }
 
-// bearerError is the code for a userinfo request that was refused (RFC 6750 §3.1).
+// bearerError returns the error code of a userinfo request that was refused (RFC 6750 §3.1).
 func bearerError(a *answer) string {
 	switch a.status {
 	case http.StatusUnauthorized:
@@ -96,7 +104,7 @@ func bearerError(a *answer) string {
 	return "invalid_request"
 }
 
-// readUserinfo reads both forms of the answer.
+// readUserinfo reads the answer in either form, JSON or a JWT.
 func (p *Provider) readUserinfo(ctx context.Context, a *answer) (jose.Object, error) {
 	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
 	body := strings.TrimSpace(string(a.body))
@@ -104,7 +112,8 @@ func (p *Provider) readUserinfo(ctx context.Context, a *answer) (jose.Object, er
 		return p.verifier.Userinfo(ctx, body)
 	}
 	if !isJSON(media) {
-		return nil, p.client.unreachable(endpointUserinfo, "the answer's content type is neither JSON nor a JWT", nil)
+		reason := "the answer's content type is neither JSON nor a JWT"
+		return nil, p.client.unreachable(endpointUserinfo, reason, nil)
 	}
 	c, err := jose.ParseObject([]byte(body))
 	if err != nil {
@@ -113,8 +122,8 @@ func (p *Provider) readUserinfo(ctx context.Context, a *answer) (jose.Object, er
 	return c, nil
 }
 
-// isJSON reports whether a media type is JSON's (RFC 6839 §3.1), as OIDC Core §5.3.2 wants it. An answer that names none
-// is let pass.
+// isJSON reports whether a media type is JSON's (RFC 6839 §3.1), which OIDC Core §5.3.2 requires.
+// An answer without a media type is accepted.
 func isJSON(media string) bool {
 	return media == "" || media == "application/json" || media == "text/json" ||
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")

@@ -143,7 +143,7 @@ func (c *ClientTokens) age(key clientKey, t clientToken) age {
 func (c *ClientTokens) permit(key clientKey, t clientToken, rejected secret.Value) func() error {
 	return func() error {
 		if p := c.providers[key.provider]; p != nil {
-			if err := p.ClientCredentialsResting(); err != nil {
+			if err := p.ClientCredentialsBlocked(); err != nil {
 				return err
 			}
 		}

@@ -92,5 +92,5 @@ func resting(p *provider.Provider) error {
 	if p == nil {
 		return nil
 	}
-	return p.Resting()
+	return p.RefreshBlocked()
 }
