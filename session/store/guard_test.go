@@ -29,7 +29,7 @@ func TestGuardedStoreBehavesAsAStore(t *testing.T) {
 
 func TestGuardOfAStoreWithAFeedHasIt(t *testing.T) {
 	if guarded(memory.New().Parts()).Feed != nil {
-		t.Error("the guard of a store without a feed has one")
+		t.Error("the guard of a store without a feed has a feed")
 	}
 	s, err := redis.Open(t.Context(), servers.Redis(t).URL())
 	if err != nil {
@@ -44,7 +44,7 @@ func TestGuardOfAStoreWithAFeedHasIt(t *testing.T) {
 	defer cancel()
 	_ = g.Feed.Listen(ctx, 20*time.Millisecond, func(storage.Change) {}, func(time.Time) { cancel() })
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		t.Error("the feed proves nothing through its guard")
+		t.Error("the feed proved nothing through the guard")
 	}
 }
 
@@ -70,8 +70,8 @@ func (s *hangingStore) Load(ctx context.Context, name string) (storage.Entry, er
 	return s.Store.Load(ctx, name)
 }
 
-// C4.7: each request hears of the outage within two seconds, hardly any waits so long, and none is told that
-// it is logged out; a second after the store is back it is used again.
+// While the store hangs, each request fails within two seconds, most at once, and none is answered
+// "not found", which would log the user out. A second after the store is back it is used again.
 func TestHangingStoreIsLeftAloneAndFoundAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := &hangingStore{Store: memory.New()}
@@ -92,10 +92,11 @@ func TestHangingStoreIsLeftAloneAndFoundAgain(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if waited > 2*time.Second {
-			t.Errorf("one waited %v, want at most 2s", waited)
+			t.Errorf("the longest call took %v, want at most 2s", waited)
 		}
 		if slow > 25 || int(inner.calls.Load()) != slow {
-			t.Errorf("%d of 1000 waited, and %d calls were made; want about one in half a second", slow, inner.calls.Load())
+			t.Errorf("%d of 1000 waited, and %d calls were made; want about one in half a second",
+				slow, inner.calls.Load())
 		}
 		inner.hangs.Store(false)
 		time.Sleep(time.Second)
@@ -107,7 +108,8 @@ func TestHangingStoreIsLeftAloneAndFoundAgain(t *testing.T) {
 	})
 }
 
-// Callers who hang up, and answers that are no, say nothing against the store.
+// A call that the caller canceled does not count as a failure of the store, nor does the answer
+// that there is no such record.
 func TestCallersWhoHangUpDoNotTripTheGuard(t *testing.T) {
 	inner := &hangingStore{Store: memory.New()}
 	g := guarded(inner.Parts())

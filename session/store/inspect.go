@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
-// Inspect tries the store that a URL names. It changes nothing that lasts: no schema is made or brought up to date.
+// Inspect connects to the store that a URL names and reports on it. It makes no lasting change: it
+// neither creates nor migrates a schema.
 func Inspect(ctx context.Context, url string) (storage.Inspection, error) {
 	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
 	case "redis", "rediss":

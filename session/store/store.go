@@ -1,5 +1,5 @@
-// Package store opens the store that a URL names. The stores themselves are below it, one folder
-// each, and all of them pass storetest.
+// Package store opens the store that a URL names. Each store has a package of its own below this
+// one, and all of them pass storetest.
 package store
 
 import (
@@ -15,11 +15,12 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/sqlite"
 )
 
-// form is what a URL can be.
-const form = "use memory:, with nothing after it, sqlite:PATH, redis://…, rediss://… or postgres://…"
+// form tells operators what a URL can be.
+const form = "use memory:, with nothing after it, sqlite:PATH, " +
+	"redis://…, rediss://… or postgres://…"
 
-// Open opens the store that a URL names. A server that is down does not stop it: the store answers once
-// the server does. An error never holds the URL, which may hold a password.
+// Open opens the store that a URL names. It succeeds even if the server is down: the store works
+// once the server answers. An error never contains the URL, which may hold a password.
 func Open(ctx context.Context, url string) (storage.Store, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	switch {
@@ -28,17 +29,18 @@ func Open(ctx context.Context, url string) (storage.Store, error) {
 	case scheme == "memory" && rest == "":
 		return memory.New().Parts(), nil
 	case scheme == "sqlite":
-		return opened(sqlite.Open(ctx, rest))
+		return parts(sqlite.Open(ctx, rest))
 	case scheme == "redis", scheme == "rediss":
-		return opened(redis.Open(ctx, url))
+		return parts(redis.Open(ctx, url))
 	case scheme == "postgres", scheme == "postgresql":
-		return opened(postgres.Open(ctx, url))
+		return parts(postgres.Open(ctx, url))
+
 	}
 	return storage.Store{}, fmt.Errorf("no session store is called %q: %s", scheme+":", form)
 }
 
-// opened is a store of one kind by its parts.
-func opened[T interface{ Parts() storage.Store }](s T, err error) (storage.Store, error) {
+// parts returns a store that was just opened as a storage.Store.
+func parts[T interface{ Parts() storage.Store }](s T, err error) (storage.Store, error) {
 	if err != nil {
 		return storage.Store{}, err
 	}

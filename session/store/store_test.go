@@ -27,7 +27,8 @@ func TestURLsOpenTheirStores(t *testing.T) {
 
 func TestOtherURLsAreRefusedWithoutShowingPasswords(t *testing.T) {
 	for _, url := range []string{
-		"", "memory", "memory:x", "sqlite:", "sqlite::memory:", "redis://user:hunter2@host/db", "mysql://u:hunter2@host/db", "hunter2", "/hunter2.db",
+		"", "memory", "memory:x", "sqlite:", "sqlite::memory:",
+		"redis://user:hunter2@host/db", "mysql://u:hunter2@host/db", "hunter2", "/hunter2.db",
 	} {
 		s, err := store.Open(context.Background(), url)
 		if err == nil {

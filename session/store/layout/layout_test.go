@@ -8,12 +8,12 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
-func TestNeighboursAreLetInAndOthersAreToldWhatToDo(t *testing.T) {
+func TestAdjacentVersionsAreAllowedAndOthersAreRefusedWithARemedy(t *testing.T) {
 	const build = 5
 	for _, tt := range []struct {
 		store  int
 		inUse  bool
-		remedy string // empty: it may
+		remedy string // empty: the store may be used
 	}{
 		{1, false, ""},
 		{1, true, "version 2 first"},
@@ -33,6 +33,6 @@ func TestNeighboursAreLetInAndOthersAreToldWhatToDo(t *testing.T) {
 	}
 	unknown := errors.New("not to be asked")
 	if err := layout.Check(3, build, func() (bool, error) { return false, unknown }); !errors.Is(err, unknown) {
-		t.Errorf("nobody can tell who uses the store: %v, want that it is left alone", err)
+		t.Errorf("check without knowing who uses the store = %v, want that error", err)
 	}
 }

@@ -6,47 +6,50 @@ import (
 )
 
 const (
-	// longestDoubt is how long a process may be without its connection at most before it is taken for dead.
-	longestDoubt = 2 * time.Second
-	// doubtsPerLease is how many of these a lease is longer than, at least.
-	doubtsPerLease = 3
-	// staleLook is when the last look at a process is too old to say anything of the time in between.
-	staleLook = 5 * time.Second
+	// gracePeriod is how long a process may be without its connection before it counts as dead.
+	gracePeriod = 2 * time.Second
+	// gracesPerLease bounds the grace period to a fraction of the lease's ttl.
+	gracesPerLease = 3
+	// staleCheck is the age at which the last check of a process is too old to count.
+	staleCheck = 5 * time.Second
 )
 
-// A Detector tells a process that has died from one whose connection is broken for a moment, as it is when the process wakes from
-// having been frozen and connects anew. The zero value is ready, and safe for concurrent use.
+// A Detector is a failure detector: it tells a process that has died from one whose connection is
+// down for a moment, such as one that was frozen, wakes up and reconnects. The zero value is ready
+// to use. It is safe for concurrent use.
 type Detector[P comparable] struct {
 	mu   sync.Mutex // guards seen
 	seen map[P]absence
 }
 
-// An absence is between two looks at a process that did not listen.
+// An absence is a series of checks in which a process was not listening.
 type absence struct{ first, last time.Time }
 
-// Gone notes whether a process listens just now, and reports whether it is dead: who looked in the last seconds has not
-// seen it listening for two of them, or a third of the ttl of the lease in question if that is shorter.
-func (a *Detector[P]) Gone(process P, listens bool, ttl time.Duration) bool {
+// Gone records whether a process is listening now, and reports whether it is dead. A process is
+// dead once it was not listening in any check for two seconds, or for a third of ttl if that is
+// shorter; ttl is that of the lease in question. A pause of five seconds between checks starts the
+// count again.
+func (d *Detector[P]) Gone(process P, listens bool, ttl time.Duration) bool {
 	now := time.Now()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for p, s := range a.seen {
-		if now.Sub(s.last) > staleLook {
-			delete(a.seen, p)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p, s := range d.seen {
+		if now.Sub(s.last) > staleCheck {
+			delete(d.seen, p)
 		}
 	}
 	if listens {
-		delete(a.seen, process)
+		delete(d.seen, process)
 		return false
 	}
-	s, known := a.seen[process]
+	s, known := d.seen[process]
 	if !known {
 		s.first = now
 	}
 	s.last = now
-	if a.seen == nil {
-		a.seen = map[P]absence{}
+	if d.seen == nil {
+		d.seen = map[P]absence{}
 	}
-	a.seen[process] = s
-	return now.Sub(s.first) >= min(longestDoubt, ttl/doubtsPerLease)
+	d.seen[process] = s
+	return now.Sub(s.first) >= min(gracePeriod, ttl/gracesPerLease)
 }

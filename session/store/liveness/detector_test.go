@@ -8,16 +8,16 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
-// A process is dead once it was looked for and not found for two seconds in a row.
-func TestWhoIsAwayForAMomentIsNotDead(t *testing.T) {
+// A process counts as dead once it was not listening in any check for two seconds.
+func TestBriefAbsenceIsNotDeath(t *testing.T) {
 	const lease = 30 * time.Second
-	type look struct {
+	type check struct {
 		after   time.Duration
 		listens bool
 		ttl     time.Duration
 		gone    bool
 	}
-	for name, looks := range map[string][]look{
+	for name, checks := range map[string][]check{
 		"dead": {
 			{0, false, lease, false},
 			{time.Second, false, lease, false},
@@ -30,7 +30,7 @@ func TestWhoIsAwayForAMomentIsNotDead(t *testing.T) {
 			{time.Second, false, lease, false},
 			{time.Second, false, lease, false},
 		},
-		"away twice, long between": {
+		"absent twice, an hour apart": {
 			{0, false, lease, false},
 			{time.Hour, false, lease, false},
 			{2 * time.Second, false, lease, true},
@@ -43,13 +43,13 @@ func TestWhoIsAwayForAMomentIsNotDead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var a liveness.Detector[string]
-				for i, l := range looks {
+				for i, l := range checks {
 					time.Sleep(l.after)
 					if gone := a.Gone("p", l.listens, l.ttl); gone != l.gone {
-						t.Errorf("look %d: gone = %v, want %v", i, gone, l.gone)
+						t.Errorf("check %d: gone = %v, want %v", i, gone, l.gone)
 					}
 					if a.Gone("another", true, l.ttl) {
-						t.Error("one that listens is gone")
+						t.Error("a process that listens counts as dead")
 					}
 				}
 			})

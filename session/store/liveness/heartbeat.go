@@ -1,6 +1,7 @@
-// Package liveness is what stores on servers share to tell the living from the dead: a Heartbeat proves
-// that a change feed still brings everything, and a Detector tells a process that died from one that is
-// only slow. It goes by this process's monotonic clock, and does not know how a store sends or listens.
+// Package liveness is what server-based stores share to detect failures: a Heartbeat proves that a
+// change feed still delivers every change, and a Detector tells a process that has died from one
+// that is only slow. It goes by this process's monotonic clock, and does not know how a store sends
+// or listens.
 package liveness
 
 import (
@@ -14,66 +15,70 @@ import (
 )
 
 const (
-	// silence is the least time without a beat after which a feed counts as broken.
-	silence = 2 * time.Second
-	// shortestSend is the least time that a beat has to be sent in.
-	shortestSend = 250 * time.Millisecond
-	// stall is how much longer than planned a round takes if the process was frozen.
-	stall = time.Second
-	// roundsKept is how many rounds of beats may be on their way.
-	roundsKept = 64
+	// minSilence is the least time without a beat after which a feed counts as broken.
+	minSilence = 2 * time.Second
+	// minSendTime is the least time-out of a send.
+	minSendTime = 250 * time.Millisecond
+	// frozenFor is how much longer than planned a round takes if the process was frozen.
+	frozenFor = time.Second
+	// maxRounds is how many rounds of beats may be in transit.
+	maxRounds = 64
 )
 
-var errSilent = errors.New("nothing came over the line for too long")
+var errSilent = errors.New("no beat came back over the change feed for too long")
 
-// A Heartbeat is how a store's change feed proves itself: it sends beats the way that changes go, and when all beats of
-// a round are back, whatever was done before they were sent has been heard.
+// A Heartbeat proves that a store's change feed works. It sends beats along the path that changes
+// take. When all beats of a round have come back, every change made before they were sent has been
+// delivered.
 type Heartbeat struct {
 	places int
 	send   func(ctx context.Context, place int, beat string) error
-	id     string // tells our beats from other listeners'
+	id     string // tells this Heartbeat's beats from those of other processes
 
-	mu   sync.Mutex // guards what follows
+	mu   sync.Mutex // guards the fields below
 	sent map[uint64]*round
 	last time.Time // when a round was complete
 }
 
-// A round is the beats of one moment.
+// A round is a set of beats that are sent together, one for each place.
 type round struct {
 	at      time.Time
 	missing map[int]struct{} // places
 }
 
-// NewHeartbeat makes a Heartbeat that sends each round's beats through so many places.
-func NewHeartbeat(places int, send func(ctx context.Context, place int, beat string) error) *Heartbeat {
+// NewHeartbeat makes a Heartbeat that sends one beat of each round through each of the places,
+// which are numbered from 0.
+func NewHeartbeat(
+	places int, send func(ctx context.Context, place int, beat string) error,
+) *Heartbeat {
 	return &Heartbeat{places: places, send: send, id: rand.Text(), sent: map[uint64]*round{}}
 }
 
-// Beat sends a round at once and then at every interval until ctx ends, and calls broken when none has come
-// back whole for four of them, and two seconds at least. Time in which this process was frozen does not count: what
-// came meanwhile waits to be read, and others tell from the feed that the process lives.
-func (p *Heartbeat) Beat(ctx context.Context, every time.Duration, broken context.CancelCauseFunc) {
-	limit := max(4*every, silence)
-	p.mu.Lock()
-	p.last = time.Now()
-	p.mu.Unlock()
+// Beat sends a round at once and then at every interval until ctx ends. It calls broken and returns
+// when no round has come back complete for four intervals, and for two seconds at least. Time in
+// which this process was frozen does not count: what arrived meanwhile is still to be read.
+func (h *Heartbeat) Beat(ctx context.Context, every time.Duration, broken context.CancelCauseFunc) {
+	limit := max(4*every, minSilence)
+	h.mu.Lock()
+	h.last = time.Now()
+	h.mu.Unlock()
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for n := uint64(1); ; n++ {
 		began := time.Now()
-		p.round(ctx, n, max(every, shortestSend))
+		h.round(ctx, n, max(every, minSendTime))
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
 		now := time.Now()
-		p.mu.Lock()
-		if took := now.Sub(began); took > 2*max(every, shortestSend)+stall {
-			p.last = now
+		h.mu.Lock()
+		if took := now.Sub(began); took > 2*max(every, minSendTime)+frozenFor {
+			h.last = now
 		}
-		silent := now.Sub(p.last) > limit
-		p.mu.Unlock()
+		silent := now.Sub(h.last) > limit
+		h.mu.Unlock()
 		if silent {
 			broken(errSilent)
 			return
@@ -81,35 +86,36 @@ func (p *Heartbeat) Beat(ctx context.Context, every time.Duration, broken contex
 	}
 }
 
-// round sends one. One that fails in part is never whole, and the next one may be.
-func (p *Heartbeat) round(ctx context.Context, n uint64, atMost time.Duration) {
+// round sends one round. If a send fails, the round never completes; the next one may.
+func (h *Heartbeat) round(ctx context.Context, n uint64, timeout time.Duration) {
 	r := &round{time.Now(), map[int]struct{}{}}
-	for place := range p.places {
+	for place := range h.places {
 		r.missing[place] = struct{}{}
 	}
-	p.mu.Lock()
-	p.sent[n] = r
-	delete(p.sent, n-roundsKept)
-	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, atMost)
+	h.mu.Lock()
+	h.sent[n] = r
+	delete(h.sent, n-maxRounds)
+	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var beats sync.WaitGroup
-	for place := range p.places {
+	for place := range h.places {
 		beats.Go(func() {
-			_ = p.send(ctx, place, "b "+p.id+" "+strconv.FormatUint(n, 10)+" "+strconv.Itoa(place)) // it is missed if it is lost
+			beat := "b " + h.id + " " + strconv.FormatUint(n, 10) + " " + strconv.Itoa(place)
+			_ = h.send(ctx, place, beat) // a lost beat shows as missing
 		})
 	}
 	beats.Wait()
 }
 
-// Back takes what came over the feed and reports whether it is a beat; with it the moment that the feed has
-// proven, the zero time if there is none new.
-func (p *Heartbeat) Back(text string) (proven time.Time, isBeat bool) {
+// Back takes a message from the feed and reports whether it is a beat. If it completes a round,
+// proven is the moment that the round was sent; otherwise it is the zero time.
+func (h *Heartbeat) Back(text string) (proven time.Time, isBeat bool) {
 	parts := strings.Split(text, " ")
 	if parts[0] != "b" {
 		return time.Time{}, false
 	}
-	if len(parts) != 4 || parts[1] != p.id {
+	if len(parts) != 4 || parts[1] != h.id {
 		return time.Time{}, true
 	}
 	n, err := strconv.ParseUint(parts[2], 10, 64)
@@ -117,20 +123,20 @@ func (p *Heartbeat) Back(text string) (proven time.Time, isBeat bool) {
 	if err != nil || err2 != nil {
 		return time.Time{}, true
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := p.sent[n]
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.sent[n]
 	if r == nil {
 		return time.Time{}, true
 	}
 	if delete(r.missing, place); len(r.missing) > 0 {
 		return time.Time{}, true
 	}
-	for old := range p.sent { // rounds can be whole out of turn; an older one proves nothing new
+	for old := range h.sent { // rounds can complete out of order; an older one proves nothing new
 		if old <= n {
-			delete(p.sent, old)
+			delete(h.sent, old)
 		}
 	}
-	p.last = time.Now()
+	h.last = time.Now()
 	return r.at, true
 }

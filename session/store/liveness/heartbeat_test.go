@@ -10,8 +10,9 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
-// A process that was frozen keeps its feed: what came meanwhile waits to be read. A feed over which nothing comes is broken.
-func TestFeedOutlivesBeingFrozen(t *testing.T) {
+// A process that was frozen keeps its feed: the messages that arrived meanwhile are still to be
+// read. A feed that delivers nothing is broken.
+func TestFeedSurvivesAFrozenProcess(t *testing.T) {
 	const every = 500 * time.Millisecond
 	for name, tt := range map[string]struct {
 		frozen time.Duration
@@ -33,7 +34,7 @@ func TestFeedOutlivesBeingFrozen(t *testing.T) {
 					rounds++
 					if rounds == 3 {
 						time.Sleep(tt.frozen)
-						return nil // it is not back yet when the process wakes
+						return nil // this beat has not come back yet when the process wakes
 					}
 					if rounds < 4 || !tt.silent {
 						p.Back(beat)

@@ -8,7 +8,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// A kept is what Take returns, and how long it does.
+// A kept is a sealed value that Keep stored, and when it expires.
 type kept struct {
 	sealed []byte
 	until  time.Time

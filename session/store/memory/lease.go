@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A lease is who may do something alone, and until when.
+// A lease says which holder has a lease, and until when.
 type lease struct {
 	holder string
 	until  time.Time

@@ -1,7 +1,7 @@
-// Package memory keeps sessions in this process, for trying things out and for tests.
+// Package memory keeps sessions in this process, for trials and for tests.
 //
-// It forgets everything at the end, the outbox included: tokens of ended sessions that were not yet
-// revoked live on then. It grows with what is in it and is bounded by nothing else.
+// It loses everything when the process ends, the outbox included: tokens of ended sessions that
+// were not yet revoked stay valid then. Nothing bounds how much memory it takes.
 package memory
 
 import (
@@ -15,14 +15,14 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// A Store is all parts of a storage.Store, without a Feed, in memory.
+// A Store is an in-memory implementation of all parts of a storage.Store except the Feed.
 type Store struct {
-	mu      sync.Mutex // guards all below
+	mu      sync.Mutex // guards all fields below
 	entries map[string]storage.Entry
 	index   map[string]map[string]struct{}
-	expiry  queue[string] // every entry is in it, at its expiry or earlier
+	expiry  queue[string] // holds every entry, at its expiry or earlier
 	outbox  map[string]storage.Revocation
-	due     queue[string] // every item of the outbox is in it, at its NotBefore
+	due     queue[string] // holds every item of the outbox, at its NotBefore
 	marks   map[string]time.Time
 	leases  map[string]lease
 	kept    map[string]kept
@@ -37,13 +37,12 @@ func New() *Store {
 	}
 }
 
-// Parts is the store as its users are handed it.
+// Parts returns the store as a storage.Store.
 func (s *Store) Parts() storage.Store {
 	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
 }
 
-// enter takes the lock, unless ctx has ended: then nothing is done, as in a store that is asked over a
-// network.
+// enter takes the lock. If ctx has ended it returns an error instead, as a store on a network does.
 func (s *Store) enter(ctx context.Context) (leave func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -140,8 +139,10 @@ func (s *Store) End(ctx context.Context, name, reason string, at time.Time) erro
 	return nil
 }
 
-// EndExpired implements storage.Records. Marks whose time is over go with it.
-func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
+// EndExpired implements storage.Records. It also removes expired marks.
+func (s *Store) EndExpired(
+	ctx context.Context, reason string, now time.Time, limit int,
+) ([]string, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -155,9 +156,9 @@ func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, li
 		}
 		e, ok := s.entries[item.key]
 		switch {
-		case !ok: // it ended otherwise
+		case !ok: // it has ended already
 		case expiry(e).After(now):
-			s.expiry.add(expiry(e), e.Name) // it was touched
+			s.expiry.add(expiry(e), e.Name) // it was touched since
 		default:
 			s.end(e, reason, now)
 			ended = append(ended, e.Name)
@@ -242,11 +243,12 @@ func (s *Store) end(e storage.Entry, reason string, at time.Time) {
 	s.unindex(e)
 	delete(s.entries, e.Name)
 	s.enqueue(storage.Revocation{
-		ID: e.Name, Origin: e.Name, Provider: e.Provider, Reason: reason, Sealed: e.Sealed, EndedAt: at, NotBefore: at,
+		ID: e.Name, Origin: e.Name, Provider: e.Provider, Reason: reason,
+		Sealed: e.Sealed, EndedAt: at, NotBefore: at,
 	})
 }
 
-// expiry is the sooner of the two.
+// expiry is the earlier of the absolute and the idle expiry.
 func expiry(e storage.Entry) time.Time {
 	if !e.IdleExpires.IsZero() && e.IdleExpires.Before(e.ExpiresAt) {
 		return e.IdleExpires
@@ -254,7 +256,7 @@ func expiry(e storage.Entry) time.Time {
 	return e.ExpiresAt
 }
 
-// copied shares nothing with e that a caller could change.
+// copied returns a deep copy of e.
 func copied(e storage.Entry) storage.Entry {
 	e.Sealed, e.Indices = slices.Clone(e.Sealed), slices.Clone(e.Indices)
 	return e

@@ -25,7 +25,9 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
 }
 
 // Lease implements storage.Outbox.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
+func (s *Store) Lease(
+	ctx context.Context, now time.Time, lease time.Duration, limit int,
+) ([]storage.Revocation, error) {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -39,7 +41,7 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 		}
 		r, ok := s.outbox[item.key]
 		if !ok || !r.NotBefore.Equal(item.at) {
-			continue // it is done, or stands further back by now
+			continue // the item is done, or was put off since
 		}
 		leased = append(leased, r)
 		r.NotBefore = now.Add(lease)
@@ -49,7 +51,9 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 }
 
 // Retry implements storage.Outbox.
-func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
+func (s *Store) Retry(
+	ctx context.Context, id string, notBefore time.Time, lastError string,
+) error {
 	leave, err := s.enter(ctx)
 	if err != nil {
 		return err
@@ -81,7 +85,8 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocatio
 		return nil, 0, err
 	}
 	defer leave()
-	var page []storage.Revocation // sorted; never longer than limit, so that a long outbox is not sorted whole
+	// The page stays sorted and at most limit long, so that a long outbox is not sorted as a whole.
+	var page []storage.Revocation
 	for _, r := range s.outbox {
 		i, _ := slices.BinarySearchFunc(page, r, oldestFirst)
 		if i == limit {
@@ -124,8 +129,8 @@ func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 
 func (s *Store) marked(key string) bool { return s.marks[key].After(time.Now()) }
 
-// enqueue puts r where it belongs by its NotBefore. What stands in the queue for it already is passed
-// over when its turn comes.
+// enqueue puts r where it belongs by its NotBefore. What stands in the queue for it already is
+// passed over when its turn comes.
 func (s *Store) enqueue(r storage.Revocation) {
 	s.outbox[r.ID] = r
 	s.due.add(r.NotBefore, r.ID)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A queue orders keys by when they are due. What becomes of a key in between is not looked for in the
-// queue: whoever takes it out checks whether it still is what it was, and puts it back if it is not.
+// A queue orders keys by the time that they are due. It is not told when a key changes: the caller
+// checks each key that it takes, and adds it again if it is due later.
 type queue[K any] struct{ items dueItems[K] }
 
 type dueItem[K any] struct {
@@ -16,7 +16,7 @@ type dueItem[K any] struct {
 
 func (q *queue[K]) add(at time.Time, key K) { heap.Push(&q.items, dueItem[K]{at, key}) }
 
-// take removes the first item that is due by now.
+// take removes and returns the first item if it is due.
 func (q *queue[K]) take(now time.Time) (dueItem[K], bool) {
 	if len(q.items) == 0 || q.items[0].at.After(now) {
 		return dueItem[K]{}, false
@@ -34,7 +34,7 @@ func (d *dueItems[K]) Push(x any)        { *d = append(*d, x.(dueItem[K])) }
 func (d *dueItems[K]) Pop() any {
 	last := len(*d) - 1
 	item := (*d)[last]
-	(*d)[last] = dueItem[K]{} // let go of the key
+	(*d)[last] = dueItem[K]{} // so that the garbage collector can free the key
 	*d = (*d)[:last]
 	return item
 }

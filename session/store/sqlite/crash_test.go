@@ -19,8 +19,8 @@ import (
 // writerEnv names the database that a child process of this test writes to until it is killed.
 const writerEnv = "CLOAKROOM_TEST_WRITE_UNTIL_KILLED"
 
-// writeUntilKilled starts sessions, renews each, and ends every other one. It says what it did only
-// after the store said that it was done.
+// writeUntilKilled creates sessions, renews each, and ends every other one. It prints each step
+// once the store has confirmed it.
 func writeUntilKilled(path string) {
 	ctx := context.Background()
 	s, err := sqlite.Open(ctx, path)
@@ -47,13 +47,13 @@ func writeUntilKilled(path string) {
 	}
 }
 
-// What a store said it wrote is there after kill -9: sessions at their newest version, and the tokens of
-// those that ended in the outbox.
+// All that the store confirmed survives kill -9: sessions at their newest version, and in the
+// outbox the tokens of those that ended.
 func TestWhatWasWrittenSurvivesKill9(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "killed.db")
-	said := map[string]string{}
+	printed := map[string]string{}
 	for round := range 3 {
-		runAndKill(t, path, 50+37*round, said)
+		runAndKill(t, path, 50+37*round, printed)
 	}
 	s := open(t, path)
 	if verdict := s.Check(t); verdict != "ok" {
@@ -68,7 +68,7 @@ func TestWhatWasWrittenSurvivesKill9(t *testing.T) {
 	for _, r := range items {
 		outbox[r.Origin] = string(r.Sealed)
 	}
-	for name, last := range said {
+	for name, last := range printed {
 		e, err := s.Load(ctx, name)
 		sealed, ended := outbox[name]
 		switch {
@@ -80,13 +80,14 @@ func TestWhatWasWrittenSurvivesKill9(t *testing.T) {
 			t.Errorf("%s was created: %v", name, err)
 		}
 	}
-	if len(said) < 50 {
-		t.Errorf("only %d sessions were written; nothing was shown", len(said))
+	if len(printed) < 50 {
+		t.Errorf("only %d sessions were written; want enough to test with", len(printed))
 	}
 }
 
-// runAndKill lets a child write until it said so many things, and kills it in the middle of the next.
-func runAndKill(t *testing.T, path string, lines int, said map[string]string) {
+// runAndKill lets a child process write until it has printed a number of lines, and kills it in the
+// middle of the next step.
+func runAndKill(t *testing.T, path string, lines int, printed map[string]string) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -111,10 +112,10 @@ func runAndKill(t *testing.T, path string, lines int, said map[string]string) {
 			}
 		}
 		if what, name, ok := strings.Cut(scan.Text(), " "); ok && strings.HasPrefix(name, "s-") {
-			said[name] = what
+			printed[name] = what
 		}
 	}
 	if err := cmd.Wait(); err == nil || failure.Len() > 0 {
-		t.Fatalf("the writer was to be killed, and ended with %v: %s", err, failure.String())
+		t.Fatalf("the writer ended with %v before it was killed: %s", err, failure.String())
 	}
 }

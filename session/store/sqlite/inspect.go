@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
-// Inspect looks at the file at path and leaves its layout as it is. A file that can't be opened as it is, or written to,
-// is an error.
+// Inspect examines the file at path without changing its layout. It returns an error if the file
+// does not exist, or can't be opened or written to.
 func Inspect(ctx context.Context, path string) (seen storage.Inspection, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return seen, fmt.Errorf("open SQLite store: %w", err)
@@ -32,11 +32,13 @@ func Inspect(ctx context.Context, path string) (seen storage.Inspection, err err
 	if err := layout.Check(version, known, nobody); err != nil {
 		return seen, err
 	}
-	if err := s.transact(ctx, touchNothing); err != nil {
+	if err := s.transact(ctx, writeNothing); err != nil {
 		return seen, fmt.Errorf("write to the file: %w", err)
 	}
 	if version == 0 {
-		seen.Layout = fmt.Sprintf("the file is empty; layout version %d is made at the first start", known)
+		seen.Layout = fmt.Sprintf(
+			"the file is empty; layout version %d is made at the first start", known,
+		)
 		return seen, nil
 	}
 	seen.Layout, seen.Current = layout.Describe(version, known), version >= known

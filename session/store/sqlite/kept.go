@@ -11,14 +11,15 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// What is kept lies among the leases, as one that nobody will ask for: under a name of its own, with
-// what is sealed where a lease has its holder. It needs no table that an earlier build does not know, and goes
-// when its time is over as leases do.
+// keptKey is the key of a kept value in the table of leases, where the sealed value takes the place
+// of the holder. The table exists in every layout version, and removes rows that have expired; no
+// lease has a key of this form.
 func keptKey(key string) string { return "kept " + key }
 
 // Keep implements storage.Marks.
 func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
-	_, err := s.keep.ExecContext(ctx, keptKey(key), base64.RawStdEncoding.EncodeToString(sealed), ms(time.Now().Add(ttl)))
+	text, until := base64.RawStdEncoding.EncodeToString(sealed), ms(time.Now().Add(ttl))
+	_, err := s.keep.ExecContext(ctx, keptKey(key), text, until)
 	return err
 }
 
@@ -35,7 +36,7 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	}
 	sealed, err := base64.RawStdEncoding.DecodeString(text)
 	if err != nil {
-		return nil, fmt.Errorf("read what is kept: %w", err)
+		return nil, fmt.Errorf("read kept value: %w", err)
 	}
 	return sealed, nil
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 )
 
-// LoadOrCreateKey reads the key in the file at path, making the file (mode 0600) with a fresh
-// key if it is not there. It refuses a file that others than its owner may read: whoever has key and
-// database can act as every user in it. Of several processes that make the file at once, one does, and
-// all get its key.
+// LoadOrCreateKey reads the key in the file at path. If there is no such file it makes one, with
+// mode 0600 and a fresh key. It refuses a file that anyone but its owner may read: whoever has the
+// key and the database can act as every user in it. If several processes create the file at once,
+// all of them get the same key.
 func LoadOrCreateKey(path string) (keys.Key, error) {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -24,8 +24,9 @@ func LoadOrCreateKey(path string) (keys.Key, error) {
 	return loadKey(path)
 }
 
-// createKey writes a key beside path and links it there, which fails if something is there by now: the
-// file is whole or not there at all, even for a process that is killed.
+// createKey writes a key to a temporary file beside path and links it to path. The link fails if
+// path exists by then. Even if the process is killed, path either holds the whole key or does not
+// exist.
 func createKey(path string) (err error) {
 	folder := filepath.Dir(path)
 	f, err := os.CreateTemp(folder, filepath.Base(path)+".new-*") // mode 0600
@@ -43,7 +44,7 @@ func createKey(path string) (err error) {
 	return syncFolder(folder)
 }
 
-// syncFolder has the folder's new entry outlive a power cut.
+// syncFolder flushes a folder, so that its new entry survives a power failure.
 func syncFolder(path string) error {
 	d, err := os.Open(path)
 	if err != nil {
@@ -58,7 +59,11 @@ func loadKey(path string) (keys.Key, error) {
 		return keys.Key{}, fmt.Errorf("read key file: %w", err)
 	}
 	if st.Mode().Perm()&0o077 != 0 {
-		return keys.Key{}, fmt.Errorf("key file %q is open to others (mode %04o): chmod 600 it, and if others may have read it, replace it", path, st.Mode().Perm())
+		return keys.Key{}, fmt.Errorf(
+			"key file %q is open to others (mode %04o): "+
+				"chmod 600 it, and if others may have read it, replace it",
+			path, st.Mode().Perm(),
+		)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -66,7 +71,11 @@ func loadKey(path string) (keys.Key, error) {
 	}
 	key, err := keys.Parse(strings.TrimSpace(string(b)))
 	if err != nil {
-		return keys.Key{}, fmt.Errorf("key file %q does not hold one base64 key of %d bytes: restore it, or remove it and lose the sessions sealed under it", path, keys.Size)
+		return keys.Key{}, fmt.Errorf(
+			"key file %q does not hold one base64 key of %d bytes: "+
+				"restore it, or remove it and lose the sessions sealed under it",
+			path, keys.Size,
+		)
 	}
 	return key, nil
 }

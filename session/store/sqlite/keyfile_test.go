@@ -21,7 +21,7 @@ func TestKeyFileIsMadeOnceAndReadAgain(t *testing.T) {
 	}
 	again, err := sqlite.LoadOrCreateKey(path)
 	if err != nil || key != again {
-		t.Errorf("read again: other key, %v", err)
+		t.Errorf("the second read has another key, or failed: %v", err)
 	}
 	st, err := os.Stat(path)
 	if err != nil || st.Mode().Perm() != 0o600 {
@@ -32,11 +32,11 @@ func TestKeyFileIsMadeOnceAndReadAgain(t *testing.T) {
 		t.Errorf("the file is not what keygen prints: %v", err)
 	}
 	if all, _ := os.ReadDir(folder); len(all) != 1 {
-		t.Errorf("files in the folder = %d, want the key alone", len(all))
+		t.Errorf("files in the folder = %d, want only the key", len(all))
 	}
 }
 
-func TestManyWhoMakeTheKeyFileAtOnceGetOneKey(t *testing.T) {
+func TestConcurrentCreatorsOfTheKeyFileGetOneKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db.key")
 	got := make([]keys.Key, 16)
 	var all sync.WaitGroup
@@ -72,7 +72,8 @@ func TestKeyFileThatOthersMayReadIsRefused(t *testing.T) {
 }
 
 func TestKeyFileWithoutAKeyIsRefusedAndKept(t *testing.T) {
-	for _, content := range []string{"", "\n", "short", base64.StdEncoding.EncodeToString(make([]byte, 31)), strings.Repeat("!", 44)} {
+	tooShort := base64.StdEncoding.EncodeToString(make([]byte, 31))
+	for _, content := range []string{"", "\n", "short", tooShort, strings.Repeat("!", 44)} {
 		path := filepath.Join(t.TempDir(), "test.db.key")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
 
-func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
+func TestNextLayoutIsUsedAndTheOneAfterItRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "next.db")
 	s := open(t, path)
 	db, err := sql.Open("sqlite", path)
@@ -41,7 +41,8 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 			t.Errorf("beside the next build: %v", err)
 		}
 	}
-	if seen, err := sqlite.Inspect(t.Context(), path); err != nil || !strings.Contains(seen.Layout, "of a newer build") {
+	seen, err := sqlite.Inspect(t.Context(), path)
+	if err != nil || !strings.Contains(seen.Layout, "of a newer build") {
 		t.Errorf("state = %q %v, want that it is a newer build's", seen.Layout, err)
 	}
 	set(ours + 2)
@@ -53,16 +54,18 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 	if err := s.Create(t.Context(), entry("more", now)); err == nil || errors.Is(err, storage.ErrExists) {
 		t.Errorf("create in a file that became too new: %v", err)
 	}
-	if _, err := sqlite.Open(context.Background(), path); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("makes version %d", ours+1)) {
+	remedy := fmt.Sprintf("makes version %d", ours+1)
+	if _, err := sqlite.Open(context.Background(), path); err == nil ||
+		!strings.Contains(err.Error(), remedy) {
 		t.Errorf("open: %v, want what to do", err)
 	}
 	if _, err := sqlite.Inspect(t.Context(), path); err == nil {
-		t.Error("looking finds nothing wrong with a file that is too new")
+		t.Error("inspect finds nothing wrong with a file that is too new")
 	}
 }
 
-// Looking is what `check` does.
-func TestLookingAtAFileLeavesItsLayout(t *testing.T) {
+// The subcommand check inspects a store and must not migrate it.
+func TestInspectLeavesTheLayoutAsItIs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "old.db")
 	db, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -72,7 +75,8 @@ func TestLookingAtAFileLeavesItsLayout(t *testing.T) {
 	if _, err := db.Exec("PRAGMA user_version = 1"); err != nil {
 		t.Fatal(err)
 	}
-	if seen, err := sqlite.Inspect(t.Context(), path); err != nil || !strings.Contains(seen.Layout, "version 1; the next start brings it to") {
+	seen, err := sqlite.Inspect(t.Context(), path)
+	if err != nil || !strings.Contains(seen.Layout, "version 1; the next start brings it to") {
 		t.Errorf("state = %q %v, want what the next start does", seen.Layout, err)
 	}
 	var version int
@@ -81,7 +85,7 @@ func TestLookingAtAFileLeavesItsLayout(t *testing.T) {
 	}
 }
 
-func TestMigrationsLeaveTheBuildBeforeWorking(t *testing.T) {
+func TestPreviousBuildWorksAfterTheMigrations(t *testing.T) {
 	files, err := filepath.Glob("schema*.sql")
 	if err != nil || len(files) < 2 {
 		t.Fatalf("migrations = %v %v", files, err)

@@ -2,5 +2,5 @@
 
 package sqlite
 
-// nextMigrations are those of a build to come, of which there are none.
+// nextMigrations are the migrations of a future build; a release has none.
 func nextMigrations() []string { return nil }

@@ -10,19 +10,23 @@ import (
 
 // Enqueue implements storage.Outbox.
 func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
-	_, err := s.enqueue.ExecContext(ctx, r.ID, r.Origin, r.Provider, r.Reason, ms(r.EndedAt), ms(r.NotBefore), r.Sealed)
+	_, err := s.enqueue.ExecContext(ctx,
+		r.ID, r.Origin, r.Provider, r.Reason, ms(r.EndedAt), ms(r.NotBefore), r.Sealed)
 	return err
 }
 
 // Lease implements storage.Outbox.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) (due []storage.Revocation, err error) {
+func (s *Store) Lease(
+	ctx context.Context, now time.Time, lease time.Duration, limit int,
+) (due []storage.Revocation, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.StmtContext(ctx, s.due).QueryContext(ctx, ms(now), limit)
 		if due, err = collect(rows, err, revocation); err != nil {
 			return err
 		}
 		for _, r := range due {
-			if _, err := tx.StmtContext(ctx, s.lease).ExecContext(ctx, ms(now.Add(lease)), r.ID); err != nil {
+			_, err := tx.StmtContext(ctx, s.lease).ExecContext(ctx, ms(now.Add(lease)), r.ID)
+			if err != nil {
 				return err
 			}
 		}
@@ -55,15 +59,18 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocatio
 	rows, err := s.revocations.QueryContext(ctx, limit)
 	page, err := collect(rows, err, revocation)
 	for i := range page {
-		page[i].Head, page[i].Sealed = page[i].Sealed, nil // the query asked for no more of it
+		page[i].Head, page[i].Sealed = page[i].Sealed, nil // the query selects only the head
 	}
 	return page, pending, err
 }
 
-// revocation reads an item of the outbox.
+// revocation scans an item of the outbox.
 func revocation(rows *sql.Rows) (r storage.Revocation, err error) {
 	var ended, notBefore int64
-	err = rows.Scan(&r.ID, &r.Origin, &r.Provider, &r.Reason, &ended, &notBefore, &r.Attempts, &r.LastError, &r.Sealed)
+	err = rows.Scan(
+		&r.ID, &r.Origin, &r.Provider, &r.Reason,
+		&ended, &notBefore, &r.Attempts, &r.LastError, &r.Sealed,
+	)
 	r.EndedAt, r.NotBefore = at(ended), at(notBefore)
 	return r, err
 }

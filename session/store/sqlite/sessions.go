@@ -14,7 +14,8 @@ import (
 func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		res, err := tx.StmtContext(ctx, s.create).ExecContext(ctx,
-			e.Name, e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires), ms(e.LastActive), e.Sealed)
+			e.Name, e.Provider, ms(e.CreatedAt), ms(e.ExpiresAt), ms(e.IdleExpires),
+			ms(e.LastActive), e.Sealed)
 		if err := oneRow(res, err, storage.ErrExists); err != nil {
 			return err
 		}
@@ -26,21 +27,24 @@ func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 func (s *Store) Load(ctx context.Context, name string) (storage.Entry, error) {
 	e := storage.Entry{Name: name}
 	var created, expires, idle, active int64
-	err := s.load.QueryRowContext(ctx, name).Scan(&e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Sealed)
+	err := s.load.QueryRowContext(ctx, name).
+		Scan(&e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return storage.Entry{}, storage.ErrNotFound
 	}
 	if err != nil {
 		return storage.Entry{}, err
 	}
-	e.CreatedAt, e.ExpiresAt, e.IdleExpires, e.LastActive = at(created), at(expires), at(idle), at(active)
+	e.CreatedAt, e.ExpiresAt = at(created), at(expires)
+	e.IdleExpires, e.LastActive = at(idle), at(active)
 	return e, nil
 }
 
 // Update implements storage.Records.
 func (s *Store) Update(ctx context.Context, e storage.Entry) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
-		res, err := tx.StmtContext(ctx, s.update).ExecContext(ctx, ms(e.ExpiresAt), e.Sealed, e.Name, int64(e.Version))
+		res, err := tx.StmtContext(ctx, s.update).
+			ExecContext(ctx, ms(e.ExpiresAt), e.Sealed, e.Name, int64(e.Version))
 		err = oneRow(res, err, storage.ErrConflict)
 		if errors.Is(err, storage.ErrConflict) {
 			return s.conflictOrGone(ctx, tx, e.Name)
@@ -52,7 +56,7 @@ func (s *Store) Update(ctx context.Context, e storage.Entry) error {
 	})
 }
 
-// conflictOrGone says why no record was at the version that was to be updated.
+// conflictOrGone says why an update found no record at the expected version.
 func (s *Store) conflictOrGone(ctx context.Context, tx *sql.Tx, name string) error {
 	var there bool
 	if err := tx.StmtContext(ctx, s.exists).QueryRowContext(ctx, name).Scan(&there); err != nil {
@@ -64,7 +68,7 @@ func (s *Store) conflictOrGone(ctx context.Context, tx *sql.Tx, name string) err
 	return storage.ErrNotFound
 }
 
-// writeIndex makes e's keys the ones that its record is found by. Those that stay are not written again.
+// writeIndex replaces the keys of e's record in the index. Keys that stay are not written again.
 func (s *Store) writeIndex(ctx context.Context, tx *sql.Tx, e storage.Entry) error {
 	keys, err := json.Marshal(append([]string{}, e.Indices...)) // never null
 	if err != nil {
@@ -89,7 +93,7 @@ func (s *Store) End(ctx context.Context, name, reason string, at time.Time) erro
 	return s.transact(ctx, func(tx *sql.Tx) error { return s.end(ctx, tx, name, reason, at) })
 }
 
-// end moves a record, as it is now, into the outbox.
+// end moves a record, in its present state, into the outbox.
 func (s *Store) end(ctx context.Context, tx *sql.Tx, name, reason string, at time.Time) error {
 	res, err := tx.StmtContext(ctx, s.move).ExecContext(ctx, reason, ms(at), name)
 	if err := oneRow(res, err, storage.ErrNotFound); err != nil {
@@ -99,8 +103,10 @@ func (s *Store) end(ctx context.Context, tx *sql.Tx, name, reason string, at tim
 	return err
 }
 
-// EndExpired implements storage.Records. Marks whose time is over go with it.
-func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
+// EndExpired implements storage.Records. It also removes expired marks and leases.
+func (s *Store) EndExpired(
+	ctx context.Context, reason string, now time.Time, limit int,
+) ([]string, error) {
 	var due []string
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
 		due, err = names(tx.StmtContext(ctx, s.expired).QueryContext(ctx, ms(now), limit))
@@ -134,8 +140,11 @@ func (s *Store) List(ctx context.Context, after string, limit int) ([]storage.En
 	rows, err := s.list.QueryContext(ctx, after, limit)
 	return collect(rows, err, func(rows *sql.Rows) (e storage.Entry, err error) {
 		var created, expires, idle, active int64
-		err = rows.Scan(&e.Name, &e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Head)
-		e.CreatedAt, e.ExpiresAt, e.IdleExpires, e.LastActive = at(created), at(expires), at(idle), at(active)
+		err = rows.Scan(
+			&e.Name, &e.Version, &e.Provider, &created, &expires, &idle, &active, &e.Head,
+		)
+		e.CreatedAt, e.ExpiresAt = at(created), at(expires)
+		e.IdleExpires, e.LastActive = at(idle), at(active)
 		return e, err
 	})
 }
@@ -146,7 +155,7 @@ func (s *Store) Count(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// oneRow is none when a write changed nothing.
+// oneRow returns none if a write changed no row.
 func oneRow(res sql.Result, err, none error) error {
 	if err != nil {
 		return err
@@ -168,7 +177,7 @@ func names(rows *sql.Rows, err error) ([]string, error) {
 	})
 }
 
-// collect reads all rows, scan by scan.
+// collect scans all rows.
 func collect[T any](rows *sql.Rows, err error, scan func(*sql.Rows) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, err

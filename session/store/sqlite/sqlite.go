@@ -1,11 +1,12 @@
 // Package sqlite keeps sessions in one file: the embedded default, for one machine.
 //
-// What it said it wrote survives a kill and a power cut, the outbox included: a logout that was
-// answered must not be forgotten with tokens still to revoke. Each write therefore waits for the disk,
-// which is this store's weak point: it writes some hundreds of times a second, not thousands.
+// A write that returned survives a kill and a power failure, as does the outbox: after a logout was
+// answered, the tokens that are still to be revoked must not be lost. Each write therefore waits
+// for the disk. That is the weak point of this store: it can do some hundreds of writes a second,
+// not thousands.
 //
-// There is one connection that writes and a few that read (WAL lets them), so a reader never waits for a
-// writer. Two processes may open the same file, but only on one machine.
+// One connection writes and a few read. WAL mode allows that, so a reader never waits for a writer.
+// Two processes may open the same file, but only on one machine.
 package sqlite
 
 import (
@@ -29,16 +30,16 @@ import (
 
 const readers = 4
 
-// A Store is all parts of a storage.Store, without a Feed, in an SQLite file.
+// A Store implements all parts of a storage.Store except the Feed, in an SQLite file.
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
-	left  atomic.Pointer[layout.MismatchError] // why the file was closed before Close
+	left  atomic.Pointer[layout.MismatchError] // why Ping closed the file; nil: it did not
 	statements
 }
 
-// Open opens the database at path, making it (mode 0600) if it is not there; its folder must be. A file
-// that others may read is closed to them.
+// Open opens the database at path and creates it, with mode 0600, if it does not exist; its folder
+// must exist. Open takes the permissions of other users away from an existing file.
 func Open(ctx context.Context, path string) (*Store, error) {
 	if path == "" || strings.HasPrefix(path, ":") {
 		return nil, errors.New("open SQLite store: no file is named; write sqlite:PATH")
@@ -66,8 +67,8 @@ func (s *Store) open(ctx context.Context, path string) (err error) {
 	return s.prepare(ctx)
 }
 
-// makePrivate makes the file before SQLite would, so that it never exists with wider permissions; its
-// -wal and -shm files take the same mode.
+// makePrivate creates the file before SQLite does, so that it never exists with wider permissions.
+// The -wal and -shm files get the same mode.
 func makePrivate(path string) error {
 	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -94,17 +95,20 @@ func makePrivate(path string) error {
 	return nil
 }
 
-// connect sets what every connection needs: WAL; FULL, so that a commit is on the disk when it returns; a
-// busy time-out for the other process, which ends with the context; deleted records overwritten.
+// connect opens a pool whose connections use WAL, synchronous=FULL (a commit is on the disk when it
+// returns), a time-out for locks of other processes, and secure_delete (deleted records are
+// overwritten).
 func connect(path string, connections int, readOnly bool) (*sql.DB, error) {
 	q := url.Values{"_pragma": {
-		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(1)",
-		"cache_size(-2000)", "temp_store(MEMORY)", "trusted_schema(0)", "journal_size_limit(16777216)",
+		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)",
+		"foreign_keys(1)", "secure_delete(1)", "cache_size(-2000)",
+		"temp_store(MEMORY)", "trusted_schema(0)", "journal_size_limit(16777216)",
 	}}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
 	} else {
-		q.Set("_txlock", "immediate") // a transaction that reads first must not find the lock taken when it writes
+		// A transaction that reads before it writes must not fail to get the lock when it writes.
+		q.Set("_txlock", "immediate")
 	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
 	if err != nil {
@@ -121,19 +125,21 @@ var schema string
 //go:embed schema2.sql
 var schema2 string
 
-// migrations bring a file from one layout version, which is kept in user_version, to the next. They are only ever added
-// to.
+// migrations bring a file from one layout version, which user_version holds, to the next. The list
+// is append-only.
 //
-// A migration must leave the build before it working, which may run beside this one during an upgrade, and after it is
-// rolled back: it adds tables, indices, and columns that are nullable or have a default. What is no longer needed is
-// taken away by a later one, two versions after the last that used it.
+// The previous build must keep working after a migration: it may run beside this one during an
+// upgrade, and again after a rollback. So a migration only adds tables, indices, and columns that
+// are nullable or have a default. What is no longer needed is removed two versions after the last
+// one that used it.
 func migrations() []string { return append([]string{schema, schema2}, nextMigrations()...) }
 
-// nobody: who else uses a file can't be asked. Builds that are too old find out at their next ping.
+// nobody is the inUse function of layout.Check: SQLite can't tell whether another process has the
+// file open. Builds that are too old learn of a migration at their next Ping.
 func nobody() (bool, error) { return false, nil }
 
-// migrate brings an older file up to this build's layout. That of the next build is left as it is, and what is newer is
-// refused, since this build can't know what it would destroy.
+// migrate brings an older file up to this build's layout. It leaves the next build's layout as it
+// is, and refuses a newer one, because this build can't know what it would destroy.
 func (s *Store) migrate(ctx context.Context) error {
 	return s.transact(ctx, func(tx *sql.Tx) error {
 		var version int
@@ -159,9 +165,9 @@ func (s *Store) migrate(ctx context.Context) error {
 
 const versionQuery = "PRAGMA user_version"
 
-// stillOurs looks at the version that the file has by now: a newer build may have changed it. If this build must leave
-// it alone, the file is closed, so that every other call fails.
-func (s *Store) stillOurs(ctx context.Context) error {
+// checkLayout checks the layout version of the file again: a newer build may have migrated it. If
+// this build may no longer use the file, checkLayout closes it, so that every other call fails.
+func (s *Store) checkLayout(ctx context.Context) error {
 	var version int
 	err := s.read.QueryRowContext(ctx, versionQuery).Scan(&version)
 	if err != nil {
@@ -190,7 +196,7 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// ignoreDone drops the error of rolling back what a cancelled context rolled back already.
+// ignoreDone ignores the error of a rollback that the end of the context has already done.
 func ignoreDone(err error) error {
 	if errors.Is(err, sql.ErrTxDone) {
 		return nil
@@ -198,31 +204,32 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// Parts is the store as its users are handed it.
+// Parts returns the store as a storage.Store.
 func (s *Store) Parts() storage.Store {
 	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
 }
 
-// Ping implements storage.Connection: the file can be read, its layout is one that this build may use, and nobody keeps us
-// from writing.
+// Ping implements storage.Connection. It checks that the file can be read, that this build may use
+// its layout, and that the write lock can be taken.
 func (s *Store) Ping(ctx context.Context) (time.Time, error) {
-	if err := s.stillOurs(ctx); err != nil {
+	if err := s.checkLayout(ctx); err != nil {
 		return time.Time{}, err
 	}
 	var n int
 	if err := s.ping.QueryRowContext(ctx).Scan(&n); err != nil {
 		return time.Time{}, err
 	}
-	return time.Time{}, s.transact(ctx, touchNothing)
+	return time.Time{}, s.transact(ctx, writeNothing)
 }
 
-// touchNothing is a transaction that shows whether there can be one.
-func touchNothing(*sql.Tx) error { return nil }
+// writeNothing is the body of a transaction that only takes the write lock.
+func writeNothing(*sql.Tx) error { return nil }
 
 // Close implements storage.Connection.
 func (s *Store) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{s.read, s.write} { // the writer last: it folds the WAL into the file
+	// The writer is closed last: it copies the WAL into the file.
+	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -230,7 +237,7 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
-// ms and at turn times into the store's milliseconds and back; the zero time is 0.
+// ms and at convert times to the store's milliseconds and back; the zero time is 0.
 func ms(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

@@ -35,7 +35,7 @@ func open(t testing.TB, path string) *sqlite.Store {
 	return s
 }
 
-// A file is a store that knows where it is kept.
+// A file is a store that knows its path.
 type file struct {
 	*sqlite.Store
 	path string
@@ -61,7 +61,7 @@ func TestSQLiteStoreBehavesAsAStore(t *testing.T) {
 	)
 }
 
-// lock keeps everybody else from writing, as a process that hangs in a transaction does.
+// lock takes the write lock, as a process that hangs in a transaction does.
 func lock(t *testing.T, path string) (unlock func()) {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -126,7 +126,7 @@ func TestReadOnlyFileIsRefusedAtTheStart(t *testing.T) {
 	}
 }
 
-func TestFilesAreTheOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerCanReadTheFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mode.db")
 	if err := os.WriteFile(path, nil, 0o644); err != nil { // an operator's touch, or an earlier umask
 		t.Fatal(err)
@@ -146,9 +146,11 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestPathsAreTakenByTheLetter(t *testing.T) {
+func TestPathsAreTakenLiterally(t *testing.T) {
 	folder := t.TempDir()
-	for _, name := range []string{"plain.db", "with space.db", "100%.db", "what?mode=memory", "a#b.db", "ü.db", "a:b.db"} {
+	for _, name := range []string{
+		"plain.db", "with space.db", "100%.db", "what?mode=memory", "a#b.db", "ü.db", "a:b.db",
+	} {
 		path := filepath.Join(folder, name)
 		s := open(t, path)
 		if err := s.Create(context.Background(), entry("one", time.Now())); err != nil {
@@ -163,7 +165,7 @@ func TestPathsAreTakenByTheLetter(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFileIsRefused(t *testing.T) {
+func TestPathsThatAreNoDatabaseAreRefused(t *testing.T) {
 	garbage := filepath.Join(t.TempDir(), "garbage.db")
 	if err := os.WriteFile(garbage, []byte(strings.Repeat("not a database. ", 512)), 0o600); err != nil {
 		t.Fatal(err)
@@ -193,7 +195,7 @@ func TestFileOfANewerBuildIsRefusedAndLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := sqlite.Open(context.Background(), path); err == nil || !strings.Contains(err.Error(), "newer build") {
-		t.Errorf("open: %v, want a word about the newer build", err)
+		t.Errorf("open = %v, want an error that names the newer build", err)
 	}
 	var version int
 	if err := db.QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != 99 {
