@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/liveness"
 )
 
-// closeTime is for telling the server that a line is over.
+// closeTime is for telling the server that a feed is over.
 const closeTime = 250 * time.Millisecond
 
 // Listen implements storage.ChangeFeed by LISTEN and NOTIFY. A listener gets messages in the order in which the

@@ -47,7 +47,7 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 		return got, err
 	}
 	late, err := query(ctx, s, pgx.RowToStructByPos[lateHolder], `SELECT process, `+listening+` FROM leases WHERE key = $1 AND until <= `+clock, key, listeners)
-	if err != nil || len(late) == 0 || !s.absences.Gone(late[0].Process, late[0].Listens, ttl) {
+	if err != nil || len(late) == 0 || !s.detector.Gone(late[0].Process, late[0].Listens, ttl) {
 		return false, err
 	}
 	return s.acquire(ctx, key, holder, ttl, late[0].Process)

@@ -66,7 +66,7 @@ func frozenServer(t *testing.T, g *group) {
 	recovered(t, s.Parts())
 }
 
-func brokenLine(t *testing.T, g *group) {
+func brokenFeed(t *testing.T, g *group) {
 	for name, tt := range map[string]struct{ harm, mend func() }{
 		"freezes": {g.Pause, g.Continue},
 		"crashes": {g.Kill, g.Start},
@@ -81,7 +81,7 @@ func brokenLine(t *testing.T, g *group) {
 		select {
 		case err := <-over:
 			if err == nil || t.Context().Err() != nil {
-				t.Errorf("%s: listen returned %v, want why the line is over", name, err)
+				t.Errorf("%s: listen returned %v, want why the feed is over", name, err)
 			}
 		case <-time.After(5 * time.Second):
 			t.Errorf("%s: still listening 5 s after", name)

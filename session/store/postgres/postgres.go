@@ -44,8 +44,8 @@ type Store struct {
 	schema  string
 	channel string
 	process int32 // names this Store among all that use the database; see listeners
-	// absences are those of the processes that have leases.
-	absences liveness.Detector[int32]
+	// detector looks after the processes that have leases.
+	detector liveness.Detector[int32]
 
 	closing context.Context // of tries to bring the schema up to date; over at Close
 	close   context.CancelFunc

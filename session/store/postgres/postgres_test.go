@@ -140,7 +140,7 @@ func TestPostgreSQL(t *testing.T) {
 		{"a schema may be called by a word of SQL's", wordOfSQL},
 		{"a server that is down at the start is found later, and after its crash", downAtTheStart},
 		{"a frozen server is waited for no longer than the context lasts", frozenServer},
-		{"a line to a server that freezes or crashes is over", brokenLine},
+		{"a feed from a server that freezes or crashes is over", brokenFeed},
 		{"a server that takes no writes is not ready", readOnlyIsNotReady},
 		{"writes move to the server that takes them", writesMove},
 		{"closing leaves nothing running", closeLeavesNothing},

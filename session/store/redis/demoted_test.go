@@ -102,10 +102,10 @@ func TestDemotedPrimaryIsLeftAndCallersSeeNothing(t *testing.T) {
 	select {
 	case err := <-over:
 		if err == nil || !strings.Contains(err.Error(), "not the primary any more") {
-			t.Errorf("listen: %v, want why the line is over", err)
+			t.Errorf("listen: %v, want why the feed is over", err)
 		}
 	case <-time.After(5 * time.Second):
-		t.Error("the line to the demoted primary stands")
+		t.Error("the feed of the demoted primary stands")
 	}
 	time.Sleep(2500 * time.Millisecond)
 	if left := p.old.CLI("client", "list", "type", "normal"); strings.Contains(left, "name=cloakroom") {

@@ -21,7 +21,7 @@ var (
 // they do it, and a subscriber gets what one server published in that order; so a beat that was
 // published after a change, at the same server, comes after it. In a Cluster each bucket's primary
 // passes its messages on to the others over one connection, in order too: a beat goes through every
-// bucket, and the line has proven a moment when all of that moment's beats are there.
+// bucket, and the feed has proven a moment when all of that moment's beats are there.
 func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time)) error {
 	c, err := s.connected(ctx)
 	if err != nil {

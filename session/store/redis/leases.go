@@ -60,7 +60,7 @@ func (s *Store) acquire(ctx context.Context, c *client, key, holder string, ttl 
 	process, _, _ := strings.Cut(late, " ")
 	if process != s.process { // that one has left it behind
 		listens, err := s.listens(ctx, c, process)
-		if err != nil || !s.absences.Gone(process, listens, ttl) {
+		if err != nil || !s.detector.Gone(process, listens, ttl) {
 			return false, err
 		}
 	}

@@ -46,7 +46,7 @@ type Store struct {
 	option  rueidis.ClientOption
 	// waitReplicas is how many replicas must have a write before it counts as done.
 	waitReplicas int64
-	absences     liveness.Detector[string] // of the processes that have leases
+	detector     liveness.Detector[string] // of the processes that have leases
 	dial         resilience.Flight[*client]
 
 	mu     sync.Mutex // guards what follows; never held across I/O

@@ -130,7 +130,7 @@ type listener struct {
 	over    chan struct{}
 }
 
-// listen has a line tell a listener, and returns when the line stands.
+// listen has a feed tell a listener, and returns when the feed stands.
 func (b *bench) listen(feed storage.ChangeFeed) *listener {
 	b.Helper()
 	l := &listener{b: b, changes: make(chan storage.Change, 10_000), moments: make(chan time.Time, 1), over: make(chan struct{})}
@@ -154,16 +154,16 @@ func (b *bench) listen(feed storage.ChangeFeed) *listener {
 	return l
 }
 
-// proven is the next moment that the line has proven.
+// proven is the next moment that the feed has proven.
 func (l *listener) proven(b *bench) time.Time {
 	b.Helper()
 	select {
 	case at := <-l.moments:
 		return at
 	case <-l.over:
-		b.Fatal("the line broke")
+		b.Fatal("the feed broke")
 	case <-time.After(10 * time.Second):
-		b.Fatal("the line has proven nothing in 10 s")
+		b.Fatal("the feed has proven nothing in 10 s")
 	}
 	return time.Time{}
 }
