@@ -7,19 +7,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+
 	"github.com/cloakroom/cloakroom/session"
 )
 
 func TestHotSessionCostsNoRead(t *testing.T) {
 	w := newWorld(t)
 	_, c := w.start()
-	loads := w.store.loads.Load()
+	loads := w.store.Loads.Load()
 	for range 100 {
 		if _, err := w.FromRequest(with(c)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := w.store.loads.Load() - loads; n != 1 {
+	if n := w.store.Loads.Load() - loads; n != 1 {
 		t.Errorf("store reads = %d, want 1", n)
 	}
 }
@@ -27,13 +29,13 @@ func TestHotSessionCostsNoRead(t *testing.T) {
 func TestNoStalenessMeansAReadEachTime(t *testing.T) {
 	w := newWorld(t, noCache)
 	_, c := w.start()
-	loads := w.store.loads.Load()
+	loads := w.store.Loads.Load()
 	for range 10 {
 		if _, err := w.FromRequest(with(c)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := w.store.loads.Load() - loads; n != 10 {
+	if n := w.store.Loads.Load() - loads; n != 10 {
 		t.Errorf("store reads = %d, want 10", n)
 	}
 }
@@ -58,7 +60,7 @@ func TestEndElsewhereIsNoticedWithinMaxStaleness(t *testing.T) {
 				t.Fatal(err)
 			}
 			if outage {
-				w.store.fail("load")
+				w.store.Fail("load")
 			}
 			time.Sleep(staleness)
 			_, err := w.FromRequest(with(c))
@@ -103,7 +105,7 @@ func overtaken(t *testing.T, write, then func(*world, *session.Session)) {
 		w := newWorld(t)
 		s, c := w.start()
 		first, release := true, make(chan struct{})
-		w.store.before(func(_ context.Context, operation string) error {
+		w.store.BeforeAny(func(_ context.Context, operation string) error {
 			if operation == "loaded" && first {
 				first = false
 				<-release
@@ -129,7 +131,7 @@ func overtaken(t *testing.T, write, then func(*world, *session.Session)) {
 func TestStoreOutageIsNoAnswer(t *testing.T) {
 	w := newWorld(t, noCache)
 	s, c := w.start()
-	w.store.fail("load", "find")
+	w.store.Fail("load", "find", "list")
 	_, err := w.FromRequest(with(c))
 	wantUnavailable(t, err)
 	_, err = w.Get(context.Background(), s.Name)
@@ -138,10 +140,10 @@ func TestStoreOutageIsNoAnswer(t *testing.T) {
 	wantUnavailable(t, err)
 	_, _, err = w.List(context.Background(), "", 10)
 	wantUnavailable(t, err)
-	if !errors.Is(err, errDisk) {
+	if !errors.Is(err, storetest.ErrDisk) {
 		t.Errorf("the cause is lost: %v", err)
 	}
-	w.store.before(nil)
+	w.store.BeforeAny(nil)
 	if _, err := w.FromRequest(with(c)); err != nil {
 		t.Errorf("when the store is back: %v", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom/cloakroom/test/world/parts"
+
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/clock"
 )
@@ -23,7 +25,7 @@ type replica struct {
 	*world
 	machine *hand
 	clock   *clock.Clock
-	told    *logBuffer
+	told    *parts.Log
 	slept   atomic.Int64
 }
 
@@ -34,7 +36,7 @@ func clocked(t *testing.T, test func(t *testing.T, store *hand, replicas []*repl
 		server := &hand{}
 		var replicas []*replica
 		for _, d := range ahead {
-			r := &replica{machine: &hand{}, told: &logBuffer{}}
+			r := &replica{machine: &hand{}, told: &parts.Log{}}
 			r.machine.set(d)
 			clock := func(o *session.Options) {
 				r.clock = clock.New(clock.Options{Wall: r.machine.now, Slept: func() time.Duration { return time.Duration(r.slept.Load()) }, Shared: true, Logger: slog.New(slog.NewTextHandler(r.told, nil)), Metrics: o.Metrics})
@@ -42,7 +44,7 @@ func clocked(t *testing.T, test func(t *testing.T, store *hand, replicas []*repl
 			}
 			if len(replicas) == 0 {
 				r.world = newWorld(t, clock)
-				r.store.clock = server.now
+				r.store.SetClock(func() (time.Time, error) { return server.now(), nil })
 			} else {
 				r.world = replicas[0].another(clock)
 				r.store = replicas[0].store
@@ -115,7 +117,7 @@ func TestWrongClockOfAReplicaEndsNobodysSession(t *testing.T) {
 func TestUnknownTimeLogsNobodyOut(t *testing.T) {
 	clocked(t, func(t *testing.T, _ *hand, all []*replica) {
 		_, c := all[0].start()
-		all[1].store.fail("ping")
+		all[1].store.Fail("ping")
 		if _, known := all[1].ClockAhead(); known {
 			t.Error("the time is known before the store was asked")
 		}
@@ -126,7 +128,7 @@ func TestUnknownTimeLogsNobodyOut(t *testing.T) {
 		if v := all[1].metric("cloakroom_clock_offset_seconds"); !math.IsNaN(v) {
 			t.Errorf("metric = %v, want NaN", v)
 		}
-		all[1].store.before(nil)
+		all[1].store.BeforeAny(nil)
 		all[1].wantCalls(c, nil)
 		if v := all[1].metric("cloakroom_clock_offset_seconds"); math.Abs(v-24*3600) > 1 {
 			t.Errorf("metric = %v, want a day", v)
@@ -141,7 +143,7 @@ func TestUnknownTimeLogsNobodyOut(t *testing.T) {
 func TestStoreThatTakesNoWritesTellsTheTimeAllTheSame(t *testing.T) {
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
 		_, c := all[0].start()
-		all[1].store.fail("pinged", "touch", "create", "update", "end")
+		all[1].store.Fail("pinged", "touch", "create", "update", "end")
 		all[1].wantCalls(c, nil)
 		wantTime(t, all[1].clock, store.now(), 10*time.Millisecond)
 		wantUnavailable(t, all[1].Ping(t.Context()))

@@ -43,12 +43,12 @@ func TestOutageThatEndsAtAServerWithAnotherClockLogsNobodyOut(t *testing.T) {
 		clocked(t, func(t *testing.T, store *hand, all []*replica) {
 			_, c := all[0].start()
 			sweep(t, idle-time.Minute, all[0])
-			all[0].store.fail("ping", "load", "touch", "end")
+			all[0].store.Fail("ping", "load", "touch", "end")
 			for range 12 {
 				_ = all[0].Ping(t.Context())
 				time.Sleep(5 * time.Minute)
 			}
-			all[0].store.before(nil)
+			all[0].store.BeforeAny(nil)
 			store.set(jump)
 			sweep(t, 30*time.Second, all[0])
 			all[0].wantCalls(c, nil)
@@ -86,7 +86,7 @@ func TestFarJumpOfTheStoresTimeIsBelievedWhenItHasStood(t *testing.T) {
 func TestMachinesClockThatJumpsForAMomentEndsNobodysSession(t *testing.T) {
 	clocked(t, func(t *testing.T, _ *hand, all []*replica) {
 		r := all[0]
-		r.store.clock = nil
+		r.store.SetClock(nil)
 		_, c := r.start()
 		for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour, 3 * time.Minute, 0} {
 			r.machine.set(jump)
@@ -172,7 +172,7 @@ func TestNobodyIsJudgedByAJumpThatIdleTimeOutsHaveYetToStandStillOver(t *testing
 	}, 0)
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
 		r := all[0]
-		r.store.clock = nil // it goes by its machine's, also between pings
+		r.store.SetClock(nil) // it goes by its machine's, also between pings
 		_, c := r.start()
 		sweep(t, idle-time.Minute, r)
 		r.machine.set(9 * time.Minute)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/storage"
@@ -83,12 +85,12 @@ func TestChangeIsAppliedAnewToTheNewestRecord(t *testing.T) {
 func TestChangeThatDoesNotAgreeWritesNothing(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start()
-	writes := w.store.writes.Load()
+	writes := w.store.Writes.Load()
 	no := errors.New("someone else renewed")
 	if _, err := w.Commit(context.Background(), s, func(*session.Record) error { return no }); err != no { // as it is
 		t.Errorf("commit: %v, want %v", err, no)
 	}
-	if n := w.store.writes.Load() - writes; n != 0 {
+	if n := w.store.Writes.Load() - writes; n != 0 {
 		t.Errorf("writes = %d, want 0", n)
 	}
 }
@@ -137,7 +139,7 @@ func TestCommitNeverBringsASessionBack(t *testing.T) {
 			s, c := w.start()
 			other := w.another()
 			var once sync.Once
-			w.store.before(func(_ context.Context, operation string) error {
+			w.store.BeforeAny(func(_ context.Context, operation string) error {
 				if operation == tt.when {
 					once.Do(func() {
 						if err := other.End(ctx, s.Name, session.ReasonLogout); err != nil {
@@ -179,13 +181,13 @@ func TestFailedCommitIsAnOutage(t *testing.T) {
 	for _, operation := range []string{"load", "update"} {
 		w := newWorld(t)
 		s, _ := w.start()
-		w.store.fail(operation)
+		w.store.Fail(operation)
 		_, err := w.Commit(context.Background(), s, renew("second"))
 		wantUnavailable(t, err)
-		if !errors.Is(err, errDisk) {
+		if !errors.Is(err, storetest.ErrDisk) {
 			t.Errorf("the cause is lost: %v", err)
 		}
-		w.store.before(nil)
+		w.store.BeforeAny(nil)
 		if written, err := w.Commit(context.Background(), s, renew("second")); err != nil || written.Version != 2 {
 			t.Errorf("when the store is back: %v", err)
 		}
@@ -195,7 +197,7 @@ func TestFailedCommitIsAnOutage(t *testing.T) {
 func TestWriteWithoutEndOfConflictsGivesUp(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start()
-	w.store.before(func(_ context.Context, operation string) error {
+	w.store.BeforeAny(func(_ context.Context, operation string) error {
 		if operation == "update" {
 			return storage.ErrConflict
 		}
@@ -208,7 +210,7 @@ func TestWriteWithoutEndOfConflictsGivesUp(t *testing.T) {
 func TestCommitToABrokenRecordEndsTheSession(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start()
-	w.store.alter(t, string(s.Name), flip(60))
+	w.alter(string(s.Name), flip(60))
 	if _, err := w.Commit(context.Background(), s, renew("second")); !errors.Is(err, session.ErrEnded) {
 		t.Errorf("commit: %v, want %v", err, session.ErrEnded)
 	}

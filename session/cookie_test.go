@@ -44,15 +44,15 @@ func TestManyWellSignedCookiesCostFewReads(t *testing.T) {
 	var line strings.Builder
 	for range 20 {
 		s, c := w.start()
-		if err := w.store.Store.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil {
+		if err := w.store.Behind.Records.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil {
 			t.Fatal(err)
 		}
 		line.WriteString(c.Name + "=" + c.Value + "; ")
 	}
-	loads := w.store.loads.Load()
+	loads := w.store.Loads.Load()
 	_, err := w.FromRequest(request(line.String()))
 	w.wantGone(err)
-	if n := w.store.loads.Load() - loads; n > 4 {
+	if n := w.store.Loads.Load() - loads; n > 4 {
 		t.Errorf("store reads = %d, want at most 4", n)
 	}
 }

@@ -59,7 +59,7 @@ func TestEndIsAnnouncedOnceHoweverManyAskForIt(t *testing.T) {
 	if n := w.metric("cloakroom_sessions_ended_unrenewed_total", "provider=main"); n != 1 {
 		t.Errorf("counted as never renewed = %v, want 1", n)
 	}
-	if n := w.log.lines("session ended"); n != 1 {
+	if n := w.log.Count("session ended"); n != 1 {
 		t.Errorf("audit lines = %d, want 1", n)
 	}
 	if line := w.log.String(); !strings.Contains(line, "reason=revoked session="+s.Record.ID+" provider=main") {
@@ -74,14 +74,14 @@ func TestLogTellsNoSecret(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()
 	broken, _ := w.start()
-	w.store.alter(t, string(broken.Name), flip(60))
+	w.alter(string(broken.Name), flip(60))
 	_, _ = w.Get(context.Background(), broken.Name)
 	_, _ = w.Commit(context.Background(), s, renew("the-second-token"))
-	w.store.fail("end")
+	w.store.Fail("end")
 	_ = w.End(context.Background(), s.Name, session.ReasonLogout)
-	w.store.before(nil)
+	w.store.BeforeAny(nil)
 	_ = w.End(context.Background(), s.Name, session.ReasonLogout)
-	if w.log.lines("\n") < 4 {
+	if w.log.Count("\n") < 4 {
 		t.Fatalf("log = %s", w.log)
 	}
 	for _, hidden := range []string{accessToken, refreshToken, idToken, "the-second-token", c.Value, string(s.Name), s.Record.LogoutID, "alice"} {
@@ -98,11 +98,11 @@ func TestEndThatNoReplicaHasIsAnEndAllTheSame(t *testing.T) {
 	s, c := w.start()
 	told := 0
 	w.Attach(s.Name, func(session.Reason) { told++ })
-	w.store.before(func(ctx context.Context, operation string) error {
+	w.store.BeforeAny(func(ctx context.Context, operation string) error {
 		if operation != "end" {
 			return nil
 		}
-		if err := w.store.Store.End(ctx, string(s.Name), string(session.ReasonLogout), time.Now()); err != nil {
+		if err := w.store.Behind.Records.End(ctx, string(s.Name), string(session.ReasonLogout), time.Now()); err != nil {
 			return err
 		}
 		return storage.ErrUnconfirmed
@@ -114,7 +114,7 @@ func TestEndThatNoReplicaHasIsAnEndAllTheSame(t *testing.T) {
 		t.Errorf("the session is %v; told of its end %d times, want once", err, told)
 	}
 	other, _ := w.start()
-	w.store.before(func(context.Context, string) error { return storage.ErrUnconfirmed })
+	w.store.BeforeAny(func(context.Context, string) error { return storage.ErrUnconfirmed })
 	wantUnavailable(t, w.End(context.Background(), other.Name, session.ReasonLogout))
 }
 
@@ -123,12 +123,12 @@ func TestFailedEndIsNoEnd(t *testing.T) {
 	s, c := w.start()
 	told := false
 	w.Attach(s.Name, func(session.Reason) { told = true })
-	w.store.fail("end")
+	w.store.Fail("end")
 	wantUnavailable(t, w.End(context.Background(), s.Name, session.ReasonLogout))
 	if _, err := w.FromRequest(with(c)); err != nil || told {
 		t.Errorf("the session is still there: %v; told of an end: %v", err, told)
 	}
-	w.store.before(nil)
+	w.store.BeforeAny(nil)
 	if err := w.End(context.Background(), s.Name, session.ReasonLogout); err != nil || !told {
 		t.Errorf("when the store is back: %v; told: %v", err, told)
 	}
@@ -150,7 +150,7 @@ func TestEndWaitsNoLongerThanTheCallerGaveIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		s, _ := w.start()
-		w.store.before(func(ctx context.Context, operation string) error {
+		w.store.BeforeAny(func(ctx context.Context, operation string) error {
 			if operation == "end" {
 				<-ctx.Done()
 				return ctx.Err()
@@ -176,7 +176,7 @@ func TestEndOfNothingIsNoError(t *testing.T) {
 			t.Errorf("end %q: %v", name, err)
 		}
 	}
-	if n := w.log.lines("session ended"); n != 0 {
+	if n := w.log.Count("session ended"); n != 0 {
 		t.Errorf("audit lines = %d, want none", n)
 	}
 }
@@ -185,13 +185,13 @@ func TestEndOfNothingIsNoError(t *testing.T) {
 func TestLoginStandsWhenTheOldSessionCanNotBeEnded(t *testing.T) {
 	w := newWorld(t)
 	old, _ := w.start()
-	w.store.fail("end")
+	w.store.Fail("end")
 	answer := newAnswer()
 	if _, err := w.Start(context.Background(), answer, record(), old.Name); err != nil {
 		t.Fatalf("start: %v", err)
 	}
 	cookieOf(t, answer)
-	if n := w.log.lines("level=WARN"); n != 1 {
+	if n := w.log.Count("level=WARN"); n != 1 {
 		t.Errorf("warnings = %d, want 1", n)
 	}
 }
@@ -200,14 +200,14 @@ func TestLoginStandsWhenTheOldSessionCanNotBeEnded(t *testing.T) {
 func TestLoginThatCanNotBeWrittenSetsNoCookie(t *testing.T) {
 	w := newWorld(t)
 	old, oldCookie := w.start()
-	w.store.fail("create")
+	w.store.Fail("create")
 	answer := newAnswer()
 	_, err := w.Start(context.Background(), answer, record(), old.Name)
 	wantUnavailable(t, err)
 	if set := answer.Result().Header.Values("Set-Cookie"); len(set) != 0 {
 		t.Errorf("cookies set = %q, want none", set)
 	}
-	w.store.before(nil)
+	w.store.BeforeAny(nil)
 	if _, err := w.FromRequest(with(oldCookie)); err != nil {
 		t.Errorf("the old session: %v", err)
 	}
@@ -247,7 +247,7 @@ func TestWhatRanOutIsExpiredSweptOrNot(t *testing.T) {
 		if gone := w.outbox(); len(gone) != 1 || !gone[0].RefreshToken.Equal(refreshToken) {
 			t.Errorf("outbox = %d records, want its tokens", len(gone))
 		}
-		if w.log.lines("session="+s.Record.ID) != 2 {
+		if w.log.Count("session="+s.Record.ID) != 2 {
 			t.Errorf("the audit does not say whose session expired: %s", w.log)
 		}
 	})
@@ -348,7 +348,7 @@ func TestTokensThatNoRecordHoldsWaitInTheOutboxOnce(t *testing.T) {
 	if gone := w.outbox(); len(gone) != 2 {
 		t.Errorf("outbox = %d items, want 2", len(gone))
 	}
-	w.store.fail("enqueue")
+	w.store.Fail("enqueue")
 	wantUnavailable(t, w.Enqueue(context.Background(), orphan, session.ReasonRefused))
 }
 
@@ -388,9 +388,9 @@ func TestSessionThatIsEndedWhileItGoesOnStaysEnded(t *testing.T) {
 			if err := w.Continue(t.Context(), rec, s.Name); err != nil {
 				t.Fatal(err)
 			}
-			w.store.before(func(ctx context.Context, operation string) error {
+			w.store.BeforeAny(func(ctx context.Context, operation string) error {
 				if operation == "create" {
-					w.store.before(nil)
+					w.store.BeforeAny(nil)
 					if err := w.End(ctx, s.Name, reason); err != nil {
 						t.Error(err)
 					}

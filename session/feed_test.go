@@ -8,23 +8,25 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// A fedStore is a watchedStore that tells its listeners what is done to records, with a feed that can be
+// A fedStore is a storetest.Faulty that tells its listeners what is done to records, with a feed that can be
 // cut and held up. The stores proper are put through the same in storetest, and through storms in test/faults.
 type fedStore struct {
-	*watchedStore
+	*storetest.Faulty
 
 	mu        sync.Mutex // guards what follows
 	listeners map[chan func(func(storage.Change))]struct{}
 	down      bool
 }
 
-func newFedStore(inner *watchedStore) *fedStore {
-	return &fedStore{watchedStore: inner, listeners: map[chan func(func(storage.Change))]struct{}{}}
+func newFedStore(inner *storetest.Faulty) *fedStore {
+	return &fedStore{Faulty: inner, listeners: map[chan func(func(storage.Change))]struct{}{}}
 }
 
 func (s *fedStore) Parts() storage.Store {
@@ -88,7 +90,7 @@ func (s *fedStore) mend() {
 }
 
 func (s *fedStore) Update(ctx context.Context, e storage.Entry) error {
-	err := s.watchedStore.Update(ctx, e)
+	err := s.Faulty.Update(ctx, e)
 	if err == nil {
 		s.tell(storage.Change{Kind: storage.RecordUpdated, Name: e.Name, Version: e.Version + 1})
 	}
@@ -96,7 +98,7 @@ func (s *fedStore) Update(ctx context.Context, e storage.Entry) error {
 }
 
 func (s *fedStore) Touch(ctx context.Context, name string, active, idle time.Time) error {
-	err := s.watchedStore.Touch(ctx, name, active, idle)
+	err := s.Faulty.Touch(ctx, name, active, idle)
 	if err == nil {
 		s.tell(storage.Change{Kind: storage.RecordTouched, Name: name, LastActive: active, IdleExpires: idle})
 	}
@@ -104,7 +106,7 @@ func (s *fedStore) Touch(ctx context.Context, name string, active, idle time.Tim
 }
 
 func (s *fedStore) End(ctx context.Context, name, reason string, at time.Time) error {
-	err := s.watchedStore.End(ctx, name, reason, at)
+	err := s.Faulty.End(ctx, name, reason, at)
 	if err == nil {
 		s.tell(storage.Change{Kind: storage.RecordEnded, Name: name, Reason: reason})
 	}
@@ -134,14 +136,14 @@ func TestHotSessionCostsNoReadWhileTheFeedStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, _, store := two(t)
 		_, c := here.start()
-		loads := store.loads.Load()
+		loads := store.Loads.Load()
 		for range 100 {
 			if _, err := here.FromRequest(with(c)); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(staleness / 2)
 		}
-		if n := store.loads.Load() - loads; n != 1 {
+		if n := store.Loads.Load() - loads; n != 1 {
 			t.Errorf("store reads in %v = %d, want 1", 50*staleness, n)
 		}
 		if hits, misses := here.metric("cloakroom_session_cache_lookups_total", "result=hit"), here.metric("cloakroom_session_cache_lookups_total", "result=miss"); hits != 99 || misses != 1 {
@@ -176,7 +178,7 @@ func TestEndElsewhereIsHeardAtOnce(t *testing.T) {
 		if n := there.metric("cloakroom_sessions_ended_total", "reason=provider_logout"); n != 0 {
 			t.Errorf("counted here = %v, want it counted where it was done alone", n)
 		}
-		if n := here.log.lines("session=" + s.Record.ID + " provider=main"); n != 2 {
+		if n := here.log.Count("session=" + s.Record.ID + " provider=main"); n != 2 {
 			t.Errorf("lines that say whose session = %d, want its start and its end", n)
 		}
 	})
@@ -201,13 +203,13 @@ func TestRenewalElsewhereIsHeardAtOnce(t *testing.T) {
 		if e := <-events; e.Session == nil || e.Session.Version != 2 {
 			t.Errorf("event = %+v, want version 2", e)
 		}
-		loads := store.loads.Load()
+		loads := store.Loads.Load()
 		for _, w := range []*world{here, there} { // who wrote has it in memory, who heard has read it
 			if got, err := w.FromRequest(with(c)); err != nil || got.Version != 2 {
 				t.Errorf("served version %d %v, want 2", got.Version, err)
 			}
 		}
-		if n := store.loads.Load() - loads; n != 0 {
+		if n := store.Loads.Load() - loads; n != 0 {
 			t.Errorf("store reads = %d, want none", n)
 		}
 	})
@@ -227,9 +229,9 @@ func TestActivityElsewhereKeepsASessionAlive(t *testing.T) {
 		here.Touch(t.Context(), s)
 		synctest.Wait()
 		time.Sleep(idle/2 + time.Minute)
-		loads := store.loads.Load()
-		if _, err := there.FromRequest(with(c)); err != nil || store.loads.Load() != loads {
-			t.Errorf("served: %v, with %d reads; want the session, from memory", err, store.loads.Load()-loads)
+		loads := store.Loads.Load()
+		if _, err := there.FromRequest(with(c)); err != nil || store.Loads.Load() != loads {
+			t.Errorf("served: %v, with %d reads; want the session, from memory", err, store.Loads.Load()-loads)
 		}
 	})
 }
@@ -241,9 +243,9 @@ func TestBrokenFeedEmptiesTheCache(t *testing.T) {
 		here, there, store := two(t)
 		s, c := here.start()
 		use := func() (reads int32, err error) {
-			before := store.loads.Load()
+			before := store.Loads.Load()
 			_, err = there.FromRequest(with(c))
-			return store.loads.Load() - before, err
+			return store.Loads.Load() - before, err
 		}
 		use()
 		store.cut()
@@ -283,7 +285,7 @@ func TestReadAcrossABreakOfTheFeedIsNotKept(t *testing.T) {
 		here, there, store := two(t)
 		s, c := here.start()
 		first, release := true, make(chan struct{})
-		store.before(func(_ context.Context, operation string) error {
+		store.BeforeAny(func(_ context.Context, operation string) error {
 			if operation == "loaded" && first {
 				first = false
 				<-release
@@ -329,9 +331,9 @@ func TestSilentFeedIsNotTrusted(t *testing.T) {
 		}
 		store.mu.Unlock()
 		time.Sleep(staleness + time.Second)
-		loads := store.loads.Load()
-		if _, err := here.FromRequest(with(c)); err != nil || store.loads.Load()-loads != 1 {
-			t.Errorf("served: %v with %d reads, want one", err, store.loads.Load()-loads)
+		loads := store.Loads.Load()
+		if _, err := here.FromRequest(with(c)); err != nil || store.Loads.Load()-loads != 1 {
+			t.Errorf("served: %v with %d reads, want one", err, store.Loads.Load()-loads)
 		}
 	})
 }
@@ -346,7 +348,7 @@ func TestOutageServesWhatIsCachedForAWhile(t *testing.T) {
 			t.Fatal(err)
 		}
 		store.cut()
-		store.fail("load", "end", "update", "touch")
+		store.Fail("load", "end", "update", "touch")
 		time.Sleep(50 * time.Second)
 		if _, err := here.FromRequest(with(c)); err != nil {
 			t.Errorf("50 s into the outage: %v", err)
@@ -371,7 +373,7 @@ func TestOutageServesNothingByDefault(t *testing.T) {
 			t.Fatal(err)
 		}
 		store.cut()
-		store.fail("load")
+		store.Fail("load")
 		synctest.Wait()
 		_, err := here.FromRequest(with(c))
 		wantUnavailable(t, err)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/storage"
@@ -127,7 +129,7 @@ func TestMetricsCountSessions(t *testing.T) {
 				t.Errorf("%s = %v, want %v", name, n, want)
 			}
 		}
-		w.store.fail("count")
+		w.store.Fail("count")
 		time.Sleep(15 * time.Second)
 		if n := w.metric("cloakroom_sessions"); !math.IsNaN(n) {
 			t.Errorf("sessions in an outage = %v, want no number", n)
@@ -157,7 +159,7 @@ func TestPingTellsAnOutage(t *testing.T) {
 	if err := w.Ping(context.Background()); err != nil {
 		t.Errorf("ping: %v", err)
 	}
-	w.store.fail("ping")
+	w.store.Fail("ping")
 	wantUnavailable(t, w.Ping(context.Background()))
 }
 
@@ -165,8 +167,8 @@ func TestUnavailableIsMarkedOnce(t *testing.T) {
 	if err := session.Unavailable(nil); err != nil {
 		t.Errorf("no error became %v", err)
 	}
-	once := session.Unavailable(errDisk)
-	if !errors.Is(once, errDisk) || session.Unavailable(once) != once { // the very same
+	once := session.Unavailable(storetest.ErrDisk)
+	if !errors.Is(once, storetest.ErrDisk) || session.Unavailable(once) != once { // the very same
 		t.Errorf("marked: %v", once)
 	}
 }

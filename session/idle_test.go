@@ -32,9 +32,9 @@ func inOutages(t *testing.T, test func(w *world, down func(time.Duration)), chan
 			})
 		}
 		test(w, func(d time.Duration) {
-			w.store.fail("load", "touch", "ping", "end")
+			w.store.Fail("load", "touch", "ping", "end")
 			time.Sleep(d)
-			w.store.before(nil)
+			w.store.BeforeAny(nil)
 		})
 		cancel()
 		sweepers.Wait()
@@ -150,12 +150,12 @@ func TestOutageBeforeASessionGivesItNothing(t *testing.T) {
 func TestSessionOutlastsAStoreThatOnlyTakesNoWrites(t *testing.T) {
 	inOutages(t, func(w *world, _ func(time.Duration)) {
 		_, c := w.start()
-		w.store.fail("touch", "ping", "end")
+		w.store.Fail("touch", "ping", "end")
 		for range 3 * idle / time.Minute {
 			time.Sleep(time.Minute)
 			w.wantCalls(c, nil)
 		}
-		w.store.before(nil)
+		w.store.BeforeAny(nil)
 		w.wantCalls(c, nil)
 		time.Sleep(idle - time.Second)
 		w.wantCalls(c, nil)
@@ -167,12 +167,12 @@ func TestSessionServedInAnOutageOutlastsIt(t *testing.T) {
 	inOutages(t, func(w *world, _ func(time.Duration)) {
 		_, c := w.start()
 		w.wantCalls(c, nil)
-		w.store.fail("load", "touch", "ping", "end")
+		w.store.Fail("load", "touch", "ping", "end")
 		for range 2 * idle / time.Minute {
 			time.Sleep(time.Minute)
 			w.wantCalls(c, nil)
 		}
-		w.store.before(nil)
+		w.store.BeforeAny(nil)
 		w.wantCalls(c, nil)
 		time.Sleep(idle - time.Second)
 		w.wantCalls(c, nil)

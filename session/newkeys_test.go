@@ -49,7 +49,7 @@ func TestNewKeysThatOpenNothingAreRefused(t *testing.T) {
 	}
 	fits(1, key(2)) // a revocation waits that it can't open
 
-	w.store.fail("find") // a store that can't be asked: only what loses nothing is taken
+	w.store.Fail("find", "list") // a store that can't be asked: only what loses nothing is taken
 	fits(0, key(3), key(1))
 	err := w.CheckNewKeys(ctx, keys.NewRing(key(2)))
 	wantUnavailable(t, err)

@@ -19,7 +19,7 @@ import (
 func TestStoreHoldsNothingThatCanBeRead(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()
-	e, err := w.store.Store.Load(context.Background(), string(s.Name))
+	e, err := w.store.Behind.Records.Load(context.Background(), string(s.Name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestStoreHoldsNothingThatCanBeRead(t *testing.T) {
 			t.Errorf("the store holds %q", hidden)
 		}
 	}
-	if other, _ := w.start(); bytes.Equal(w.store.sealed(t, string(other.Name))[:40], e.Sealed[:40]) {
+	if other, _ := w.start(); bytes.Equal(w.sealed(string(other.Name))[:40], e.Sealed[:40]) {
 		t.Error("two records begin alike: key and nonce would meet again")
 	}
 }
@@ -39,9 +39,9 @@ func TestSwappedRecordsDoNotOpen(t *testing.T) {
 	w := newWorld(t, noCache)
 	alice, aliceCookie := w.start()
 	bob, bobCookie := w.start(func(r *session.Record) { r.Subject = "bob" })
-	blobs := map[session.Name][]byte{alice.Name: w.store.sealed(t, string(alice.Name)), bob.Name: w.store.sealed(t, string(bob.Name))}
-	w.store.alter(t, string(alice.Name), func([]byte) []byte { return blobs[bob.Name] })
-	w.store.alter(t, string(bob.Name), func([]byte) []byte { return blobs[alice.Name] })
+	blobs := map[session.Name][]byte{alice.Name: w.sealed(string(alice.Name)), bob.Name: w.sealed(string(bob.Name))}
+	w.alter(string(alice.Name), func([]byte) []byte { return blobs[bob.Name] })
+	w.alter(string(bob.Name), func([]byte) []byte { return blobs[alice.Name] })
 	for _, c := range []string{aliceCookie.Value, bobCookie.Value} {
 		s, err := w.FromRequest(request(cookieName + "=" + c))
 		w.wantGone(err)
@@ -69,7 +69,7 @@ func TestBrokenRecordEndsItsSessionAlone(t *testing.T) {
 			w := newWorld(t, noCache)
 			whole, wholeCookie := w.start()
 			broken, c := w.start()
-			w.store.alter(t, string(broken.Name), change)
+			w.alter(string(broken.Name), change)
 			_, err := w.Get(context.Background(), broken.Name)
 			w.wantGone(err)
 			if !errors.Is(err, keys.ErrUnreadable) {
@@ -77,7 +77,7 @@ func TestBrokenRecordEndsItsSessionAlone(t *testing.T) {
 			}
 			_, err = w.FromRequest(with(c))
 			w.wantGone(err)
-			if n := w.log.lines("level=ERROR"); n != 1 {
+			if n := w.log.Count("level=ERROR"); n != 1 {
 				t.Errorf("alerts = %d, want 1", n)
 			}
 			if s, err := w.FromRequest(with(wholeCookie)); err != nil || s.Name != whole.Name {
@@ -131,11 +131,11 @@ func TestKeysThatOpenNothingAreNoticedAtTheStart(t *testing.T) {
 	if err := wrong.CheckKeys(ctx); err != nil {
 		t.Errorf("some of an older key: %v", err)
 	}
-	w.store.alter(t, string(s.Name), flip(60))
+	w.alter(string(s.Name), flip(60))
 	if err := w.CheckKeys(ctx); err == nil { // what is left of a known key is broken; the rest is foreign
 		t.Error("nothing opens, and no word of it")
 	}
-	w.store.fail("load")
+	w.store.Fail("load")
 	wantUnavailable(t, w.CheckKeys(ctx))
 }
 

@@ -88,7 +88,7 @@ func TestLoginStandsWhenSurplusCanNotBeCounted(t *testing.T) {
 		w := newWorld(t, atMost(1))
 		defer w.Close()
 		first, _ := w.start()
-		w.store.before(func(_ context.Context, operation string) error {
+		w.store.BeforeAny(func(_ context.Context, operation string) error {
 			if operation == "find" {
 				return fmt.Errorf("gone")
 			}
@@ -96,7 +96,7 @@ func TestLoginStandsWhenSurplusCanNotBeCounted(t *testing.T) {
 		})
 		time.Sleep(time.Second)
 		w.start()
-		w.store.before(func(context.Context, string) error { return nil })
+		w.store.BeforeAny(func(context.Context, string) error { return nil })
 		if _, err := w.Get(t.Context(), first.Name); err != nil {
 			t.Errorf("first session: %v", err)
 		}

@@ -94,7 +94,7 @@ func TestForgedCookiesCostNoStoreRead(t *testing.T) {
 	_, c := w.start()
 	foreign := newWorld(t, under(key(9)))
 	_, theirs := foreign.start() // SC14: another instance's cookie
-	loads := w.store.loads.Load()
+	loads := w.store.Loads.Load()
 	for _, value := range forgeries(c.Value, theirs.Value) {
 		_, err := w.FromRequest(request(cookieName + "=" + value))
 		if err != session.ErrNoSession { // LG8: the very same answer, whatever is wrong
@@ -104,7 +104,7 @@ func TestForgedCookiesCostNoStoreRead(t *testing.T) {
 			t.Errorf("%q has the name %q", value, n)
 		}
 	}
-	if n := w.store.loads.Load() - loads; n != 0 {
+	if n := w.store.Loads.Load() - loads; n != 0 {
 		t.Errorf("store reads = %d, want 0", n)
 	}
 }
@@ -151,15 +151,15 @@ func TestWhatIsNoTicketIsAnsweredAlike(t *testing.T) {
 func TestTicketOfAGoneSessionCostsOneReadInAWhile(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()
-	if err := w.store.Store.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil { // by another process
+	if err := w.store.Behind.Records.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil { // by another process
 		t.Fatal(err)
 	}
-	loads := w.store.loads.Load()
+	loads := w.store.Loads.Load()
 	for range 100 {
 		_, err := w.FromRequest(with(c))
 		w.wantGone(err)
 	}
-	if n := w.store.loads.Load() - loads; n != 1 {
+	if n := w.store.Loads.Load() - loads; n != 1 {
 		t.Errorf("store reads = %d, want 1", n)
 	}
 }
@@ -206,9 +206,9 @@ func FuzzTicket(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		header = strings.ReplaceAll(header, "VALUE", c.Value)
-		loads := w.store.loads.Load()
+		loads := w.store.Loads.Load()
 		found, err := w.FromRequest(request(header))
-		reads := w.store.loads.Load() - loads
+		reads := w.store.Loads.Load() - loads
 		if err == nil && (found.Name != s.Name || !strings.Contains(header, cookieName+"="+c.Value)) {
 			t.Errorf("%q leads to the session %s", header, found.Name)
 		}

@@ -29,7 +29,7 @@ func TestActivityIsWrittenTenTimesInAnIdleTimeOut(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, change)
 			s, _ := w.start()
-			writes := w.store.writes.Load()
+			writes := w.store.Writes.Load()
 			const every = 10 * time.Second
 			for range idle / every {
 				time.Sleep(every)
@@ -37,10 +37,10 @@ func TestActivityIsWrittenTenTimesInAnIdleTimeOut(t *testing.T) {
 					w.use(s.Name)
 				}
 			}
-			if n := w.store.touches.Load(); n < 9 || n > 10 {
+			if n := w.store.Touches.Load(); n < 9 || n > 10 {
 				t.Errorf("touches in an idle time-out = %d, want 10", n)
 			}
-			if n := w.store.writes.Load() - writes; n != 0 {
+			if n := w.store.Writes.Load() - writes; n != 0 {
 				t.Errorf("records written = %d, want 0", n)
 			}
 			w.Close()
@@ -61,7 +61,7 @@ func TestManyRequestsAtOnceTouchOnce(t *testing.T) {
 			w.Touch(t.Context(), read)
 			synctest.Wait()
 		}
-		if n := w.store.touches.Load(); n != 1 {
+		if n := w.store.Touches.Load(); n != 1 {
 			t.Errorf("touches = %d, want 1", n)
 		}
 		w.Close()
@@ -118,7 +118,7 @@ func TestTouchDoesNotWaitForTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		s, _ := w.start()
-		w.store.before(func(ctx context.Context, operation string) error {
+		w.store.BeforeAny(func(ctx context.Context, operation string) error {
 			if operation == "touch" {
 				<-ctx.Done()
 				return ctx.Err()
@@ -137,7 +137,7 @@ func TestTouchDoesNotWaitForTheStore(t *testing.T) {
 			t.Errorf("the callers waited %v", waited)
 		}
 		w.Close()
-		if n := w.log.lines("level=WARN"); n == 0 || n > 5 {
+		if n := w.log.Count("level=WARN"); n == 0 || n > 5 {
 			t.Errorf("warnings = %d, want few", n)
 		}
 	})
@@ -148,9 +148,9 @@ func TestFailedTouchIsTriedAgainByTheNextRequest(t *testing.T) {
 		w := newWorld(t)
 		s, _ := w.start()
 		time.Sleep(idle / 2)
-		w.store.fail("touch")
+		w.store.Fail("touch")
 		w.use(s.Name)
-		w.store.before(nil)
+		w.store.BeforeAny(nil)
 		w.use(s.Name)
 		time.Sleep(idle - time.Minute)
 		if _, err := w.Get(t.Context(), s.Name); err != nil {
@@ -173,7 +173,7 @@ func TestTouchOfAnEndedSessionDoesNothing(t *testing.T) {
 		synctest.Wait()
 		_, err := w.FromRequest(with(c))
 		w.wantGone(err)
-		if n := w.log.lines("level=WARN"); n != 0 {
+		if n := w.log.Count("level=WARN"); n != 0 {
 			t.Errorf("warnings = %d, want none", n)
 		}
 		w.Close()

@@ -5,14 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cloakroom/cloakroom/session/store/storetest"
+	"github.com/cloakroom/cloakroom/test/world/parts"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -20,7 +19,6 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
-	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
@@ -40,19 +38,19 @@ const (
 type world struct {
 	*session.Manager
 	t       testing.TB
-	store   *watchedStore
-	log     *logBuffer
+	store   *storetest.Faulty
+	log     *parts.Log
 	metrics *prometheus.Registry
 }
 
 // newWorld makes a Manager as the service would; change alters its options.
 func newWorld(t testing.TB, change ...func(*session.Options)) *world {
 	t.Helper()
-	w := &world{t: t, store: &watchedStore{Store: memory.New()}, log: &logBuffer{}, metrics: prometheus.NewRegistry()}
+	w := &world{t: t, store: storetest.NewFaulty(memory.New().Parts()), log: &parts.Log{}, metrics: prometheus.NewRegistry()}
 	o := session.Options{
 		Store: w.store.Parts(), Keys: keys.NewRing(key(1)), Lifetime: lifetime, IdleTimeout: idle, MaxStaleness: staleness,
 		Site:   sitetest.New(t, publicURL, site.Options{}),
-		Logger: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: w.metrics,
+		Logger: w.log.Logger(), Metrics: w.metrics,
 	}
 	for _, c := range change {
 		c(&o)
@@ -145,199 +143,29 @@ func wantUnavailable(t testing.TB, err error) {
 // metric is the value of a counter or gauge with these labels, given as name=value.
 func (w *world) metric(name string, labels ...string) float64 {
 	w.t.Helper()
-	families, err := w.metrics.Gather()
-	if err != nil {
-		w.t.Fatalf("gather: %v", err)
-	}
-	for _, f := range families {
-		if f.GetName() != name {
-			continue
-		}
-	next:
-		for _, m := range f.GetMetric() {
-			have := map[string]bool{}
-			for _, l := range m.GetLabel() {
-				have[l.GetName()+"="+l.GetValue()] = true
-			}
-			for _, l := range labels {
-				if !have[l] {
-					continue next
-				}
-			}
-			return m.GetCounter().GetValue() + m.GetGauge().GetValue()
-		}
-	}
-	return 0
-}
-
-// A logBuffer holds what was logged.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logBuffer) lines(with string) int { return strings.Count(l.String(), with) }
-
-var errDisk = errors.New("disk is full")
-
-// A watchedStore counts what it is asked, and can be made to fail or to wait.
-type watchedStore struct {
-	*memory.Store
-	loads, touches, writes atomic.Int32
-	clock                  func() time.Time // what pings say; nil: nothing
-
-	mu   sync.Mutex // guards hook
-	hook func(ctx context.Context, operation string) error
-}
-
-func (s *watchedStore) Parts() storage.Store {
-	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
-}
-
-// before has fn called before each operation; what it returns is the operation's error.
-func (s *watchedStore) before(fn func(ctx context.Context, operation string) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.hook = fn
-}
-
-func (s *watchedStore) fail(operations ...string) {
-	s.before(func(_ context.Context, operation string) error {
-		if strings.Contains(" "+strings.Join(operations, " ")+" ", " "+operation+" ") {
-			return errDisk
-		}
-		return nil
-	})
-}
-
-func (s *watchedStore) ask(ctx context.Context, operation string) error {
-	s.mu.Lock()
-	hook := s.hook
-	s.mu.Unlock()
-	if hook == nil {
-		return nil
-	}
-	return hook(ctx, operation)
-}
-
-func (s *watchedStore) Create(ctx context.Context, e storage.Entry) error {
-	s.writes.Add(1)
-	if err := s.ask(ctx, "create"); err != nil {
-		return err
-	}
-	return s.Store.Create(ctx, e)
-}
-
-func (s *watchedStore) Load(ctx context.Context, name string) (storage.Entry, error) {
-	s.loads.Add(1)
-	if err := s.ask(ctx, "load"); err != nil {
-		return storage.Entry{}, err
-	}
-	e, err := s.Store.Load(ctx, name)
-	if asked := s.ask(ctx, "loaded"); asked != nil {
-		return storage.Entry{}, asked
-	}
-	return e, err
-}
-
-func (s *watchedStore) Update(ctx context.Context, e storage.Entry) error {
-	s.writes.Add(1)
-	if err := s.ask(ctx, "update"); err != nil {
-		return err
-	}
-	return s.Store.Update(ctx, e)
-}
-
-func (s *watchedStore) Touch(ctx context.Context, name string, lastActive, idleExpires time.Time) error {
-	s.touches.Add(1)
-	if err := s.ask(ctx, "touch"); err != nil {
-		return err
-	}
-	return s.Store.Touch(ctx, name, lastActive, idleExpires)
-}
-
-func (s *watchedStore) End(ctx context.Context, name, reason string, at time.Time) error {
-	s.writes.Add(1)
-	if err := s.ask(ctx, "end"); err != nil {
-		return err
-	}
-	return s.Store.End(ctx, name, reason, at)
-}
-
-func (s *watchedStore) Find(ctx context.Context, key string) ([]string, error) {
-	if err := s.ask(ctx, "find"); err != nil {
-		return nil, err
-	}
-	return s.Store.Find(ctx, key)
-}
-
-func (s *watchedStore) List(ctx context.Context, after string, limit int) ([]storage.Entry, error) {
-	if err := s.ask(ctx, "find"); err != nil {
-		return nil, err
-	}
-	return s.Store.List(ctx, after, limit)
-}
-
-func (s *watchedStore) Count(ctx context.Context) (int, error) {
-	if err := s.ask(ctx, "count"); err != nil {
-		return 0, err
-	}
-	return s.Store.Count(ctx)
-}
-
-func (s *watchedStore) Ping(ctx context.Context) (time.Time, error) {
-	if err := s.ask(ctx, "ping"); err != nil {
-		return time.Time{}, err
-	}
-	if err := s.ask(ctx, "pinged"); err != nil { // it takes no writes, and tells the time all the same
-		return s.clock(), err
-	}
-	at, err := s.Store.Ping(ctx)
-	if s.clock != nil && err == nil {
-		at = s.clock()
-	}
-	return at, err
-}
-
-func (s *watchedStore) Enqueue(ctx context.Context, r storage.Revocation) error {
-	if err := s.ask(ctx, "enqueue"); err != nil {
-		return err
-	}
-	return s.Store.Enqueue(ctx, r)
+	return parts.Metric(w.t, w.metrics, name, labels...)
 }
 
 // alter changes a sealed record behind everybody's back.
-func (s *watchedStore) alter(t testing.TB, name string, change func([]byte) []byte) {
-	t.Helper()
-	ctx := context.Background()
-	e, err := s.Store.Load(ctx, name)
+func (w *world) alter(name string, change func([]byte) []byte) {
+	w.t.Helper()
+	ctx, behind := context.Background(), w.store.Behind.Records
+	e, err := behind.Load(ctx, name)
 	if err != nil {
-		t.Fatalf("load: %v", err)
+		w.t.Fatalf("load: %v", err)
 	}
 	e.Sealed = change(bytes.Clone(e.Sealed))
-	if err := s.Store.Update(ctx, e); err != nil {
-		t.Fatalf("update: %v", err)
+	if err := behind.Update(ctx, e); err != nil {
+		w.t.Fatalf("update: %v", err)
 	}
 }
 
 // sealed is what the store holds.
-func (s *watchedStore) sealed(t testing.TB, name string) []byte {
-	t.Helper()
-	e, err := s.Store.Load(context.Background(), name)
+func (w *world) sealed(name string) []byte {
+	w.t.Helper()
+	e, err := w.store.Behind.Records.Load(context.Background(), name)
 	if err != nil {
-		t.Fatalf("load: %v", err)
+		w.t.Fatalf("load: %v", err)
 	}
 	return e.Sealed
 }
@@ -345,19 +173,7 @@ func (s *watchedStore) sealed(t testing.TB, name string) []byte {
 // outbox opens all that waits to be revoked.
 func (w *world) outbox() []*session.Record {
 	w.t.Helper()
-	items, err := w.store.Lease(context.Background(), time.Now().Add(48*time.Hour), time.Minute, 100)
-	if err != nil {
-		w.t.Fatalf("lease: %v", err)
-	}
-	var records []*session.Record
-	for _, item := range items {
-		rec, err := w.OpenRevocation(item)
-		if err != nil {
-			w.t.Fatalf("open revocation: %v", err)
-		}
-		records = append(records, rec)
-	}
-	return records
+	return parts.Waiting(w.t, w.Manager, w.store, time.Now().Add(48*time.Hour))
 }
 
 func newAnswer() *httptest.ResponseRecorder { return httptest.NewRecorder() }

@@ -131,13 +131,13 @@ func TestStoreOutageAtLogin(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	callback := b.away("returnUrl=/orders")
-	w.store.down.Store(true)
+	w.store.Fail("create", "enqueue")
 	before := w.stands()
 	before.tokenRequests++
 	before.userinfo++
 	got := b.back(callback)
 	w.settle()
-	w.store.down.Store(false)
+	w.store.Fail()
 	if live := w.op.LiveRefreshTokens(); len(live) != 0 {
 		t.Errorf("%d refresh tokens live on", len(live))
 	}
@@ -191,12 +191,10 @@ func TestSilentLoginUndoesNoLogoutInItsLastMoment(t *testing.T) {
 	r := b.get(w.app + "/bff/login?provider=main&prompt=none")
 	r.Header.Set("X-Silent", "1")
 	back := w.op.Login(b.ask(r).To)
-	logout := func() {
-		if err := w.sessions.End(context.Background(), had.Name, session.ReasonLogout); err != nil {
-			t.Error(err)
-		}
-	}
-	w.store.creating.Store(&logout)
+	w.store.Before("create", func(ctx context.Context) error {
+		w.store.Before("create", nil)
+		return w.sessions.End(ctx, had.Name, session.ReasonLogout)
+	})
 	if a := b.back(back); !a.Silent || a.Kind != problem.AccessDenied || a.Code != "logged_out" {
 		t.Errorf("the silent login came to %+v", a)
 	}

@@ -1,18 +1,15 @@
 package login_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -23,14 +20,14 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/problem"
 	"github.com/cloakroom/cloakroom/provider"
-	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/login"
-	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/site"
 	"github.com/cloakroom/cloakroom/site/sitetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,35 +37,30 @@ type world struct {
 	t        *testing.T
 	op       *odd.Provider // "main"
 	other    *odd.Provider // "other"
-	store    *brittleStore
+	store    *storetest.Faulty
 	sessions *session.Manager
 	app      string // the public origin
 	metrics  *prometheus.Registry
 	settle   func() // waits until the tokens of refused logins are seen to
-	logs     *logBuffer
+	logs     *parts.Log
 	ahead    atomic.Int64 // of the real clock, in nanoseconds
 }
 
 // newWorld starts everything. change alters how the service is registered at "main".
 func newWorld(t *testing.T, change ...func(*provider.Config)) *world {
 	t.Helper()
-	w := &world{t: t, store: &brittleStore{Store: memory.New()}, metrics: prometheus.NewRegistry(), logs: new(logBuffer)}
+	w := &world{t: t, store: storetest.NewFaulty(memory.New().Parts()), metrics: prometheus.NewRegistry(), logs: new(parts.Log)}
 	w.op, w.other = odd.New(t, odd.WithClock(w.now)), odd.New(t, odd.WithClock(w.now))
-	logger := slog.New(slog.NewTextHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	logger := w.logs.Logger()
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	w.app = server.URL
 	app := sitetest.New(t, w.app, site.Options{})
-	var err error
 	ring := keys.NewRing(keys.Key{1})
-	w.sessions, err = session.NewManager(session.Options{
-		Store: w.store.Parts(), Keys: ring, Lifetime: time.Hour, Site: app,
-		Now: w.now, Logger: logger, Metrics: w.metrics,
+	w.sessions = parts.Sessions(t, w.store.Parts(), func(o *session.Options) {
+		o.Keys, o.Lifetime, o.Site, o.Now, o.Logger, o.Metrics = ring, time.Hour, app, w.now, logger, w.metrics
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(w.sessions.Close)
 	providers := map[string]*provider.Provider{
 		"main": w.provider("main", w.op, change...), "other": w.provider("other", w.other),
@@ -92,20 +84,14 @@ func (w *world) pass(d time.Duration) { w.ahead.Add(int64(d)) }
 
 func (w *world) provider(id string, op *odd.Provider, change ...func(*provider.Config)) *provider.Provider {
 	w.t.Helper()
-	c := provider.Config{
-		ID: id, Name: id, Issuer: op.Issuer(), ClientID: op.Client.ID, ClientSecret: secret.New(op.Client.Secret),
-		Scopes: []string{"openid", "profile", "email"}, RedirectURI: w.app + "/bff/callback/" + id,
-	}
-	for _, f := range change {
-		f(&c)
-	}
 	transport := &http.Transport{}
 	w.t.Cleanup(transport.CloseIdleConnections)
-	p, err := provider.New(c, provider.Options{Now: w.now, Logger: slog.New(slog.DiscardHandler), Transport: transport})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return p
+	return parts.Provider(w.t, id, op, transport, func(c *provider.Config, o *provider.Options) {
+		c.Scopes, c.RedirectURI, o.Now = []string{"openid", "profile", "email"}, w.app+"/bff/callback/"+id, w.now
+		for _, f := range change {
+			f(c)
+		}
+	})
 }
 
 // An answer is what Begin or Finish came to, as the browser of these tests is told it.
@@ -331,19 +317,7 @@ func (w *world) stands() stands {
 func (w *world) outbox() []*session.Record {
 	w.t.Helper()
 	w.settle()
-	items, err := w.store.Lease(w.t.Context(), w.now().Add(time.Minute), time.Nanosecond, 100)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var found []*session.Record
-	for _, item := range items {
-		rec, err := w.sessions.OpenRevocation(item)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		found = append(found, rec)
-	}
-	return found
+	return parts.Waiting(w.t, w.sessions, w.store, w.now().Add(time.Hour))
 }
 
 // refuses says that got is a refusal of that kind and code, that no session was started or ended, no
@@ -388,70 +362,5 @@ func (w *world) refusesTokens(b *browser, before stands, got answer, kind proble
 // logins is the counter of logins at "main".
 func (w *world) logins(outcome string) float64 {
 	w.t.Helper()
-	families, err := w.metrics.Gather()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() != "cloakroom_logins_total" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			labels := map[string]string{}
-			for _, l := range m.GetLabel() {
-				labels[l.GetName()] = l.GetValue()
-			}
-			if labels["provider"] == "main" && labels["outcome"] == outcome {
-				return m.GetCounter().GetValue()
-			}
-		}
-	}
-	return 0
-}
-
-// A brittleStore can be made to fail at what a login writes.
-type brittleStore struct {
-	*memory.Store
-	down     atomic.Bool
-	creating atomic.Pointer[func()] // called once, before a record is written; nil: not
-}
-
-var errDown = errors.New("store is down")
-
-func (s *brittleStore) Parts() storage.Store {
-	return storage.Store{Records: s, Finder: s, Outbox: s, Leases: s, Marks: s, Connection: s}
-}
-
-func (s *brittleStore) Create(ctx context.Context, e storage.Entry) error {
-	if s.down.Load() {
-		return errDown
-	}
-	if fn := s.creating.Swap(nil); fn != nil {
-		(*fn)()
-	}
-	return s.Store.Create(ctx, e)
-}
-
-func (s *brittleStore) Enqueue(ctx context.Context, r storage.Revocation) error {
-	if s.down.Load() {
-		return errDown
-	}
-	return s.Store.Enqueue(ctx, r)
-}
-
-type logBuffer struct {
-	mu  sync.Mutex // guards out
-	out bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.out.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.out.String()
+	return parts.Metric(w.t, w.metrics, "cloakroom_logins_total", "provider=main", "outcome="+outcome)
 }

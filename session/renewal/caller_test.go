@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -26,7 +27,7 @@ func TestCallerGoneAtEachStageLosesNothing(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				s := w.login()
 				w.op.Intercept(odd.Token, odd.Delay(2*time.Second))
-				w.store.on("update", func(context.Context) error { time.Sleep(2 * time.Second); return nil })
+				w.store.Before("update", func(context.Context) error { time.Sleep(2 * time.Second); return nil })
 				time.Sleep(6 * time.Minute)
 				ctx, cancel := context.WithTimeout(context.Background(), stage.after)
 				defer cancel()
@@ -49,7 +50,7 @@ func TestStoreFailingAtCommitLosesNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
-		w.store.on("update", fails)
+		w.store.Before("update", fails)
 		first := w.mustToken(s)
 		if first.AccessToken == s.Record.AccessToken {
 			t.Fatal("the token was not renewed")
@@ -66,7 +67,7 @@ func TestStoreFailingAtCommitLosesNothing(t *testing.T) {
 		}
 		w.wantRenewals(1)
 
-		w.store.on("update", nil)
+		w.store.Before("update", nil)
 		time.Sleep(time.Minute)
 		if got := w.get(s.Name).Record.AccessToken; got != first.AccessToken {
 			t.Error("the token in memory was not saved when the store came back")
@@ -81,7 +82,7 @@ func TestCommitWhoseAnswerWasLostIsNotRepeated(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
-		w.store.then("update", func() error { w.store.then("update", nil); return errDisk })
+		w.store.After("update", func() error { w.store.After("update", nil); return storetest.ErrDisk })
 		w.mustToken(s)
 		time.Sleep(time.Second)
 		if n := w.get(s.Name).Record.Renewals; n != 1 {
@@ -101,13 +102,13 @@ func TestCommitIsNotDoneBeforeTheStoreSaysSo(t *testing.T) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
 		var tries atomic.Int32
-		w.store.then("update", func() error { tries.Add(1); return errDisk })
+		w.store.After("update", func() error { tries.Add(1); return storetest.ErrDisk })
 		token := w.mustToken(s)
 		time.Sleep(time.Minute)
 		if n := tries.Load(); n < 10 {
 			t.Errorf("tries in a minute = %d, want that they go on", n)
 		}
-		w.store.then("update", nil)
+		w.store.After("update", nil)
 		time.Sleep(2 * time.Second)
 		if r := w.get(s.Name).Record; r.Renewals != 1 || r.AccessToken != token.AccessToken {
 			t.Errorf("renewals in the record = %d, want 1, with the tokens in use", r.Renewals)
@@ -121,7 +122,7 @@ func TestCommitIsNotDoneBeforeTheStoreSaysSo(t *testing.T) {
 func TestStoreDownBeforeTheRenewal(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
-		w.store.on("load", fails)
+		w.store.Before("load", fails)
 		time.Sleep(5*time.Minute - 5*time.Second)
 		if token, err := w.renewer.AccessToken(context.Background(), s); err != nil || token.AccessToken != s.Record.AccessToken {
 			t.Errorf("token that is still valid = %v, %v", token, err)
@@ -158,7 +159,7 @@ func TestCloseGivesUpAtItsDeadline(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
-		w.store.on("update", fails)
+		w.store.Before("update", fails)
 		w.mustToken(s)
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()

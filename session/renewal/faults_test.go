@@ -3,6 +3,7 @@ package renewal_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -92,12 +93,12 @@ func TestRefusedSessionEndsEvenIfTheStoreIsSlowToAllowIt(t *testing.T) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
 		w.op.Intercept(odd.Token, odd.OAuthError(400, "invalid_grant"))
-		w.store.on("end", fails)
+		w.store.Before("end", fails)
 		if _, err := w.token(s); !errors.Is(err, renewal.ErrRefused) {
 			t.Errorf("token = %v, want %v", err, renewal.ErrRefused)
 		}
 		time.Sleep(10 * time.Second)
-		w.store.on("end", nil)
+		w.store.Before("end", nil)
 		time.Sleep(30 * time.Second)
 		w.wantGone(s)
 	})
@@ -202,7 +203,7 @@ func TestPeopleWhoTryToLogInDoNotProlongAnOutage(t *testing.T) {
 		}
 		const logins = 60
 		for range logins {
-			if _, err := w.provider.Exchange(t.Context(), secret.New("a-code"), w.verifier); !errors.Is(err, provider.ErrUnreachable) {
+			if _, err := w.provider.Exchange(t.Context(), secret.New("a-code"), secret.New(strings.Repeat("v", 43))); !errors.Is(err, provider.ErrUnreachable) {
 				t.Fatalf("login = %v, want %v", err, provider.ErrUnreachable)
 			}
 			asks()
@@ -270,7 +271,7 @@ func TestSessionsThatWaitForAProbeCostTheStoreNothing(t *testing.T) {
 		go func() { _, _ = w.renewer.AccessToken(context.Background(), probe) }()
 		synctest.Wait()
 		var leases atomic.Int64
-		w.store.on("acquire", func(context.Context) error { leases.Add(1); return nil })
+		w.store.Before("acquire", func(context.Context) error { leases.Add(1); return nil })
 		for range 100 {
 			if _, err := w.renewer.AccessToken(context.Background(), other); !errors.Is(err, provider.ErrUnreachable) {
 				t.Fatalf("token = %v, want %v", err, provider.ErrUnreachable)

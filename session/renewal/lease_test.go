@@ -12,6 +12,7 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -74,8 +75,8 @@ func TestWaitersDoNotPollTightly(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		var asked atomic.Int32
 		count := func(context.Context) error { asked.Add(1); return nil }
-		w.store.on("acquire", count)
-		w.store.on("load", count)
+		w.store.Before("acquire", count)
+		w.store.Before("load", count)
 		var all sync.WaitGroup
 		for i := range 200 {
 			all.Go(func() {
@@ -130,7 +131,7 @@ func TestFrozenHolderSendsNothingWhenItWakes(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		frozen, wake := make(chan struct{}), make(chan struct{})
 		var once sync.Once
-		w.store.then("acquire", func() error {
+		w.store.After("acquire", func() error {
 			first := false
 			once.Do(func() { first = true })
 			if first {
@@ -172,7 +173,7 @@ func TestLeaseThatRanOutBeforeSendingIsTakenAnew(t *testing.T) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
 		var once sync.Once
-		w.store.on("load", func(context.Context) error {
+		w.store.Before("load", func(context.Context) error {
 			once.Do(func() { time.Sleep(4 * time.Second) }) // the flight's first read
 			return nil
 		})
@@ -212,7 +213,7 @@ func TestFailedRenewalReleasesTheLease(t *testing.T) {
 func TestNothingIsSentWithoutALease(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
-		w.store.on("acquire", fails)
+		w.store.Before("acquire", fails)
 		time.Sleep(4*time.Minute + 10*time.Second)
 		if token := w.mustToken(s); token.AccessToken != s.Record.AccessToken {
 			t.Error("a token came from nowhere")
@@ -223,7 +224,7 @@ func TestNothingIsSentWithoutALease(t *testing.T) {
 			t.Errorf("token: %v, want %v", err, session.ErrUnavailable)
 		}
 		w.wantRenewals(0)
-		w.store.on("acquire", nil)
+		w.store.Before("acquire", nil)
 		w.mustToken(s)
 		w.wantRenewals(1)
 	})
@@ -255,8 +256,8 @@ func TestLeaseTakenAfterTheAnswerWasGivenUpIsReleased(t *testing.T) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
 		var once sync.Once
-		w.store.then("acquire", func() (err error) {
-			once.Do(func() { err = errDisk })
+		w.store.After("acquire", func() (err error) {
+			once.Do(func() { err = storetest.ErrDisk })
 			return err
 		})
 		if _, err := w.token(s); !errors.Is(err, session.ErrUnavailable) {

@@ -127,7 +127,7 @@ func TestRenewalElsewhereBeatsARefusal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(t *testing.T, w *world) {
 				s := w.login()
-				w.store.lapse()
+				w.store.Lapse()
 				other := w.replica()
 				defer func() { _ = other.Close(context.Background()) }()
 				n := 0
@@ -224,7 +224,7 @@ func TestOperatorsFaultAsksNobodyToLogIn(t *testing.T) {
 				}
 				w.wantNoLoginNeeded(s)
 				w.wantOutcome("misconfigured")
-				if !w.logged.contains("remedy=") {
+				if !w.logs("remedy=") {
 					t.Error("the log does not say what to do")
 				}
 			})

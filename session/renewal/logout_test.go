@@ -27,7 +27,7 @@ func TestLogoutDuringRenewalWins(t *testing.T) {
 				inWorld(t, func(t *testing.T, w *world) {
 					s := w.login()
 					w.op.Intercept(odd.Token, odd.Delay(2*time.Second))
-					w.store.on("update", func(context.Context) error { time.Sleep(2 * time.Second); return nil })
+					w.store.Before("update", func(context.Context) error { time.Sleep(2 * time.Second); return nil })
 					time.Sleep(6 * time.Minute)
 					var all sync.WaitGroup
 					for range 10 {
@@ -58,12 +58,12 @@ func TestLogoutWhileTokensAreInMemoryWins(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		time.Sleep(6 * time.Minute)
-		w.store.on("update", fails)
+		w.store.Before("update", fails)
 		w.mustToken(s)
 		if err := w.sessions.End(context.Background(), s.Name, session.ReasonLogout); err != nil {
 			t.Fatalf("end the session: %v", err)
 		}
-		w.store.on("update", nil)
+		w.store.Before("update", nil)
 		time.Sleep(time.Minute)
 		w.wantGone(s)
 		w.wantInOutbox(w.lastGrant().Issued)
@@ -109,7 +109,7 @@ func TestOrphanedTokensAreRevokedEvenWithoutOutbox(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		w.op.Intercept(odd.Token, odd.Delay(2*time.Second))
-		w.store.on("enqueue", fails)
+		w.store.Before("enqueue", fails)
 		time.Sleep(6 * time.Minute)
 		var all sync.WaitGroup
 		all.Go(func() { _, _ = w.renewer.AccessToken(context.Background(), s) })

@@ -12,6 +12,7 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/renewal"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
 // loginAs is login of another user.
@@ -142,7 +143,7 @@ func TestJumpOfTheSharedClockChangesNoPause(t *testing.T) {
 			now := func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
 			op := odd.New(t, odd.WithClock(now))
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, op, wire{op.Server.Config.Handler}, now)
+				w := newWorld(t, op, parts.Wire{Handler: op.Server.Config.Handler}, now)
 				defer w.close()
 				w.op.SetTokenLife(time.Minute)
 				s, other := w.loginAs("alice"), w.loginAs("bob")

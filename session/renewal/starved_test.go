@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
 // A slowClock is the clock of a machine that has too much to do: once starved, half a second goes by between
@@ -28,7 +29,7 @@ func (c *slowClock) now() time.Time {
 func TestTokenThatRanOutWhileItCameIsHandedOut(t *testing.T) {
 	var clock slowClock
 	op := odd.New(t, odd.WithClock(clock.now))
-	w := newWorld(t, op, wire{op.Server.Config.Handler}, clock.now)
+	w := newWorld(t, op, parts.Wire{Handler: op.Server.Config.Handler}, clock.now)
 	defer w.close()
 	op.SetTokenLife(time.Second)
 	s := w.login()

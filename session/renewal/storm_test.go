@@ -131,7 +131,7 @@ func TestOtherReplicaRenewedFirst(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		other := w.replica()
-		w.store.lapse()
+		w.store.Lapse()
 		time.Sleep(6 * time.Minute)
 		release := make(chan struct{})
 		w.op.Intercept(odd.Token, odd.Next(1, func(rw http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
@@ -164,7 +164,7 @@ func TestBothReplicasWereAnswered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
 		other := w.replica()
-		w.store.lapse()
+		w.store.Lapse()
 		w.op.SetRotation(false)
 		time.Sleep(6 * time.Minute)
 		release := make(chan struct{})

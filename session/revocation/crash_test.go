@@ -11,7 +11,9 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/session/store"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
 // TestCrashBetweenTheStepsLosesNoRevocation (LO6, RV4), over a real file: the process dies after the
@@ -29,14 +31,14 @@ func TestCrashBetweenTheStepsLosesNoRevocation(t *testing.T) {
 			}
 		}},
 		{"after the revocation", func(t *testing.T, p *process) {
-			p.store.set(false, true)
+			p.store.Fail("done")
 			p.work(t, func() bool { return len(p.op.LiveRefreshTokens()) == 0 })
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			op, file := odd.New(t), filepath.Join(t.TempDir(), "cloakroom.db")
 			p := start(t, op, file)
-			s := login(t, p.sessions, p.providers["main"], op)
+			s := parts.Login(t, p.sessions, p.providers["main"], op)
 			if err := p.sessions.End(context.Background(), s.Name, session.ReasonLogout); err != nil {
 				t.Fatalf("end the session: %v", err)
 			}
@@ -62,7 +64,7 @@ func TestCrashBetweenTheStepsLosesNoRevocation(t *testing.T) {
 // A process is a service from its start to its end.
 type process struct {
 	op        *odd.Provider
-	store     *faultyStore
+	store     *storetest.Faulty
 	sessions  *session.Manager
 	providers map[string]*provider.Provider
 }
@@ -73,9 +75,9 @@ func start(t *testing.T, op *odd.Provider, file string) *process {
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}
-	p := &process{op: op, store: newFaultyStore(s)}
+	p := &process{op: op, store: storetest.NewFaulty(s)}
 	p.sessions = newManager(t, p.store)
-	p.providers = map[string]*provider.Provider{"main": newProvider(t, "main", op, wire{op.Server.Config.Handler})}
+	p.providers = map[string]*provider.Provider{"main": newProvider(t, "main", op)}
 	return p
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/clock"
 	"github.com/cloakroom/cloakroom/session/revocation"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
@@ -171,16 +172,16 @@ func TestStoreOutageDelaysAndLosesNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		worker := w.run()
 		s := w.login("main")
-		w.store.set(true, true)
+		w.store.Fail("lease", "endexpired", "done")
 		w.end(s, session.ReasonLogout)
 		worker.Wake()
 		time.Sleep(10 * time.Minute)
 		w.wantLive(w.main, 1)
-		w.store.set(false, true)
+		w.store.Fail("done")
 		time.Sleep(time.Minute)
 		w.wantLive(w.main, 0)
 		w.wantPending(1) // delivered, and not taken out: a second delivery is harmless
-		w.store.set(false, false)
+		w.store.Fail()
 		time.Sleep(2 * time.Minute)
 		w.wantPending(0)
 	})
@@ -215,7 +216,7 @@ func TestStoppedWorkerLeavesItsItemsToTheNext(t *testing.T) {
 func TestRevocationIsJudgedByNoClockThatMayBeWrong(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.end(w.login("main"), session.ReasonLogout)
-		w.store.setClock(func() (time.Time, error) { return time.Time{}, errDisk })
+		w.store.SetClock(func() (time.Time, error) { return time.Time{}, storetest.ErrDisk })
 		shared := clock.New(clock.Options{Wall: func() time.Time { return time.Now().Add(60 * 24 * time.Hour) }, Logger: quiet})
 		w.options.Now = shared.Now
 		w.options.Sessions = newManager(t, w.store, func(o *session.Options) { o.Clock = shared })
@@ -224,7 +225,7 @@ func TestRevocationIsJudgedByNoClockThatMayBeWrong(t *testing.T) {
 		defer w.stop()
 		time.Sleep(10 * time.Second)
 		w.wantPending(1)
-		w.store.setClock(func() (time.Time, error) { return time.Now().UTC(), nil })
+		w.store.SetClock(func() (time.Time, error) { return time.Now().UTC(), nil })
 		time.Sleep(time.Minute)
 		w.wantPending(0)
 		w.wantLive(w.main, 0)

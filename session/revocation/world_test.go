@@ -2,12 +2,7 @@ package revocation_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,29 +11,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
-	"github.com/cloakroom/cloakroom/keys"
 	"github.com/cloakroom/cloakroom/provider"
-	"github.com/cloakroom/cloakroom/secret"
 	"github.com/cloakroom/cloakroom/session"
 	"github.com/cloakroom/cloakroom/session/revocation"
 	"github.com/cloakroom/cloakroom/session/storage"
 	"github.com/cloakroom/cloakroom/session/store/memory"
-	"github.com/cloakroom/cloakroom/site"
-	"github.com/cloakroom/cloakroom/site/sitetest"
+	"github.com/cloakroom/cloakroom/session/store/storetest"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
+	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var (
-	quiet   = slog.New(slog.DiscardHandler)
-	errDisk = errors.New("disk is full")
-)
+var quiet = slog.New(slog.DiscardHandler)
 
 // A world is one service with two providers, under a clock that moves when everyone waits.
 type world struct {
 	t          *testing.T
-	store      *faultyStore
+	store      *storetest.Faulty
 	sessions   *session.Manager
 	main, slow *odd.Provider
 	options    revocation.Options
@@ -50,13 +40,13 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	first, second := odd.New(t), odd.New(t)
 	synctest.Test(t, func(t *testing.T) {
-		store := newFaultyStore(memory.New().Parts())
+		store := storetest.NewFaulty(memory.New().Parts())
 		w := &world{t: t, store: store, sessions: newManager(t, store), main: first, slow: second, stop: func() {}}
 		w.options = revocation.Options{
 			Sessions: w.sessions, Outbox: store, Logger: quiet, Metrics: prometheus.NewRegistry(), RevokeOnBackchannel: true,
 			Providers: map[string]*provider.Provider{
-				"main": newProvider(t, "main", first, wire{first.Server.Config.Handler}),
-				"slow": newProvider(t, "slow", second, wire{second.Server.Config.Handler}),
+				"main": newProvider(t, "main", first),
+				"slow": newProvider(t, "slow", second),
 			},
 		}
 		test(t, w)
@@ -66,31 +56,15 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-func newManager(t *testing.T, store *faultyStore, change ...func(*session.Options)) *session.Manager {
+func newManager(t *testing.T, store *storetest.Faulty, change ...func(*session.Options)) *session.Manager {
 	t.Helper()
-	o := session.Options{
-		Store: store.Parts(), Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, IdleTimeout: time.Hour, Site: sitetest.New(t, "http://localhost", site.Options{}), Logger: quiet,
-	}
-	for _, c := range change {
-		c(&o)
-	}
-	m, err := session.NewManager(o)
-	if err != nil {
-		t.Fatalf("new manager: %v", err)
-	}
-	return m
+	idle := func(o *session.Options) { o.IdleTimeout = time.Hour }
+	return parts.Sessions(t, store.Parts(), append([]func(*session.Options){idle}, change...)...)
 }
 
-func newProvider(t *testing.T, id string, op *odd.Provider, transport http.RoundTripper) *provider.Provider {
+func newProvider(t *testing.T, id string, op *odd.Provider) *provider.Provider {
 	t.Helper()
-	p, err := provider.New(provider.Config{
-		ID: id, Issuer: op.Issuer(), ClientID: op.Client.ID, ClientSecret: secret.New(op.Client.Secret), ClientAuth: op.Client.Auth,
-		IDTokenAlg: op.Client.Alg, Scopes: []string{"openid", "offline_access"}, RedirectURI: "http://localhost/bff/callback/" + id,
-	}, provider.Options{Logger: quiet, Transport: transport})
-	if err != nil {
-		t.Fatalf("new provider: %v", err)
-	}
-	return p
+	return parts.Provider(t, id, op, parts.Wire{Handler: op.Server.Config.Handler})
 }
 
 // run starts a worker; w.stop stops it and waits until nothing of it is left.
@@ -109,35 +83,7 @@ func (w *world) login(id string) *session.Session {
 	if id == "slow" {
 		op = w.slow
 	}
-	return login(w.t, w.sessions, w.options.Providers[id], op)
-}
-
-func login(t *testing.T, sessions *session.Manager, p *provider.Provider, op *odd.Provider) *session.Session {
-	t.Helper()
-	ctx, verifier := context.Background(), secret.New("a-verifier-of-at-least-forty-three-characters-x")
-	to, err := p.AuthorizationURL(ctx, provider.AuthorizationRequest{State: "s", Nonce: "n", Verifier: verifier})
-	if err != nil {
-		t.Fatalf("authorization URL: %v", err)
-	}
-	answer := httptest.NewRecorder()
-	op.Server.Config.Handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, to, nil))
-	back, err := url.Parse(answer.Header().Get("Location"))
-	if err != nil {
-		t.Fatalf("authorization response: %v", err)
-	}
-	tokens, err := p.Exchange(ctx, secret.New(back.Query().Get("code")), verifier)
-	if err != nil {
-		t.Fatalf("exchange the code: %v", err)
-	}
-	s, err := sessions.Start(ctx, httptest.NewRecorder(), &session.Record{
-		Provider: p.ID(), Issuer: p.Issuer(), Subject: "alice", Scope: tokens.Scope, TokenType: tokens.TokenType,
-		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, IDToken: tokens.IDToken,
-		AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
-	}, "")
-	if err != nil {
-		t.Fatalf("start a session: %v", err)
-	}
-	return s
+	return parts.Login(w.t, w.sessions, w.options.Providers[id], op)
 }
 
 // end ends a session; it must not take any time, whatever the provider is at (LO6, RV4).
@@ -174,103 +120,4 @@ func (w *world) wantLive(op *odd.Provider, n int) {
 	if got := len(op.LiveRefreshTokens()); got != n {
 		w.t.Errorf("live refresh tokens at the provider = %d, want %d", got, n)
 	}
-}
-
-// A wire carries requests to a handler without a network, which no bubble's clock could wait for.
-type wire struct{ handler http.Handler }
-
-func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, whole := httptest.NewRecorder(), make(chan bool, 1)
-	go func() {
-		defer func() { whole <- recover() == nil }()
-		w.handler.ServeHTTP(answer, r.Clone(r.Context()))
-	}()
-	select {
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	case ok := <-whole:
-		if !ok {
-			return nil, io.ErrUnexpectedEOF
-		}
-		return answer.Result(), nil
-	}
-}
-
-// A faultyStore fails as long as it is down, or where the outbox can't be written.
-type faultyStore struct {
-	storage.Records
-	storage.Outbox
-	storage.Connection
-	behind storage.Store
-
-	mu       sync.Mutex // guards what follows
-	down     bool
-	doneFail bool
-	clock    func() (time.Time, error) // what pings say; nil: what the store does
-}
-
-func newFaultyStore(behind storage.Store) *faultyStore {
-	return &faultyStore{Records: behind.Records, Outbox: behind.Outbox, Connection: behind.Connection, behind: behind}
-}
-
-func (s *faultyStore) Parts() storage.Store {
-	parts := s.behind
-	parts.Records, parts.Outbox, parts.Connection = s, s, s
-	return parts
-}
-
-func (s *faultyStore) setClock(clock func() (time.Time, error)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.clock = clock
-}
-
-// Ping says what it is told to.
-func (s *faultyStore) Ping(ctx context.Context) (time.Time, error) {
-	s.mu.Lock()
-	clock := s.clock
-	s.mu.Unlock()
-	if clock == nil {
-		return s.Connection.Ping(ctx)
-	}
-	return clock()
-}
-
-func (s *faultyStore) set(down, doneFail bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.down, s.doneFail = down, doneFail
-}
-
-func (s *faultyStore) fault(done bool) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down || done && s.doneFail {
-		return errDisk
-	}
-	return nil
-}
-
-// Lease fails while the store is down.
-func (s *faultyStore) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
-	if err := s.fault(false); err != nil {
-		return nil, err
-	}
-	return s.Outbox.Lease(ctx, now, lease, limit)
-}
-
-// EndExpired fails while the store is down.
-func (s *faultyStore) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
-	if err := s.fault(false); err != nil {
-		return nil, err
-	}
-	return s.Records.EndExpired(ctx, reason, now, limit)
-}
-
-// Done fails while the store is down, or where it is told to.
-func (s *faultyStore) Done(ctx context.Context, id string) error {
-	if err := s.fault(true); err != nil {
-		return err
-	}
-	return s.Outbox.Done(ctx, id)
 }

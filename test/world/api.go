@@ -1,7 +1,6 @@
 package world
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -42,24 +41,4 @@ func (a *API) Requests() []*http.Request {
 	a.Mu.Lock()
 	defer a.Mu.Unlock()
 	return a.Seen
-}
-
-// A Log may be written to while it is read.
-type Log struct {
-	Mu sync.Mutex // guards b
-	B  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (s *Log) Write(p []byte) (int, error) {
-	s.Mu.Lock()
-	defer s.Mu.Unlock()
-	return s.B.Write(p)
-}
-
-// String is all that was written.
-func (s *Log) String() string {
-	s.Mu.Lock()
-	defer s.Mu.Unlock()
-	return s.B.String()
 }

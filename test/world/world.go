@@ -16,6 +16,7 @@ import (
 	"github.com/cloakroom/cloakroom/server"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 	"github.com/cloakroom/cloakroom/test/servers"
+	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
 // A World is a real server between a scripted provider and an API that records what it is sent.
@@ -28,7 +29,7 @@ type World struct {
 	Port   int    // of origin
 	Dir    string // of the app's files
 	DB     string // the store's file
-	Log    *Log
+	Log    *parts.Log
 	Now    func() time.Time // of servers that are started from here on; nil: time.Now
 }
 
@@ -47,7 +48,7 @@ func New(t *testing.T, sessionYAML string, options ...odd.Option) *World {
 // NewStage is all of a World but its server.
 func NewStage(t *testing.T, options ...odd.Option) *World {
 	t.Helper()
-	g := &World{T: t, OP: odd.New(t, options...), API: &API{}, Log: &Log{}}
+	g := &World{T: t, OP: odd.New(t, options...), API: &API{}, Log: &parts.Log{}}
 	g.API.Server = httptest.NewServer(g.API)
 	t.Cleanup(g.API.Close)
 	g.Port = servers.FreePort(t) // last, so that nobody else here is given it
