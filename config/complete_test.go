@@ -110,7 +110,7 @@ func TestEveryFaultOfAProgramsConfigIsNamed(t *testing.T) {
 		"server.public_url is missing", "session.lifetime is negative", "session.keys is missing",
 		"providers[1].id", "providers[1].issuer is http", "providers[1].client_id is missing",
 		"providers[1].client_auth is none of", "providers[1].scopes lacks openid",
-		"routes[0].path lies in server.base_path", "routes[0].methods[0] is not in capitals",
+		"routes[0].path is below server.base_path", "routes[0].methods[0] is not in capitals",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// An apiClock measures how long an API takes to begin its answer: it counts from the last byte that the
-// caller has sent, and stands still while the caller is waited for. An API that stops reading what the
-// caller has sent is measured too. Interim responses (1xx) begin no answer. It is safe for concurrent use:
-// the transport reads the body in a goroutine of its own.
+// An apiClock limits how long an API takes to begin its response. The time starts again after each
+// read of the client's body and does not run while a read waits for the client. It runs while the
+// API does not read what the client has sent. Interim responses (1xx) do not stop it. An apiClock
+// is safe for concurrent use: the transport reads the body in its own goroutine.
 type apiClock struct {
 	limit time.Duration
 
 	mu    sync.Mutex // guards the rest
 	timer *time.Timer
-	due   time.Time // zero: the clock stands still
+	due   time.Time // zero while the time does not run
 	late  bool
-	// stopped: there is an answer, or a failure; the caller's body may still be read.
+	// stopped means that there is a response or an error. The body may still be read.
 	stopped bool
 }
 
-// startAPIClock calls late in a goroutine of its own once the API has taken limit.
+// startAPIClock starts a clock that calls late in its own goroutine once the API has taken limit.
 func startAPIClock(limit time.Duration, late func()) *apiClock {
 	c := &apiClock{limit: limit}
 	c.mu.Lock()
@@ -36,7 +36,8 @@ func startAPIClock(limit time.Duration, late func()) *apiClock {
 	return c
 }
 
-// ring reports whether the API is late. The timer may have run out just as the clock was stopped.
+// expire reports whether the API is late. It is not if the clock was paused or stopped at the
+// moment when the timer fired.
 func (c *apiClock) expire() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,7 +48,7 @@ func (c *apiClock) expire() bool {
 	return true
 }
 
-// watch has the clock stand still whenever r's body waits for the caller.
+// watch makes reads of r's body pause the clock.
 func (c *apiClock) watch(r *http.Request) *http.Request {
 	if r.Body == nil || r.Body == http.NoBody {
 		return r
@@ -65,7 +66,7 @@ func (c *apiClock) watch(r *http.Request) *http.Request {
 	return r
 }
 
-// pause has the caller's time begin.
+// pause stops the time, because the client is waited for.
 func (c *apiClock) pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,7 +74,7 @@ func (c *apiClock) pause() {
 	c.due = time.Time{}
 }
 
-// restart has the API's time begin, in full.
+// restart starts the API's time from zero.
 func (c *apiClock) restart() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -83,7 +84,7 @@ func (c *apiClock) restart() {
 	}
 }
 
-// stop ends the measuring, and reports whether the API was in time.
+// stop stops the clock and reports whether the API was in time.
 func (c *apiClock) stop() (inTime bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,7 +93,7 @@ func (c *apiClock) stop() (inTime bool) {
 	return !c.late
 }
 
-// A clockedBody is what the transport reads of the caller's body.
+// A clockedBody is a request body whose reads pause the clock.
 type clockedBody struct {
 	io.ReadCloser
 	clock *apiClock

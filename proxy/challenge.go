@@ -2,16 +2,16 @@ package proxy
 
 import "strings"
 
-// A challenge is one way to authenticate that a WWW-Authenticate field offers (RFC 9110 §11.6.1). Its token68, of
-// schemes that have one instead of parameters, is not kept.
+// A challenge is one challenge of a WWW-Authenticate field (RFC 9110 §11.6.1). It does not keep the
+// token68 that some schemes have instead of parameters.
 type challenge struct {
 	scheme string            // in lower case
-	params map[string]string // by name in lower case; the first of a name counts
+	params map[string]string // by name in lower case; the first of each name
 }
 
-// challenges reads the lines of a WWW-Authenticate field. Commas part challenges as well as the parameters of one, and
-// lines may be joined by commas on the way, so a scheme is told by what follows it. What breaks the grammar is left
-// out up to the next comma, but for a comma that was forgotten between two parameters.
+// challenges parses the lines of a WWW-Authenticate field. Commas separate both challenges and
+// parameters, so only what follows a name says whether that is a scheme. After a syntax error the
+// parser goes on at the next comma. It tolerates a missing comma between two parameters.
 func challenges(lines []string) []challenge {
 	var all []challenge
 	for _, line := range lines {
@@ -40,10 +40,10 @@ func challenges(lines []string) []challenge {
 	return all
 }
 
-// A cursor is what is still to be read of a line.
+// A cursor is the unread rest of a line.
 type cursor struct{ rest string }
 
-// take reads as many bytes as are of a kind.
+// take reads the bytes at the start for which kind is true.
 func (c *cursor) take(kind func(byte) bool) string {
 	n := span(c.rest, kind)
 	taken := c.rest[:n]
@@ -51,10 +51,10 @@ func (c *cursor) take(kind func(byte) bool) string {
 	return taken
 }
 
-// at reports whether b is next.
+// at reports whether the next byte is b.
 func (c *cursor) at(b byte) bool { return c.rest != "" && c.rest[0] == b }
 
-// token reads a token, "" when there is none, and the white space around it.
+// token reads a token and the white space around it. It returns "" if there is none.
 func (c *cursor) token() string {
 	c.take(isSpace)
 	token := c.take(isTokenByte)
@@ -62,9 +62,10 @@ func (c *cursor) token() string {
 	return token
 }
 
-// skipToken68 reports whether a token68 is all that there is up to the next comma, and skips it.
+// skipToken68 skips everything up to the next comma if that is a token68, and reports whether it
+// is.
 func (c *cursor) skipToken68() bool {
-	n := span(c.rest, func(b byte) bool { return isLetterOrDigit(b) || strings.IndexByte("-._~+/", b) >= 0 })
+	n := span(c.rest, isToken68Byte)
 	after := strings.TrimLeft(strings.TrimLeft(c.rest[n:], "="), " \t")
 	if n == 0 || after != "" && after[0] != ',' {
 		return false
@@ -73,14 +74,17 @@ func (c *cursor) skipToken68() bool {
 	return true
 }
 
-// value reads a parameter's value with the = before it. It is not ok when its closing quote is missing.
+func isToken68Byte(b byte) bool { return isLetterOrDigit(b) || strings.IndexByte("-._~+/", b) >= 0 }
+
+// value reads the = and the value of a parameter. It is not ok if the closing quote is missing. A
+// value without quotes may be more than a token, because some APIs forget the quotes.
 func (c *cursor) value() (value string, ok bool) {
 	c.rest = c.rest[1:]
 	c.take(isSpace)
 	if c.at('"') {
 		return c.quoted()
 	}
-	return c.take(func(b byte) bool { return b != ',' && b != '"' && !isSpace(b) }), true // more than a token: people forget the quotes
+	return c.take(func(b byte) bool { return b != ',' && b != '"' && !isSpace(b) }), true
 }
 
 // quoted reads a quoted-string (RFC 9110 §5.6.4).
@@ -102,7 +106,7 @@ func (c *cursor) quoted() (text string, closed bool) {
 	return "", false
 }
 
-// skipElement goes on to the next comma that is not quoted.
+// skipElement skips to the next comma outside a quoted-string.
 func (c *cursor) skipElement() {
 	for c.rest != "" && !c.at(',') {
 		if c.at('"') {
@@ -113,7 +117,7 @@ func (c *cursor) skipElement() {
 	}
 }
 
-// span is how many bytes at the start of s are of a kind.
+// span counts the bytes at the start of s for which kind is true.
 func span(s string, kind func(byte) bool) int {
 	n := 0
 	for n < len(s) && kind(s[n]) {

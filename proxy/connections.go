@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// connections are those to one route's API.
+// connections are the connections to the API of one route.
 type connections struct {
 	standard *http.Transport
-	// quiet is for gRPC alone, over connections that are not pinged: a gRPC server takes a ping for abuse
-	// that comes more often than every five minutes and breaks the connection off with too_many_pings. A dead
-	// one is found by TCP alone (package outbound).
+	// withoutPings is for gRPC. A gRPC server takes a ping more often than every five minutes for
+	// abuse and closes the connection with too_many_pings. Only TCP finds that such a connection is
+	// dead (package outbound).
 	withoutPings *http.Transport
-	http2        atomic.Bool // the API speaks HTTP/2
+	http2        atomic.Bool // whether the API has answered over HTTP/2
 }
 
 func newConnections(idle time.Duration) *connections {
@@ -36,8 +36,8 @@ func (c *connections) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// isGRPC reports whether a message is gRPC's, whose status is in its trailers. gRPC-Web has its own in
-// the body.
+// isGRPC reports whether a message is of gRPC, which has its status in the trailers. gRPC-Web is
+// not meant: its status is in the body.
 func isGRPC(h http.Header) bool {
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	kind = strings.ToLower(strings.TrimSpace(kind))

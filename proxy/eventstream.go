@@ -7,22 +7,24 @@ import (
 	"net/http"
 )
 
-// An eventStream is the body of an API's event stream. It ends well when the service stops: it would not end by
-// itself, and its browser connects anew by itself, to another replica (HTML Living Standard §9.2.3).
+// An eventStream is the body of an API's event stream. It ends with io.EOF when the service stops,
+// because it would never end by itself. The browser then reconnects, to another replica (HTML
+// Living Standard §9.2.3).
 type eventStream struct {
 	io.ReadCloser
 	stopping context.Context
 	forget   func() bool
 }
 
-// endWithService has a response end when the service stops, if it is an event stream.
+// endWithService makes an event stream end when the service stops. It leaves other responses alone.
 func (p *Proxy) endWithService(res *http.Response) {
 	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if err != nil || kind != "text/event-stream" || p.o.Stopping == nil {
 		return
 	}
 	body := res.Body
-	res.Body = &eventStream{body, p.o.Stopping, context.AfterFunc(p.o.Stopping, func() { _ = body.Close() })} // ends a read that waits
+	forget := context.AfterFunc(p.o.Stopping, func() { _ = body.Close() }) // ends a waiting read
+	res.Body = &eventStream{body, p.o.Stopping, forget}
 }
 
 // Read implements io.Reader.

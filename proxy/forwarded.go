@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// setForwarded tells the upstream who called and how. What an untrusted caller said of that was
-// removed before; what trusted proxies said is carried on (PX10).
+// setForwarded sets the X-Forwarded-* fields of an upstream request. Those of the client were
+// removed before; addresses that trusted proxies have added are kept (PX10).
 func (p *Proxy) setForwarded(h http.Header, in *http.Request) {
 	scheme, host, _ := strings.Cut(p.o.Site.Origin(), "://")
 	h.Set("X-Forwarded-Proto", scheme)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// answering is a request for the answer that says why it was cut. Over HTTP/1.1 net/http takes a failed read for a
-// caller who is gone, and ends the request's context.
+// withoutCancel returns req with a context that is still usable to answer it. Over HTTP/1.1
+// net/http takes the failed read after a cut for a lost client and cancels the context.
 func (r *statusRecorder) withoutCancel(req *http.Request) *http.Request {
 	if r.cut.Load() {
 		return req.WithContext(context.WithoutCancel(req.Context()))
@@ -17,15 +17,17 @@ func (r *statusRecorder) withoutCancel(req *http.Request) *http.Request {
 	return req
 }
 
-// stopReading has reads of the caller's body fail once ctx ends. The transport reads it in a goroutine of its own,
-// waits for that one before it gives up, and so would wait for a caller who sends nothing. The function returned must
-// be called before the handler returns: nothing may touch the answer's writer after that.
+// stopReading makes reads of the client's body fail once ctx is done. The transport reads the body
+// in its own goroutine and waits for that, so otherwise it would wait for a client that sends
+// nothing. The caller must call release before the handler returns, because the writer can't be
+// used after that.
 func (r *statusRecorder) stopReading(ctx context.Context) (release func()) {
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)
 		r.cut.Store(true)
-		_ = http.NewResponseController(r).SetReadDeadline(time.Unix(1, 0)) // a stream that is gone has nothing to read either
+		// It fails only if the stream is closed.
+		_ = http.NewResponseController(r).SetReadDeadline(time.Unix(1, 0))
 	})
 	return func() {
 		if !stop() {
@@ -36,12 +38,12 @@ func (r *statusRecorder) stopReading(ctx context.Context) (release func()) {
 
 // The statuses of a gRPC stream that this service ends.
 const (
-	grpcUnavailable     = "14" // come again
+	grpcUnavailable     = "14" // the client may retry
 	grpcUnauthenticated = "16"
 )
 
-// grpcEnd is how a gRPC stream that was cut ends: with a status of its own in the trailer, as its callers understand
-// it. It returns err for anything else.
+// grpcEnd ends a gRPC stream that this service cuts: it sets a gRPC status in the trailer and
+// returns io.EOF. For any other response it returns err.
 func (t *trailerCleaner) grpcEnd(err error) error {
 	var over *streamEnd
 	if !isGRPC(t.res.Header) || !errors.As(context.Cause(t.res.Request.Context()), &over) {

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics counts proxied requests. Labels are configured paths and classes of status, never anything
-// that a caller sent.
+// metrics counts proxied requests. Its labels are configured paths and classes of status, never
+// data of a client.
 type metrics struct {
 	total   *prometheus.CounterVec
 	seconds *prometheus.HistogramVec

@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom/cloakroom/proxy/reading"
 )
 
-// overlaps says where the routes themselves, without any trick, lead around what one of them demands.
-// That may be meant, so it is no fault.
+// overlaps returns a warning for each pair of routes with different guards that reach the same part
+// of an upstream. The operator may intend that, so it is not a fault.
 func overlaps(routes []Route) []string {
 	all := make([]*route, 0, len(routes))
 	for _, r := range routes {
@@ -22,12 +22,14 @@ func overlaps(routes []Route) []string {
 	for i, rt := range inOrder {
 		for j, other := range inOrder {
 			if by := rt.reaches(other, all); by != "" {
-				found = append(found, fmt.Sprintf("routes[%d] (%s) leads to %s%s too, by %s, which routes[%d] (%s) guards differently: "+
+				found = append(found, fmt.Sprintf("routes[%d] (%s) leads to %s%s too, by %s, "+
+					"which routes[%d] (%s) guards differently: "+
 					"whom the one refuses, the other may let in; make the two alike, or give %s an upstream that does not hold it",
 					i, rt.Path, rt.origin, other.base, by, j, other.Path, rt.Path))
 			}
 			if i < j && rt.class != other.class && reading.Key(rt.prefix) == reading.Key(other.prefix) {
-				found = append(found, fmt.Sprintf("routes[%d] (%s) and routes[%d] (%s) differ in case or final dots alone, and guard differently: "+
+				found = append(found, fmt.Sprintf("routes[%d] (%s) and routes[%d] (%s) "+
+					"differ in case or final dots alone, and guard differently: "+
 					"an API that ignores that serves the same through either; make the two alike, or give one another path",
 					i, rt.Path, j, other.Path))
 			}
@@ -36,9 +38,9 @@ func overlaps(routes []Route) []string {
 	return found
 }
 
-// reaches returns the path by which a route leads into what another one guards at the same upstream;
-// "" if none does. Who may call the other without having logged in is not kept out, so nothing is
-// lost there.
+// reaches returns the path by which a route reaches the part of the upstream that another route
+// with a different guard leads to, or "" if it does not. It is "" if the other route is open to
+// everybody.
 func (rt *route) reaches(other *route, longestFirst []*route) string {
 	if rt.origin != other.origin || rt.class == other.class || other.open() {
 		return ""
@@ -50,7 +52,7 @@ func (rt *route) reaches(other *route, longestFirst []*route) string {
 	return rt.prefix + inner + "/"
 }
 
-// open reports whether a route takes anybody's requests.
+// open reports whether a route accepts requests without a session.
 func (rt *route) open() bool {
 	return !rt.Require.Any() && (rt.Token == TokenNone || rt.Token == TokenOptional)
 }

@@ -10,25 +10,25 @@ import (
 	"github.com/cloakroom/cloakroom/proxy/reading"
 )
 
-// guard is what a route demands of a request and does for it: all of the Route but where it is and
-// how long it may take. A field that is new guards until it is taken out here, so that two routes
-// that differ in it are kept apart.
+// guard returns the fields of a Route that protect the API: all but its path, upstream and
+// timeouts. A new field is part of the guard unless it is removed here, so that two routes that
+// differ in it are treated as different.
 func (r Route) guard() Route {
 	r.Path, r.Upstream, r.Timeout, r.IdleConnectionTimeout = "", nil, 0, 0
 	r.Methods, r.Scopes = slices.Sorted(slices.Values(r.Methods)), slices.Sorted(slices.Values(r.Scopes))
 	return r
 }
 
-// sameGuard reports whether two routes demand the same.
+// sameGuard reports whether two routes have the same guard.
 func (r Route) sameGuard(other Route) bool { return reflect.DeepEqual(r.guard(), other.guard()) }
 
-// differs reports whether it matters which of two routes takes a request: they guard differently, or
-// lead elsewhere.
+// distinctFrom reports whether two routes treat a request differently: they have different guards,
+// or send it to different places.
 func (rt *route) distinctFrom(other *route) bool {
 	return rt.class != other.class || !rt.sameTarget(other)
 }
 
-// sameTarget reports whether a path that both could take reaches the same place through either.
+// sameTarget reports whether a path below both routes has the same target through either.
 func (rt *route) sameTarget(other *route) bool {
 	if rt.origin != other.origin {
 		return false
@@ -40,19 +40,19 @@ func (rt *route) sameTarget(other *route) bool {
 	return below && rt.base == other.base+inner
 }
 
-// origin is scheme, host and port of an upstream, each in one spelling.
+// origin returns scheme, host and port of an upstream in a normalized form.
 func origin(u *url.URL) string {
 	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 	return u.Scheme + "://" + strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) + ":" + port
 }
 
-// routesByPath are paths and the routes that each belongs to, with all that is below it.
+// routesByPath holds the routes of each path prefix.
 type routesByPath map[string][]*route
 
-// whose are the routes of the longest of the routesByPath that p is, or is below.
-func (of routesByPath) lookUp(p string) []*route {
+// lookUp returns the routes of the longest prefix of p that ends where a segment does.
+func (by routesByPath) lookUp(p string) []*route {
 	for {
-		if routes, ok := of[p]; ok {
+		if routes, ok := by[p]; ok {
 			return routes
 		}
 		i := strings.LastIndexByte(p, '/')
@@ -63,14 +63,14 @@ func (of routesByPath) lookUp(p string) []*route {
 	}
 }
 
-// An pathIndex knows whose every path is: here, and at each upstream.
+// A pathIndex finds the routes of a path, both of this service and of each upstream.
 type pathIndex struct {
 	public routesByPath            // by the key of the route's path
 	bases  map[string]routesByPath // by the upstream's origin, then by the key of its path
-	exact  map[string]routesByPath // the same by its path as it stands
+	exact  map[string]routesByPath // the same by the path itself
 }
 
-// survey makes routes ready to be told apart.
+// newPathIndex returns the index of routes and sets their class, hasRivals and sharesUpstream.
 func newPathIndex(routes []*route) pathIndex {
 	a := pathIndex{public: routesByPath{}, bases: map[string]routesByPath{}, exact: map[string]routesByPath{}}
 	for i, rt := range routes {
@@ -94,38 +94,44 @@ func newPathIndex(routes []*route) pathIndex {
 	return a
 }
 
-func (of routesByPath) add(place string, rt *route) { of[place] = append(of[place], rt) }
+func (by routesByPath) add(path string, rt *route) { by[path] = append(by[path], rt) }
 
-// disputed reports whether some program may take a path of this route for one of another route that
-// differs from it: sent on through the looser one, `/api/%61dmin`, `/api/;/admin` or `/api/Admin` would
-// get to what `/api/admin` guards (PX4). It judges the path as it comes, and as the upstream gets it
-// where several routes lead into one upstream.
+// disputed reports whether some server may read a path of this route as a path of another, distinct
+// route. Through a less strict route, `/api/%61dmin`, `/api/;/admin` or `/api/Admin` could reach
+// what `/api/admin` guards (PX4). It checks the path as it came and, if several routes lead to one
+// upstream, also the path that the upstream gets.
 func (a *pathIndex) disputed(escaped string, rt *route) bool {
 	if !rt.hasRivals {
 		return false
 	}
-	return a.public.claimedByOther(escaped, rt, rt.distinctFrom) ||
-		rt.sharesUpstream && a.bases[rt.origin].claimedByOther(rt.target(escaped), rt, a.unintended(rt, rt.target(escaped)))
+	if a.public.claimedByOther(escaped, rt, rt.distinctFrom) {
+		return true
+	}
+	target := rt.target(escaped)
+	return rt.sharesUpstream && a.bases[rt.origin].claimedByOther(target, rt, a.unintended(rt, target))
 }
 
-// beyond returns whether a route at this upstream guards what the path, as it stands, does not reach:
-// an operator who leads a looser route onto another's ground means it (overlaps warns of it), so who spells
-// that path otherwise gains nothing.
+// unintended returns a function that reports whether a path of rt must not reach another route's
+// part of the upstream. If the operator has configured rt so that the target, as it is written, is
+// in that part, another spelling of the target gains nothing; overlaps warns of such routes.
 func (a *pathIndex) unintended(rt *route, target string) func(*route) bool {
-	onPurpose := a.exact[rt.origin].lookUp(target)
+	intended := a.exact[rt.origin].lookUp(target)
 	return func(other *route) bool {
-		return other.class != rt.class && !slices.ContainsFunc(onPurpose, func(o *route) bool { return o.class == other.class })
+		sameClass := func(o *route) bool { return o.class == other.class }
+		return other.class != rt.class && !slices.ContainsFunc(intended, sameClass)
 	}
 }
 
-// dispute reports whether a reading of a path belongs to another route here that matters. Routes whose
-// paths differ by case alone are told apart by it (PX5): the operator wrote both.
-func (of routesByPath) claimedByOther(escaped string, rt *route, matters func(*route) bool) bool {
+// claimedByOther reports whether a reading of a path belongs to another route for which matters is
+// true. Routes whose paths differ only in case have the same key; then the path itself decides
+// (PX5).
+func (by routesByPath) claimedByOther(escaped string, rt *route, matters func(*route) bool) bool {
 	for key, ok := range reading.Of(escaped) {
 		if !ok {
 			return true
 		}
-		if routes := of.lookUp(key); !slices.Contains(routes, rt) && slices.ContainsFunc(routes, matters) {
+		routes := by.lookUp(key)
+		if !slices.Contains(routes, rt) && slices.ContainsFunc(routes, matters) {
 			return true
 		}
 	}

@@ -1,10 +1,10 @@
-// Package proxy passes API calls on: it finds the route, refuses what could be forged, puts the
-// access token in, and cleans what goes in and what comes back.
+// Package proxy forwards API calls. It finds the route, refuses requests that could be forged, adds
+// the access token, and filters the headers of the request and the response.
 //
-// It stands on httputil.ReverseProxy, one per route. What a caller sends is judged in the very form
-// it is forwarded, and what the service asserts is removed from it first. It does not know where
-// sessions are kept or how tokens are renewed. Its weak point is the upstream itself: it is handed a
-// token, and what it does with that is its own affair.
+// Each route has its own httputil.ReverseProxy. A path is checked in exactly the form in which it
+// is forwarded, and fields that this service sets are first removed from the request. The package
+// does not know where sessions are stored or how tokens are renewed. Its weak point is the
+// upstream, which gets an access token and may misuse it.
 package proxy
 
 import (
@@ -25,16 +25,16 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// The kinds of token that a route's requests go out with.
+// The access tokens that a route adds to requests. A visitor is a client without a session.
 const (
-	TokenUser         = "user"           // the user's; nobody logged in is 401
+	TokenUser         = "user"           // the user's; a visitor gets 401
 	TokenClient       = "client"         // this service's own
 	TokenUserOrClient = "user_or_client" // the user's, or this service's own for a visitor
 	TokenOptional     = "optional"       // the user's, or none for a visitor
 	TokenNone         = "none"
 )
 
-// The ways in which a route tells a forged request.
+// The CSRF checks of a route.
 const (
 	CSRFHeader        = "header"
 	CSRFFetchMetadata = "fetch-metadata"
@@ -43,23 +43,23 @@ const (
 
 // A Route is a path prefix and the API behind it.
 type Route struct {
-	Path        string // prefix, matched at segment borders
+	Path        string // prefix; it ends where a segment does
 	Upstream    *url.URL
 	Token       string
 	CSRF        string
 	Timeout     time.Duration // to the response's first byte
 	Methods     []string
-	SharedCache bool // whether an upstream's `public` and `s-maxage` stand
-	// IdleConnectionTimeout is how long a connection to the upstream that nobody uses is kept; 0: outbound.IdleTimeout.
-	// It must be shorter than the upstream's own.
+	SharedCache bool // keep `public` and `s-maxage` of the upstream
+	// IdleConnectionTimeout is how long an unused connection to the upstream is kept; 0 means
+	// outbound.IdleTimeout. It must be shorter than the upstream's own timeout.
 	IdleConnectionTimeout time.Duration
 	Scopes                []string // of this service's own token
-	Provider              string   // that this service's own token is from
-	// EndWithToken cuts a stream when the access token that it was opened with runs out; else it goes on for as
-	// long as the session, whose token was looked at when it began.
+	Provider              string   // issuer of this service's own token, by its id
+	// EndWithToken cuts a stream when the access token that it was opened with expires. Otherwise
+	// the stream lasts as long as the session.
 	EndWithToken bool
-	Require      Require // of the user, beyond a session
-	// EncodedSlashes lets %2F through, as it came; else it is refused.
+	Require      Require // what the user needs besides a session
+	// EncodedSlashes forwards %2F unchanged. Otherwise it is refused.
 	EncodedSlashes bool
 }
 
@@ -71,13 +71,13 @@ type Sessions interface {
 	Touch(ctx context.Context, s *session.Session)
 }
 
-// Tokens gives users' access tokens; *renewal.Renewer is one.
+// Tokens returns the access tokens of users; *renewal.Renewer is one.
 type Tokens interface {
 	AccessToken(ctx context.Context, s *session.Session) (renewal.Token, error)
 	AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (renewal.Token, error)
 }
 
-// ClientTokens gives this service's own access tokens; *renewal.ClientTokens is one.
+// ClientTokens returns this service's own access tokens; *renewal.ClientTokens is one.
 type ClientTokens interface {
 	AccessToken(ctx context.Context, provider string, scopes []string) (renewal.Token, error)
 	AfterRejection(ctx context.Context, provider string, scopes []string, rejected secret.Value) (renewal.Token, error)
@@ -93,13 +93,13 @@ type Options struct {
 	MaxBody       int64 // bytes; 0: unlimited
 	MaxWebSockets int   // of one session, at this replica; 0: any number
 	Fail          func(http.ResponseWriter, *http.Request, error)
-	Stopping      context.Context       // ended when WebSockets and event streams should be, because the service stops; nil: never
+	Stopping      context.Context       // done when the service stops, which ends streams; may be nil
 	Now           func() time.Time      // nil: time.Now
 	Logger        *slog.Logger          // nil: slog.Default
 	Metrics       prometheus.Registerer // nil: not registered
 }
 
-// A Proxy passes requests on. It is safe for concurrent use.
+// A Proxy forwards requests. It is safe for concurrent use.
 type Proxy struct {
 	o         Options
 	sockets   openWebSockets
@@ -125,9 +125,9 @@ func New(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// pass passes one request on by a route, or answers why not. The order matters: form, method
-// and forgery are judged before any session is looked up, so that a refused request costs nothing,
-// renews nothing and counts as no activity (CS11).
+// pass forwards one request by a route, or answers it with an error. Path, method and forgery are
+// checked before the session is looked up, so that a refused request is cheap, renews nothing and
+// does not count as activity (CS11).
 func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, rt *route) {
 	start := time.Now()
 	rec := &statusRecorder{ResponseWriter: w}
@@ -137,7 +137,7 @@ func (p *Proxy) pass(w http.ResponseWriter, r *http.Request, rt *route) {
 	}
 }
 
-// serve judges the request and passes it on. When it returns an error, nothing of an answer was written yet.
+// serve checks the request and forwards it. If it returns an error, nothing was written to w.
 func (p *Proxy) serve(w *statusRecorder, r *http.Request, rt *route) error {
 	if answered := p.preflight(w, r); answered {
 		return nil
@@ -167,20 +167,20 @@ func (p *Proxy) serve(w *statusRecorder, r *http.Request, rt *route) error {
 	return p.forward(w, r, rt, call)
 }
 
-// A call is what one request goes out with.
+// A call is one forwarded request with its session and access token.
 type call struct {
 	route       *route
 	session     *session.Session // nil for a visitor
 	accessToken secret.Value     // zero: none
-	clientToken bool
-	trailer     http.Header // the caller's, whole once its body has been read
-	named       []string    // fields that the API's Connection names
-	failed      error       // set by the ReverseProxy's error handler
+	clientToken bool             // whether accessToken is this service's own
+	trailer     http.Header      // of the client; complete once its body has been read
+	named       []string         // the fields that the response's Connection names
+	failed      error            // set by the ReverseProxy's error handler
 }
 
 type callKey struct{}
 
-// authorize finds the session and the token that the route wants.
+// authorize finds the session and the access token that the route requires.
 func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 	c := &call{route: rt}
 	if rt.Token == TokenNone {
@@ -189,10 +189,13 @@ func (p *Proxy) authorize(r *http.Request, rt *route) (*call, error) {
 	if rt.Token != TokenClient {
 		s, err := p.o.Sessions.FromRequest(r)
 		visitor := errors.Is(err, session.ErrNoSession) || errors.Is(err, session.ErrSessionExpired)
+		// A route with requirements has no visitors: otherwise a user could evade them by logging
+		// out.
+		needsUser := rt.Token == TokenUser || rt.Require.Any()
 		switch {
 		case err == nil:
 			return c, p.authorizeUser(r.Context(), c, s)
-		case rt.Token == TokenUser || rt.Require.Any() || !visitor: // who lacks what is required must not get it by logging out
+		case needsUser || !visitor:
 			return nil, err
 		case rt.Token == TokenOptional:
 			return c, nil
@@ -217,7 +220,7 @@ func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) 
 	if err != nil {
 		return err
 	}
-	if c.route.Require.Any() && t.Session != s { // a renewal may have taken a claim or a scope away
+	if c.route.Require.Any() && t.Session != s { // a renewal may have removed a claim or a scope
 		if err := c.route.Require.check(t.Session, p.o.Now()); err != nil {
 			return err
 		}
@@ -226,7 +229,7 @@ func (p *Proxy) authorizeUser(ctx context.Context, c *call, s *session.Session) 
 	return nil
 }
 
-// forward hands the request to the route's ReverseProxy, under a context that ends with the session.
+// forward passes the request to the route's ReverseProxy with a context that ends with the session.
 func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) error {
 	ctx := context.WithValue(r.Context(), callKey{}, c)
 	if c.session != nil {
@@ -242,7 +245,8 @@ func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) 
 		} else if r.Body != nil && r.Body != http.NoBody {
 			defer w.stopReading(streamCtx)()
 		}
-		// The end may have come between the look-up and now; whoever comes later finds the stream.
+		// The session may have ended between its look-up and withSession. Any later end cancels
+		// streamCtx.
 		if _, err := p.o.Sessions.Get(ctx, c.session.Name); errors.Is(err, session.ErrNoSession) {
 			return err
 		}
@@ -253,17 +257,18 @@ func (p *Proxy) forward(w *statusRecorder, r *http.Request, rt *route, c *call) 
 		defer w.cutAfter(streamCtx)()
 		ctx = streamCtx
 	}
-	w.Header().Del("X-Content-Type-Options") // cleanResponse sets it, and ReverseProxy would add that to this
+	w.Header().Del("X-Content-Type-Options") // cleanResponse sets it, and there must be only one
 	rt.reverse.ServeHTTP(w, r.WithContext(ctx))
 	return c.failed
 }
 
-// flushInterval is how long a part of an answer with a length may wait for more of it. A whole answer is flushed by
-// its end, before that. Answers without a length and event streams are flushed at once, by the ReverseProxy itself.
+// flushInterval is how long a part of a response with a length may stay in the buffer. The
+// ReverseProxy itself flushes responses without a length and event streams at once.
 const flushInterval = 20 * time.Millisecond
 
-// newReverse makes the ReverseProxy of a route. Rewrite, not Director: hop-by-hop fields that the
-// caller names in Connection go before ours are set, so they can't drop those (golang/go#50580).
+// newReverse returns the ReverseProxy of a route. It uses Rewrite, not Director: with Rewrite,
+// fields that the client names in Connection are removed before ours are set, so that the client
+// can't remove ours (golang/go#50580).
 func (p *Proxy) newReverse(rt *route) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { p.rewrite(rt, pr) },
@@ -276,11 +281,11 @@ func (p *Proxy) newReverse(rt *route) *httputil.ReverseProxy {
 	}
 }
 
-// upstreamFailed sorts why there is no response, for serve to return.
+// upstreamFailed is the ReverseProxy's ErrorHandler. It stores the error for forward to return.
 func (p *Proxy) upstreamFailed(_ http.ResponseWriter, r *http.Request, err error) {
 	c, ok := r.Context().Value(callKey{}).(*call)
 	if !ok {
-		panic(http.ErrAbortHandler) // no request of ours is without its call
+		panic(http.ErrAbortHandler) // unreachable: forward sets the call
 	}
 	c.failed = upstreamProblem(fmt.Errorf("route %s: %w", c.route.Path, secret.Unquoted(err)), r)
 }

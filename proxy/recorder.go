@@ -13,11 +13,11 @@ import (
 // closingTime is how long a browser has to answer a close frame before its connection is cut.
 const closingTime = 2 * time.Second
 
-// A statusRecorder notes the final status of an answer, and the connection that a tunnel takes over.
+// A statusRecorder records the final status of a response, and the connection of a tunnel.
 type statusRecorder struct {
 	http.ResponseWriter
 	status int
-	cut    atomic.Bool // reads of the caller's body fail
+	cut    atomic.Bool // reads of the request body fail
 
 	mu     sync.Mutex // guards tunnel
 	tunnel net.Conn
@@ -31,7 +31,7 @@ func (r *statusRecorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach what is beneath.
+// Unwrap returns the original writer, for http.ResponseController.
 func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // Hijack implements http.Hijacker.
@@ -43,8 +43,8 @@ func (r *statusRecorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// cutAfter cuts a tunnel some time after ctx has ended, if it is still there: a browser that does not answer a
-// close frame must not keep it open.
+// cutAfter closes a tunnel closingTime after ctx is done, so that a browser can't keep it open by
+// not answering the close frame.
 func (r *statusRecorder) cutAfter(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() {
 		time.AfterFunc(closingTime, func() {

@@ -7,22 +7,23 @@ import (
 	"sync"
 )
 
-// maxReplay is how much of a body is kept in memory, until the answer is there, so that its request
-// can be sent again: after a 401, or because the API has not processed it.
+// maxReplay is the greatest length in bytes of a body that is kept in memory until there is a
+// response, so that the request can be sent again: after a 401, or if the API has not processed it.
 const maxReplay = 64 << 10
 
 var (
 	errSuperseded = errors.New("the request is being sent again")
-	// errNotReplayable: a request would have to be sent again whose body is gone.
+	// errNotReplayable means that a request can't be sent again, because its body was not kept.
 	errNotReplayable = errors.New("more of the body has been read than is kept for sending the request again")
 )
 
-// A kept body can be sent more than once, as long as no more than maxReplay of it has been read.
-// Each sending is an attempt; only the latest reads. An attempt may still wait for the caller when the
-// next one begins: what it gets then goes to that one.
+// A replayBody is a request body that can be sent again as long as at most maxReplay bytes of it
+// were read. Each transmission reads it through an attempt; only the latest attempt gets data. An
+// attempt may still wait for the client when the next one begins. What it reads then is kept for
+// that one.
 type replayBody struct {
-	source   io.Reader   // nil: there is no body
-	trailer  http.Header // whole once source has been read
+	source   io.Reader   // nil if there is no body
+	trailer  http.Header // of the client; complete once source has been read
 	sourceMu sync.Mutex  // held while source is read
 
 	mu      sync.Mutex // guards all below; never held while source is read
@@ -30,17 +31,18 @@ type replayBody struct {
 	bytes   []byte
 	lost    bool // more was read than is kept
 	err     error
-	names   http.Header // the trailer of the request that is being sent: names before the body's end, then values
+	names   http.Header // trailer of the latest transmission; its values are nil until the body's end
 }
 
-// whole reports whether the body can be sent again.
+// replayable reports whether the body can be sent again.
 func (k *replayBody) replayable() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return !k.lost
 }
 
-// again is the body from its beginning, errNotReplayable when that is gone. The attempt before ends.
+// rewind returns the body from its beginning and ends the previous attempt. The error is
+// errNotReplayable if the beginning was not kept.
 func (k *replayBody) rewind() (io.ReadCloser, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -54,8 +56,8 @@ func (k *replayBody) rewind() (io.ReadCloser, error) {
 	return k.current, nil
 }
 
-// put gives a request the body from its beginning, and a trailer of its own: net/http may still be reading the one
-// of the attempt before.
+// attach sets the body of a request to the beginning, and its trailer to a new map, because
+// net/http may still read the map of the previous attempt.
 func (k *replayBody) attach(r *http.Request) error {
 	k.mu.Lock()
 	if len(r.Trailer) > 0 {
@@ -73,14 +75,14 @@ func (k *replayBody) attach(r *http.Request) error {
 	return err
 }
 
-// An attempt reads a kept body from its beginning.
+// An attempt reads a replayBody from its beginning.
 type attempt struct {
 	body    *replayBody
 	read    int // bytes
 	trailer http.Header
 }
 
-// Close implements io.Closer. The body itself is the ReverseProxy's to close.
+// Close implements io.Closer. It does nothing: the ReverseProxy closes the client's body.
 func (a *attempt) Close() error { return nil }
 
 // Read implements io.Reader.
@@ -115,7 +117,7 @@ func (a *attempt) fromMemory(b []byte) (n int, done bool, err error) {
 	return 0, k.err != nil, k.err
 }
 
-// atEnd fills in the trailer once the body has been read; kept.mu is held.
+// atEnd fills in the trailer once the body has been read. The caller holds body.mu.
 func (a *attempt) atEnd() {
 	if a.body.err != io.EOF {
 		return
@@ -125,7 +127,8 @@ func (a *attempt) atEnd() {
 	}
 }
 
-// took notes what the source gave: for this attempt, or for one that has begun meanwhile.
+// record stores what was read from the source, for this attempt or for one that has begun
+// meanwhile.
 func (a *attempt) record(b []byte, err error) (int, error) {
 	k := a.body
 	k.mu.Lock()
@@ -145,20 +148,20 @@ func (a *attempt) record(b []byte, err error) (int, error) {
 	return len(b), err
 }
 
-// none is the body of a request that has none.
+// emptyBody is the body of a request without one.
 type emptyBody struct{}
 
 // Read implements io.Reader.
 func (emptyBody) Read([]byte) (int, error) { return 0, io.EOF }
 
-// prepareResend prepares a request for being sent again, by us alone, and returns its body.
+// prepareResend prepares a request so that only this package sends it again, and returns its body.
 //
-// net/http sends requests again by itself: what HTTP/2 says was not processed (RFC 9113 §8.7), which is
-// right, but also a stream that the API reset with PROTOCOL_ERROR, and, over a reused HTTP/1.1 connection
-// that broke, any request with an Idempotency-Key or X-Idempotency-Key. The API may have processed those
-// two, and whether it honours such a key is not ours to assume. So net/http gets no key that it would know,
-// and a GetBody over HTTP/1.1 alone, where it is for requests of which nothing was written. GET, HEAD and
-// OPTIONS without a body change nothing at the API (RFC 9110 §9.2.1): those are left to it.
+// net/http sends some requests again by itself. That is right for a request that HTTP/2 guarantees
+// was not processed (RFC 9113 §8.7). But it also does so after a PROTOCOL_ERROR, and after a reused
+// HTTP/1.1 connection broke, if the request has an Idempotency-Key or X-Idempotency-Key. The API
+// may have processed these two, and may not support such keys. So this function hides the keys from
+// net/http, and sets GetBody only over HTTP/1.1, where net/http uses it only if nothing was
+// written. GET, HEAD and OPTIONS without a body are safe (RFC 9110 §9.2.1) and stay with net/http.
 func (t *retrying) prepareResend(r *http.Request, trailer http.Header) *replayBody {
 	safe := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions
 	if !safe {
@@ -180,10 +183,12 @@ func (t *retrying) prepareResend(r *http.Request, trailer http.Header) *replayBo
 	return k
 }
 
-// hideKeys keeps net/http from knowing the idempotency keys: it looks for the canonical spelling alone.
-// Names of fields have no case (RFC 9110 §5.1), so the API reads the same.
+// hideKeys writes the names of idempotency keys in lower case. net/http looks only for the
+// canonical form, while for the API the case does not matter (RFC 9110 §5.1).
 func hideKeys(h http.Header) {
-	for name, hidden := range map[string]string{"Idempotency-Key": "idempotency-key", "X-Idempotency-Key": "x-idempotency-key"} {
+	for name, hidden := range map[string]string{
+		"Idempotency-Key": "idempotency-key", "X-Idempotency-Key": "x-idempotency-key",
+	} {
 		if values, ok := h[name]; ok {
 			h[hidden] = values
 			delete(h, name)

@@ -7,11 +7,13 @@ import (
 	"github.com/cloakroom/cloakroom/identity"
 )
 
-// reservedFields are the fields that a caller can't send on, in canonical form, however they spell
-// them: credentials, and what frameworks take as orders from a proxy. Identities are package identity's.
+// reservedFields are removed from a client's request, in any spelling; here they are in canonical
+// form. They are credentials, and fields that frameworks trust because a proxy sets them. Package
+// identity lists the identity fields.
 var reservedFields = set(
 	"Authorization", "Proxy-Authorization", "Proxy-Authenticate", "Dpop", "X-Csrf",
-	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip",
+	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip",
+	"Cf-Connecting-Ip", "Fastly-Client-Ip",
 	"X-Original-Url", "X-Original-Uri", "X-Rewrite-Url", "X-Original-Host", "X-Host",
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
 	"X-Request-Id", "Proxy", "X-Accel-Redirect", "X-Sendfile",
@@ -25,7 +27,8 @@ func set(names ...string) map[string]struct{} {
 	return m
 }
 
-// asserted reports whether a field is ours to set, in any spelling that some stack takes for it (PX8).
+// reserved reports whether only this service may set a field, in any spelling that some server
+// reads as its name (PX8).
 func reserved(name string) bool {
 	name = identity.Canonical(name)
 	if strings.HasPrefix(name, "X-Forwarded-") || identity.Is(name) {
@@ -35,8 +38,8 @@ func reserved(name string) bool {
 	return ours
 }
 
-// rewrite makes the outgoing request. The ReverseProxy has removed hop-by-hop fields by now, and
-// with them whatever the caller named in Connection (PX9).
+// rewrite makes the outgoing request. The ReverseProxy has already removed the hop-by-hop fields,
+// including those that the client names in Connection (PX9).
 func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 	rt.setURL(pr.Out.URL, pr.In.URL.EscapedPath(), pr.In.URL.RawQuery)
 	pr.Out.Host = rt.Upstream.Host
@@ -55,6 +58,6 @@ func (p *Proxy) rewrite(rt *route, pr *httputil.ProxyRequest) {
 		}
 	}
 	if h.Get("User-Agent") == "" {
-		h.Set("User-Agent", "") // keeps net/http from making one up
+		h.Set("User-Agent", "") // otherwise net/http would send its own
 	}
 }

@@ -15,19 +15,19 @@ import (
 	"github.com/cloakroom/cloakroom/session/login"
 )
 
-// A Require is what a route demands of the user beyond being logged in. What is zero is not demanded.
+// A Require lists what a route requires of the user besides a session. Zero fields require nothing.
 type Require struct {
-	ACR    []string          // the login's acr must be one of these
-	MaxAge time.Duration     // since the user was last there
-	Scopes []string          // all of them granted
-	Claims map[string]string // each has this value, or has it among its values
+	ACR    []string          // the acr of the login must be one of these
+	MaxAge time.Duration     // greatest time since the user logged in at the provider
+	Scopes []string          // all must be granted
+	Claims map[string]string // each claim must be this value or a list that contains it
 }
 
-// Any reports whether anything is demanded.
+// Any reports whether anything is required.
 func (q *Require) Any() bool { return len(q.ACR)+len(q.Scopes)+len(q.Claims) > 0 || q.MaxAge > 0 }
 
-// check returns nil for a session that has it all, 401 step_up_required where another login can bring it, and
-// 403 where none can.
+// check returns nil for a session that meets all requirements. The error is 401 step_up_required if
+// another login can help, and 403 if it can't.
 func (q *Require) check(s *session.Session, now time.Time) error {
 	var claims map[string]any
 	if len(q.ACR) > 0 || len(q.Claims) > 0 {
@@ -38,7 +38,8 @@ func (q *Require) check(s *session.Session, now time.Time) error {
 	granted := strings.Fields(s.Record.Scope)
 	for _, scope := range q.Scopes {
 		if !slices.Contains(granted, scope) {
-			return problem.New(problem.Forbidden).WithDetail("this needs the scope " + scope + ", which was not granted")
+			return problem.New(problem.Forbidden).
+				WithDetail("this needs the scope " + scope + ", which was not granted")
 		}
 	}
 	for name, want := range q.Claims {
@@ -62,7 +63,7 @@ func (q *Require) check(s *session.Session, now time.Time) error {
 	return stepUp(ask, s)
 }
 
-// holds reports whether a claim is, or contains, a value.
+// holds reports whether a claim is a value or a list that contains it.
 func holds(claim any, want string) bool {
 	switch v := claim.(type) {
 	case string:
@@ -77,7 +78,8 @@ func holds(claim any, want string) bool {
 	return false
 }
 
-// stepUp is the 401 that says where to log in more strongly: at the same provider, and with the session going on.
+// stepUp returns the 401 whose login URL asks for a stronger login at the same provider. The
+// session goes on meanwhile.
 func stepUp(ask url.Values, s *session.Session) error {
 	ask.Set(login.StepUp, "1")
 	ask.Set("provider", s.Record.Provider)
@@ -86,8 +88,8 @@ func stepUp(ask url.Values, s *session.Session) error {
 	return p
 }
 
-// wantsStepUp reads an API's challenge that the user's login does not suffice (RFC 9470 §3): the acr values and the
-// age that would.
+// wantsStepUp reports whether an API has rejected the user's login as too weak or too old (RFC 9470
+// §3), and returns the acr values and the age that it asks for.
 func wantsStepUp(res *http.Response) (ask url.Values, wanted bool) {
 	if res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusForbidden {
 		return nil, false

@@ -8,7 +8,8 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// send sends a request, and again what the API says it has not processed: the first time at once.
+// send sends a request. If the API says that it has not processed the request, send tries again:
+// the first time at once, then after the pauses of the policy.
 func (t *retrying) send(r *http.Request, body *replayBody, clock *apiClock) (*http.Response, error) {
 	policy := resilience.UnprocessedRequest
 	for sent := 1; ; sent++ {
@@ -26,18 +27,21 @@ func (t *retrying) send(r *http.Request, body *replayBody, clock *apiClock) (*ht
 	}
 }
 
-// unprocessed reports whether HTTP/2 guarantees that the API has not processed a request: its stream was
-// reset with REFUSED_STREAM, or is above the last one that a GOAWAY names (RFC 9113 §8.7); or it got no
-// stream, because the connection was just ending. net/http has no values for these, and where it can't make
-// the body anew it wraps their text. What else it wraps (PROTOCOL_ERROR) guarantees nothing. Nothing that the
-// API sent stands where it is looked for.
+// unprocessed reports whether HTTP/2 guarantees that the API has not processed a request (RFC 9113
+// §8.7): its stream was reset with REFUSED_STREAM, its id is above the last one of a GOAWAY, or it
+// got no stream because the connection was closing. net/http has no error values for these, so the
+// texts are compared. If net/http could not rewind the body, it wraps the text; other errors that
+// it wraps (PROTOCOL_ERROR) guarantee nothing. No part of a text that is compared comes from the
+// API.
 func unprocessed(err error) bool {
 	text := err.Error()
-	if strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:") || // a connection's first stream
-		text == "net/http: cannot rewind body after connection loss" { // not sent: see keep, it sends nothing again that was
+	firstStream := strings.HasPrefix(text, "http2: Transport received GOAWAY from server ErrCode:")
+	notSent := text == "net/http: cannot rewind body after connection loss" // see prepareResend
+	if firstStream || notSent {
 		return true
 	}
 	cause, wrapped := strings.CutPrefix(text, "http2: Transport: cannot retry err [")
-	return wrapped && (strings.HasPrefix(cause, "http2: Transport received Server's graceful shutdown GOAWAY]") ||
-		strings.HasPrefix(cause, "stream error: stream ID ") && strings.Contains(cause, "; REFUSED_STREAM"))
+	goAway := strings.HasPrefix(cause, "http2: Transport received Server's graceful shutdown GOAWAY]")
+	refused := strings.HasPrefix(cause, "stream error: stream ID ") && strings.Contains(cause, "; REFUSED_STREAM")
+	return wrapped && (goAway || refused)
 }

@@ -6,22 +6,33 @@ import (
 	"strings"
 )
 
-// droppedFields are the fields of an upstream that would act on our origin, or tell of what is behind
-// it (CS6, PR2, PR6, PR7).
+// droppedFields are removed from a response: they would change settings of the app's origin, or
+// reveal the software behind it (CS6, PR2, PR6, PR7).
 var droppedFields = set(
-	"Clear-Site-Data", "Alt-Svc", "Alt-Used", "Server", "X-Powered-By", "X-Aspnet-Version", "X-Aspnetmvc-Version", "Via",
-	"Strict-Transport-Security", "Public-Key-Pins", "Public-Key-Pins-Report-Only", "Service-Worker-Allowed",
-	"Nel", "Report-To", "Reporting-Endpoints", "Expect-Ct", "Refresh", "X-Sendfile", "Www-Authenticate", "Proxy-Authenticate",
-	"Authorization", "Proxy-Authorization", "X-Auth-Request-Access-Token", "X-Forward-Auth-Secret", "Authentication-Info", "Proxy-Authentication-Info", "Proxy-Connection", "X-Request-Id", "Sourcemap", "X-Sourcemap", "Critical-Ch", "Accept-Ch", "Origin-Agent-Cluster",
-	"Speculation-Rules", "Observe-Browsing-Topics", "Supports-Loading-Mode", "Set-Login", "Activate-Storage-Access", "Attribution-Reporting-Register-Source", "Attribution-Reporting-Register-Trigger",
-	"Sec-Session-Registration", "Sec-Session-Challenge", "Secure-Session-Registration", "Secure-Session-Challenge",
-	"Use-As-Dictionary", "Origin-Trial", "Shared-Storage-Write", "Timing-Allow-Origin",
+	"Clear-Site-Data", "Alt-Svc", "Alt-Used", "Server", "X-Powered-By", "X-Aspnet-Version",
+	"X-Aspnetmvc-Version", "Via", "Strict-Transport-Security", "Public-Key-Pins",
+	"Public-Key-Pins-Report-Only", "Service-Worker-Allowed", "Nel", "Report-To",
+	"Reporting-Endpoints", "Expect-Ct", "Refresh", "X-Sendfile", "Www-Authenticate",
+	"Proxy-Authenticate", "Authorization", "Proxy-Authorization", "X-Auth-Request-Access-Token",
+	"X-Forward-Auth-Secret", "Authentication-Info", "Proxy-Authentication-Info", "Proxy-Connection",
+	"X-Request-Id", "Sourcemap", "X-Sourcemap", "Critical-Ch", "Accept-Ch", "Origin-Agent-Cluster",
+	"Speculation-Rules", "Observe-Browsing-Topics", "Supports-Loading-Mode", "Set-Login",
+	"Activate-Storage-Access", "Attribution-Reporting-Register-Source",
+	"Attribution-Reporting-Register-Trigger", "Sec-Session-Registration", "Sec-Session-Challenge",
+	"Secure-Session-Registration", "Secure-Session-Challenge", "Use-As-Dictionary", "Origin-Trial",
+	"Shared-Storage-Write", "Timing-Allow-Origin",
 )
 
-// cleanHeader removes what must not reach the browser, in headers, trailers and interim responses alike.
+func isDropped(name string) bool {
+	_, found := droppedFields[name]
+	return found || strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "X-Accel-")
+}
+
+// cleanHeader removes the fields and cookies that must not reach the browser from a header or
+// trailer.
 func (p *Proxy) cleanHeader(h http.Header) {
 	for name := range h {
-		if _, bad := droppedFields[name]; bad || strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "X-Accel-") {
+		if isDropped(name) {
 			delete(h, name)
 		}
 	}
@@ -30,7 +41,7 @@ func (p *Proxy) cleanHeader(h http.Header) {
 		for _, c := range cookies {
 			pair, _, _ := strings.Cut(c, ";")
 			name, _, _ := strings.Cut(pair, "=")
-			if !p.o.Site.OwnCookie(name) && !lookAlike(name) {
+			if !p.o.Site.OwnCookie(name) && !isNameless(name) {
 				kept = append(kept, c)
 			}
 		}
@@ -41,15 +52,15 @@ func (p *Proxy) cleanHeader(h http.Header) {
 	}
 }
 
-// lookAlike reports a name that some parser may take for a prefixed one: without a name at all, the
-// value is read as `name=value` by older ones (RFC 6265bis §5.7).
-func lookAlike(name string) bool { return strings.TrimSpace(name) == "" }
+// isNameless reports whether a cookie has no name. Older parsers read its value as `name=value`, so
+// it could imitate one of our cookies (RFC 6265bis §5.7).
+func isNameless(name string) bool { return strings.TrimSpace(name) == "" }
 
 // cleanResponse is the ReverseProxy's ModifyResponse.
 func (p *Proxy) cleanResponse(res *http.Response) error {
 	c, ok := res.Request.Context().Value(callKey{}).(*call)
 	if !ok {
-		panic(http.ErrAbortHandler) // no response of ours is without its call
+		panic(http.ErrAbortHandler) // unreachable: forward sets the call
 	}
 	switched(res)
 	p.cleanHeader(res.Header)
@@ -69,8 +80,8 @@ func (p *Proxy) cleanResponse(res *http.Response) error {
 	return nil
 }
 
-// privateOnly keeps shared caches from storing an authenticated answer. Between browser and cloakroom
-// there is no Authorization header, so RFC 9111 §3.5 does not protect it (PR3).
+// privateOnly keeps shared caches from storing an authenticated response. The browser's request has
+// no Authorization header, so RFC 9111 §3.5 does not prevent that (PR3).
 func privateOnly(h http.Header, shared bool) {
 	if shared {
 		return
@@ -84,7 +95,7 @@ func privateOnly(h http.Header, shared bool) {
 			continue
 		case "private", "no-store":
 			private = true
-			directive = name // `private="field"` would leave the rest to shared caches
+			directive = name // `private="field"` would apply to that field only
 		}
 		kept = append(kept, directive)
 	}
@@ -96,8 +107,8 @@ func privateOnly(h http.Header, shared bool) {
 	h.Del("Cdn-Cache-Control")
 }
 
-// hideUpstream turns a redirect within the upstream into one within the route. It is never followed
-// here. One that leads anywhere else is passed on as it is.
+// hideUpstream rewrites a redirect within the upstream to one within the route. The proxy follows
+// no redirect itself. A redirect to another host is left as it is.
 func (rt *route) hideUpstream(res *http.Response) {
 	for _, name := range []string{"Location", "Content-Location"} {
 		to, err := url.Parse(res.Header.Get(name))
@@ -106,7 +117,7 @@ func (rt *route) hideUpstream(res *http.Response) {
 		}
 		rest, within := strings.CutPrefix(to.EscapedPath(), rt.base)
 		if !within {
-			res.Header.Del(name) // elsewhere on an internal host: no use to a browser
+			res.Header.Del(name) // outside the route on an internal host: a browser can't use it
 			continue
 		}
 		local := url.URL{RawQuery: to.RawQuery, Fragment: to.Fragment}

@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroom/cloakroom/proxy/reading"
 )
 
-// route is a Route made ready.
+// A route is a Route with what is derived from it.
 type route struct {
 	Route
 	prefix  string // Path without its last slash
@@ -19,9 +19,10 @@ type route struct {
 	origin  string // of the upstream
 	reverse *httputil.ReverseProxy
 
-	class          int  // the same for routes that guard alike
-	hasRivals      bool // whether another route differs from this one
-	sharesUpstream bool // whether its upstream is that of one that guards differently and leads elsewhere
+	class     int  // the same for routes with the same guard
+	hasRivals bool // there is a route that is distinct from this one
+	// sharesUpstream: a route with another guard leads to another part of the same upstream.
+	sharesUpstream bool
 }
 
 func (p *Proxy) newRoutes() []*route {
@@ -44,10 +45,9 @@ func newRoute(r Route) *route {
 
 func longerFirst(a, b *route) int { return cmp.Compare(len(b.prefix), len(a.prefix)) }
 
-// Handler returns what answers requests for an escaped path: it passes them on by the route that
-// takes the path. It returns nil if no route does. If a path can be read in more than one way and
-// one of the readings is a route's, the handler refuses the request, so that the app's files never
-// answer it.
+// Handler returns the handler for requests with an escaped path, or nil if no route matches. If the
+// path can be read in more than one way, and one reading belongs to a route, the handler refuses
+// the request, so that it is not answered with a file of the app.
 func (p *Proxy) Handler(escaped string) http.Handler {
 	rt, ours := p.lookUp(escaped)
 	switch {
@@ -61,8 +61,9 @@ func (p *Proxy) Handler(escaped string) http.Handler {
 	return nil
 }
 
-// lookUp returns the route that takes an escaped path; nil if there is none, or the path's meaning
-// depends on who reads it. ours reports whether some reading of the path is a route's.
+// lookUp returns the route of an escaped path. It returns nil if there is none, or if servers may
+// disagree about the path. The result ours reports whether any reading of the path belongs to a
+// route.
 func (p *Proxy) lookUp(escaped string) (rt *route, ours bool) {
 	rt = p.find(escaped)
 	if rt == nil {
@@ -74,7 +75,7 @@ func (p *Proxy) lookUp(escaped string) (rt *route, ours bool) {
 	return rt, true
 }
 
-// couldBeOurs reports whether a path that is no route's as it stands is one's by another reading.
+// couldBeOurs reports whether another reading of a path belongs to a route.
 func (p *Proxy) couldBeOurs(escaped string) bool {
 	if !reading.Ambiguous(escaped, false) {
 		return false
@@ -87,8 +88,8 @@ func (p *Proxy) couldBeOurs(escaped string) bool {
 	return false
 }
 
-// find returns the route with the longest prefix of an escaped path, nil when there is none. A
-// prefix ends where a segment does: /api takes /api and /api/x, never /apix (PX5).
+// find returns the route with the longest matching prefix, or nil. A prefix matches only up to the
+// end of a segment: /api matches /api and /api/x, but not /apix (PX5).
 func (p *Proxy) find(escaped string) *route { return find(p.routes, escaped) }
 
 func find(longestFirst []*route, escaped string) *route {
@@ -101,8 +102,8 @@ func find(longestFirst []*route, escaped string) *route {
 	return nil
 }
 
-// target is where a path of this route goes: the upstream's path in the prefix's place, the rest
-// byte for byte as it came.
+// target returns the path of the upstream request: the upstream's path replaces the prefix, and the
+// rest is unchanged.
 func (rt *route) target(escaped string) string {
 	to := rt.base + strings.TrimPrefix(escaped, rt.prefix)
 	if to == "" {
@@ -111,17 +112,17 @@ func (rt *route) target(escaped string) string {
 	return to
 }
 
-// setURL points an outgoing request at the upstream. Path and RawPath are set together, so that the
-// escaped form that goes out is the one that was judged; the query goes byte for byte (PX12).
+// setURL sets the URL of an upstream request. It sets both Path and RawPath, so that exactly the
+// path that was checked is sent. The query is unchanged (PX12).
 func (rt *route) setURL(out *url.URL, escaped, rawQuery string) {
 	out.Scheme, out.Host = rt.Upstream.Scheme, rt.Upstream.Host
 	out.RawPath = rt.target(escaped)
-	out.Path, _ = url.PathUnescape(out.RawPath) // judged before: it unescapes
+	out.Path, _ = url.PathUnescape(out.RawPath) // can't fail: the path was checked
 	out.RawQuery = rawQuery
 	out.User, out.Fragment, out.RawFragment = nil, "", ""
 }
 
-// allows answers 405 with the methods that the route names.
+// allows returns nil if the route has the method of r. Otherwise it sets Allow and returns a 405.
 func (rt *route) allows(w http.ResponseWriter, r *http.Request) error {
 	if slices.Contains(rt.Methods, r.Method) {
 		return nil

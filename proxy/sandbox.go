@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// sandbox keeps what an API answered from acting as the app where a browser opens it as a page: a document
-// with it has an origin of its own, and neither scripts nor anything that it loads.
+// sandbox is the Content-Security-Policy of responses that a browser could open as a page. Such a
+// document has an opaque origin, runs no script and loads nothing, so it can't act as the app.
 const sandbox = "sandbox; default-src 'none'; frame-ancestors 'none'"
 
-// inert are the types that no browser runs as a page: it shows, plays or downloads them. What is not here is
-// sandboxed: HTML and every kind of XML (SVG among them) run, and what is unknown may yet. Subtypes of audio,
-// video and font are inert, too, but for XML (classes).
+// inert are the types that browsers only show, play or download. All other types get the sandbox:
+// HTML and XML (including SVG) can run scripts, and unknown types may. Types of audio, video and
+// font are inert, too, unless they are XML (see classes).
 var inert = set(
 	"application/pdf",
 	"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif", "image/webp", "image/avif", "image/apng", "image/bmp", "image/x-ms-bmp",
@@ -25,11 +25,11 @@ var inert = set(
 
 var classes = []string{"audio/", "video/", "font/"}
 
-// plainType is a Content-Type that every reader understands alike (RFC 9110 §8.3.1): lower case, one type,
-// whole parameters, nothing before or behind. Any other spelling counts as no type.
+// plainType matches a Content-Type that every client parses in the same way (RFC 9110 §8.3.1): in
+// lower case, with complete parameters and nothing else. Any other Content-Type counts as unknown.
 var plainType = regexp.MustCompile(`^([a-z]+/[a-z0-9][a-z0-9.+-]*)(?: ?; ?[A-Za-z0-9._-]+=(?:[A-Za-z0-9._+-]+|"[A-Za-z0-9._+:/, -]*"))*$`)
 
-// isInert reports whether a browser that opens an answer with these Content-Type lines runs nothing of it.
+// isInert reports whether a response with these Content-Type lines runs nothing in a browser.
 func isInert(lines []string) bool {
 	if len(lines) != 1 {
 		return false
@@ -50,19 +50,19 @@ func isInert(lines []string) bool {
 	return false
 }
 
-// disarm keeps what an API answered from running in the app's origin (PR5). The policy is a line
-// of its own: browsers obey all of them, so the API's own can't loosen it. net/http's server would guess the
-// type of an answer without one, HTML included, after every filter; such an answer gets one that is only ever
-// downloaded.
+// sandboxActive keeps a response from running scripts in the app's origin (PR5). It adds its policy
+// as another line: browsers enforce all of them, so a policy of the API can't loosen it. A response
+// without a type becomes a download, because otherwise net/http would detect a type, possibly HTML,
+// after this check.
 func sandboxActive(res *http.Response) {
 	if res.StatusCode < http.StatusOK {
-		return // a WebSocket's handshake: nothing of it is shown
+		return // a WebSocket handshake is never shown
 	}
 	h := res.Header
 	h["X-Content-Type-Options"] = []string{"nosniff"}
 	if res.StatusCode == http.StatusNotModified {
-		// A 304's fields replace those that the browser has stored with the answer (RFC 9111 §3.2): neither its
-		// type nor our policy may be changed in this way.
+		// The fields of a 304 replace those of the stored response (RFC 9111 §3.2). They must
+		// change neither its type nor our policy.
 		for _, name := range []string{"Content-Type", "Content-Security-Policy", "Content-Security-Policy-Report-Only"} {
 			delete(h, name)
 		}

@@ -10,31 +10,31 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// The close codes of a WebSocket that this service ends (RFC 6455 §7.4). 4401 is in the range for private
-// use, and reads like the 401 that a request would get.
+// The close codes of a WebSocket that this service ends (RFC 6455 §7.4). 4401 is in the range for
+// private use; its last digits are those of the status 401.
 const (
 	closeSessionEnded = 4401
 	closeGoingAway    = 1001
-	closeRestart      = 1012 // come again (IANA WebSocket Close Code Number Registry)
+	closeRestart      = 1012 // the client may reconnect (IANA WebSocket Close Code Number Registry)
 )
 
-// A streamEnd is why a request under way was cut: what its WebSocket is told.
+// A streamEnd is the reason why this service cuts a request, with the close code of a WebSocket.
 type streamEnd struct {
 	code   int
-	reason string         // session_ended's reason as docs/endpoints.md lists it, or ours
-	ended  session.Reason // of the session; "" when it goes on
+	reason string         // in the close frame; docs/endpoints.md lists them
+	ended  session.Reason // why the session ended; "" if it goes on
 }
 
 // Error implements error.
 func (o *streamEnd) Error() string { return "the stream was cut: " + o.reason }
 
-// stopping is for streams that would never end by themselves when the service does.
+// stopping ends WebSockets when the service stops.
 var stopping = &streamEnd{code: closeGoingAway, reason: "service_restart"}
 
-// continued is for the streams of a session that goes on under a new ticket: their apps open them anew.
+// continued ends the streams of a session that goes on under a new ticket. Apps reopen them.
 var continued = &streamEnd{code: closeRestart, reason: "session_continued"}
 
-// problem is the code of the answer to a request that was cut before it had one.
+// problem returns the code of the answer to a request that was cut before its response began.
 func (o *streamEnd) problem() problem.Code {
 	switch o.ended {
 	case session.ReasonExpired:
@@ -52,15 +52,17 @@ func endOfSession(reason session.Reason) *streamEnd {
 	return &streamEnd{closeSessionEnded, reason.Public(), reason}
 }
 
-// withSession is ctx until the session ends, here or at another replica, whatever ended it. Its expiry is
-// looked at when it comes, since the sweeper may be late and activity may have moved it (WS4, SC12). The function
-// returned must be called.
+// withSession returns a copy of ctx that is cancelled when the session ends, at this replica or
+// another one. It checks the expiry itself, because the sweeper may be late and activity may have
+// moved the expiry (WS4, SC12). The caller must call the returned function.
 func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *session.Session) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	detach := p.o.Sessions.Attach(s.Name, func(reason session.Reason) { cancel(endOfSession(reason)) })
 	stops := []func(){func() { cancel(nil) }, detach, p.atExpiry(ctx, s, cancel)}
 	if rt.EndWithToken {
-		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.o.Now()), func() { cancel(&streamEnd{code: closeSessionEnded, reason: "token_expired"}) })
+		limit := time.AfterFunc(s.Record.AccessTokenExpires.Sub(p.o.Now()), func() {
+			cancel(&streamEnd{code: closeSessionEnded, reason: "token_expired"})
+		})
 		stops = append(stops, func() { limit.Stop() })
 	}
 	if isWebSocket(r) {
@@ -73,7 +75,8 @@ func (p *Proxy) withSession(ctx context.Context, rt *route, r *http.Request, s *
 	}
 }
 
-// withService is ctx until the service stops, for a WebSocket of a visitor. The function returned must be called.
+// withService returns a copy of ctx that is cancelled when the service stops, for the WebSocket of
+// a visitor. The caller must call the returned function.
 func (p *Proxy) withService(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	forget := p.atStop(cancel)
@@ -92,10 +95,10 @@ func (p *Proxy) atStop(cancel context.CancelCauseFunc) (forget func()) {
 	return func() { stop() }
 }
 
-// recheck is how soon a session is looked at again that should have run out and has not, or can't be told.
+// recheck is the pause before a session is checked again whose expiry has moved or can't be read.
 const recheck = time.Second
 
-// atExpiry cancels when the session has run out.
+// atExpiry cancels when the session has expired.
 func (p *Proxy) atExpiry(ctx context.Context, s *session.Session, cancel context.CancelCauseFunc) (stop func()) {
 	var timer *time.Timer
 	armed := make(chan struct{})
@@ -105,7 +108,7 @@ func (p *Proxy) atExpiry(ctx context.Context, s *session.Session, cancel context
 		switch {
 		case errors.Is(err, session.ErrSessionExpired):
 			cancel(endOfSession(session.ReasonExpired))
-		case errors.Is(err, session.ErrNoSession): // whoever ended it says why
+		case errors.Is(err, session.ErrNoSession): // the function given to Attach is called with the reason
 		case err != nil:
 			timer.Reset(recheck)
 		default:

@@ -7,9 +7,9 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// dropTokens removes from what an upstream answers every field that holds a token of this call, as an
-// API does that sends back the headers it was sent. What it writes into the body is its own affair: bodies are
-// streamed, and nobody can tell a token that was cut up or encoded.
+// dropTokens removes every field that holds a token of this call from a response. Some APIs send
+// back the headers of the request. It does not search bodies: these are streamed, and a token could
+// be split or encoded.
 func (c *call) dropTokens(h http.Header) {
 	f := c.tokens()
 	for name, values := range h {
@@ -23,8 +23,8 @@ func (c *call) dropTokens(h http.Header) {
 	}
 }
 
-// tokens finds those of the call: the one that it was sent with, and those of its session, among them the one that
-// an upstream has rejected before.
+// tokens returns a Finder of the call's tokens: the one that the request was sent with, and those
+// of the session.
 func (c *call) tokens() secret.Finder {
 	if c.session == nil {
 		return secret.NewFinder(c.accessToken)

@@ -13,21 +13,24 @@ import (
 	"github.com/cloakroom/cloakroom/identity"
 )
 
-// forbiddenTrailers are fields that httpguts would let pass in a trailer, and that mean something to somebody in a
-// header: a server that merges the two would take the trailer's (RFC 9110 §6.5.1).
-var forbiddenTrailers = set("Cookie", "Cookie2", "Set-Cookie", "Set-Cookie2", "Upgrade", "Http2-Settings", "Via", "Origin", "Referer",
-	"Location", "Content-Location", "Content-Security-Policy", "Content-Disposition", "Vary")
+// forbiddenTrailers are further fields that must not be in a trailer. httpguts allows them, but
+// some server or browser uses them in a header, and may merge trailers into headers (RFC 9110
+// §6.5.1).
+var forbiddenTrailers = set(
+	"Cookie", "Cookie2", "Set-Cookie", "Set-Cookie2", "Upgrade", "Http2-Settings", "Via", "Origin",
+	"Referer", "Location", "Content-Location", "Content-Security-Policy", "Content-Disposition", "Vary",
+)
 
-// allowedInTrailer reports whether a field may pass in a trailer, in either direction: no credentials, nothing of framing,
-// routing, content or the connection, and nothing that this service asserts, whether it is spelled with hyphens
-// or underscores (PX13).
+// allowedInTrailer reports whether a field may pass in a trailer, in either direction: no
+// credentials, nothing of framing, routing, content or the connection, and nothing that this
+// service asserts, whether it is spelled with hyphens or underscores (PX13).
 func allowedInTrailer(name string) bool {
 	name = identity.Canonical(name)
 	_, never := forbiddenTrailers[name]
 	return !never && httpguts.ValidTrailerHeader(name) && !reserved(name)
 }
 
-// namedByConnection are the fields that a message's sender calls hop-by-hop (RFC 9110 §7.6.1).
+// namedByConnection returns the fields that Connection declares hop-by-hop (RFC 9110 §7.6.1).
 func namedByConnection(h http.Header) []string {
 	var names []string
 	for _, line := range h["Connection"] {
@@ -38,9 +41,9 @@ func namedByConnection(h http.Header) []string {
 	return names
 }
 
-// announceTrailers has the outgoing request bear the caller's trailers. Only what the caller has announced in
-// Trailer is passed on; the values are there once the body has been read (kept). A trailer needs a body without
-// a length over HTTP/1.1 (RFC 9112 §7.1.2).
+// announceTrailers adds the client's trailers to the outgoing request. It forwards only fields that
+// the client has announced in Trailer. replayBody fills in their values at the end of the body.
+// Over HTTP/1.1 a message with trailers can't have a Content-Length (RFC 9112 §7.1.2).
 func (c *call) announceTrailers(pr *httputil.ProxyRequest) {
 	hop := namedByConnection(pr.In.Header)
 	for name := range pr.Out.Trailer {
@@ -55,8 +58,8 @@ func (c *call) announceTrailers(pr *httputil.ProxyRequest) {
 	}
 }
 
-// trailerCleaner cleans a response's trailers once they are known, which is when its body has been
-// read to the end and before the ReverseProxy copies them (PR8).
+// A trailerCleaner is a response body that filters the trailers at its end. They are known only
+// then, and the ReverseProxy has not copied them yet (PR8).
 type trailerCleaner struct {
 	io.ReadCloser
 	proxy *Proxy
@@ -64,13 +67,16 @@ type trailerCleaner struct {
 	call  *call
 }
 
-// cleanTrailers wraps a response's body. A tunnel's body is also a writer, and must stay one. Over HTTP/1.1 an
-// answer with trailers can't have a length (RFC 9112 §7.1.2); an API that speaks HTTP/2 may have sent one.
+// cleanTrailers returns the body of res with filtered trailers. The body of a tunnel is also a
+// writer, so it is returned unchanged. Over HTTP/1.1 a response with trailers can't have a
+// Content-Length (RFC 9112 §7.1.2), but one that came over HTTP/2 may have.
 func cleanTrailers(p *Proxy, res *http.Response, c *call) io.ReadCloser {
 	if _, tunnel := res.Body.(io.ReadWriteCloser); tunnel {
 		return res.Body
 	}
-	if r := res.Request; len(res.Trailer) > 0 && r.ProtoMajor == 1 && r.ProtoMinor == 1 && r.Method != http.MethodHead {
+	r := res.Request
+	http11 := r.ProtoMajor == 1 && r.ProtoMinor == 1
+	if len(res.Trailer) > 0 && http11 && r.Method != http.MethodHead {
 		res.ContentLength = -1
 		res.Header.Del("Content-Length")
 	}
@@ -88,7 +94,7 @@ func (t *trailerCleaner) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// cleanTrailer is cleanHeader for trailers, where less may pass.
+// cleanTrailer is cleanHeader for trailers. It removes more fields.
 func (p *Proxy) cleanTrailer(h http.Header, c *call) {
 	p.cleanHeader(h)
 	for name := range h {

@@ -14,12 +14,12 @@ import (
 	"github.com/cloakroom/cloakroom/session/renewal"
 )
 
-// errFirstByte: the upstream did not begin to answer within the route's timeout, or took nothing more of
-// what the caller had sent.
+// errFirstByte means that the upstream did not begin to respond within the route's timeout, or did
+// not read the request body for that time.
 var errFirstByte = errors.New("no response within the route's timeout")
 
-// newTransport is tuned for one upstream: connections are kept, none goes through a proxy of the
-// environment (destinations are fixed), encodings are left alone.
+// newTransport returns a transport for one upstream. It keeps many connections, ignores the proxies
+// of the environment (upstreams are fixed), and does not decompress.
 func newTransport(idle time.Duration) *http.Transport {
 	t := outbound.NewTransport()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 512, 512
@@ -29,12 +29,12 @@ func newTransport(idle time.Duration) *http.Transport {
 	t.ExpectContinueTimeout = time.Second
 	t.DisableCompression = true
 	t.MaxResponseHeaderBytes = 256 << 10
-	t.ResponseHeaderTimeout = 0 // the route's timeout bounds a body that is not taken, too; see apiClock
+	t.ResponseHeaderTimeout = 0 // apiClock limits this, and the time to read the request body, too
 	t.WriteBufferSize, t.ReadBufferSize = 16<<10, 16<<10
 	return t
 }
 
-// buffers are what responses are copied through, shared by all routes.
+// buffers are used to copy responses. All routes share them.
 var buffers = &bufferPool{sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}}
 
 type bufferPool struct{ sync.Pool }
@@ -45,8 +45,8 @@ func (p *bufferPool) Get() []byte { return *p.Pool.Get().(*[]byte) }
 // Put implements httputil.BufferPool.
 func (p *bufferPool) Put(b []byte) { p.Pool.Put(&b) }
 
-// retrying is a route's RoundTripper: it bounds the wait for the first byte, drops interim responses,
-// and sends a request once more when the API blames the token (RN10).
+// retrying is the RoundTripper of a route. It limits the time to the first byte, drops interim
+// responses, and sends a request again with a new access token if the API rejects the token (RN10).
 type retrying struct {
 	proxy *Proxy
 	next  *connections
@@ -66,7 +66,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if ask, wanted := wantsStepUp(res); wanted && c.session != nil {
 		drain(res)
 		if acr := ask.Get("acr_values"); c.tokens().In(acr) || secret.HoldsJWT(acr) {
-			ask.Del("acr_values") // it would go into login_url, and from there to the browser and the provider
+			ask.Del("acr_values") // login_url would carry the token to the browser and the provider
 		}
 		return nil, stepUp(ask, c.session)
 	}
@@ -78,7 +78,8 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	drain(res)
-	if err == nil && c.route.Require.Any() && token.Session != nil { // the renewal may have taken away what it demands
+	if err == nil && c.route.Require.Any() && token.Session != nil {
+		// The renewal may have removed a scope or claim that the route requires.
 		err = c.route.Require.check(token.Session, t.proxy.o.Now())
 	}
 	if err != nil {
@@ -94,7 +95,7 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.once(again, body, c.route.Timeout)
 }
 
-// another gets a token in place of the one that the API rejected.
+// replaceToken returns a new token in place of the one that the API rejected.
 func (t *retrying) replaceToken(ctx context.Context, c *call) (renewal.Token, error) {
 	if c.clientToken {
 		return t.proxy.o.ClientTokens.AfterRejection(ctx, c.route.Provider, c.route.Scopes, c.accessToken)
@@ -102,8 +103,8 @@ func (t *retrying) replaceToken(ctx context.Context, c *call) (renewal.Token, er
 	return t.proxy.o.Tokens.AfterRejection(ctx, c.session, c.accessToken)
 }
 
-// once sends a request. Its timeout is the API's alone, and ends with the response's first byte; both
-// bodies may take as long as they like.
+// once sends a request. The timeout limits the API only, up to the first byte of the response. The
+// transfer of both bodies may take any time.
 func (t *retrying) once(r *http.Request, body *replayBody, timeout time.Duration) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(untraced{r.Context()})
 	clock := startAPIClock(timeout, func() { cancel(errFirstByte) })
@@ -128,8 +129,9 @@ func (t *retrying) once(r *http.Request, body *replayBody, timeout time.Duration
 	return res, nil
 }
 
-// untraced hides the ReverseProxy's own trace from the transport: it copies interim responses (103
-// and their like) to the browser past every filter (PR8), and a trace added beside it would not stop it.
+// untraced hides the ReverseProxy's httptrace from the transport. That trace copies interim
+// responses (such as 103) to the browser without any filter (PR8), and another trace would not
+// replace it.
 type untraced struct{ context.Context }
 
 // Value implements context.Context.
@@ -141,8 +143,8 @@ func (u untraced) Value(key any) any {
 	return v
 }
 
-// rejectsToken reports whether a response says that the token is no good (RFC 6750 §3.1): Bearer with
-// invalid_token, or Bearer without any error. Other errors are about something else (RN11).
+// rejectsToken reports whether a response rejects the access token (RFC 6750 §3.1): its challenge
+// is Bearer with invalid_token or without an error. Other errors have other causes (RN11).
 func rejectsToken(res *http.Response) bool {
 	if res.StatusCode != http.StatusUnauthorized {
 		return false
@@ -156,8 +158,8 @@ func rejectsToken(res *http.Response) bool {
 	return false
 }
 
-// drain reads a little of a body that nobody wants, so that its connection can be used again.
+// drain reads at most 4 KiB of an unused body, so that its connection can be reused, and closes it.
 func drain(res *http.Response) {
-	_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // whatever it holds
-	_ = res.Body.Close()                         // nothing of it is needed
+	_, _ = io.CopyN(io.Discard, res.Body, 4<<10) // an error only costs the connection
+	_ = res.Body.Close()
 }

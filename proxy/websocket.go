@@ -8,28 +8,28 @@ import (
 	"net/http"
 )
 
-// A webSocket is the upstream's side of a WebSocket. Bytes pass through it as they are; it only keeps count of
-// the frames, so that it knows when one of its own may stand between two of them: a close frame with the reason,
-// when this service ends the stream.
+// A webSocket is the connection to the upstream of a WebSocket. It passes bytes on unchanged and
+// parses only the frame headers. When this service ends the stream, it adds a close frame with the
+// reason, if the stream is between two frames.
 type webSocket struct {
 	io.ReadWriteCloser
-	ctx context.Context // cancelled with a *streamEnd when the stream is to end
+	ctx context.Context // cancelled with a *streamEnd to end the stream
 
 	frames  frameCounter
-	closing []byte // what is left to hand out of the close frame
-	ended   bool   // nothing comes after it
+	closing []byte // the unread rest of the close frame
+	ended   bool   // only closing is left to read
 }
 
-// newWebSocket is what takes the place of a 101 response's body.
+// newWebSocket returns the new body of a 101 response.
 func newWebSocket(ctx context.Context, upstream io.ReadWriteCloser) *webSocket {
 	return &webSocket{ReadWriteCloser: upstream, ctx: ctx}
 }
 
-// Read implements io.Reader. The ReverseProxy closes the upstream's connection when the request's context ends,
-// which is how a read that waits gets to know of it.
+// Read implements io.Reader. The ReverseProxy closes the upstream connection when the request's
+// context is done, so that a waiting read returns.
 func (w *webSocket) Read(p []byte) (int, error) {
 	if w.ended {
-		return w.handOut(p)
+		return w.readClosing(p)
 	}
 	n, err := w.ReadWriteCloser.Read(p)
 	w.frames.count(p[:n])
@@ -44,10 +44,10 @@ func (w *webSocket) Read(p []byte) (int, error) {
 	if n > 0 {
 		return n, nil
 	}
-	return w.handOut(p)
+	return w.readClosing(p)
 }
 
-func (w *webSocket) handOut(p []byte) (int, error) {
+func (w *webSocket) readClosing(p []byte) (int, error) {
 	if len(w.closing) == 0 {
 		return 0, io.EOF
 	}
@@ -56,7 +56,7 @@ func (w *webSocket) handOut(p []byte) (int, error) {
 	return n, nil
 }
 
-// closeFrame is a server's close frame, which is not masked (RFC 6455 §5.5.1).
+// closeFrame returns a close frame of a server, which is not masked (RFC 6455 §5.5.1).
 func closeFrame(over *streamEnd) []byte {
 	b := []byte{0x88, byte(2 + len(over.reason))}
 	b = binary.BigEndian.AppendUint16(b, uint16(over.code))
@@ -65,12 +65,12 @@ func closeFrame(over *streamEnd) []byte {
 
 // A frameCounter follows the frames of one direction (RFC 6455 §5.2).
 type frameCounter struct {
-	head   []byte // of the frame that begins, as far as it is there
-	left   uint64 // of the payload
-	closed bool   // a close frame went by; nothing may follow it
+	head   []byte // the header of the present frame as far as it was read
+	left   uint64 // unread bytes of the payload
+	closed bool   // a close frame was seen; no frame may follow
 }
 
-// between reports whether another frame may stand here.
+// between reports whether a frame may be inserted here.
 func (f *frameCounter) between() bool { return len(f.head) == 0 && f.left == 0 && !f.closed }
 
 func (f *frameCounter) count(b []byte) {
@@ -87,7 +87,7 @@ func (f *frameCounter) count(b []byte) {
 	}
 }
 
-// begin starts the payload once the header is whole.
+// begin starts the payload once the header is complete.
 func (f *frameCounter) begin() {
 	if len(f.head) < 2 {
 		return
@@ -116,7 +116,7 @@ func (f *frameCounter) begin() {
 	f.left, f.head = size, f.head[:0]
 }
 
-// switched prepares a 101 response of an upstream.
+// switched replaces the body of a 101 response by a webSocket.
 func switched(res *http.Response) {
 	if upstream, ok := res.Body.(io.ReadWriteCloser); ok && res.StatusCode == http.StatusSwitchingProtocols {
 		res.Body = newWebSocket(res.Request.Context(), upstream)

@@ -7,16 +7,17 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// openWebSockets counts the WebSockets of each session at this replica, handshakes under way included. Each is two
-// connections and some memory for as long as whoever opened it likes, and a few lines of script open thousands.
+// openWebSockets counts the WebSockets of each session at this replica, including handshakes in
+// progress. The limit is needed because a script can open thousands, and each takes two connections
+// and memory.
 type openWebSockets struct {
-	most int // of one session; 0: any number
+	most int // per session; 0 means no limit
 
 	mu        sync.Mutex // guards bySession
 	bySession map[session.Name]int
 }
 
-// add counts one more until done is called.
+// add counts a WebSocket until done is called. The error is 429 if the session has too many.
 func (o *openWebSockets) add(name session.Name) (done func(), err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

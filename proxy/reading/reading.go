@@ -1,13 +1,15 @@
-// Package reading knows what programs make of a request's path.
+// Package reading enumerates the ways in which servers may read a request path.
 //
-// Two programs that read one path differently are a way around whatever the first of them guards
-// (PX4). So this package answers two questions: whether a path is unclear in itself, and as which
-// paths some program could take it. It knows no routes; package proxy asks whose each reading is.
+// If two servers read a path differently, a client can get around the checks of the first one
+// (PX4). So this package answers two questions: whether a path is ambiguous by itself, and as which
+// paths some server may read it. It knows no routes; package proxy looks up the route of each
+// reading.
 //
-// A reading is a chain of steps, each of which some server, framework or file system takes: decode,
-// cut path parameters, normalise Unicode, drop trailing dots, and so on. Of follows every chain. Its
-// weak point is a step that is missing here. A name in another spelling of the application's own
-// (/admin.json, a short name such as ADMINI~1) is another path to it.
+// A reading is the result of a sequence of steps. Each step is one that some server, framework or
+// file system does: decode, remove path parameters, normalize Unicode, drop trailing dots, and so
+// on. Of tries every sequence. Its weak point is a step that is missing here. It does not know
+// alternative names that an application itself defines (/admin.json, or a short name such as
+// ADMINI~1).
 package reading
 
 import (
@@ -18,18 +20,18 @@ import (
 )
 
 const (
-	// maxRounds is how often a path may be percent-encoded over.
+	// maxRounds is how many times a path may be percent-encoded.
 	maxRounds = 2
-	// maxLength and maxWork bound the work for a path that is not plain, in bytes, by itself and of all
-	// its readings together: some milliseconds. What exceeds them is refused; honest paths have some
-	// twenty readings.
+	// maxLength and maxWork limit the work for a path with traits to some milliseconds. They are
+	// the greatest lengths in bytes of the path and of all its readings together. Longer ones are
+	// refused. Ordinary paths have about twenty readings.
 	maxLength = 8 << 10
 	maxWork   = 64 << 10
 )
 
-// Ambiguous reports whether the meaning of an escaped path depends on who decodes it, whatever the
-// routes are. With encodedSlashes an encoded slash is not unclear in itself: some APIs, GitLab's for
-// one, have identifiers with slashes in them.
+// Ambiguous reports whether servers may disagree about an escaped path, whatever the routes are.
+// With encodedSlashes, an encoded slash alone is not ambiguous: some APIs, such as GitLab's, have
+// identifiers with slashes.
 func Ambiguous(escaped string, encodedSlashes bool) bool {
 	if escaped == "" || escaped[0] != '/' {
 		return true
@@ -46,7 +48,7 @@ func Ambiguous(escaped string, encodedSlashes bool) bool {
 	return unclearDecoded(escaped, decode, encodedSlashes) || unclearDecoded(escaped, decodeWide, encodedSlashes)
 }
 
-// unclearDecoded looks at what each round of decoding makes of a path.
+// unclearDecoded reports whether a path becomes unclear after a round of decoding.
 func unclearDecoded(s string, decoded func(string) string, encodedSlashes bool) bool {
 	for range maxRounds {
 		next := decoded(s)
@@ -61,8 +63,9 @@ func unclearDecoded(s string, decoded func(string) string, encodedSlashes bool) 
 	return decoded(s) != s || hasDots(compatible(s))
 }
 
-// unclear looks for what programs disagree about: controls, backslashes, bytes that are no UTF-8
-// (overlong forms among them), and segments that are dots, or nothing once their parameters are cut.
+// unclear reports whether a path has something that servers treat differently: control characters,
+// backslashes, invalid UTF-8 (including overlong forms), dot segments, or segments that are empty
+// without their parameters.
 func unclear(s string) bool {
 	if strings.IndexByte(s, '\\') >= 0 || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
 		return true
@@ -73,7 +76,7 @@ func unclear(s string) bool {
 		segment, rest, more = strings.Cut(rest, "/")
 		name, _, _ := strings.Cut(segment, ";")
 		if name == "" && (more || segment != "") {
-			return true // the last may be empty: /api/ has its slash for the end
+			return true // only the last segment may be empty, as in /api/
 		}
 		if dots(segment) {
 			return true
@@ -91,8 +94,8 @@ func hasDots(s string) bool {
 	return false
 }
 
-// dots reports whether a segment is made of dots, perhaps with white space, before its parameters, its
-// query or its fragment begins. Windows drops trailing dots and spaces.
+// dots reports whether a segment consists of dots and spaces, up to its parameters, query or
+// fragment. Windows drops trailing dots and spaces.
 func dots(segment string) bool {
 	if i := strings.IndexAny(segment, ";?#"); i >= 0 {
 		segment = segment[:i]
@@ -100,9 +103,9 @@ func dots(segment string) bool {
 	return strings.IndexByte(segment, '.') >= 0 && strings.Trim(segment, ". +") == ""
 }
 
-// Of yields the keys of every reading of an escaped path, that of the path as it stands first; a key
-// may come again. It ends with "" and false if there are more than can be looked at, or one of them
-// climbs by a dot segment, since where that ends depends on what else is a segment. Such a path must be
+// Of yields the keys of all readings of an escaped path. The first is that of the path itself; a
+// key may repeat. It ends with "" and false if there are too many readings, or if one of them has a
+// segment that leads upwards, because servers disagree about where that leads. Such a path must be
 // refused.
 func Of(escaped string) iter.Seq2[string, bool] {
 	return func(yield func(string, bool) bool) {
@@ -123,7 +126,7 @@ func Of(escaped string) iter.Seq2[string, bool] {
 	}
 }
 
-// climbs reports whether a segment leads upwards.
+// climbs reports whether a path has a segment that leads upwards.
 func climbs(s string) bool {
 	if !strings.Contains(s, "..") {
 		return false
@@ -136,9 +139,9 @@ func climbs(s string) bool {
 	return false
 }
 
-// Key is the form in which paths are compared: without case (ASCII's; the readings hold Unicode's),
-// empty segments, trailing dots and surrounding spaces; dot segments are followed, a + is a space.
-// It has no slash at its end; that of / is empty.
+// Key returns the form in which paths are compared: in lower case (of ASCII; the readings cover
+// Unicode), without empty segments, trailing dots and surrounding spaces. Dot segments are
+// resolved, and a + is a space. A key has no trailing slash; that of / is empty.
 func Key(p string) string {
 	out, starts := make([]byte, 0, len(p)+1), make([]int, 0, 16) // starts of the segments in out
 	for rest, more := p, true; more; {

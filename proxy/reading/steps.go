@@ -7,27 +7,27 @@ import (
 	"unicode/utf8"
 )
 
-// A state is what a path has become on the way to a reading.
+// A state is a path after some steps.
 type state struct {
 	text string
-	// lossy: its bytes or code points were mistaken for those of another encoding. No program does so
-	// twice, and the text would grow each time.
+	// lossy says that one of the steps was lossy. There is at most one of these: no server does
+	// two, and each makes the text longer.
 	lossy bool
 }
 
-// A trait is something in a text that a step has to do with.
+// A trait is a property of a text that makes some steps change it.
 type trait uint8
 
 const (
 	percent trait = 1 << iota
 	semicolon
-	ending // what may end a path
+	ending // has a character that may end a path
 	backslash
 	stream
 	beyondASCII
 )
 
-// traits are what a text has; none: its case, and what Key drops, is all that it can be read by.
+// traits returns the traits of a text. If there are none, its readings all have the same Key.
 func traits(s string) (t trait) {
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -48,14 +48,14 @@ func traits(s string) (t trait) {
 	return t
 }
 
-// A step is what some programs do to a path, on its own, where the path has a trait.
+// A step is one transformation that some servers apply to a path. It changes only paths with one of
+// the traits in when.
 type step struct {
 	when trait
 	do   func(string) string
 }
 
-// steps are all that there are but the lossy ones. They come in the order in which most of what tries
-// to get around a route is found soonest.
+// steps returns all steps but the lossy ones. The most likely attacks come first.
 func steps() [9]step {
 	return [...]step{
 		{percent, decode},
@@ -63,17 +63,17 @@ func steps() [9]step {
 		{beyondASCII, compatible},
 		{beyondASCII, bestFit},
 		{percent, decodeWide},
-		{ending, func(s string) string { return upTo(s, ";?#\x00") }}, // what follows is taken for a query, a fragment or nothing (C)
+		{ending, func(s string) string { return upTo(s, ";?#\x00") }}, // the rest is a query or fragment; NUL ends strings in C
 		{ending, func(s string) string { return upTo(s, "?#\x00") }},
 		{backslash, withSlashes}, // Windows
 		{stream, withoutStream},  // NTFS
 	}
 }
 
-// lossySteps take a path's characters for those of another encoding.
+// lossySteps returns the steps that read a path in another encoding.
 func lossySteps() [2]step { return [...]step{{beyondASCII, lowBytes}, {beyondASCII, asWindows1252}} }
 
-// next adds to seen what each step makes of s, where that is new.
+// next appends the result of each step to seen, if it is new.
 func (s state) next(seen []state) []state {
 	has := traits(s.text)
 	if has == 0 {
@@ -100,11 +100,11 @@ func (s state) next(seen []state) []state {
 	return seen
 }
 
-// decode undoes one round of percent-encoding, and leaves what is none as it stands, as lenient
+// decode undoes one round of percent-encoding. It leaves invalid escapes unchanged, as lenient
 // decoders do.
 func decode(s string) string { return decoded(s, false) }
 
-// decodeWide knows %uXXXX as well, as Microsoft's servers did.
+// decodeWide also decodes %uXXXX, as Microsoft's servers did.
 func decodeWide(s string) string { return decoded(s, true) }
 
 func decoded(s string, wide bool) string {
@@ -121,7 +121,7 @@ func decoded(s string, wide bool) string {
 				if r := rune(n); utf8.ValidRune(r) {
 					b.WriteRune(r)
 				} else {
-					b.WriteByte(0xff) // half a surrogate pair: no UTF-8 either
+					b.WriteByte(0xff) // half of a surrogate pair is not valid UTF-8
 				}
 				i += 5
 				continue
@@ -132,7 +132,7 @@ func decoded(s string, wide bool) string {
 	return b.String()
 }
 
-// hex reads so many hexadecimal digits of s, from index from on.
+// hex parses a number of hexadecimal digits of s, starting at index from.
 func hex(s string, from, digits int) (n uint64, ok bool) {
 	if from+digits > len(s) {
 		return 0, false
@@ -141,10 +141,10 @@ func hex(s string, from, digits int) (n uint64, ok bool) {
 	return n, err == nil
 }
 
-// withoutParameters cuts each segment's path parameters (RFC 3986 §3.3).
+// withoutParameters removes the path parameters of each segment (RFC 3986 §3.3).
 func withoutParameters(s string) string { return cutSegments(s, ";") }
 
-// withoutStream cuts the name of an NTFS stream: admin::$INDEX_ALLOCATION is the folder admin.
+// withoutStream removes the names of NTFS streams: admin::$INDEX_ALLOCATION is the folder admin.
 func withoutStream(s string) string { return cutSegments(s, ":") }
 
 func cutSegments(s, at string) string {
@@ -155,7 +155,7 @@ func cutSegments(s, at string) string {
 	return strings.Join(segments, "/")
 }
 
-// upTo cuts a path at the first of some characters.
+// upTo returns s up to the first of some characters.
 func upTo(s, chars string) string {
 	if i := strings.IndexAny(s, chars); i >= 0 {
 		return s[:i]

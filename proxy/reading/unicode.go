@@ -9,9 +9,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// compatible is what Unicode normalisation (NFC to NFKD), case mapping, and comparison without accents or
-// invisible characters can make of a text, all together. What any of them alone turns into ASCII
-// letters, this turns into the same letters, small.
+// compatible applies Unicode normalization (NFC to NFKD), maps to lower case, and removes accents
+// and invisible characters. If any of these alone would turn a text into ASCII letters, compatible
+// turns it into the same letters in lower case.
 func compatible(s string) string {
 	out := make([]byte, 0, len(s))
 	for i, r := range s {
@@ -36,28 +36,29 @@ func appendCompatible(out []byte, r rune) []byte {
 	if to, ok := lookalikes[r]; ok {
 		return append(out, to.spelled...)
 	}
-	if vanishes(r) {
+	if ignorable(r) {
 		return out
 	}
 	return utf8.AppendRune(out, r)
 }
 
-// vanishes reports whether a comparison may leave a character out: marks, format characters, and what
-// is not shown by default.
-func vanishes(r rune) bool {
-	return r >= utf8.RuneSelf &&
-		unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+// ignorable reports whether a comparison may ignore a character: marks, format characters, and
+// characters that are invisible by default.
+func ignorable(r rune) bool {
+	return r >= utf8.RuneSelf && unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf,
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// bestFit puts one ASCII character in the place of one that is not, as conversions to a small
-// character set do.
+// bestFit replaces characters by similar ASCII characters, as conversions to a small character set
+// do.
 func bestFit(s string) string {
 	out := make([]byte, 0, len(s))
 	for i, r := range s {
 		if to, ok := lookalikes[r]; ok {
 			r = to.fit
 		} else if r >= utf8.RuneSelf {
-			if parts := norm.NFKD.PropertiesString(s[i:]).Decomposition(); len(parts) > 0 && parts[0] < utf8.RuneSelf {
+			parts := norm.NFKD.PropertiesString(s[i:]).Decomposition()
+			if len(parts) > 0 && parts[0] < utf8.RuneSelf {
 				r = rune(parts[0])
 			}
 		}
@@ -66,28 +67,28 @@ func bestFit(s string) string {
 	return string(out)
 }
 
-// lowBytes keeps of each character the lowest byte, as a program does that writes text out as Latin-1
-// without looking (Node.js with its encoding "latin1").
+// lowBytes keeps only the lowest byte of each character, as a program does that writes text as
+// Latin-1 without a check (Node.js with its encoding "latin1").
 func lowBytes(s string) string {
 	return strings.Map(func(r rune) rune { return r & 0xff }, s)
 }
 
-// asWindows1252 takes UTF-8 for Windows' Latin-1.
+// asWindows1252 reads the bytes of UTF-8 text as Windows-1252.
 func asWindows1252(s string) string {
 	out, err := charmap.Windows1252.NewDecoder().String(s)
 	if err != nil {
-		return s // unreached: every byte is a character there
+		return s // unreachable: every byte is a character of Windows-1252
 	}
 	return out
 }
 
-// A lookalike is what a character becomes in ASCII where Unicode does not decompose it.
+// A lookalike is the ASCII form of a character that Unicode does not decompose.
 type lookalike struct {
 	spelled string // by transliteration
-	fit     rune   // by Windows' best-fit tables, and others like them
+	fit     rune   // by the best-fit tables of Windows, and similar ones
 }
 
-// lookalikes has capitals for bestFit alone: compatible meets small letters.
+// lookalikes has capitals only for bestFit: compatible maps to lower case first.
 var lookalikes = makeLookalikes()
 
 func makeLookalikes() map[rune]lookalike {
