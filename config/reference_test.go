@@ -203,7 +203,7 @@ func comment(b *strings.Builder, indent, doc string) {
 	}
 	doc = link.ReplaceAllString(strings.ReplaceAll(doc, "`", ""), "$1")
 	line := indent + "#"
-	for _, word := range strings.Fields(doc) {
+	for word := range strings.FieldsSeq(doc) {
 		if len(line)+len(word)+1 > 100 {
 			b.WriteString(line + "\n")
 			line = indent + "#"

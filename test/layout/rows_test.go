@@ -62,7 +62,7 @@ func unshown(r row, tests map[string]map[string]bool, there func(string) bool) [
 		}
 		return found
 	}
-	for _, part := range strings.Split(r.shown, "; ") {
+	for part := range strings.SplitSeq(r.shown, "; ") {
 		m := placeOfTests.FindStringSubmatch(part)
 		if m == nil {
 			fault("has %q; write `folder`: TestThis, TestThat", part)
@@ -76,7 +76,7 @@ func unshown(r row, tests map[string]map[string]bool, there func(string) bool) [
 		if m[3] == "" { // the whole folder shows it
 			continue
 		}
-		for _, name := range strings.Split(m[3], ", ") {
+		for name := range strings.SplitSeq(m[3], ", ") {
 			switch {
 			case nameOfTest.MatchString(name) && !tests[folder][name]:
 				fault("names %s; there is no such test in %s", name, folder)
