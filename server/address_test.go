@@ -9,21 +9,29 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// wantAddress wants a page that names the cause and leads to the public address, and no attempt.
+// wantAddress checks that r is a page that names the cause and links to the public address, and
+// that no login attempt has begun.
 func wantAddress(r *world.Reply, t *testing.T, cause, login string) {
 	t.Helper()
-	if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.Text, "<code>"+cause+"</code>") || !strings.Contains(r.Text, `href="`+login) || len(r.Cookies()) != 0 {
-		t.Errorf("login = %d to %q %v, want a page that names %s and leads to %s:\n%s", r.StatusCode, r.Header.Get("Location"), r.Cookies(), cause, login, r.Text)
+	named := strings.Contains(r.Text, "<code>"+cause+"</code>")
+	linked := strings.Contains(r.Text, `href="`+login)
+	if r.StatusCode != http.StatusBadRequest || !named || !linked || len(r.Cookies()) != 0 {
+		t.Errorf("login = %d to %q %v, want a page that names %s and leads to %s:\n%s",
+			r.StatusCode, r.Header.Get("Location"), r.Cookies(), cause, login, r.Text)
 	}
 }
 
-// Cookies of 127.0.0.1 don't come with a callback at localhost: whoever clicks in an app that was opened there is told
-// before the provider is visited for nothing.
+// A callback at localhost does not get cookies of 127.0.0.1. A user who opened the app there is
+// told so before the provider is visited in vain.
 func TestLoginFromAnotherHostNameIsExplained(t *testing.T) {
 	g := world.New(t, "")
 	there := strings.Replace(g.Origin, "localhost", "127.0.0.1", 1)
-	click := []string{"X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin"}
-	wantAddress(g.Browser().Get(there+"/bff/login?returnUrl=/after", append(click, "Referer", there+"/")...), t, "other_host", g.Origin+"/bff/login?returnUrl=%2Fafter")
+	click := []string{
+		"X-CSRF", "", "Accept", "text/html",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin",
+	}
+	r := g.Browser().Get(there+"/bff/login?returnUrl=/after", append(click, "Referer", there+"/")...)
+	wantAddress(r, t, "other_host", g.Origin+"/bff/login?returnUrl=%2Fafter")
 
 	for name, headers := range map[string][]string{
 		"of the app itself, behind a proxy that puts its own name in place of the host": {"Referer", g.Origin + "/"},
@@ -37,14 +45,17 @@ func TestLoginFromAnotherHostNameIsExplained(t *testing.T) {
 	}
 }
 
-// Where the address could not be told at the start, the callback names it: the cookie is with another name.
+// If the address could not be checked at the start, the page of the callback names it: the cookie
+// belongs to another host name.
 func TestCallbackWithoutItsCookieNamesTheAddress(t *testing.T) {
 	g := world.New(t, "")
 	for _, cookies := range []string{"", "other=1"} {
 		b := g.Browser()
 		begin := b.Navigate(strings.Replace(g.Origin, "localhost", "127.0.0.1", 1) + "/bff/login")
 		back := b.Get(g.OP.Login(begin.Header.Get("Location")).RequestURI(), "Accept", "text/html", "Cookie", cookies, "X-CSRF", "")
-		if back.StatusCode != http.StatusBadRequest || !strings.Contains(back.Text, "<code>"+g.Origin+"</code>") || !strings.Contains(back.Text, "127.0.0.1 instead of localhost") {
+		named := strings.Contains(back.Text, "<code>"+g.Origin+"</code>") &&
+			strings.Contains(back.Text, "127.0.0.1 instead of localhost")
+		if back.StatusCode != http.StatusBadRequest || !named {
 			t.Errorf("callback with cookies %q = %d, want the address:\n%s", cookies, back.StatusCode, back.Text)
 		}
 	}
@@ -54,10 +65,13 @@ func TestCallbackWithoutItsCookieNamesTheAddress(t *testing.T) {
 func TestLoginByPlainHTTPIsExplained(t *testing.T) {
 	op := odd.New(t)
 	f := newFront(t, op)
-	wantAddress(f.get("/bff/login?provider=op0", "X-Forwarded-Proto", "http", "Accept", "text/html"), t, "plain_http", "https://app.example.com/bff/login?provider=op0")
+	r := f.get("/bff/login?provider=op0", "X-Forwarded-Proto", "http", "Accept", "text/html")
+	wantAddress(r, t, "plain_http", "https://app.example.com/bff/login?provider=op0")
 	for name, headers := range map[string][]string{
 		"by https": {"X-Forwarded-Proto", "https"},
-		"of a browser that only sends Fetch Metadata on https, whatever a proxy says": {"X-Forwarded-Proto", "http", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"},
+		"of a browser that only sends Fetch Metadata on https, whatever a proxy says": {
+			"X-Forwarded-Proto", "http", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document",
+		},
 	} {
 		if r := f.get("/bff/login?provider=op0", headers...); r.StatusCode != http.StatusFound {
 			t.Errorf("a login %s = %d, want it to begin", name, r.StatusCode)

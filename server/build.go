@@ -26,29 +26,31 @@ import (
 	"github.com/cloakroom/cloakroom/web"
 )
 
-// processMetrics are of the whole process, so they are apart from this service's own.
+// processMetrics returns the metrics of the whole process. They are kept apart from this service's
+// own.
 func processMetrics() prometheus.Gatherer {
 	r := prometheus.NewRegistry()
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	process := collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})
+	r.MustRegister(collectors.NewGoCollector(), process)
 	return r
 }
 
-// showMetrics has Options.Metrics show this service's own.
-func (s *Server) showMetrics() error {
+// registerMetrics adds this service's own metrics to Options.Metrics.
+func (s *Server) registerMetrics() error {
 	if s.o.Metrics == nil {
 		return nil
 	}
 	if err := s.o.Metrics.Register(s.registry); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
-	s.shown = true
+	s.registered = true
 	return nil
 }
 
 // shared reports whether other processes may use the store.
 func (s *Server) shared() bool { return !s.o.Store.IsZero() || store.Shared(s.cfg.Store.URL.Reveal()) }
 
-// buildClock makes the clock that everything goes by which replicas share.
+// buildClock makes the clock for all times that replicas share.
 func (s *Server) buildClock() {
 	s.clock = clock.New(clock.Options{
 		Wall: s.o.Now, Shared: s.shared(), Logger: s.log, Metrics: s.registry,
@@ -66,7 +68,10 @@ func (s *Server) buildSessions(ctx context.Context) (err error) {
 		s.opened = s.store.Connection
 	}
 	if !s.store.IsComplete() {
-		return &StartError{errors.New("a part of the store is missing"), "fill in all parts of Options.Store; the Feed may be left out"}
+		return &StartError{
+			errors.New("a part of the store is missing"),
+			"fill in all parts of Options.Store; the Feed may be left out",
+		}
 	}
 	if s.shared() {
 		s.store = store.Guard(s.store, s.log, s.registry)
@@ -84,10 +89,10 @@ func (s *Server) buildSessions(ctx context.Context) (err error) {
 	return nil
 }
 
-// firstPing bounds how long the start waits for the store's time.
+// firstPing limits how long the start waits for the time of the store.
 const firstPing = 2 * time.Second
 
-// configuredIssuers are the issuers by provider.
+// configuredIssuers returns the issuers by the id of the provider.
 func configuredIssuers(cfg *config.Config) map[string]string {
 	issuers := make(map[string]string, len(cfg.Providers))
 	for _, p := range cfg.Providers {
@@ -96,9 +101,11 @@ func configuredIssuers(cfg *config.Config) map[string]string {
 	return issuers
 }
 
-// OpenSessions opens the sessions of a configuration for a tool that works beside the service. closeAll
-// must be called.
-func OpenSessions(ctx context.Context, cfg *config.Config, log *slog.Logger) (m *session.Manager, closeAll func() error, err error) {
+// OpenSessions opens the sessions of a configuration, for a tool that runs beside the service. The
+// caller must call closeAll.
+func OpenSessions(
+	ctx context.Context, cfg *config.Config, log *slog.Logger,
+) (m *session.Manager, closeAll func() error, err error) {
 	app, err := site.New(cfg.Site)
 	if err != nil {
 		return nil, nil, err
@@ -117,13 +124,18 @@ func (s *Server) buildProviders() error {
 	s.byID = make(map[string]*provider.Provider, len(s.cfg.Providers))
 	for _, pc := range s.cfg.Providers {
 		p, err := provider.New(ProviderConfig(s.site, pc), provider.Options{
-			Shared: s.now, Logger: s.log, Metrics: s.registry, Transport: s.o.Transport, Version: s.o.Version,
+			Shared: s.now, Logger: s.log, Metrics: s.registry,
+			Transport: s.o.Transport, Version: s.o.Version,
 		})
 		if file, ok := errors.AsType[*provider.FileError](err); ok {
-			return &StartError{err, "the file that `" + file.Key + "` names must be there, and the user that runs cloakroom must be able to read it"}
+			return &StartError{err, "the file that `" + file.Key + "` names must be there, and the user " +
+				"that runs cloakroom must be able to read it"}
 		}
 		if err != nil {
-			return &StartError{fmt.Errorf("set up provider %q: %w", pc.ID, err), "correct the provider's keys, or the files that they name"}
+			return &StartError{
+				fmt.Errorf("set up provider %q: %w", pc.ID, err),
+				"correct the provider's keys, or the files that they name",
+			}
 		}
 		s.providers = append(s.providers, p)
 		s.byID[pc.ID] = p
@@ -131,34 +143,41 @@ func (s *Server) buildProviders() error {
 	return nil
 }
 
-// ProviderConfig is a configured provider with the addresses that it sends browsers back to.
+// ProviderConfig returns p with the redirect URIs of this service.
 func ProviderConfig(app *site.Site, p provider.Config) provider.Config {
 	p.RedirectURI, p.PostLogoutRedirectURI = app.RedirectURI(p.ID), app.PostLogoutRedirectURI(p.ID)
 	return p
 }
 
-// buildWorkers makes what renews and revokes.
+// buildWorkers makes what renews and revokes tokens.
 func (s *Server) buildWorkers() {
 	o := s.cfg.Renewal
-	o.Providers, o.Sessions, o.Leases, o.Now, o.Logger, o.Metrics = s.byID, s.sessions, s.store.Leases, s.now, s.log, s.registry
+	o.Providers, o.Sessions, o.Leases = s.byID, s.sessions, s.store.Leases
+	o.Now, o.Logger, o.Metrics = s.now, s.log, s.registry
 	s.renewer = renewal.New(o)
-	s.clients = renewal.NewClientTokens(renewal.ClientOptions{Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry})
+	s.clients = renewal.NewClientTokens(renewal.ClientOptions{
+		Providers: s.byID, Now: s.now, Logger: s.log, Metrics: s.registry,
+	})
 	r := s.cfg.Revocation
-	r.Sessions, r.Outbox, r.Providers, r.Now, r.Logger, r.Metrics = s.sessions, s.store.Outbox, s.byID, s.now, s.log, s.registry
+	r.Providers, r.Sessions, r.Outbox = s.byID, s.sessions, s.store.Outbox
+	r.Now, r.Logger, r.Metrics = s.now, s.log, s.registry
 	s.outbox = revocation.NewWorker(r)
 }
 
-// buildHandlers makes what answers on the two listeners.
+// buildHandlers makes the handlers of both listeners.
 func (s *Server) buildHandlers() error {
 	pages, err := templates.Load(s.cfg.Pages)
 	if err != nil {
-		return &StartError{fmt.Errorf("load pages.templates: %w", err), "correct that file, or take it out of the folder: the built-in page is used then"}
+		return &StartError{
+			fmt.Errorf("load pages.templates: %w", err),
+			"correct that file, or remove it from the folder: the built-in page is then used",
+		}
 	}
 	s.problems = handlers.NewErrorWriter(handlers.ErrorOptions{Pages: pages, Site: s.site, Logger: s.log})
-	who := &clients{site: s.site, log: s.log}
+	by := &clients{site: s.site, log: s.log}
 	s.login, err = login.New(login.Options{
-		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: s.keys, Client: who.key, Admit: s.o.Admit,
-		Now: s.now, Logger: s.log, Metrics: s.registry,
+		Site: s.site, Providers: s.byID, Sessions: s.sessions, Keys: s.keys,
+		Client: by.network, Admit: s.o.Admit, Now: s.now, Logger: s.log, Metrics: s.registry,
 	})
 	if err != nil {
 		return err
@@ -171,13 +190,15 @@ func (s *Server) buildHandlers() error {
 		return err
 	}
 	o := s.cfg.Handlers
-	o.Providers, o.Sessions, o.Login, o.Tokens, o.Outbox, o.Pages, o.Keys = s.providers, s.sessions, s.login, s.renewer, s.outbox, pages, s.keys
-	o.Marks, o.Site, o.Stopping, o.Client, o.Now, o.Logger, o.Metrics = s.store.Marks, s.site, s.stopping, who.key, s.now, s.log, s.registry
-	o.Claims = s.o.Claims
+	o.Providers, o.Sessions, o.Login, o.Tokens = s.providers, s.sessions, s.login, s.renewer
+	o.Outbox, o.Marks, o.Pages, o.Keys = s.outbox, s.store.Marks, pages, s.keys
+	o.Site, o.Stopping, o.Client, o.Claims = s.site, s.stopping, by.network, s.o.Claims
+	o.Now, o.Logger, o.Metrics = s.now, s.log, s.registry
 	s.bff = handlers.New(o)
 	s.publicHandler.swap(s.publicRoutes(spa))
 	a := s.cfg.Admin
-	a.Providers, a.Sessions, a.Outbox, a.Backlog, a.Draining = s.providers, s.sessions, s.outbox, s.store.Outbox, s.draining.Load
+	a.Providers, a.Sessions, a.Outbox = s.providers, s.sessions, s.outbox
+	a.Backlog, a.Draining = s.store.Outbox, s.draining.Load
 	a.Gatherer, a.Now, a.Logger = prometheus.Gatherers{s.registry, processMetrics()}, s.now, s.log
 	s.adminHandler.swap(s.adminRoutes(admin.New(a)))
 	return nil
@@ -185,7 +206,8 @@ func (s *Server) buildHandlers() error {
 
 func (s *Server) buildProxy() (*proxy.Proxy, error) {
 	o := s.cfg.Proxy
-	o.Sessions, o.Tokens, o.ClientTokens, o.Fail, o.Stopping = s.sessions, s.renewer, s.clients, s.problems.Write, s.stopping
+	o.Sessions, o.Tokens, o.ClientTokens = s.sessions, s.renewer, s.clients
+	o.Fail, o.Stopping = s.problems.Write, s.stopping
 	o.Site, o.Now, o.Logger, o.Metrics = s.site, s.now, s.log, s.registry
 	return proxy.New(o)
 }
@@ -198,7 +220,10 @@ func (s *Server) buildSPA() (*web.SPA, error) {
 	}
 	spa, err := web.NewSPA(o)
 	if err != nil {
-		return nil, &StartError{fmt.Errorf("serve the app: %w", err), "build the app, or point `spa.dir` at the folder that holds its index.html"}
+		return nil, &StartError{
+			fmt.Errorf("serve the app: %w", err),
+			"build the app, or set `spa.dir` to the folder that holds its index.html",
+		}
 	}
 	return spa, nil
 }

@@ -12,13 +12,15 @@ import (
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
-// TestClientsAreToldApartByNetwork: an IPv4 address, or 64 bits of IPv6; and not at all where the address is that of a
-// proxy, whoever is behind it.
+// TestClientsAreToldApartByNetwork: the network is an IPv4 address, or 64 bits of an IPv6 address.
+// Clients behind a proxy that is not trusted, or that names no client, are not told apart.
 func TestClientsAreToldApartByNetwork(t *testing.T) {
 	var log bytes.Buffer
 	c := &clients{
-		site: sitetest.New(t, "https://app.example.com", site.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}),
-		log:  slog.New(slog.NewTextHandler(&log, nil)),
+		site: sitetest.New(t, "https://app.example.com", site.Options{
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
+		}),
+		log: slog.New(slog.NewTextHandler(&log, nil)),
 	}
 	for _, test := range []struct{ peer, name, value, want string }{
 		{"192.0.2.1:1", "", "", "192.0.2.1/32"},
@@ -39,7 +41,7 @@ func TestClientsAreToldApartByNetwork(t *testing.T) {
 		if test.name != "" {
 			r.Header.Set(test.name, test.value)
 		}
-		if got := c.key(r); got != test.want {
+		if got := c.network(r); got != test.want {
 			t.Errorf("peer %q, %s %q: client = %q, want %q", test.peer, test.name, test.value, got, test.want)
 		}
 	}

@@ -15,14 +15,14 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// A machine is a replica on a machine whose clock may be wrong.
+// A machine is a replica whose clock may be wrong.
 type machine struct {
 	name, origin, admin string
 	off                 time.Duration
 }
 
-// machines are replicas over one store, the first of which is where browsers think that they are. The last one's clock
-// can be set while it runs.
+// machines starts replicas over one store. Browsers use the address of the first. The clock of the
+// last can be set while it runs.
 func machines(t *testing.T, store string) (g *world.World, all []machine, set func(time.Duration)) {
 	t.Helper()
 	g = world.NewStage(t)
@@ -62,13 +62,14 @@ func loginAcross(b *world.Browser, begin, end machine) {
 	b.T.Helper()
 	asked := b.Navigate(begin.origin + "/bff/login?returnUrl=/after")
 	back := b.World.OP.Login(asked.Header.Get("Location"))
-	if answer := b.Navigate(end.origin + back.RequestURI()); answer.StatusCode != http.StatusFound || answer.Header.Get("Location") != "/after" {
+	answer := b.Navigate(end.origin + back.RequestURI())
+	if answer.StatusCode != http.StatusFound || answer.Header.Get("Location") != "/after" {
 		b.T.Fatalf("login begun at %s and finished at %s = %d %s", begin.name, end.name, answer.StatusCode, answer.Text)
 	}
 }
 
-// Whichever replica a browser comes to, however wrong the clock of its machine: all that is judged by the time is judged
-// by the store's.
+// Times are compared with the clock of the store, so that every replica comes to the same result,
+// however wrong the clock of its machine is.
 func TestReplicasWhoseClocksAreWrongWorkAsTheOthers(t *testing.T) {
 	onSharedStores(t, func(t *testing.T, store string) {
 		g, all, set := machines(t, store)
@@ -105,12 +106,14 @@ func TestReplicasWhoseClocksAreWrongWorkAsTheOthers(t *testing.T) {
 			wantLogoutAcross(b, m, all[(i+1)%len(all)])
 			token := g.OP.LogoutToken(func(_, c odd.Claims) { c["sub"] = "somebody-else" })
 			body := strings.NewReader(url.Values{"logout_token": {token}}.Encode())
-			b.Do(http.MethodPost, m.origin+"/bff/backchannel/main", body, "X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded").Want(t, http.StatusOK, "")
+			b.Do(http.MethodPost, m.origin+"/bff/backchannel/main", body,
+				"X-CSRF", "", "Content-Type", "application/x-www-form-urlencoded",
+			).Want(t, http.StatusOK, "")
 		}
 	})
 }
 
-// wantLogoutAcross logs out at one replica, and comes back from the provider to another.
+// wantLogoutAcross logs out at one replica, and returns from the provider to another.
 func wantLogoutAcross(b *world.Browser, begin, end machine) {
 	b.T.Helper()
 	r := b.Navigate(begin.origin + logoutURL(b.T, b.Get(begin.origin+"/bff/user").Text) + "&returnUrl=/bye")
@@ -124,7 +127,8 @@ func wantLogoutAcross(b *world.Browser, begin, end machine) {
 	}
 }
 
-// A machine whose clock is wrong is told of by log, metric and probe, and its replica is ready all the same.
+// A wrong clock is reported in the log, in a metric and by the probe. The replica is ready
+// nevertheless.
 func TestReplicaSaysThatItsClockIsOff(t *testing.T) {
 	onSharedStores(t, func(t *testing.T, store string) {
 		g, all, set := machines(t, store)
@@ -151,7 +155,7 @@ func TestReplicaSaysThatItsClockIsOff(t *testing.T) {
 	})
 }
 
-// logoutURL is what the answer of /bff/user says.
+// logoutURL returns the logout URL in an answer of /bff/user.
 func logoutURL(t *testing.T, user string) string {
 	t.Helper()
 	var claims []struct {
@@ -170,8 +174,8 @@ func logoutURL(t *testing.T, user string) string {
 	return ""
 }
 
-// A replica on a machine whose clock is wrong comes up while the store is down: it does not judge a logout token by its
-// own time, and the provider sends it again.
+// A replica with a wrong clock starts while the store is down. It refuses to judge a logout token
+// by its own clock, so that the provider sends the token again.
 func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
 	t.Parallel()
 	g := world.NewStage(t)
@@ -183,7 +187,8 @@ func TestLogoutTokenIsNotRefusedBeforeTheTimeIsKnown(t *testing.T) {
 	answer.Want(t, http.StatusServiceUnavailable, "store_unavailable")
 }
 
-// A replica that comes up while Redis is out of memory reads the sessions that are there, and serves them.
+// A replica that starts while Redis is out of memory reads the sessions that exist, and serves
+// them.
 func TestReplicaThatStartsWhileRedisIsOutOfMemoryServesSessions(t *testing.T) {
 	t.Parallel()
 	g, redis := world.NewStage(t), servers.Redis(t)

@@ -11,14 +11,14 @@ import (
 
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	// corsExposed are the fields of our own answers that an app may want to read.
+	// corsExposed are the fields of our own answers that an app may read.
 	corsExposed = "ETag, Link, Location, Retry-After, X-Request-Id"
-	corsMaxAge  = "600" // seconds that a browser may remember a preflight's answer
+	corsMaxAge  = "600" // seconds for which a browser may cache the answer to a preflight
 )
 
-// cors lets the pages of cors.allowed_origins read what the API and our endpoints answer, 401s too, with the session
-// cookie (Fetch §3.2). An origin that is not named gets no word about it. Without any
-// there is nothing to do: the app is of our own origin.
+// cors lets the pages of cors.allowed_origins read the answers of the API and of our endpoints, 401
+// included, with the session cookie (Fetch §3.2). Other origins get no CORS header. Without allowed
+// origins it does nothing: the app then has our own origin.
 func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	if !s.site.AllowsOrigins() {
 		return next
@@ -32,8 +32,10 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
-		// A preflight that a reverse proxy asks about is the application's to answer; 2xx would let it in unseen.
-		if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" || site.Below(r.URL.EscapedPath(), s.site.Path("/auth")) {
+		// Forward-auth answers for a reverse proxy. A preflight there belongs to the application: a
+		// 2xx from here would let it pass unchecked.
+		forwardAuth := site.Below(r.URL.EscapedPath(), s.site.Path("/auth"))
+		if !isPreflight(r) || forwardAuth {
 			h.Set("Access-Control-Expose-Headers", corsExposed)
 			return next(c)
 		}
@@ -41,7 +43,7 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// corsOfEndpoints is cors for what the router found below the base path.
+// corsOfEndpoints is cors for our endpoints, those below the base path.
 func (s *Server) corsOfEndpoints(next echo.HandlerFunc) echo.HandlerFunc {
 	withCORS := s.cors(next)
 	return func(c echo.Context) error {
@@ -52,7 +54,12 @@ func (s *Server) corsOfEndpoints(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// answerPreflight answers the preflight of a page that may call us.
+// isPreflight reports whether r is a CORS preflight (Fetch §3.2.2).
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// answerPreflight answers a preflight from an allowed origin.
 func answerPreflight(c echo.Context) error {
 	r, h := c.Request(), c.Response().Header()
 	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")

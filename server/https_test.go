@@ -16,7 +16,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// A front is a server whose public origin is https, as it is seen by the proxy that ends TLS.
+// A front is a server with an https public origin, as seen by the reverse proxy that terminates
+// TLS.
 type front struct {
 	t      *testing.T
 	listen string
@@ -29,14 +30,17 @@ func newFront(t *testing.T, ops ...*odd.Provider) *front {
 	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { f.seen <- r.Clone(context.Background()) }))
 	t.Cleanup(api.Close)
 	text := fmt.Sprintf(`
-server: {public_url: "https://app.example.com", listen: %q, admin_listen: "127.0.0.1:0", trusted_proxies: [127.0.0.1], shutdown_timeout: 3s, drain_delay: 0s}
+server:
+  {public_url: "https://app.example.com", listen: %q, admin_listen: "127.0.0.1:0",
+  trusted_proxies: [127.0.0.1], shutdown_timeout: 3s, drain_delay: 0s}
 session: {store: "sqlite:%s", cookie: {same_site: lax}}
 routes: [{path: /api/, upstream: %q}]
 providers:
 `, f.listen, filepath.Join(t.TempDir(), "s.db"), api.URL)
 	file := []byte(text)
 	for i, op := range ops {
-		file = fmt.Appendf(file, "  - {id: op%d, issuer: %q, client_id: %q, client_secret: %q}\n", i, op.Issuer(), op.Client.ID, op.Client.Secret)
+		file = fmt.Appendf(file, "  - {id: op%d, issuer: %q, client_id: %q, client_secret: %q}\n",
+			i, op.Issuer(), op.Client.ID, op.Client.Secret)
 	}
 	world.Serve(t, world.Parse(t, string(file)), server.Options{})
 	return f
@@ -47,7 +51,7 @@ func (f *front) get(path string, header ...string) *world.Reply {
 	return f.getAt("app.example.com", path, header...)
 }
 
-// getAt asks under a host name.
+// getAt sends a request for a host name.
 func (f *front) getAt(host, path string, header ...string) *world.Reply {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, "http://"+f.listen+path, nil)
@@ -81,7 +85,8 @@ func (f *front) login(op *odd.Provider, id string) string {
 		f.t.Fatalf("callback = %d %s", back.StatusCode, back.Text)
 	}
 	for _, line := range append(begin.Header["Set-Cookie"], back.Header["Set-Cookie"]...) { // SC1, SC2
-		if !strings.HasPrefix(line, "__Host-Http-cloakroom") || !strings.Contains(line, "; Secure") || !strings.Contains(line, "; HttpOnly") ||
+		if !strings.HasPrefix(line, "__Host-Http-cloakroom") ||
+			!strings.Contains(line, "; Secure") || !strings.Contains(line, "; HttpOnly") ||
 			!strings.Contains(line, "; Path=/;") || strings.Contains(line, "Domain") {
 			f.t.Errorf("cookie on https: %s", line)
 		}
@@ -91,7 +96,8 @@ func (f *front) login(op *odd.Provider, id string) string {
 	return session
 }
 
-// SC1, SC2, SC14, BR3, PX10: on https the cookies are bound to the host, and nothing unprefixed counts.
+// SC1, SC2, SC14, BR3, PX10: on https the cookies are bound to the host, and cookies without the
+// prefix are ignored.
 func TestHTTPSBindsCookiesToTheHost(t *testing.T) {
 	op := odd.New(t)
 	f := newFront(t, op)
@@ -103,35 +109,46 @@ func TestHTTPSBindsCookiesToTheHost(t *testing.T) {
 	}
 	unprefixed := strings.TrimPrefix(session, "__Host-Http-")
 	for _, cookie := range []string{ // SC6, SC7, SC14
-		unprefixed, "__Host-" + unprefixed, "__host-http-" + unprefixed, "\u2002" + session, "=" + session, "$Version=1; " + unprefixed, strings.Replace(session, "=", `="`, 1) + `"`,
+		unprefixed, "__Host-" + unprefixed, "__host-http-" + unprefixed,
+		"\u2002" + session, "=" + session,
+		"$Version=1; " + unprefixed, strings.Replace(session, "=", `="`, 1) + `"`,
 	} {
 		f.get("/bff/user", "Cookie", cookie).Want(t, http.StatusUnauthorized, "not_authenticated")
 	}
 	f.get("/bff/user", "Cookie", "__Host-Http-cloakroom=tossed; "+session).Want(t, http.StatusOK, "")
 	f.get("/api/x", "Cookie", session, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "http").Want(t, http.StatusOK, "")
 	seen := <-f.seen
-	if seen.Header.Get("X-Forwarded-For") != "203.0.113.9, 127.0.0.1" || seen.Header.Get("X-Forwarded-Proto") != "https" || seen.Header.Get("X-Forwarded-Host") != "app.example.com" {
+	if seen.Header.Get("X-Forwarded-For") != "203.0.113.9, 127.0.0.1" ||
+		seen.Header.Get("X-Forwarded-Proto") != "https" ||
+		seen.Header.Get("X-Forwarded-Host") != "app.example.com" {
 		t.Errorf("forwarded = %v", seen.Header)
 	}
-	if to := f.get("/bff/login", "X-Forwarded-Host", "evil.example").Header.Get("Location"); !strings.Contains(to, "redirect_uri=https%3A%2F%2Fapp.example.com%2F") { // LS6
+	to := f.get("/bff/login", "X-Forwarded-Host", "evil.example").Header.Get("Location")
+	if !strings.Contains(to, "redirect_uri=https%3A%2F%2Fapp.example.com%2F") { // LS6
 		t.Errorf("authorization request = %s", to)
 	}
 }
 
-// PX10, HT4: trusted proxies ask under names of their own, and say which one the browser asked for.
+// PX10, HT4: trusted proxies send host names of their own, and say which one the browser used.
 func TestTrustedProxiesSayWhichHostTheBrowserAskedFor(t *testing.T) {
 	f := newFront(t, odd.New(t))
 	for name, tc := range map[string]struct {
 		want   int
 		header []string
 	}{
-		"a list, the inner name last":       {401, []string{"X-Forwarded-Host", "app.example.com, edge.internal"}},
-		"a list along a chain of addresses": {401, []string{"X-Forwarded-Host", "app.example.com, edge.internal", "X-Forwarded-For", "203.0.113.9, 127.0.0.1"}},
-		"Forwarded":                         {401, []string{"Forwarded", "for=203.0.113.9;host=app.example.com;proto=https"}},
-		"another host":                      {421, []string{"X-Forwarded-Host", "evil.example, app.example.com"}},
-		"another host, planted over":        {421, []string{"X-Forwarded-Host", "app.example.com, evil.example", "X-Forwarded-For", "203.0.113.9"}},
-		"another host, by Forwarded":        {421, []string{"Forwarded", "host=app.example.com;for=10.0.0.1, host=evil.example;for=203.0.113.9"}},
-		"nothing":                           {421, nil},
+		"a list, the inner name last": {401, []string{"X-Forwarded-Host", "app.example.com, edge.internal"}},
+		"a list along a chain of addresses": {401, []string{
+			"X-Forwarded-Host", "app.example.com, edge.internal", "X-Forwarded-For", "203.0.113.9, 127.0.0.1",
+		}},
+		"Forwarded":    {401, []string{"Forwarded", "for=203.0.113.9;host=app.example.com;proto=https"}},
+		"another host": {421, []string{"X-Forwarded-Host", "evil.example, app.example.com"}},
+		"another host, planted over": {421, []string{
+			"X-Forwarded-Host", "app.example.com, evil.example", "X-Forwarded-For", "203.0.113.9",
+		}},
+		"another host, by Forwarded": {421, []string{
+			"Forwarded", "host=app.example.com;for=10.0.0.1, host=evil.example;for=203.0.113.9",
+		}},
+		"nothing": {421, nil},
 	} {
 		if r := f.getAt("edge.internal", "/bff/user", tc.header...); r.StatusCode != tc.want {
 			t.Errorf("%s: %d, want %d", name, r.StatusCode, tc.want)
@@ -147,7 +164,8 @@ func TestTrustedProxiesSayWhichHostTheBrowserAskedFor(t *testing.T) {
 	}
 }
 
-// ID14, CB7: the same subject at two providers is two users, and neither's answers are the other's.
+// ID14, CB7: one subject at two providers is two users, and a token of one provider is not accepted
+// as the other's.
 func TestTheSameSubjectAtTwoProvidersIsTwoUsers(t *testing.T) {
 	one, two := odd.New(t), odd.New(t)
 	f := newFront(t, one, two)
@@ -157,7 +175,9 @@ func TestTheSameSubjectAtTwoProvidersIsTwoUsers(t *testing.T) {
 	}
 	form := "logout_token=" + one.LogoutToken(world.BySub("alice"))
 	for id, want := range map[string]int{"op1": http.StatusBadRequest, "op0": http.StatusOK} { // BC3
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+f.listen+"/bff/backchannel/"+id, strings.NewReader(form))
+		req, err := http.NewRequestWithContext(
+			t.Context(), http.MethodPost, "http://"+f.listen+"/bff/backchannel/"+id, strings.NewReader(form),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,18 +13,20 @@ import (
 	"github.com/cloakroom/cloakroom/requestlog"
 )
 
-// headers sets what every answer of ours bears; a page or a proxied answer may replace it.
+// headers sets the header fields that all our answers have; a page or a proxied answer may replace
+// them.
 func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	secure := s.site.Secure()
 	return func(c echo.Context) error {
 		h := c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		if s.draining.Load() {
-			h.Set("Connection", "close") // the next request had better come over a connection to another replica
+			h.Set("Connection", "close") // so that the next request goes to another replica
 		}
 		if r := c.Request(); r.ProtoMajor == 1 && len(r.TransferEncoding) > 0 {
-			// net/http takes a Content-Length beside Transfer-Encoding away without a word, so whether
-			// there was one can't be told; the connection behind such a request must close (RFC 9112 §6.1).
+			// net/http silently removes a Content-Length beside Transfer-Encoding, so that we can't
+			// know whether there was one. The connection must close after such a request (RFC 9112
+			// §6.1).
 			h.Set("Connection", "close")
 		}
 		if secure {
@@ -34,8 +36,8 @@ func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// commonMiddleware is what stands in front of everything on either listener, the outermost first.
-// Errors and panics are answered inside the request log, so that its line has the status.
+// commonMiddleware returns the middleware of both listeners, the outermost first. Errors and panics
+// are answered inside the request log, so that its line has the status.
 func (s *Server) commonMiddleware() []echo.MiddlewareFunc {
 	return []echo.MiddlewareFunc{
 		s.withRequestID,
@@ -50,8 +52,8 @@ func (s *Server) commonMiddleware() []echo.MiddlewareFunc {
 	}
 }
 
-// answerErrors has Echo's error handler answer an error at once. It stands inside Recover, which so
-// answers a panic of the error handler, too.
+// answerErrors has Echo's error handler answer an error at once. It is inside Recover, so that a
+// panic of the error handler is answered, too.
 func answerErrors(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if err := next(c); err != nil {
@@ -61,8 +63,8 @@ func answerErrors(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// withRequestID gives each request its id, which the answer and all its log lines bear, and room
-// for notes on errors.
+// withRequestID gives each request an id, which the answer and all its log lines have, and a place
+// to note errors.
 func (s *Server) withRequestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -73,13 +75,13 @@ func (s *Server) withRequestID(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// panicError is the error that a panic is answered as; the process goes on. It isn't called for
-// http.ErrAbortHandler, which is no fault: the proxy cuts an answer with it that it can't finish,
-// and the connection must be cut, too.
+// panicError returns the error for a panic; the process goes on. It is not called for
+// http.ErrAbortHandler, which is no fault: the proxy panics with it to close the connection of an
+// answer that it can't finish.
 func panicError(_ echo.Context, err error, _ []byte) error { return fmt.Errorf("panic: %v", err) }
 
-// logRequest writes the one line of a request that is done. The query is left out: on the callback
-// it holds the code.
+// logRequest writes the one log line of a finished request. It leaves out the query, which holds
+// the code on the callback.
 func (s *Server) logRequest(c echo.Context, v middleware.RequestLoggerValues) error {
 	level := slog.LevelInfo
 	if v.Status >= http.StatusInternalServerError {
@@ -100,17 +102,22 @@ func (s *Server) logRequest(c echo.Context, v middleware.RequestLoggerValues) er
 	return nil
 }
 
-// requestID is the one a trusted proxy gave, if it is short and plain, otherwise a new one.
+// idAlphabet are the characters of a request id.
+const idAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
+// requestID returns the id that a trusted proxy sent, if it is short and plain; otherwise a new
+// one.
 func (s *Server) requestID(r *http.Request) string {
 	given := r.Header.Get("X-Request-Id")
-	if given != "" && len(given) <= 64 && strings.Trim(given, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == "" && s.site.TrustsPeer(r) {
+	plain := given != "" && len(given) <= 64 && strings.Trim(given, idAlphabet) == ""
+	if plain && s.site.TrustsPeer(r) {
 		return given
 	}
 	return requestlog.NewID()
 }
 
-// knownHost refuses requests for another authority: the host is used nowhere in an answer, but a name
-// that an attacker rebound to this address must not reach the app's cookies either.
+// knownHost refuses requests for other hosts. No answer uses the host, but an attacker's name that
+// was rebound to this address (DNS rebinding) must not reach the app either.
 func (s *Server) knownHost(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !s.site.KnownHost(c.Request()) {

@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// lines is a log that may be read while it is written.
+// lines is a log that can be read while it is written.
 type lines struct {
 	mu   sync.Mutex // guards text
 	text strings.Builder
@@ -25,7 +25,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// take returns what was written since the last time.
+// take returns what was written since the last call.
 func (l *lines) take() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -33,8 +33,8 @@ func (l *lines) take() string {
 	return l.text.String()
 }
 
-// Whatever a handler does, its request has an id and one line in the log, and the process goes on.
-// Only an answer that is cut on purpose cuts the connection.
+// Whatever a handler does, its request gets an id and one line in the log, and the process goes on.
+// The connection is cut only if the handler aborts its answer on purpose.
 func TestEveryRequestIsAnsweredAndLoggedOnce(t *testing.T) {
 	var log lines
 	s := bare(t, slog.New(slog.NewTextHandler(&log, nil)))

@@ -18,8 +18,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// ST7: a thousand users at once, with calls of every kind and renewals in between. Each answer is its caller's, by
-// the word of the provider, which knows whose access token the API was sent.
+// ST7: a thousand users send requests of every kind at once, with renewals in between. Each answer
+// must belong to its caller; the provider tells whose access token the API received.
 func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
 	const users, workers = 1000, 32
 	var later atomic.Int64 // nanoseconds; the clock of service and provider, so that the machine's speed does not matter
@@ -116,8 +116,8 @@ func TestEachOfAThousandUsersGetsTheirOwnAnswers(t *testing.T) {
 	}
 }
 
-// served asks until the answer is no 503: on a starved machine the store may take longer than it may, and then
-// callers are told to come again. What must not happen is another's answer.
+// served repeats a request while the answer is 503: on a slow machine the store may miss its
+// deadline, and callers are told to retry. The answer must never be that of another user.
 func served(t *testing.T, ask func() *world.Reply) *world.Reply {
 	for range 100 {
 		if r := ask(); r.StatusCode != http.StatusServiceUnavailable {
@@ -131,7 +131,7 @@ func served(t *testing.T, ask func() *world.Reply) *world.Reply {
 
 func userName(i int) string { return fmt.Sprintf("user-%04d", i) }
 
-// inParallel does n pieces of work, some at a time. One that fails for good leaves the others running.
+// inParallel calls n functions, several at a time. One that fails does not stop the others.
 func inParallel(workers, n int, work func(i int)) {
 	room := make(chan struct{}, workers)
 	var wg sync.WaitGroup
@@ -145,8 +145,8 @@ func inParallel(workers, n int, work func(i int)) {
 	wg.Wait()
 }
 
-// clockFollows waits until the service, which asks for the time every now and then, goes by the machine's clock, which
-// the test has moved.
+// clockFollows waits until the service, which asks for the time now and then, has noticed that the
+// test has moved the machine's clock.
 func clockFollows(g *world.World) {
 	g.T.Helper()
 	world.Eventually(g.T, "the service to follow the clock", func() bool {

@@ -12,7 +12,7 @@ import (
 	_ "modernc.org/sqlite" // to break the store from outside
 )
 
-// breakStore takes the sessions away from under the service, until the returned function puts them back.
+// breakStore hides the sessions from the service until the returned function restores them.
 func breakStore(g *world.World) (mend func()) {
 	g.T.Helper()
 	rename := func(from, to string) {
@@ -29,8 +29,8 @@ func breakStore(g *world.World) (mend func()) {
 	return func() { rename("sessions_away", "sessions") }
 }
 
-// ST1, ST2: a store that can't be asked is 503. It is never "logged out", never a
-// cleared cookie, and never a logout that did not happen.
+// ST1, ST2: while the store can't be reached, answers are 503. They never say "logged out", never
+// clear a cookie, and never report a logout that did not happen.
 func TestStoreOutageKeepsCookie(t *testing.T) {
 	g := world.New(t, "  max_staleness: 0s")
 	b := g.Browser()
@@ -45,7 +45,8 @@ func TestStoreOutageKeepsCookie(t *testing.T) {
 		b.Get("/api/x", "Connection", "Upgrade", "Upgrade", "websocket", "Origin", g.Origin),
 	} {
 		if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" || len(r.Header["Set-Cookie"]) > 0 {
-			t.Errorf("%s %s = %d, Retry-After %q, cookies %v", r.Request.Method, r.Request.URL.Path, r.StatusCode, r.Header.Get("Retry-After"), r.Header["Set-Cookie"])
+			t.Errorf("%s %s = %d, Retry-After %q, cookies %v", r.Request.Method, r.Request.URL.Path,
+				r.StatusCode, r.Header.Get("Retry-After"), r.Header["Set-Cookie"])
 		}
 	}
 	begin := b.Navigate("/bff/login?returnUrl=/after") // a login during the outage ends in a page that says so
@@ -92,8 +93,8 @@ func TestProviderOutageLogsNobodyOut(t *testing.T) {
 	})
 }
 
-// CB10, RN9: a provider that refuses the client is the operator's affair; one that refuses
-// the token ends the session, with a code of its own.
+// CB10, RN9: if the provider refuses the client, the operator must act. If it refuses the token,
+// the session ends, with a code of its own.
 func TestRefusalsOfARenewalAreToldApart(t *testing.T) {
 	g := world.New(t, "")
 	g.OP.SetTokenLife(time.Second)

@@ -12,21 +12,21 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// Handler answers all that browsers ask for: endpoints, routes and the app. It is safe for
+// Handler serves everything that browsers request: endpoints, routes and the app. It is safe for
 // concurrent use until Close.
 func (s *Server) Handler() http.Handler { return &s.publicHandler }
 
-// Admin answers what the admin listener does.
+// Admin serves what the admin listener serves.
 func (s *Server) Admin() http.Handler { return &s.adminHandler }
 
-// Answers reports whether Handler has an endpoint or a route for r, in whatever spelling of its path.
-// All else Handler answers with the app.
+// Answers reports whether Handler has an endpoint or a route for r, however the path is spelled.
+// Handler answers everything else with the app.
 func (s *Server) Answers(r *http.Request) bool {
 	return s.site.Owns(r.URL.Path) || s.api.Handler(r.URL.EscapedPath()) != nil
 }
 
-// Fail answers a request that Handler was not given with an error, as an endpoint does. The answer
-// has a request id; an error that is a fault of the service or of what it asks is logged with it.
+// Fail answers a request that did not go to Handler with an error, as an endpoint does. The answer
+// has a request id. An error of status 500 or above is logged with it.
 func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	id := s.requestID(r)
 	r = r.WithContext(requestlog.WithID(r.Context(), id))
@@ -38,13 +38,13 @@ func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	s.problems.Write(w, r, err)
 }
 
-// Site is the public address that everything goes by.
+// Site returns the public address.
 func (s *Server) Site() *site.Site { return s.site }
 
-// Sessions are the sessions that Handler starts and ends.
+// Sessions returns the sessions that Handler starts and ends.
 func (s *Server) Sessions() *session.Manager { return s.sessions }
 
-// AccessToken returns an access token of a session that is valid now; see renewal.Renewer.
+// AccessToken returns a valid access token of a session; see renewal.Renewer.
 func (s *Server) AccessToken(ctx context.Context, of *session.Session) (renewal.Token, error) {
 	return s.renewer.AccessToken(ctx, of)
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 )
 
-// Reload takes session.keys over from a configuration that was read anew, without a pause: the first seals
-// and signs from now on, all open and verify. Whatever else differs holds after a restart, which is said
-// in the log, as is that the keys did not change: who goes on to reseal under a key that no replica has would
-// lock everybody out. Keys that open nothing of what is stored are refused, as they are at the start.
-// After an error the old keys hold. It may be called at any time.
+// Reload replaces session.keys with those of a configuration that was read again, without a pause:
+// from now on the first key seals and signs, and all of them open and verify. Other changes take
+// effect after a restart; Reload logs that there are some. It also logs that the keys are
+// unchanged: an operator who then resealed everything with a key that no replica has would lock out
+// all users. Keys that open nothing of what is stored are refused, as at the start. After an error
+// the old keys stay. Reload may be called at any time.
 func (s *Server) Reload(cfg *config.Config) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -29,12 +30,13 @@ func (s *Server) Reload(cfg *config.Config) error {
 	ids := s.keys.IDs()
 	s.log.Info("session.keys were read anew", "key_ids", ids)
 	if slices.Equal(ids, old) {
-		s.log.Warn("session.keys are those that there were; a running process sees no change of ${NAME}, but one of ${file:PATH}", "key_ids", ids)
+		s.log.Warn("session.keys are unchanged: a running process does not see a change of ${NAME}, "+
+			"only one of ${file:PATH}", "key_ids", ids)
 	}
 	before, after := *s.cfg, *cfg
 	before.Keys, after.Keys = keys.Options{}, keys.Options{}
 	if !reflect.DeepEqual(before, after) {
-		s.log.Warn("the configuration has other changes too; they hold after a restart")
+		s.log.Warn("the configuration has other changes, too; they take effect after a restart")
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// ST3: a reload with a key that opens nothing of what is stored is refused, whichever store it is, and the old keys go
-// on: for the sessions there are, for new logins, and for one that is under way.
+// ST3: a reload with a key that opens nothing of what is stored is refused by every store. The old
+// keys stay in use for existing sessions, for new logins, and for a login under way.
 func TestReloadWithKeysThatOpenNothingIsRefused(t *testing.T) {
 	for _, store := range []string{"sqlite", "memory:", servers.Redis(t).URL()} {
 		g := world.NewStage(t)
@@ -51,7 +51,7 @@ func TestReloadWithKeysThatOpenNothingIsRefused(t *testing.T) {
 	}
 }
 
-// While the store can't be asked, keys are taken that hold all of the old ones, and no others.
+// While the store can't be reached, new keys are accepted only if all old ones are among them.
 func TestReloadWhileTheStoreIsDownLosesNoKey(t *testing.T) {
 	redis := servers.Redis(t)
 	g := world.NewStage(t)

@@ -14,7 +14,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// WS4: a logout at one replica ends the streams at the other within a second, whichever way it came.
+// WS4: a logout at one replica ends the streams at the other within a second, however the logout
+// came.
 func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 	redis, pg := servers.Redis(t).URL(), servers.Postgres(t, "fsync=off").URL()
 	for name, store := range map[string]string{"Redis": redis, "PostgreSQL": pg} {
@@ -26,7 +27,8 @@ func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 				p.Browser().Backchannel(p.OP.LogoutToken(world.BySub("alice"))).Want(b.T, http.StatusOK, "")
 			},
 			"revoked": func(p *world.Duo, b *world.Browser) {
-				b.Do(http.MethodDelete, p.Admin+"/admin/sessions?subject=alice&provider=main", nil, "Authorization", "Bearer "+world.AdminToken)
+				b.Do(http.MethodDelete, p.Admin+"/admin/sessions?subject=alice&provider=main", nil,
+					"Authorization", "Bearer "+world.AdminToken)
 			},
 		} {
 			t.Run(name+"/"+reason, func(t *testing.T) {
@@ -61,8 +63,8 @@ func TestEndAtOneReplicaEndsStreamsAtTheOther(t *testing.T) {
 	}
 }
 
-// C4.7: while the store hangs every answer is 503 within two seconds, most at once, no cookie is touched, and
-// seconds after it is back all is as before.
+// C4.7: while the store hangs, every answer is 503 within two seconds, most at once, and no cookie
+// changes. Seconds after the store is back, everything works as before.
 func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 	redis := servers.Redis(t)
 	g := world.NewStage(t)
@@ -108,11 +110,14 @@ func TestHangingStoreIsAnsweredInTwoSeconds(t *testing.T) {
 	}
 }
 
-// session.on_outage: serve_cached.
+// With session.on_outage: serve_cached, cached sessions are served for outage_limit. A logout is
+// refused.
 func TestOutageServesWhatIsCachedIfTold(t *testing.T) {
 	redis := servers.Redis(t)
 	g := world.NewStage(t)
-	g.Start(g.Port, redis.URL(), fmt.Sprintf("  keys: [%q]\n  max_staleness: 1s\n  on_outage: serve_cached\n  outage_limit: 5s", world.NewKey()))
+	g.Start(g.Port, redis.URL(), fmt.Sprintf(
+		"  keys: [%q]\n  max_staleness: 1s\n  on_outage: serve_cached\n  outage_limit: 5s", world.NewKey(),
+	))
 	b := g.Browser()
 	b.Login()
 	b.Get("/api/x").Want(t, http.StatusOK, "")
@@ -131,7 +136,7 @@ func TestOutageServesWhatIsCachedIfTold(t *testing.T) {
 	world.Eventually(t, "the session to be served again", func() bool { return b.Get("/api/x").StatusCode == http.StatusOK })
 }
 
-// Keys are changed while the service runs: nobody is logged out, and at no moment.
+// Keys are replaced while the service runs. At no moment is anybody logged out.
 func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
 	store := servers.Redis(t).URL()
 	g := world.NewStage(t)
@@ -141,14 +146,16 @@ func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
 	early.Login()
 	attempt := early.Navigate("/bff/login?returnUrl=/after") // one that is under way meanwhile
 	reload := func(keys string) error { return s.Reload(g.Config(g.Port, store, "  keys: ["+keys+"]")) }
-	if err := reload(fmt.Sprintf("%q", old)); err != nil || !strings.Contains(g.Log.String(), "those that there were") {
+	if err := reload(fmt.Sprintf("%q", old)); err != nil || !strings.Contains(g.Log.String(), "keys are unchanged") {
 		t.Errorf("keys that did not change are not told of: %v", err)
 	}
 	before := len(g.Log.String())
 	if err := reload(fmt.Sprintf("%q, %q", fresh, old)); err != nil {
 		t.Fatal(err)
 	}
-	if said := g.Log.String()[before:]; strings.Contains(said, "those that there were") || len(regexp.MustCompile(`"[0-9a-f]{8}"`).FindAllString(said, -1)) != 2 {
+	said := g.Log.String()[before:]
+	ids := regexp.MustCompile(`"[0-9a-f]{8}"`).FindAllString(said, -1)
+	if strings.Contains(said, "keys are unchanged") || len(ids) != 2 {
 		t.Errorf("the log of a change = %s, want both keys' ids", said)
 	}
 	early.Get("/api/x").Want(t, http.StatusOK, "")
@@ -170,7 +177,7 @@ func TestKeysAreTakenOverWithoutARestart(t *testing.T) {
 	}
 }
 
-// A store that ends with the process needs no keys, and its sessions outlive a reload all the same.
+// A memory store needs no keys, and its sessions survive a reload.
 func TestReloadWithoutKeysLogsNobodyOut(t *testing.T) {
 	g := world.NewStage(t)
 	s := g.Start(g.Port, "memory:", "")
@@ -182,8 +189,8 @@ func TestReloadWithoutKeysLogsNobodyOut(t *testing.T) {
 	b.Get("/api/x").Want(t, http.StatusOK, "")
 }
 
-// A stop is told before it happens: readiness fails while requests are still answered, streams are told to come
-// back, and what is under way is finished.
+// The service announces a shutdown before it stops: readiness fails while requests are still
+// answered, streams are told to come back, and requests under way are finished.
 func TestStopIsToldBeforeItHappens(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "memory:", "")

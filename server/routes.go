@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom/cloakroom/handlers/admin"
 )
 
-// newEcho is an Echo that leaves every error to problem, and every line of output to our log.
+// newEcho returns an Echo that answers errors through problems and writes nothing of its own.
 func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
@@ -17,8 +17,8 @@ func newEcho(problems *handlers.ErrorWriter) *echo.Echo {
 	return e
 }
 
-// publicRoutes puts together what browsers see: our endpoints below the base path, which no route
-// can shadow, then the routes, then the app.
+// publicRoutes returns the handler of the public listener: our endpoints below the base path, which
+// no route can shadow, then the routes, then the app.
 func (s *Server) publicRoutes(app http.Handler) http.Handler {
 	e := newEcho(s.problems)
 	e.Use(s.commonMiddleware()...)
@@ -26,20 +26,20 @@ func (s *Server) publicRoutes(app http.Handler) http.Handler {
 	s.bff.Mount(e.Group(s.site.Path("")))
 	rest := s.routeOrApp(app)
 	e.Any("/*", rest)
-	e.RouteNotFound("/*", rest) // methods that Any leaves out; a proxied route may name one
+	e.RouteNotFound("/*", rest) // other methods than those of Any, which a proxied route may name
 	return e
 }
 
-// routeOrApp answers what is not below the base path, by the proxied route that takes the path, or
-// with the app. Proxied routes have a table of their own: Echo's router does not choose the longest
-// prefix in the form that is forwarded.
+// routeOrApp answers what is not below the base path: with the proxied route for the path, or with
+// the app. Proxied routes have a table of their own, since Echo's router does not choose the
+// longest prefix in the form that is forwarded.
 func (s *Server) routeOrApp(app http.Handler) echo.HandlerFunc {
 	toApp := echo.WrapHandler(app)
 	return func(c echo.Context) error {
 		u, next := c.Request().URL, toApp
 		routed := s.api.Handler(u.EscapedPath())
 		switch {
-		case s.site.Owns(u.Path): // in another spelling: never the app's or a route's (PR4, BR6)
+		case s.site.Owns(u.Path): // under another spelling; neither the app nor a route may answer (PR4, BR6)
 			next = handlers.NotFound
 		case routed != nil:
 			next = echo.WrapHandler(routed)
@@ -51,7 +51,7 @@ func (s *Server) routeOrApp(app http.Handler) echo.HandlerFunc {
 	}
 }
 
-// adminRoutes puts together the admin listener. It knows no cookie and no session of its own.
+// adminRoutes returns the handler of the admin listener. It uses no cookies and no sessions.
 func (s *Server) adminRoutes(h *admin.Handlers) http.Handler {
 	e := newEcho(s.problems)
 	e.Use(s.commonMiddleware()...)

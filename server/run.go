@@ -19,9 +19,10 @@ const (
 	maxHeaderBytes    = 64 << 10
 )
 
-// Listen opens both ports, so that a port that is taken stops the start, not the first request. It
-// is called once, before Run. public and admin are listeners that were opened for us, by systemd say;
-// nil: server.listen and server.admin_listen are opened. After an error the Server is closed.
+// Listen opens both ports, so that a port in use stops the start and not the first request. It is
+// called once, before Run. public and admin are listeners that were opened before, for example by
+// systemd; if they are nil, server.listen and server.admin_listen are opened. After an error the
+// Server is closed.
 func (s *Server) Listen(ctx context.Context, public, admin net.Listener) error {
 	s.public, s.admin = public, admin
 	s.limits = listen.NewLimits(s.cfg.Listen, s.stopping, s.registry)
@@ -47,14 +48,14 @@ func (s *Server) openPorts(ctx context.Context) (err error) {
 	return nil
 }
 
-// AdminAddr is where the admin listener listens.
+// AdminAddr returns the address of the admin listener.
 func (s *Server) AdminAddr() net.Addr { return s.admin.Addr() }
 
-// Run serves on what Listen has opened until ctx ends, then shuts down in order: it is not ready any more, and serves on for
-// drain_delay, in which a load balancer notices; then event streams are told to go elsewhere, no more
-// connections are taken, and requests under way may finish for shutdown_timeout; renewals under way are
-// committed, and tokens of refused logins queued; the admin listener and the store are closed last.
-// It returns nil after a clean shutdown.
+// Run serves on the listeners until ctx ends, then shuts down in this order. First it reports that
+// it is not ready, and serves on for drain_delay, in which a load balancer notices. Then it ends
+// event streams, takes no more connections, and gives requests under way shutdown_timeout to
+// finish. Then it commits renewals under way and queues the tokens of refused logins. The admin
+// listener and the store are closed last. It returns nil after a clean shutdown.
 func (s *Server) Run(ctx context.Context) error {
 	s.Start()
 	public, admin := s.httpServer(&s.publicHandler), s.httpServer(&s.adminHandler)
@@ -72,18 +73,20 @@ func (s *Server) Run(ctx context.Context) error {
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Listen.ShutdownTimeout)
 	defer cancel()
 	err := shutdown(grace, public, s.public)
-	// A stream that was open to the end has used the time up; what a provider has answered is committed all the same.
+	// A stream that stayed open may have used up the time. What a provider has issued is committed
+	// nevertheless.
 	commit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Listen.ShutdownTimeout)
 	defer cancel()
 	return errors.Join(err, s.settle(commit), shutdown(grace, admin, s.admin), serving.Wait(), s.close())
 }
 
-// drain lets whoever sends requests here notice that others should get them.
+// drain gives those who send requests here time to notice that the service stops.
 func (s *Server) drain(ctx context.Context) {
 	call(s.o.Notify.Stopping)
 	s.draining.Store(true)
-	s.log.InfoContext(ctx, "shutting down", "drain_delay", s.cfg.Listen.DrainDelay.String(), "timeout", s.cfg.Listen.ShutdownTimeout.String())
-	if ctx.Err() != nil { // else a listener failed, and there is nothing to wait for
+	s.log.InfoContext(ctx, "shutting down", "drain_delay", s.cfg.Listen.DrainDelay.String(),
+		"timeout", s.cfg.Listen.ShutdownTimeout.String())
+	if ctx.Err() != nil { // otherwise a listener failed, and there is no reason to wait
 		time.Sleep(s.cfg.Listen.DrainDelay)
 	}
 	s.stop()
@@ -95,12 +98,18 @@ func call(fn func()) {
 	}
 }
 
-// httpServer has limits on everything that a stranger can make it wait for. There is no write
-// time-out: streams run on, as long as somebody reads them. HTTP/2 without TLS is for the load balancer in front.
+// httpServer limits everything that a client can make the server wait for. There is no write
+// timeout: a stream lasts as long as its client reads it. HTTP/2 without TLS is for a load balancer
+// in front.
 func (s *Server) httpServer(h http.Handler) *http.Server {
 	srv := &http.Server{
-		Handler: s.limits.Handler(h), ConnContext: listen.ConnContext, ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), Protocols: new(http.Protocols),
+		Handler:           s.limits.Handler(h),
+		ConnContext:       listen.ConnContext,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Protocols:         new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
@@ -108,18 +117,19 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 }
 
 func (s *Server) serve(srv *http.Server, l net.Listener) error {
-	if err := srv.Serve(s.limits.Listener(l)); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-		return err
+	err := srv.Serve(s.limits.Listener(l))
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// settleTime is for a connection that was accepted in the moment in which its listener was closed: net/http
-// does not count it yet, and would not wait for it.
+// settleTime is a pause for connections that were accepted just before their listener was closed:
+// net/http does not count them yet, and would not wait for them.
 const settleTime = 50 * time.Millisecond
 
-// shutdown takes no more connections and lets requests under way finish; streams that are still open at the
-// deadline are cut.
+// shutdown takes no more connections and lets requests under way finish. Streams that are still
+// open at the deadline are cut off.
 func shutdown(ctx context.Context, srv *http.Server, l net.Listener) error {
 	if l != nil {
 		if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {

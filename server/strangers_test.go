@@ -15,9 +15,10 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// TestStrangersFailNoCallOfAUser: made-up codes, calls of visitors that want this service's own token, logout tokens of
-// keys that nobody knows, all at once and as fast as it goes, at a provider that limits them, fails, hangs or is
-// slow; a user's access token runs out all the while. Whoever has a session notices nothing.
+// TestStrangersFailNoCallOfAUser: strangers send made-up codes, calls that need this service's own
+// token, and logout tokens with unknown keys, all at once and as fast as they can. The provider
+// limits them, fails, hangs or is slow, and meanwhile a user's access token expires. Users with a
+// session notice nothing.
 func TestStrangersFailNoCallOfAUser(t *testing.T) {
 	const atLeast, atMost = 1500 * time.Millisecond, 5 * time.Minute // with each answer of the provider
 	notRenewals := func(i odd.Interceptor) odd.Interceptor {
@@ -95,7 +96,7 @@ func TestStrangersFailNoCallOfAUser(t *testing.T) {
 	user.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
-// behindATrustedProxy runs a server that believes what this machine says of whom it asks for.
+// behindATrustedProxy runs a server that trusts the client addresses that this machine sends.
 func behindATrustedProxy(t *testing.T, change ...func(*config.Config)) *world.World {
 	t.Helper()
 	g := world.NewStage(t)
@@ -108,8 +109,9 @@ func behindATrustedProxy(t *testing.T, change ...func(*config.Config)) *world.Wo
 	return g
 }
 
-// TestRefusedCodesOfOneClientAreLimited: beyond the limit no code is sent. It counts what the provider refuses, so that
-// people who log in from one address never meet it, however many they are; and it is that client's alone.
+// TestRefusedCodesOfOneClientAreLimited: beyond the limit no code is sent. Only codes that the
+// provider refuses count, so that any number of people can log in from one address. The limit
+// applies to that client alone.
 func TestRefusedCodesOfOneClientAreLimited(t *testing.T) {
 	g := behindATrustedProxy(t)
 	for range 70 {
@@ -129,7 +131,8 @@ func TestRefusedCodesOfOneClientAreLimited(t *testing.T) {
 				return
 			}
 			limited.Add(1)
-			if !strings.Contains(r.Text, "rate_limited") || r.Header.Get("Retry-After") == "" || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+			isPage := strings.HasPrefix(r.Header.Get("Content-Type"), "text/html")
+			if !strings.Contains(r.Text, "rate_limited") || r.Header.Get("Retry-After") == "" || !isPage {
 				t.Errorf("the answer to one too many is %s %q:\n%s", r.Header.Get("Content-Type"), r.Header.Get("Retry-After"), r.Text)
 			}
 		})
@@ -146,18 +149,20 @@ func TestRefusedCodesOfOneClientAreLimited(t *testing.T) {
 	}
 }
 
-// loginFrom is a whole login of a browser at an address that a proxy tells.
+// loginFrom logs in with a browser whose address a proxy reports.
 func loginFrom(g *world.World, from string) *world.Reply {
 	g.T.Helper()
 	b := g.Browser()
 	navigate := func(to string) *world.Reply {
-		return b.Get(to, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin", "X-Forwarded-For", from)
+		return b.Get(to, "X-CSRF", "", "Accept", "text/html", "X-Forwarded-For", from,
+			"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin")
 	}
 	begin := navigate("/bff/login")
 	return navigate(g.OP.Login(begin.Header.Get("Location")).RequestURI())
 }
 
-// TestClientsBehindAnUnknownProxyHaveNoLimit: all of them have the proxy's address. The log says what to do, once.
+// TestClientsBehindAnUnknownProxyHaveNoLimit: all of them have the proxy's address. The log says
+// once what to do.
 func TestClientsBehindAnUnknownProxyHaveNoLimit(t *testing.T) {
 	g := world.New(t, "")
 	s := g.Stranger("192.0.2.1")

@@ -5,14 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// A swappable is what a listener serves with: the whole composed handler, endpoints, routes and
-// app, behind one pointer. Each request is served from its beginning to its end by the handler
-// that was there when it began. It is safe for concurrent use.
+// A swappable is the handler of a listener: endpoints, routes and app behind one pointer, which can
+// be replaced at once. The handler that is current when a request begins serves it to the end. It
+// is safe for concurrent use.
 type swappable struct {
 	current atomic.Pointer[http.Handler] // not nil once the server is built
 }
 
-// swap puts h in the place of what there was. Requests under way go on with that.
+// swap replaces the handler. Requests under way keep the old one.
 func (s *swappable) swap(h http.Handler) { s.current.Store(&h) }
 
 // ServeHTTP implements http.Handler.

@@ -21,7 +21,7 @@ import (
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
-// composed is a server's own composition, middleware and all, around endpoints of a test's.
+// composed returns the server's own composition, with its middleware, around endpoints of a test.
 func composed(s *Server, mount func(e *echo.Echo)) http.Handler {
 	e := newEcho(handlers.NewErrorWriter(handlers.ErrorOptions{Logger: s.log}))
 	e.Use(s.commonMiddleware()...)
@@ -29,7 +29,7 @@ func composed(s *Server, mount func(e *echo.Echo)) http.Handler {
 	return e
 }
 
-// listening serves with h as a listener of the server's does.
+// listening serves h as a listener of the server does.
 func listening(t *testing.T, s *Server, h http.Handler) (origin string) {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -56,8 +56,8 @@ func bare(t *testing.T, log *slog.Logger) *Server {
 	}
 }
 
-// While handlers are swapped as fast as they can be, each request is served whole by one of them:
-// its middleware, its router, its answer to the last byte. None is lost.
+// While handlers are swapped as fast as possible, one of them serves each request as a whole:
+// middleware, router and answer. No request is lost.
 func TestSwapUnderLoadServesEachRequestWhole(t *testing.T) {
 	s := bare(t, slog.New(slog.DiscardHandler))
 	version := func(n int) http.Handler {
@@ -112,7 +112,7 @@ func TestSwapUnderLoadServesEachRequestWhole(t *testing.T) {
 	}
 }
 
-// wholeAnswer asks once, and returns the version that all of the answer is of.
+// wholeAnswer sends one request and returns the version that made the whole answer.
 func wholeAnswer(ctx context.Context, origin string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, origin+"/x", nil)
 	if err != nil {
@@ -134,8 +134,8 @@ func wholeAnswer(ctx context.Context, origin string) (string, error) {
 	return mark, nil
 }
 
-// A request that is under way when its handler is swapped ends with the old one; the next gets the
-// new one.
+// A request under way when its handler is swapped ends with the old handler; the next one gets the
+// new.
 func TestRequestUnderWayOutlivesASwap(t *testing.T) {
 	s := bare(t, slog.New(slog.DiscardHandler))
 	begun, swapped := make(chan struct{}), make(chan struct{})

@@ -22,7 +22,7 @@ import (
 
 var update = flag.Bool("update", false, "write what every method gets at every path into testdata/table")
 
-// tableMethods are the methods that Echo's Any knows, and two more that are legal all the same.
+// tableMethods are the methods of Echo's Any, and two more that are legal.
 var tableMethods = []string{
 	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "REPORT", "QUERY", "BREW",
 }
@@ -42,7 +42,7 @@ var publicPaths = []string{
 	"/meta/x", "/dead/x",
 }
 
-// strayPaths are those that more than one part of the service might take.
+// strayPaths are paths that more than one part of the service could claim.
 var strayPaths = []string{
 	"/", "/app/page", "/bff", "/bffx", "//bff/user", "/bff%2Fuser", "/b%66f/user", "/bff/typo", "/bff/user", "/bff/login",
 	"/bff/auth", "/bff/auth/", "/bff/auth/orders/1", "/bff/auth%2Forders", "/bff/authx", "/api/x", "/%61pi/x", "/api/a%2Fb", "/dead/x",
@@ -54,9 +54,9 @@ var adminPaths = []string{
 	"/admin/providers", "/admin/revocations",
 }
 
-// Every method at every path of both listeners gets what testdata/table says: status, code, Allow
-// and all headers. The files were written before the endpoints became a table of Echo routes: a
-// change of routing must not change them.
+// testdata/table holds the answer to every method at every path of both listeners: status, code,
+// Allow and all header fields. The files were written before the endpoints became a table of Echo
+// routes: a change of routing must not change them.
 func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -99,15 +99,15 @@ func TestWhatEveryMethodGetsAtEveryPath(t *testing.T) {
 	}
 }
 
-// preflight is what a browser asks before a page of spaOrigin may POST.
+// preflight is the request that a browser sends before a page of spaOrigin may POST.
 func preflight() []string {
 	return append(world.FromSPA(world.SPAOrigin), "X-CSRF", "", "Access-Control-Request-Method", "POST")
 }
 
 func allowSPA(c *config.Config) { c.Site.AllowedOrigins = []string{world.SPAOrigin} }
 
-// routeAtRoot is allowSPA with a route that takes everything that is nobody else's, by methods of
-// its own.
+// routeAtRoot is allowSPA with a route that takes every path that nothing else claims, for certain
+// methods.
 func routeAtRoot(c *config.Config) {
 	allowSPA(c)
 	root := c.Proxy.Routes[0]
@@ -115,8 +115,8 @@ func routeAtRoot(c *config.Config) {
 	c.Proxy.Routes = append(c.Proxy.Routes, root)
 }
 
-// table is what every method gets at every path. Methods that get the same share a line, and
-// headers that are the same stand once, at the end.
+// table lists what every method gets at every path. Methods with the same answer share a line, and
+// each set of header fields is listed once, at the end.
 func table(g *world.World, origin string, paths, header []string) []byte {
 	g.T.Helper()
 	var out bytes.Buffer
@@ -144,12 +144,12 @@ func table(g *world.World, origin string, paths, header []string) []byte {
 
 var (
 	problemCode = regexp.MustCompile(`"code":"(\w+)"`)
-	// volatile are parts of headers that differ from one request, or one run, to the next.
+	// volatile matches parts of header fields that differ between requests or runs.
 	volatile = regexp.MustCompile(`attempt-[\w-]+|=[^;,]*`)
 	port     = regexp.MustCompile(`(127\.0\.0\.1|localhost):\d+`)
 )
 
-// answer is what one request gets, by a browser that is new.
+// answer returns the answer to one request of a new browser.
 func answer(g *world.World, method, target string, header []string, sets map[string]int) string {
 	g.T.Helper()
 	b := g.Browser()
@@ -184,7 +184,7 @@ func answer(g *world.World, method, target string, header []string, sets map[str
 	return fmt.Sprintf("%d%s%s, headers %d", r.StatusCode, code, allow, sets[set])
 }
 
-// headerSet is a line for each header, in order, without what differs each time.
+// headerSet returns a line for each header field, sorted, without the parts that change each time.
 func headerSet(h http.Header) string {
 	var out strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(h)) {

@@ -11,7 +11,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// A tenancy is a rig at a provider whose tenants all have a user "alice" in a session "the-sid".
+// A tenancy is a service with a provider of several tenants, each with a user "alice" in a session
+// "the-sid".
 type tenancy struct {
 	*world.World
 }
@@ -31,7 +32,7 @@ func newTenancy(t *testing.T) *tenancy {
 
 func (g *tenancy) issuer(tenant string) string { return g.OP.Issuer() + "/" + tenant + "/v2.0" }
 
-// from has the provider answer for a tenant from now on.
+// from makes the provider answer for a tenant from now on.
 func (g *tenancy) from(tenant string) {
 	g.OP.OnClaims(func(_ string, c odd.Claims) { c["iss"], c["tid"], c["sid"] = g.issuer(tenant), tenant, "the-sid" })
 	g.OP.OnAuthorize(func(_, answer url.Values) { answer.Set("iss", g.issuer(tenant)) })
@@ -51,7 +52,7 @@ func (g *tenancy) logoutToken(tenant string, claims odd.Claims) string {
 	})
 }
 
-// administer asks the admin API.
+// administer sends a request to the admin API.
 func (g *tenancy) administer(method, path string) *world.Reply {
 	g.T.Helper()
 	return g.Browser().Do(method, g.Admin+path, nil, "Authorization", "Bearer "+world.AdminToken)
@@ -66,7 +67,8 @@ func wantLoggedIn(b *world.Browser, is bool) {
 	b.Get("/bff/user").Want(b.T, want, "")
 }
 
-// ID1, ID14, BC9, FC1: two tenants with one sub and one sid are two users, whichever way a session is looked for.
+// ID1, ID14, BC9, FC1: two tenants with the same sub and sid are two users, however a session is
+// looked up.
 func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 	g := newTenancy(t)
 	blue, op := g.login("blue"), g.Browser()
@@ -89,7 +91,8 @@ func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 			other.Do(http.MethodPost, "/bff/sessions/end-others", nil).Want(t, http.StatusNoContent, "")
 		},
 		"administrator": func() {
-			g.administer(http.MethodDelete, "/admin/sessions?subject=alice&provider=main&issuer="+url.QueryEscape(g.issuer("red"))).Want(t, http.StatusOK, "")
+			ofRed := "/admin/sessions?subject=alice&provider=main&issuer=" + url.QueryEscape(g.issuer("red"))
+			g.administer(http.MethodDelete, ofRed).Want(t, http.StatusOK, "")
 		},
 	} {
 		red := g.login("red")
@@ -106,7 +109,7 @@ func TestUsersOfTwoTenantsNeverMeet(t *testing.T) {
 	wantLoggedIn(blue, true)
 }
 
-// RFC 7519 §4.1.7: one tenant can't use up the jti of another's logout token.
+// RFC 7519 §4.1.7: a logout token of one tenant does not use up the jti of another's.
 func TestLogoutTokensOfTwoTenantsMayShareAJTI(t *testing.T) {
 	g := newTenancy(t)
 	red, blue := g.login("red"), g.login("blue")
@@ -119,7 +122,8 @@ func TestLogoutTokensOfTwoTenantsMayShareAJTI(t *testing.T) {
 	}
 }
 
-// ID14: lists show a user's own sessions, and an administrator whose they are; ending "alice" without saying which is refused.
+// ID14: a list shows a user only their own sessions, and shows an administrator the issuer of each.
+// Ending the sessions of "alice" without an issuer is refused.
 func TestListsTellUsersOfTwoTenantsApart(t *testing.T) {
 	g := newTenancy(t)
 	red, blue := g.login("red"), g.login("blue")
@@ -153,9 +157,15 @@ func TestListsTellUsersOfTwoTenantsApart(t *testing.T) {
 	wantLoggedIn(blue, true)
 }
 
-// RFC 9207 §2.4: the authorization response and the ID token are of one tenant, a listed one.
+// RFC 9207 §2.4: the authorization response and the ID token must be of the same tenant, and it
+// must be listed.
 func TestAnswerOfAnotherTenantStartsNoSession(t *testing.T) {
-	for name, tenants := range map[string][2]string{"mixed": {"red", "blue"}, "not listed": {"green", "green"}, "answer not listed": {"green", "red"}, "template": {"{tenantid}", "red"}} {
+	for name, tenants := range map[string][2]string{
+		"mixed":             {"red", "blue"},
+		"not listed":        {"green", "green"},
+		"answer not listed": {"green", "red"},
+		"template":          {"{tenantid}", "red"},
+	} {
 		g := newTenancy(t)
 		g.from(tenants[1])
 		g.OP.OnAuthorize(func(_, answer url.Values) { answer.Set("iss", g.issuer(tenants[0])) })
@@ -168,7 +178,7 @@ func TestAnswerOfAnotherTenantStartsNoSession(t *testing.T) {
 	}
 }
 
-// ID14: a silent login by another tenant's alice does not go on with this one's session.
+// ID14: a silent login of another tenant's alice does not take over this one's session.
 func TestSilentLoginOfAnotherTenantIsAnotherUser(t *testing.T) {
 	g := newTenancy(t)
 	b := g.login("red")
@@ -180,7 +190,7 @@ func TestSilentLoginOfAnotherTenantIsAnotherUser(t *testing.T) {
 	wantLoggedIn(b, true)
 }
 
-// OIDC Core §12.2: an ID token of another tenant at a renewal ends the session.
+// OIDC Core §12.2: an ID token of another tenant in a renewal ends the session.
 func TestRenewalByAnotherTenantEndsTheSession(t *testing.T) {
 	g := newTenancy(t)
 	b := g.login("red")
@@ -190,7 +200,7 @@ func TestRenewalByAnotherTenantEndsTheSession(t *testing.T) {
 	world.Eventually(t, "what was issued to be revoked", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
 }
 
-// OIDC Core §5.3.2, MD9: signed userinfo of another tenant's alice is about somebody else.
+// OIDC Core §5.3.2, MD9: signed userinfo about another tenant's alice is about another user.
 func TestUserinfoOfAnotherTenantStartsNoSession(t *testing.T) {
 	for tenant, want := range map[string]bool{"red": true, "blue": false} {
 		g := newTenancy(t)

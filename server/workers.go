@@ -13,28 +13,29 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// Start starts the workers: what hears of changes by other replicas, ends sessions that ran out,
-// revokes tokens, and asks for the providers' metadata. Run does it by itself.
+// Start starts the workers. They listen for changes by other replicas, end expired sessions, revoke
+// tokens, and fetch the metadata of the providers. Run calls Start itself.
 func (s *Server) Start() {
 	workers, stop := context.WithCancel(context.Background())
 	s.stopWorkers = stop
 	s.background.Go(func() { s.sessions.Listen(workers) })
 	s.background.Go(func() { s.outbox.Run(workers) })
 	for _, p := range s.providers {
-		s.background.Go(func() { s.learn(workers, p) })
+		s.background.Go(func() { s.fetchMetadata(workers, p) })
 	}
 }
 
-// Drain has the service say that it is not ready, keep no connections, and end event streams and
-// WebSockets. Everything else is answered as before. Run does it by itself.
+// Drain has the service report that it is not ready, close connections after an answer, and end
+// event streams and WebSockets. It answers everything else as before. Run does so itself.
 func (s *Server) Drain() {
 	s.draining.Store(true)
 	s.stop()
 }
 
-// Close waits until renewals under way are committed and tokens of refused logins are queued, for
-// shutdown_timeout at most, stops the workers and lets go of all that New made. The caller takes no
-// more requests by then. It is for who does not call Run, and called once.
+// Close waits, for shutdown_timeout at most, until renewals under way are committed and the tokens
+// of refused logins are queued. It then stops the workers and releases all that New made. The
+// caller must have stopped taking requests. Close is for programs that don't call Run, and is
+// called once.
 func (s *Server) Close() error {
 	s.Drain()
 	commit, cancel := context.WithTimeout(context.Background(), s.cfg.Listen.ShutdownTimeout)
@@ -42,7 +43,7 @@ func (s *Server) Close() error {
 	return errors.Join(s.settle(commit), s.close())
 }
 
-// settle waits until nothing that providers have issued is in memory alone, or ctx ends.
+// settle waits until no token that a provider has issued is in memory alone, or until ctx ends.
 func (s *Server) settle(ctx context.Context) error {
 	var refused sync.WaitGroup
 	refused.Go(func() { s.login.Close(ctx) })
@@ -50,14 +51,15 @@ func (s *Server) settle(ctx context.Context) error {
 	return s.renewer.Close(ctx)
 }
 
-// learn asks for a provider's metadata until it is known, so that the first person to log in does
-// not wait for it and readiness can tell.
-func (s *Server) learn(ctx context.Context, p *provider.Provider) {
+// fetchMetadata fetches the metadata of a provider, with retries, so that the first login does not
+// wait for it and readiness is known.
+func (s *Server) fetchMetadata(ctx context.Context, p *provider.Provider) {
 	policy := resilience.MetadataAtStart
 	m, err := backoff.Retry(ctx, func() (*provider.Metadata, error) { return p.Metadata(ctx) },
 		backoff.WithBackOff(policy.Pauses().BackOff()), backoff.WithMaxElapsedTime(policy.Within()),
 		backoff.WithNotify(func(err error, next time.Duration) {
-			s.log.WarnContext(ctx, "provider can't be used yet", "provider", p.ID(), "error", err, "next_try_in", next.String())
+			s.log.WarnContext(ctx, "provider can't be used yet",
+				"provider", p.ID(), "error", err, "next_try_in", next.String())
 		}))
 	if err != nil || ctx.Err() != nil {
 		return
@@ -68,7 +70,8 @@ func (s *Server) learn(ctx context.Context, p *provider.Provider) {
 	}
 }
 
-// close stops the workers and lets go of what New and Listen opened; it is safe on a server that was built half.
+// close stops the workers and releases what New and Listen opened. It is safe on a server that is
+// only partly built.
 func (s *Server) close() error {
 	s.stop()
 	s.stopWorkers()
@@ -87,7 +90,7 @@ func (s *Server) close() error {
 	if s.opened != nil {
 		errs = append(errs, s.opened.Close())
 	}
-	if s.shown {
+	if s.registered {
 		s.o.Metrics.Unregister(s.registry)
 	}
 	return errors.Join(errs...)

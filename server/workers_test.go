@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// PR5: a service worker acts as the app, whatever policy comes with its script, and stays when whoever registered it is
-// gone. An API's script is never one; the app's own files may be.
+// PR5: a service worker acts as the app, whatever policy its script was sent with, and outlives the
+// page that registered it. A script of an API may never be one; the app's own files may.
 func TestAnAPIsScriptIsNoServiceWorker(t *testing.T) {
 	g := world.New(t, "")
 	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
@@ -19,7 +19,13 @@ func TestAnAPIsScriptIsNoServiceWorker(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	for _, path := range []string{"/open/sw.js", "/api/sw.js", "/meta/sw.js", "/optional/sw.js"} {
-		for _, mark := range [][]string{{"Service-Worker", "script"}, {"Sec-Fetch-Dest", "serviceworker", "Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Site", "same-origin"}} {
+		for _, mark := range [][]string{
+			{"Service-Worker", "script"},
+			{
+				"Sec-Fetch-Dest", "serviceworker",
+				"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Site", "same-origin",
+			},
+		} {
 			b.Get(path, mark...).Want(t, http.StatusForbidden, "forbidden")
 		}
 	}

@@ -21,7 +21,6 @@ var notYetNarrow = []string{
 	"provider",
 	"proxy",
 	"proxy/reading",
-	"server",
 	"session",
 	"session/login",
 	"session/renewal",
