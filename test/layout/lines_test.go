@@ -26,7 +26,6 @@ var notYetNarrow = []string{
 	"session/renewal",
 	"session/revocation",
 	"session/store/postgres",
-	"session/store/redis",
 	"session/store/storetest",
 	"site",
 	"test/layout",

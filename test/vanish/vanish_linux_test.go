@@ -27,7 +27,7 @@ const limit = outbound.DeadAfter + 5*time.Second
 // Connections to a provider and to APIs die silently, during a call and before one. Each call gets
 // an answer within seconds, and the next one works. An API that is merely slow does not count as
 // dead.
-func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
+func TestSilentlyBrokenConnectionsAreDetected(t *testing.T) {
 	t.Parallel()
 	files := strings.Split(os.Getenv(inside), "\n")
 	if len(files) == 1 {

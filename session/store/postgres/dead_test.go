@@ -11,7 +11,7 @@ import (
 )
 
 // In use, and quiet: those are found by what is never acknowledged, these by probes.
-func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
+func TestSilentlyBrokenConnectionsAreDetected(t *testing.T) {
 	if !servers.InNamespace(t) {
 		return
 	}
@@ -19,7 +19,7 @@ func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
 	storetest.DeadConnections(t, g.openNew(t).Parts(), func() { servers.Vanish(t, g.Port) })
 }
 
-func TestQuietConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
+func TestSilentlyBrokenIdleConnectionsAreDetected(t *testing.T) {
 	if !servers.InNamespace(t) {
 		return
 	}

@@ -22,12 +22,13 @@ func TestUserOfAnACLNeedsNoMoreThanDocumented(t *testing.T) {
 	if at, err := s.Ping(t.Context()); err != nil || at.IsZero() {
 		t.Errorf("ping: %v, with the time %v", err, at)
 	}
-	if err := g.openURL(t, g.url+"?wait_replicas=1").Create(t.Context(), entry()); err == nil || !strings.Contains(err.Error(), "0 replicas have it") {
+	err := g.openURL(t, g.url+"?wait_replicas=1").Create(t.Context(), entry())
+	if err == nil || !strings.Contains(err.Error(), "0 replicas have it") {
 		t.Errorf("create with wait_replicas: %v, want that it is not replicated", err)
 	}
 }
 
-// A Sentinel's client asks each server that it is sent to for its role.
+// With Sentinel, the client asks each server for its role, which needs a permission of its own.
 func TestUserOfAnACLNeedsNoMoreThanDocumentedUnderSentinel(t *testing.T) {
 	group := servers.RedisSentinel(t)
 	for _, server := range []*servers.RedisServer{group.Primary, group.Replica} {

@@ -11,50 +11,56 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// A client is one rueidis.Client, with all its connections, until it is left for a new one. The new one resolves the
-// name, or asks the Sentinels, anew.
+// A client is a rueidis.Client with all its connections. It is abandoned for a new one when the
+// server turns out not to be the primary any more; the new one resolves the name, or asks the
+// Sentinels, again.
 type client struct {
 	rueidis.Client
-	store *Store
-	made  time.Time
-	left  chan struct{} // closed when it was left; calls that are under way go on
-	why   error         // it was; to be read after that
-	close func()
+	store     *Store
+	made      time.Time
+	abandoned chan struct{} // closed when the client is abandoned; calls under way may still finish
+	cause     error         // why it was abandoned; set before abandoned is closed
+	close     func()
 }
 
 func newClient(s *Store, c rueidis.Client) *client {
-	return &client{Client: c, store: s, made: time.Now(), left: make(chan struct{}), close: sync.OnceFunc(c.Close)}
+	return &client{
+		Client: c, store: s, made: time.Now(),
+		abandoned: make(chan struct{}), close: sync.OnceFunc(c.Close),
+	}
 }
 
-// A refusal is an answer of a server that may be the primary no more. Its connections stay open, so nothing else would
-// have us look for the primary anew.
+// A refusal is an answer of a server that may no longer be the primary. Its connections stay open,
+// so only the answer tells us to look for the primary again.
 //
-// These answers are no refusals, since a server that gives them is the right one: MISCONF and OOM (it can't write, to
-// its disk or memory), BUSY, TRYAGAIN, NOPERM. In a Cluster there are none at all: who was demoted answers MOVED, and
-// rueidis follows that, and asks for the nodes anew when it hears CLUSTERDOWN.
+// MISCONF, OOM, BUSY, TRYAGAIN and NOPERM are not refusals, because the right server gives them,
+// too. A Cluster has no refusals at all: a demoted node answers MOVED, which rueidis follows, and
+// rueidis reloads the list of nodes when it gets CLUSTERDOWN.
 type refusal struct {
 	code string
-	// after is how old a client must be before it is left: a server may be the only one that there is.
-	after time.Duration
-	// undone: nothing was done, so doing it again is harmless.
-	undone bool
+	// minAge is how old a client must be before it is abandoned: the server may be the only one.
+	minAge time.Duration
+	// retryable: the server did nothing, so the command can be sent again.
+	retryable bool
 }
 
 const (
-	leaveAfter = 250 * time.Millisecond
-	// leaveLonely: a primary that has lost its replicas is more often the primary than not, and still serves reads.
-	leaveLonely = 5 * time.Second
+	abandonAge = 250 * time.Millisecond
+	// abandonAgeLonely is for a primary that has lost its replicas. It usually still is the
+	// primary, and it still serves reads.
+	abandonAgeLonely = 5 * time.Second
 )
 
 var refusals = []refusal{
-	{"READONLY", leaveAfter, true},    // it has become a replica
-	{"MASTERDOWN", leaveAfter, true},  // it has, and can't reach its primary
-	{"LOADING", leaveAfter, true},     // it was started again, and another may have taken over
-	{"NOREPLICAS", leaveLonely, true}, // the others may have chosen another; see min-replicas-to-write
-	{"UNBLOCKED", leaveAfter, false},  // it became a replica during a WAIT
+	{"READONLY", abandonAge, true},         // it has become a replica
+	{"MASTERDOWN", abandonAge, true},       // it has become a replica, and can't reach its primary
+	{"LOADING", abandonAge, true},          // it was restarted, and another may have taken over
+	{"NOREPLICAS", abandonAgeLonely, true}, // another may be elected; see min-replicas-to-write
+	{"UNBLOCKED", abandonAge, false},       // it became a replica during a WAIT
 }
 
-// refusalOf is the refusal that an error is. Redis before 7 puts that of a script's command into a sentence of its own.
+// refusalOf finds the refusal in an error. Redis before version 7 wraps the error of a command in a
+// script in a sentence of its own.
 func refusalOf(err error) (refusal, bool) {
 	answer, ok := errors.AsType[*rueidis.RedisError](err)
 	if !ok || answer.IsNil() {
@@ -69,24 +75,26 @@ func refusalOf(err error) (refusal, bool) {
 	return refusal{}, false
 }
 
-// refused takes what a call came to and reports whether it was refused and may be made again, by a new client.
+// refused reports whether a call was refused and may be made again, by a new client. It abandons
+// this one if the call was refused.
 func (c *client) refused(err error) bool {
 	r, ok := refusalOf(err)
 	if !ok || c.Mode() == rueidis.ClientModeCluster {
 		return false
 	}
-	return c.store.leave(c, r.after, fmt.Errorf("the server is not the primary any more: %w", err)) && r.undone
+	err = fmt.Errorf("the server is not the primary any more: %w", err)
+	return c.store.abandon(c, r.minAge, err) && r.retryable
 }
 
-// next is the client that takes this one's place, for a call that was refused.
+// next returns the client that replaces this one, for a call that was refused.
 func (c *client) next(ctx context.Context) (*client, bool) {
 	next, err := c.store.connected(ctx)
 	return next, err == nil && next != c && next.Mode() == c.Mode()
 }
 
-// Do implements rueidis.Client. A command that was refused is given to the next client, once.
+// Do implements rueidis.Client. It sends a refused command to the next client, once.
 func (c *client) Do(ctx context.Context, command rueidis.Completed) rueidis.RedisResult {
-	command = command.Pin() // it may be sent again
+	command = command.Pin() // so that it can be sent again
 	result := c.Client.Do(ctx, command)
 	if !c.refused(result.Error()) {
 		return result
@@ -100,7 +108,7 @@ func (c *client) Do(ctx context.Context, command rueidis.Completed) rueidis.Redi
 	return result
 }
 
-// DoMulti implements rueidis.Client. Those of the commands that were refused are given to the next client, once.
+// DoMulti implements rueidis.Client. It sends the refused commands to the next client, once.
 func (c *client) DoMulti(ctx context.Context, commands ...rueidis.Completed) []rueidis.RedisResult {
 	for i := range commands {
 		commands[i] = commands[i].Pin()
@@ -127,26 +135,26 @@ func (c *client) DoMulti(ctx context.Context, commands ...rueidis.Completed) []r
 	return results
 }
 
-// Dedicated implements rueidis.Client. What fn does is never done again.
+// Dedicated implements rueidis.Client. It never calls fn again.
 func (c *client) Dedicated(fn func(rueidis.DedicatedClient) error) error {
 	err := c.Client.Dedicated(fn)
 	c.refused(err)
 	return err
 }
 
-// leave gives up a client if it is old enough, and reports whether it is given up, now or before. It is closed once the
-// calls that are under way had their time.
-func (s *Store) leave(c *client, after time.Duration, why error) bool {
+// abandon gives up a client if it is older than minAge, and reports whether the client is
+// abandoned, now or earlier. The client is closed when the calls under way have had time to finish.
+func (s *Store) abandon(c *client, minAge time.Duration, cause error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client != c {
 		return true
 	}
-	if s.closed || time.Since(c.made) < after {
+	if s.closed || time.Since(c.made) < minAge {
 		return false
 	}
-	s.client, c.why = nil, why
-	close(c.left)
+	s.client, c.cause = nil, cause
+	close(c.abandoned)
 	s.retired[c] = time.AfterFunc(answerTime, func() {
 		c.close()
 		s.mu.Lock()

@@ -9,8 +9,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// In use, and quiet: those are found by what is never acknowledged, these by probes.
-func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
+// A connection in use is detected by data that is never acknowledged, an idle one by keep-alive
+// probes.
+func TestSilentlyBrokenConnectionsAreDetected(t *testing.T) {
 	if !servers.InNamespace(t) {
 		return
 	}
@@ -20,8 +21,8 @@ func TestConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
 	storetest.DeadConnections(t, s.Parts(), func() { servers.Vanish(t, server.Port) })
 }
 
-// The connections that wait for replicas, of which there are none, are others than those for calls.
-func TestQuietConnectionsThatDieWithoutAWordAreFound(t *testing.T) {
+// The dedicated connections that wait for replicas are detected, too. This server has no replicas.
+func TestSilentlyBrokenIdleConnectionsAreDetected(t *testing.T) {
 	if !servers.InNamespace(t) {
 		return
 	}

@@ -33,7 +33,10 @@ func newPair(t *testing.T) *pair {
 
 func follows(t *testing.T, replica *servers.RedisServer) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(replica.CLI("info", "replication"), "master_link_status:up"); {
+	linked := func() bool {
+		return strings.Contains(replica.CLI("info", "replication"), "master_link_status:up")
+	}
+	for deadline := time.Now().Add(20 * time.Second); !linked(); {
 		if time.Now().After(deadline) {
 			t.Fatal("the replica does not follow")
 		}
@@ -41,7 +44,8 @@ func follows(t *testing.T, replica *servers.RedisServer) {
 	}
 }
 
-// swap makes the replica the primary and the primary its replica, with all that was written. All connections stay.
+// swap makes the replica the primary and the primary its replica. Nothing that was written is lost,
+// and all connections stay open.
 func (p *pair) swap(t *testing.T) {
 	t.Helper()
 	p.old.CLI("failover", "to", "127.0.0.1", fmt.Sprint(p.new.Port))
@@ -58,9 +62,9 @@ func (p *pair) open(t *testing.T, more string) *redis.Store {
 	return newGroup("").openURL(t, "redis://"+p.address.Addr()+more)
 }
 
-// The address leads to the new primary before the old one is demoted: callers see nothing, not even one whose call the
-// old one refused.
-func TestDemotedPrimaryIsLeftAndCallersSeeNothing(t *testing.T) {
+// The address leads to the new primary before the old one is demoted. No caller gets an error, not
+// even one whose call the old primary refused.
+func TestDemotedPrimaryIsAbandonedWithoutAnError(t *testing.T) {
 	p := newPair(t)
 	s := p.open(t, "")
 	e := entry()
@@ -81,7 +85,8 @@ func TestDemotedPrimaryIsLeftAndCallersSeeNothing(t *testing.T) {
 			for ctx.Err() == nil {
 				e := entry()
 				_, found := s.Load(t.Context(), e.Name)
-				err := errors.Join(s.Create(t.Context(), e), s.Update(t.Context(), e), s.End(t.Context(), e.Name, "logout", time.Now()))
+				err := errors.Join(s.Create(t.Context(), e), s.Update(t.Context(), e),
+					s.End(t.Context(), e.Name, "logout", time.Now()))
 				if calls.Add(1); err != nil || !errors.Is(found, storage.ErrNotFound) {
 					failed.Add(1)
 					t.Errorf("during the fail-over: %v %v", found, err)
@@ -113,7 +118,7 @@ func TestDemotedPrimaryIsLeftAndCallersSeeNothing(t *testing.T) {
 	}
 }
 
-// Until the address leads elsewhere there is nowhere to go, and nothing is lost.
+// As long as the address leads to the demoted primary, writes fail and nothing is lost.
 func TestDemotedPrimaryIsAskedUntilItsAddressMoves(t *testing.T) {
 	p := newPair(t)
 	s := p.open(t, "")
@@ -123,7 +128,8 @@ func TestDemotedPrimaryIsAskedUntilItsAddressMoves(t *testing.T) {
 	}
 	p.swap(t)
 	for range 20 {
-		if err := s.Update(t.Context(), e); err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
+		err := s.Update(t.Context(), e)
+		if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) {
 			t.Fatalf("update at a replica: %v, want that it takes no writes", err)
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -138,8 +144,9 @@ func TestDemotedPrimaryIsAskedUntilItsAddressMoves(t *testing.T) {
 	}
 }
 
-// Whatever else a server that is no primary answers, it is left too; one that only can't write just now is not.
-func TestServersThatMayBeNoPrimaryAreLeft(t *testing.T) {
+// A server is abandoned for each answer that says that it may not be the primary. One that merely
+// can't write at the moment is kept.
+func TestServersThatMayNotBeThePrimaryAreAbandoned(t *testing.T) {
 	for name, tt := range map[string]struct {
 		harm   func(p *pair)
 		leaves bool
@@ -177,7 +184,8 @@ func TestServersThatMayBeNoPrimaryAreLeft(t *testing.T) {
 	}
 }
 
-// A write whose replicas were being waited for when the primary was demoted may be lost: its outcome is not known.
+// If the primary is demoted while it waits for replicas to confirm a write, the write may be lost.
+// Its outcome is unknown, so the call must fail.
 func TestWaitInterruptedByDemotionIsNoSuccess(t *testing.T) {
 	p := newPair(t)
 	s := p.open(t, "?wait_replicas=1")
@@ -186,7 +194,7 @@ func TestWaitInterruptedByDemotionIsNoSuccess(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if time.Now().After(deadline) { // a busy machine's replica may take longer than is waited for
+		if time.Now().After(deadline) { // on a busy machine the replica may be slow
 			t.Fatal(err)
 		}
 	}
@@ -208,7 +216,7 @@ func TestWaitInterruptedByDemotionIsNoSuccess(t *testing.T) {
 	}
 }
 
-// Sentinel demotes a primary that lives and works: whoever is connected to it finds the new one.
+// Sentinel demotes a primary that works. Clients that are connected to it switch to the new one.
 func TestFailOverOrderedAtSentinelIsFollowed(t *testing.T) {
 	group := servers.RedisSentinel(t)
 	g := newGroup(group.URL())

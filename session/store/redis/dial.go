@@ -10,8 +10,9 @@ import (
 	"github.com/cloakroom/cloakroom/outbound"
 )
 
-// dial makes a connection, to a server or a Sentinel, that is found out when it is dead. rueidis pings those that it
-// waits for answers on; the one over which a Sentinel tells of a new primary says nothing for months.
+// dial makes a connection to a server or a Sentinel that detects when its peer is gone. rueidis
+// pings the connections on which it waits for answers, but not the one over which a Sentinel
+// announces a new primary: that one may be silent for months.
 func dial(ctx context.Context, address string, _ *net.Dialer, conf *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
@@ -22,7 +23,8 @@ func dial(ctx context.Context, address string, _ *net.Dialer, conf *tls.Config) 
 	if conf.ServerName == "" {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("read the address %q: %w", address, err), conn.Close())
+			err = fmt.Errorf("read the address %q: %w", address, err)
+			return nil, errors.Join(err, conn.Close())
 		}
 		conf = conf.Clone()
 		conf.ServerName = host

@@ -13,16 +13,19 @@ import (
 )
 
 var (
-	errHungUp        = errors.New("the subscription ended")
+	errUnsubscribed  = errors.New("the subscription ended")
 	errNotSubscribed = errors.New("the server does not confirm the subscription")
 )
 
-// Listen implements storage.ChangeFeed by pub/sub. The scripts publish what they do, in the step in which
-// they do it, and a subscriber gets what one server published in that order; so a beat that was
-// published after a change, at the same server, comes after it. In a Cluster each bucket's primary
-// passes its messages on to the others over one connection, in order too: a beat goes through every
-// bucket, and the feed has proven a moment when all of that moment's beats are there.
-func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time)) error {
+// Listen implements storage.ChangeFeed by pub/sub. A script publishes a change in the same atomic
+// step that makes it, and a subscriber receives the messages of one server in the order in which
+// they were published. So a beat that is published after a change, at the same server, arrives
+// after it. In a Cluster each bucket's primary forwards its messages to the other nodes over one
+// connection, also in order. A round of beats therefore goes through every bucket, and it proves
+// the moment when it was sent once all its beats are back.
+func (s *Store) Listen(
+	ctx context.Context, every time.Duration, heard func(storage.Change), proven func(time.Time),
+) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
@@ -34,30 +37,31 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(stor
 		places = buckets
 	}
 	beats := s.keys.beats(s.process)
-	p := liveness.NewHeartbeat(places, func(ctx context.Context, place int, beat string) error {
+	send := func(ctx context.Context, place int, beat string) error {
 		return scriptBeat.Exec(ctx, c, []string{s.keys.due(place)}, []string{beats, beat}).Error()
-	})
-	stands := make(chan struct{})
-	stand := sync.OnceFunc(func() { close(stands) })
+	}
+	heartbeat := liveness.NewHeartbeat(places, send)
+	subscribed := make(chan struct{})
+	confirm := sync.OnceFunc(func() { close(subscribed) })
 	hooked := rueidis.WithOnSubscriptionHook(ctx, func(s rueidis.PubSubSubscription) {
 		if s.Kind == "subscribe" && s.Channel == beats {
-			stand()
+			confirm()
 		}
 	})
 	var beating sync.WaitGroup
 	defer beating.Wait()
-	defer cancel(nil) // before waiting
+	defer cancel(nil) // before the wait
 	beating.Go(func() {
 		select {
-		case <-c.left: // others look for this process where the leases are
-			cancel(c.why)
+		case <-c.abandoned: // other replicas look for this one's subscription where the leases are
+			cancel(c.cause)
 		case <-ctx.Done():
 		}
 	})
 	beating.Go(func() {
 		select {
-		case <-stands:
-			p.Beat(ctx, every, cancel)
+		case <-subscribed:
+			heartbeat.Beat(ctx, every, cancel)
 		case <-ctx.Done():
 		case <-time.After(answerTime):
 			cancel(errNotSubscribed)
@@ -65,8 +69,9 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(stor
 	})
 
 	err = c.Dedicated(func(d rueidis.DedicatedClient) error {
-		return d.Receive(hooked, d.B().Subscribe().Channel(s.keys.changes(), beats).Build(), func(m rueidis.PubSubMessage) {
-			at, isBeat := p.Back(m.Message)
+		subscribe := d.B().Subscribe().Channel(s.keys.changes(), beats).Build()
+		return d.Receive(hooked, subscribe, func(m rueidis.PubSubMessage) {
+			at, isBeat := heartbeat.Back(m.Message)
 			if !at.IsZero() {
 				proven(at)
 			}
@@ -79,7 +84,7 @@ func (s *Store) Listen(ctx context.Context, every time.Duration, heard func(stor
 		return cause
 	}
 	if err == nil {
-		err = errHungUp
+		err = errUnsubscribed
 	}
 	return err
 }

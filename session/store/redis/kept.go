@@ -9,16 +9,19 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Keep implements storage.Marks. Redis drops it when its time is over.
+// Keep implements storage.Marks. Redis deletes the value when it expires.
 func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return err
 	}
-	return c.Do(ctx, c.B().Set().Key(s.keys.kept(key)).Value(rueidis.BinaryString(sealed)).PxMilliseconds(ttl.Milliseconds()).Build()).Error()
+	command := c.B().Set().Key(s.keys.kept(key)).Value(rueidis.BinaryString(sealed)).
+		PxMilliseconds(ttl.Milliseconds()).Build()
+	return c.Do(ctx, command).Error()
 }
 
-// Take implements storage.Marks. A user made by the ACL rule of an older build may not do GETDEL.
+// Take implements storage.Marks. It does without GETDEL, which the ACL rule of an older build does
+// not allow.
 func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	c, err := s.connected(ctx)
 	if err != nil {

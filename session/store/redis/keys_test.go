@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A Cluster with 1, 2, 4, 8 or 16 primaries that have equal parts of the slots has equal parts of the work, whatever
-// the prefix; with another number none has more than one bucket above its share.
+// If 1, 2, 4, 8 or 16 primaries have equal shares of the slots, they have equal shares of the
+// buckets, whatever the prefix. With another number, none has more than one bucket above its share.
 func TestBucketsSpreadEvenlyOverPrimaries(t *testing.T) {
 	for _, prefix := range []string{"cloakroom", "shop:2"} {
 		for primaries := 1; primaries <= buckets; primaries++ {
@@ -16,21 +16,26 @@ func TestBucketsSpreadEvenlyOverPrimaries(t *testing.T) {
 				owned[slot(t, keyspace{prefix}.record(nameIn(b)))*primaries/slots]++
 			}
 			for p, n := range owned {
-				if fewest, most := buckets/primaries, (buckets+primaries-1)/primaries; n < fewest || n > most {
-					t.Errorf("prefix %s, %d primaries: primary %d owns %d buckets, want %d to %d: %v", prefix, primaries, p, n, fewest, most, owned)
+				fewest, most := buckets/primaries, (buckets+primaries-1)/primaries
+				if n < fewest || n > most {
+					t.Errorf("prefix %s, %d primaries: primary %d owns %d buckets, want %d to %d: %v",
+						prefix, primaries, p, n, fewest, most, owned)
 				}
 			}
 		}
 	}
 }
 
-// What must change together lies in one slot, and two prefixes share no key.
+// Keys that must change together lie in one slot, and two prefixes share no key.
 func TestKeysOfABucketShareASlot(t *testing.T) {
 	one, other := keyspace{"one"}, keyspace{"other"}
 	for b := range buckets {
 		n := nameIn(b)
 		record := one.record(n)
-		for _, key := range []string{one.item(n), one.lease(n), one.due(b), one.names(b), one.out(b), one.ended(b), one.written(b)} {
+		for _, key := range []string{
+			one.item(n), one.lease(n),
+			one.due(b), one.names(b), one.out(b), one.ended(b), one.written(b),
+		} {
 			if slot(t, key) != slot(t, record) || !strings.HasPrefix(key, "one:") {
 				t.Errorf("%s is not with %s", key, record)
 			}
@@ -41,7 +46,7 @@ func TestKeysOfABucketShareASlot(t *testing.T) {
 	}
 }
 
-// nameIn is a name of a bucket.
+// nameIn returns a name that belongs to a bucket.
 func nameIn(bucket int) string {
 	for _, first := range alphabet {
 		if name := string(first) + "name"; bucketOf(name) == bucket {
@@ -53,7 +58,7 @@ func nameIn(bucket int) string {
 
 const slots = 16384
 
-// slot is the Redis Cluster specification's HASH_SLOT: CRC16 (XMODEM) of the hash tag.
+// slot implements HASH_SLOT of the Redis Cluster specification: CRC16 (XMODEM) of the hash tag.
 func slot(t *testing.T, key string) int {
 	t.Helper()
 	_, tag, tagged := strings.Cut(key, "{")

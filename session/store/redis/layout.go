@@ -10,22 +10,25 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
-// firstVersion is that of a store which says none: it was made before there were versions. Builds from then see
-// neither the version nor what later ones change.
+// firstVersion is the layout version of a store that holds sessions and no version: it was made
+// before layouts had versions. Builds from that time see neither the version nor what later ones
+// change.
 const firstVersion = 1
 
-// layoutTime is how long a new connection may take to tell the version.
+// layoutTime is how long the version may take to arrive on a new connection.
 const layoutTime = answerTime
 
-// What a version changes here is only ever added: another key, a field of the outbox's hashes, something behind what is
-// sealed. The build before it runs beside this one during an upgrade, and after it is rolled back: it must read every
-// record that this one writes, its scripts must leave what they don't know as it is, and no script of this build may
-// need what the other did not write. A record's format (record.go) can change only two versions after all builds read
-// the new one.
+// A new layout version only adds: another key, a field of the outbox's hashes, or something behind
+// the sealed part. The previous build runs beside this one during an upgrade, and again after a
+// rollback. It must be able to read every record that this build writes, its scripts must leave
+// alone what they don't know, and no script of this build may need what the previous build did not
+// write. A record's format (record.go) can change only two versions after all builds can read the
+// new one.
 
-// settle returns nil if this build may use the store, and gives the store its version if it has none or an older one.
-// Most of the time that is one GET, which a server that takes no writes answers too.
-func (s *Store) settle(ctx context.Context, c rueidis.Client) error {
+// checkLayout returns nil if this build may use the store. It gives the store its version if it has
+// none or an older one. Usually that is one GET, which a server that accepts no writes answers,
+// too.
+func (s *Store) checkLayout(ctx context.Context, c rueidis.Client) error {
 	has, err := s.version(ctx, c)
 	if err != nil {
 		return err
@@ -43,17 +46,19 @@ func (s *Store) settle(ctx context.Context, c rueidis.Client) error {
 			has = firstVersion
 		}
 	}
-	if err := layout.Check(has, s.build, func() (bool, error) { return s.inUse(ctx, c) }); err != nil || has > s.build || s.look {
+	err = layout.Check(has, s.build, func() (bool, error) { return s.inUse(ctx, c) })
+	if err != nil || has > s.build || s.inspectOnly {
 		return err
 	}
-	raised, err := scriptRaise.Exec(ctx, c, []string{s.keys.layout()}, []string{strconv.Itoa(s.build)}).AsInt64()
+	raised, err := scriptRaise.
+		Exec(ctx, c, []string{s.keys.layout()}, []string{strconv.Itoa(s.build)}).AsInt64()
 	if err != nil {
 		return fmt.Errorf("write the layout's version: %w", err)
 	}
 	return layout.Check(int(raised), s.build, func() (bool, error) { return false, nil })
 }
 
-// version is the store's, 0 if it has none.
+// version returns the store's layout version, 0 if it has none.
 func (s *Store) version(ctx context.Context, c rueidis.Client) (int, error) {
 	text, err := c.Do(ctx, c.B().Get().Key(s.keys.layout()).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
@@ -69,7 +74,7 @@ func (s *Store) version(ctx context.Context, c rueidis.Client) (int, error) {
 	return n, nil
 }
 
-// unversioned reports whether there are records or revocations.
+// unversioned reports whether the store holds records or revocations.
 func (s *Store) unversioned(ctx context.Context, c rueidis.Client) (bool, error) {
 	commands := make(rueidis.Commands, buckets)
 	for b := range buckets {
@@ -83,10 +88,11 @@ func (s *Store) unversioned(ctx context.Context, c rueidis.Client) (bool, error)
 	return false, nil
 }
 
-// inUse reports whether any process listens to what happens in the store.
+// inUse reports whether any process listens to the store's change feed.
 func (s *Store) inUse(ctx context.Context, c rueidis.Client) (bool, error) {
 	for _, node := range c.Nodes() {
-		counts, err := node.Do(ctx, node.B().PubsubNumsub().Channel(s.keys.changes()).Build()).AsIntMap()
+		command := node.B().PubsubNumsub().Channel(s.keys.changes()).Build()
+		counts, err := node.Do(ctx, command).AsIntMap()
 		if err != nil {
 			return false, err
 		}

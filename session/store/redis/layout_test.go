@@ -15,8 +15,8 @@ import (
 
 const layoutKey = "cloakroom:layout"
 
-// A store that says no version was made by a build that knew none. It is taken over as it is; so is one whose version
-// was lost with everything else.
+// A store without a layout version was made by a build that knew no versions. It is taken over as
+// it is, and so is one that lost its version together with all other keys.
 func TestStoreWithoutALayoutVersionIsTakenOver(t *testing.T) {
 	server := servers.Redis(t)
 	g := newGroup(server.URL())
@@ -42,7 +42,7 @@ func TestStoreWithoutALayoutVersionIsTakenOver(t *testing.T) {
 	}
 }
 
-func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
+func TestNextLayoutIsUsedAndTheOneAfterItRefused(t *testing.T) {
 	server := servers.Redis(t)
 	g := newGroup(server.URL())
 	s := g.openURL(t, g.url)
@@ -55,7 +55,10 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 	if version := strings.TrimSpace(server.CLI("get", layoutKey)); version != "2" {
 		t.Errorf("version = %q, want the next build's", version)
 	}
-	for version, want := range map[string]string{"3": "run the newer build, or one that makes version 2", "one": "holds no version"} {
+	for version, want := range map[string]string{
+		"3":   "run the newer build, or one that makes version 2",
+		"one": "holds no version",
+	} {
 		server.CLI("set", layoutKey, version)
 		other, err := redis.Open(t.Context(), g.url)
 		if err == nil {
@@ -79,9 +82,12 @@ func TestLayoutOfTheNextBuildIsUsedAndThatAfterItRefused(t *testing.T) {
 	}
 }
 
-// Of two builds that are one version apart, on a store without any.
+// The two builds are one version apart, and the store has no version.
 func TestBuildsThatStartTogetherAgreeOnALayout(t *testing.T) {
-	for name, url := range map[string]string{"one server": servers.Redis(t).URL(), "cluster": servers.RedisCluster(t).URL()} {
+	for name, url := range map[string]string{
+		"one server": servers.Redis(t).URL(),
+		"cluster":    servers.RedisCluster(t).URL(),
+	} {
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
@@ -104,7 +110,8 @@ func TestBuildsThatStartTogetherAgreeOnALayout(t *testing.T) {
 	}
 }
 
-// A build that is two versions newer would leave the replicas that run without a store.
+// If a build that is two versions newer migrated the store, the running replicas could no longer
+// use it.
 func TestMuchOlderStoreIsLeftAloneWhileInUse(t *testing.T) {
 	server := servers.Redis(t)
 	g := newGroup(server.URL())
@@ -140,8 +147,8 @@ func TestMuchOlderStoreIsLeftAloneWhileInUse(t *testing.T) {
 	}
 }
 
-// Looking is what `check` does.
-func TestLookingAtAStoreGivesItNoLayout(t *testing.T) {
+// The subcommand check inspects a store and must not write a layout version.
+func TestInspectWritesNoLayoutVersion(t *testing.T) {
 	server := servers.Redis(t)
 	for want, prepare := range map[string]func(){
 		"empty":            func() {},
@@ -161,7 +168,8 @@ func TestLookingAtAStoreGivesItNoLayout(t *testing.T) {
 		}
 	}
 	server.CLI("set", layoutKey, "3")
-	if _, err := redis.Inspect(t.Context(), server.URL()); err == nil || !strings.Contains(err.Error(), "run the newer build") {
+	_, err := redis.Inspect(t.Context(), server.URL())
+	if err == nil || !strings.Contains(err.Error(), "run the newer build") {
 		t.Errorf("too new: %v", err)
 	}
 }

@@ -10,13 +10,15 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// MarkOnce implements storage.Marks. The clock is Redis'.
+// MarkOnce implements storage.Marks. It goes by the clock of Redis.
 func (s *Store) MarkOnce(ctx context.Context, key string, until time.Time) (bool, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return false, err
 	}
-	return taken(c.Do(ctx, c.B().Set().Key(s.keys.mark(key)).Value("1").Nx().PxatMillisecondsTimestamp(until.UnixMilli()).Build()))
+	command := c.B().Set().Key(s.keys.mark(key)).Value("1").Nx().
+		PxatMillisecondsTimestamp(until.UnixMilli()).Build()
+	return wasSet(c.Do(ctx, command))
 }
 
 // Marked implements storage.Marks.
@@ -28,9 +30,9 @@ func (s *Store) Marked(ctx context.Context, key string) (bool, error) {
 	return c.Do(ctx, c.B().Exists().Key(s.keys.mark(key)).Build()).AsBool()
 }
 
-// Acquire implements storage.Leases. The key lasts for as long as a frozen holder is waited for. Within the ttl nobody
-// else gets it; after it, whoever wants it sees whether the holder's process still listens, and takes its place once that
-// is gone, unless somebody was quicker.
+// Acquire implements storage.Leases. The key lasts as long as a frozen holder keeps its lease.
+// Nobody else gets the lease before its ttl is over. After it, a caller checks whether the holder's
+// process still listens, and takes the lease over if it does not and nobody else was faster.
 func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -46,19 +48,22 @@ func (s *Store) Acquire(ctx context.Context, key, holder string, ttl time.Durati
 	return true, nil
 }
 
-// acquire is Acquire at the primary alone.
-func (s *Store) acquire(ctx context.Context, c *client, key, holder string, ttl time.Duration) (bool, error) {
+// acquire is Acquire without waiting for replicas.
+func (s *Store) acquire(
+	ctx context.Context, c *client, key, holder string, ttl time.Duration,
+) (bool, error) {
 	k, whole := s.keys.lease(key), ttl*storage.FrozenFactor
-	args := []string{s.process + " " + decimal((whole - ttl).Milliseconds()) + " " + holder, decimal(whole.Milliseconds())}
+	value := s.process + " " + decimal((whole - ttl).Milliseconds()) + " " + holder
+	args := []string{value, decimal(whole.Milliseconds())}
 	late, err := scriptAcquire.Exec(ctx, c, []string{k}, args).ToString()
 	if err != nil || late == "" {
 		return false, err
 	}
-	if late == args[0] {
+	if late == value {
 		return true, nil
 	}
 	process, _, _ := strings.Cut(late, " ")
-	if process != s.process { // that one has left it behind
+	if process != s.process { // a lease that this process left behind needs no check
 		listens, err := s.listens(ctx, c, process)
 		if err != nil || !s.detector.Gone(process, listens, ttl) {
 			return false, err
@@ -67,12 +72,13 @@ func (s *Store) acquire(ctx context.Context, c *client, key, holder string, ttl 
 	return scriptTakeOver.Exec(ctx, c, []string{k}, append(args, late)).AsBool()
 }
 
-// listens reports whether a process is connected to the store. The connection that it listens over
-// outlives its being frozen, and not its death. A Cluster's nodes each know their own subscribers only. A server that
-// will not tell leaves the lease to its time.
+// listens reports whether a process is subscribed to its beats. The subscription survives while the
+// process is frozen, but not its death. Each node of a Cluster knows only its own subscribers. If a
+// server refuses to tell, the lease lasts until its key expires.
 func (s *Store) listens(ctx context.Context, c *client, process string) (bool, error) {
 	for _, node := range c.Nodes() {
-		counts, err := node.Do(ctx, node.B().PubsubNumsub().Channel(s.keys.beats(process)).Build()).AsIntMap()
+		command := node.B().PubsubNumsub().Channel(s.keys.beats(process)).Build()
+		counts, err := node.Do(ctx, command).AsIntMap()
 		if _, refused := rueidis.IsRedisErr(err); refused {
 			continue
 		}
@@ -97,8 +103,8 @@ func (s *Store) Release(ctx context.Context, key, holder string) error {
 	return scriptRelease.Exec(ctx, c, []string{s.keys.lease(key)}, []string{holder}).Error()
 }
 
-// taken reads the answer to SET NX: nothing when the key was there.
-func taken(r rueidis.RedisResult) (bool, error) {
+// wasSet reads the answer to SET NX, which is nil if the key existed.
+func wasSet(r rueidis.RedisResult) (bool, error) {
 	err := r.Error()
 	if rueidis.IsRedisNil(err) {
 		return false, nil

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Find implements storage.Finder. An entry goes when its record is known to have ended, by the item in the outbox;
-// one without a record may be of a session that is being created just now.
+// Find implements storage.Finder. It removes an index entry when the outbox shows that its record
+// has ended. An entry without a record may belong to a session that is being created right now.
 func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -22,7 +22,7 @@ func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
 	}
 	commands := make(rueidis.Commands, len(members))
 	for i, m := range members {
-		commands[i] = c.B().Getrange().Key(s.keys.record(m)).Start(0).End(indexMost - 1).Build()
+		commands[i] = c.B().Getrange().Key(s.keys.record(m)).Start(0).End(maxIndexed - 1).Build()
 	}
 	var names []string
 	var missing []string
@@ -33,7 +33,7 @@ func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
 		}
 		if hasKey(b, key) {
 			names = append(names, members[i])
-		} else if len(b) == 0 { // one that lacks the key may be about to get it
+		} else if len(b) == 0 { // a record that lacks the key may be about to get it
 			missing = append(missing, members[i])
 		}
 	}
@@ -42,7 +42,7 @@ func (s *Store) Find(ctx context.Context, key string) ([]string, error) {
 	return names, nil
 }
 
-// dropEnded takes those of members out of an index whose records have ended.
+// dropEnded removes those members from an index whose records have ended.
 func (s *Store) dropEnded(ctx context.Context, c *client, key string, members []string) {
 	exist := make(rueidis.Commands, len(members))
 	for i, m := range members {
@@ -57,7 +57,7 @@ func (s *Store) dropEnded(ctx context.Context, c *client, key string, members []
 	c.DoMulti(ctx, stale...)
 }
 
-// hasKey reports whether the beginning of a record names key as one it is found by.
+// hasKey reports whether key is among the index keys at the beginning of a record.
 func hasKey(b []byte, key string) bool {
 	_, rest, err := header("", b)
 	if err != nil {
@@ -84,16 +84,20 @@ func (s *Store) List(ctx context.Context, after string, limit int) ([]storage.En
 	return page, nil
 }
 
-// listBucket goes on until it has found limit records or there are no more: names whose records Redis
-// dropped are passed over.
-func (s *Store) listBucket(ctx context.Context, c *client, bucket int, after string, limit int) (page []storage.Entry, err error) {
+// listBucket reads until it has limit records or there are no more. It skips names whose records
+// Redis has deleted.
+func (s *Store) listBucket(
+	ctx context.Context, c *client, bucket int, after string, limit int,
+) (page []storage.Entry, err error) {
 	for len(page) < limit {
 		start := "-"
 		if after != "" {
 			start = "(" + after
 		}
 		want := limit - len(page)
-		names, err := c.Do(ctx, c.B().Zrangebylex().Key(s.keys.names(bucket)).Min(start).Max("+").Limit(0, int64(want)).Build()).AsStrSlice()
+		command := c.B().Zrangebylex().Key(s.keys.names(bucket)).Min(start).Max("+").
+			Limit(0, int64(want)).Build()
+		names, err := c.Do(ctx, command).AsStrSlice()
 		if err != nil {
 			return nil, err
 		}
@@ -110,10 +114,12 @@ func (s *Store) listBucket(ctx context.Context, c *client, bucket int, after str
 	return page, nil
 }
 
-func (s *Store) headers(ctx context.Context, c *client, names []string) (page []storage.Entry, err error) {
+func (s *Store) headers(
+	ctx context.Context, c *client, names []string,
+) (page []storage.Entry, err error) {
 	commands := make(rueidis.Commands, len(names))
 	for i, n := range names {
-		commands[i] = c.B().Getrange().Key(s.keys.record(n)).Start(0).End(headerMost - 1).Build()
+		commands[i] = c.B().Getrange().Key(s.keys.record(n)).Start(0).End(maxHeader - 1).Build()
 	}
 	for i, r := range c.DoMulti(ctx, commands...) {
 		b, err := r.AsBytes()
@@ -132,17 +138,19 @@ func (s *Store) headers(ctx context.Context, c *client, names []string) (page []
 	return page, nil
 }
 
-// Count implements storage.Finder. It costs the same however many there are.
+// Count implements storage.Finder. Its cost does not depend on the number of records.
 func (s *Store) Count(ctx context.Context) (int, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return 0, err
 	}
-	return s.cards(ctx, c, s.keys.names)
+	return s.cardinality(ctx, c, s.keys.names)
 }
 
-// cards is how many members the sets of all buckets have.
-func (s *Store) cards(ctx context.Context, c *client, set func(bucket int) string) (int, error) {
+// cardinality returns how many members the sets of all buckets have together.
+func (s *Store) cardinality(
+	ctx context.Context, c *client, set func(bucket int) string,
+) (int, error) {
 	commands := make(rueidis.Commands, buckets)
 	for b := range buckets {
 		commands[b] = c.B().Zcard().Key(set(b)).Build()

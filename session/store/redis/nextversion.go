@@ -2,5 +2,5 @@
 
 package redis
 
-// version is one more than this build's: tests have such a build run beside this one.
+// version is one higher than this build's, so that tests can run the next build beside this one.
 const version = 2

@@ -20,9 +20,12 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
 		return err
 	}
 	b := bucketOf(r.ID)
-	err = scriptEnqueue.Exec(ctx, c, []string{s.keys.item(r.ID), s.keys.out(b), s.keys.ended(b)}, []string{
-		r.ID, decimal(ms(r.NotBefore)), decimal(ms(r.EndedAt)), decimal(ms(r.EndedAt.Add(itemNet))), r.Origin, r.Provider,
-		r.Reason, rueidis.BinaryString(keys.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
+	names := []string{s.keys.item(r.ID), s.keys.out(b), s.keys.ended(b)}
+	err = scriptEnqueue.Exec(ctx, c, names, []string{
+		r.ID, decimal(ms(r.NotBefore)),
+		decimal(ms(r.EndedAt)), decimal(ms(r.EndedAt.Add(itemGrace))),
+		r.Origin, r.Provider, r.Reason,
+		rueidis.BinaryString(keys.HeadOf(r.Sealed)), rueidis.BinaryString(r.Sealed),
 	}).Error()
 	if err != nil {
 		return err
@@ -31,28 +34,30 @@ func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
 }
 
 // Lease implements storage.Outbox.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
+func (s *Store) Lease(
+	ctx context.Context, now time.Time, lease time.Duration, limit int,
+) ([]storage.Revocation, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	due, err := s.firstOf(ctx, c, s.keys.out, now, limit)
+	due, err := s.lowest(ctx, c, s.keys.out, now, limit)
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
-	work := make([]rueidis.LuaExec, len(due))
+	calls := make([]rueidis.LuaExec, len(due))
 	for i, id := range due {
 		b := bucketOf(id)
-		work[i] = rueidis.LuaExec{
+		calls[i] = rueidis.LuaExec{
 			Keys: []string{s.keys.item(id), s.keys.out(b), s.keys.ended(b)},
 			Args: []string{id, decimal(ms(now)), decimal(ms(now.Add(lease)))},
 		}
 	}
 	var leased []storage.Revocation
-	for i, r := range scriptLease.ExecMulti(ctx, c, work...) {
+	for i, r := range scriptLease.ExecMulti(ctx, c, calls...) {
 		fields, err := r.ToArray()
 		if rueidis.IsRedisNil(err) {
-			continue // another worker was quicker, or it is done
+			continue // another worker has leased it, or it is done
 		}
 		if err != nil {
 			return leased, err
@@ -68,10 +73,13 @@ func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, l
 	return leased, nil
 }
 
-// fields are what an outbox item is made of, in the order in which revocation reads them; sealed is last.
-var fields = []string{"origin", "provider", "reason", "ended", "attempts", "error", "head", "sealed"}
+// fields are the fields of an outbox item, in the order in which revocation reads them; sealed is
+// last.
+var fields = []string{
+	"origin", "provider", "reason", "ended", "attempts", "error", "head", "sealed",
+}
 
-// revocation reads an item's fields; the last may be left out.
+// revocation reads the fields of an item; the last may be left out.
 func revocation(id string, values []rueidis.RedisMessage) (r storage.Revocation, err error) {
 	texts := make([]string, len(fields))
 	for i, v := range values {
@@ -106,7 +114,8 @@ func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastE
 	if err != nil {
 		return err
 	}
-	return scriptRetry.Exec(ctx, c, []string{s.keys.item(id), s.keys.out(bucketOf(id))}, []string{id, decimal(ms(notBefore)), lastError}).Error()
+	keys := []string{s.keys.item(id), s.keys.out(bucketOf(id))}
+	return scriptRetry.Exec(ctx, c, keys, []string{id, decimal(ms(notBefore)), lastError}).Error()
 }
 
 // Done implements storage.Outbox.
@@ -116,7 +125,8 @@ func (s *Store) Done(ctx context.Context, id string) error {
 		return err
 	}
 	b := bucketOf(id)
-	return scriptDone.Exec(ctx, c, []string{s.keys.item(id), s.keys.out(b), s.keys.ended(b)}, []string{id}).Error()
+	keys := []string{s.keys.item(id), s.keys.out(b), s.keys.ended(b)}
+	return scriptDone.Exec(ctx, c, keys, []string{id}).Error()
 }
 
 // Revocations implements storage.Outbox.
@@ -125,7 +135,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocatio
 	if err != nil {
 		return nil, 0, err
 	}
-	pending, err := s.cards(ctx, c, s.keys.ended)
+	pending, err := s.cardinality(ctx, c, s.keys.ended)
 	if err != nil || pending == 0 {
 		return nil, 0, err
 	}
@@ -135,7 +145,8 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocatio
 	}
 	commands := make(rueidis.Commands, 0, 2*len(ids))
 	for _, id := range ids {
-		commands = append(commands, c.B().Hmget().Key(s.keys.item(id)).Field(fields[:len(fields)-1]...).Build(),
+		commands = append(commands,
+			c.B().Hmget().Key(s.keys.item(id)).Field(fields[:len(fields)-1]...).Build(),
 			c.B().Zscore().Key(s.keys.out(bucketOf(id))).Member(id).Build())
 	}
 	var page []storage.Revocation
@@ -147,7 +158,7 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocatio
 		}
 		item, err := revocation(id, values)
 		if err != nil {
-			continue // it was delivered meanwhile
+			continue // it was delivered in between
 		}
 		if due, err := results[2*i+1].AsFloat64(); err == nil {
 			item.NotBefore = at(int64(due))
@@ -157,11 +168,12 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocatio
 	return page, pending, nil
 }
 
-// oldest are the ids of the items that wait longest.
+// oldest returns the ids of the items whose sessions ended first.
 func (s *Store) oldest(ctx context.Context, c *client, limit int) ([]string, error) {
 	commands := make(rueidis.Commands, buckets)
 	for b := range buckets {
-		commands[b] = c.B().Zrange().Key(s.keys.ended(b)).Min("0").Max(strconv.Itoa(limit - 1)).Withscores().Build()
+		commands[b] = c.B().Zrange().Key(s.keys.ended(b)).
+			Min("0").Max(strconv.Itoa(limit - 1)).Withscores().Build()
 	}
 	var all []rueidis.ZScore
 	for _, r := range c.DoMulti(ctx, commands...) {

@@ -9,13 +9,13 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// How a record lies in Redis: one string, so that it takes little more room than what is sealed.
+// A record is one string in Redis, so that it takes little more memory than its sealed part:
 //
 //	format 1 | version 8 | created 8 | expires 8 | idle 8 | active 8 | head 5 |
 //	length 1, provider | length 2, index keys (each with a length 1) | sealed
 //
 // Times are milliseconds since 1970, 0 for none. The scripts read and change these fields in place:
-// what moves here moves there.
+// whoever moves a field here must move it there.
 const (
 	format     = 1
 	atVersion  = 1
@@ -25,20 +25,24 @@ const (
 	atActive   = 33
 	atHead     = 41
 	atProvider = atHead + keys.HeadSize
-	// headerMost is what a listing asks for of each record: all up to the provider.
-	headerMost = atProvider + 1 + 255
-	// indexMost holds the index keys of every record that this service makes as well.
-	indexMost = headerMost + 2 + 8*64
+	// maxHeader is the longest header: all fields up to and including the provider.
+	maxHeader = atProvider + 1 + 255
+	// maxIndexed is the longest header together with the index keys of any record that this service
+	// makes.
+	maxIndexed = maxHeader + 2 + 8*64
 )
 
-var errFormat = errors.New("what is stored is no record of this service, or of a later version of it")
+var errFormat = errors.New(
+	"the stored value is no record of this service, or one of a later version of it",
+)
 
-// tail is what an update replaces whole: head, provider, index keys and what is sealed.
+// tail encodes what an update replaces: head, provider, index keys and the sealed part.
 func tail(e storage.Entry) ([]byte, error) {
 	if len(e.Provider) > 255 {
 		return nil, errors.New("the provider's id is longer than 255 bytes")
 	}
-	b := make([]byte, keys.HeadSize, keys.HeadSize+1+len(e.Provider)+2+len(e.Indices)*64+len(e.Sealed))
+	most := keys.HeadSize + 1 + len(e.Provider) + 2 + len(e.Indices)*64 + len(e.Sealed)
+	b := make([]byte, keys.HeadSize, most)
 	copy(b, e.Sealed)
 	b = append(b, byte(len(e.Provider)))
 	b = append(b, e.Provider...)
@@ -53,7 +57,7 @@ func tail(e storage.Entry) ([]byte, error) {
 	return append(append(b, index...), e.Sealed...), nil
 }
 
-// encode writes out a record at version 1.
+// encode encodes a record at version 1.
 func encode(e storage.Entry) ([]byte, error) {
 	rest, err := tail(e)
 	if err != nil {
@@ -68,21 +72,23 @@ func encode(e storage.Entry) ([]byte, error) {
 	return append(b, rest...), nil
 }
 
-// header reads all up to the provider and returns what follows it.
+// header decodes the fields up to the provider, and returns the bytes that follow.
 func header(name string, b []byte) (storage.Entry, []byte, error) {
 	if len(b) <= atProvider || b[0] != format || len(b) < atProvider+1+int(b[atProvider]) {
 		return storage.Entry{}, nil, errFormat
 	}
 	rest := b[atProvider+1+int(b[atProvider]):]
 	return storage.Entry{
-		Name: name, Version: binary.BigEndian.Uint64(b[atVersion:]), Provider: string(b[atProvider+1 : len(b)-len(rest)]),
-		CreatedAt: timeAt(b, atCreated), ExpiresAt: timeAt(b, atExpires), IdleExpires: timeAt(b, atIdle), LastActive: timeAt(b, atActive),
+		Name: name, Version: binary.BigEndian.Uint64(b[atVersion:]),
+		Provider:  string(b[atProvider+1 : len(b)-len(rest)]),
+		CreatedAt: timeAt(b, atCreated), ExpiresAt: timeAt(b, atExpires),
+		IdleExpires: timeAt(b, atIdle), LastActive: timeAt(b, atActive),
 		Head: b[atHead:atProvider:atProvider],
 	}, rest, nil
 }
 
-// indexOf reads the index keys that follow the header, and returns what is sealed behind them. With
-// only the beginning of a record, keys past its end are left out.
+// indexOf decodes the index keys that follow the header, and returns the sealed part behind them.
+// If b is only the beginning of a record, keys beyond its end are missing.
 func indexOf(rest []byte) (index []string, sealed []byte) {
 	if len(rest) < 2 {
 		return nil, nil
@@ -101,7 +107,7 @@ func indexKeys(section []byte) (index []string) {
 	return index
 }
 
-// decode reads a whole record.
+// decode decodes a whole record.
 func decode(name string, b []byte) (storage.Entry, error) {
 	e, rest, err := header(name, b)
 	if err != nil {
@@ -112,9 +118,11 @@ func decode(name string, b []byte) (storage.Entry, error) {
 	return e, nil
 }
 
-func timeAt(b []byte, offset int) time.Time { return at(int64(binary.BigEndian.Uint64(b[offset:]))) }
+func timeAt(b []byte, offset int) time.Time {
+	return at(int64(binary.BigEndian.Uint64(b[offset:])))
+}
 
-// ms and at turn times into milliseconds since 1970 and back; the zero time is 0.
+// ms and at convert times to milliseconds since 1970 and back; the zero time is 0.
 func ms(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -129,7 +137,7 @@ func at(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// due is when the sweeper must look at a record: the earlier of the two expiries.
+// due is when the sweeper must check a record: the earlier of the two expiries.
 func due(e storage.Entry) int64 {
 	if !e.IdleExpires.IsZero() && e.IdleExpires.Before(e.ExpiresAt) {
 		return ms(e.IdleExpires)

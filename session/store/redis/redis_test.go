@@ -22,7 +22,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(m.Run()) }
 
-// A group is the stores of one server, each with a prefix of its own, so that none sees another's.
+// A group is a set of stores on one server. Each has a prefix of its own, so that none sees the
+// keys of another.
 type group struct {
 	url    string
 	prefix string // what all prefixes begin with
@@ -45,7 +46,7 @@ func (g *group) open(t *testing.T) *redis.Store {
 	return g.openURL(t, u.String())
 }
 
-// parts is a new store as its users are handed it.
+// parts returns a new store as a storage.Store.
 func (g *group) parts(t *testing.T) storage.Store { return g.open(t).Parts() }
 
 func (g *group) openURL(t *testing.T, url string) *redis.Store {
@@ -59,7 +60,7 @@ func (g *group) openURL(t *testing.T, url string) *redis.Store {
 	return s
 }
 
-// another opens the same store once more.
+// another opens the same store again.
 func (g *group) another(t *testing.T, s storage.Store) storage.Store {
 	t.Helper()
 	return g.openURL(t, g.urls[s.Connection.(*redis.Store)]).Parts()
@@ -75,7 +76,8 @@ func TestOneServerBehavesAsAStore(t *testing.T) {
 			server.Start()
 			return g.another(t, s)
 		}),
-		// A server that was frozen does what it was sent when it wakes; see storage.ErrNotAsked.
+		// A frozen server executes the commands that it was sent once it wakes; see
+		// storage.ErrNotAsked.
 		storetest.Outage(func(_ *testing.T, _ storage.Store) func() {
 			server.Kill()
 			return server.Start
@@ -102,11 +104,14 @@ func TestSentinelGroupBehavesAsAStore(t *testing.T) {
 	storetest.Run(t, g.parts, storetest.Shared(g.another))
 }
 
-// TLS with an authority that only this URL names, to a server known by address or by name. With any other trust the
-// password is not sent, and the error says what is wrong.
-func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
+// The URL names the authority that signed the server's certificate; the server is known by address
+// or by name. Without that authority the password is not sent, and the error says what is wrong.
+func TestTLSWithAPrivateAuthority(t *testing.T) {
 	ours, foreign := servers.NewAuthority(t), servers.NewAuthority(t)
-	for _, tt := range []struct{ host, more string }{{"127.0.0.1", ""}, {"redis.internal", "&server_name=redis.internal"}} {
+	for _, tt := range []struct{ host, more string }{
+		{"127.0.0.1", ""},
+		{"redis.internal", "&server_name=redis.internal"},
+	} {
 		t.Run(tt.host, func(t *testing.T) {
 			certificate, key := ours.Certificate(tt.host)
 			port := servers.FreePort(t)
@@ -140,12 +145,14 @@ func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
 func entry() storage.Entry {
 	now := time.Now()
 	return storage.Entry{
-		Name: rand.Text(), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main", Indices: []string{"k-" + rand.Text()},
+		Name: rand.Text(), Version: 1, Sealed: []byte("sealed " + rand.Text()),
+		Provider: "main", Indices: []string{"k-" + rand.Text()},
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour), IdleExpires: now.Add(time.Hour), LastActive: now,
 	}
 }
 
-// The replica takes over, with what had reached it; nothing is said to be not there while nobody is primary.
+// The replica takes over with all records that had reached it. While there is no primary, no record
+// is reported as not found.
 func TestFailOverUnderSentinelLosesNoRecord(t *testing.T) {
 	group := servers.RedisSentinel(t)
 	s := newGroup(group.URL()).open(t)
@@ -179,7 +186,7 @@ func TestFailOverUnderSentinelLosesNoRecord(t *testing.T) {
 	}
 }
 
-// With wait_replicas nothing counts as done that a fail-over could undo.
+// With wait_replicas, a write that a fail-over could undo does not count as done.
 func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	group := servers.RedisSentinel(t)
 	s := newGroup(group.URL() + "&wait_replicas=1").open(t)
@@ -205,10 +212,13 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 	} {
 		began := time.Now()
 		err := write()
-		if err == nil || !strings.Contains(err.Error(), "0 replicas have it") || errors.Is(err, storage.ErrUnconfirmed) != (name == "end") {
+		unconfirmed := errors.Is(err, storage.ErrUnconfirmed)
+		if err == nil || !strings.Contains(err.Error(), "0 replicas have it") ||
+			unconfirmed != (name == "end") {
 			t.Errorf("%s while the replica is frozen = %v, want that it is not replicated", name, err)
 		}
-		if took := time.Since(began); took > 900*time.Millisecond { // store.Guard gives up after a second, and knows no reason
+		// store.Guard would give up after a second, and could not say why.
+		if took := time.Since(began); took > 900*time.Millisecond {
 			t.Errorf("%s took %v", name, took)
 		}
 	}
@@ -218,7 +228,8 @@ func TestWriteCountsOnceAReplicaHasIt(t *testing.T) {
 		"end":     func() error { return s.End(t.Context(), other.Name, "logout", time.Now()) },
 		"enqueue": func() error { return s.Enqueue(t.Context(), owed) },
 	} {
-		if err := again(); err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrUnconfirmed) {
+		err := again()
+		if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrUnconfirmed) {
 			t.Errorf("%s, tried again = %v, want that it is still not replicated", name, err)
 		}
 	}
@@ -267,9 +278,9 @@ func TestServerThatIsDownAtTheStartIsFoundLater(t *testing.T) {
 	}
 }
 
-// A renewal that brings a new sid: had the record been written first, its retry would find it done, and nobody would add
-// the entry.
-func TestRecordGetsNoKeyThatItIsNotFoundBy(t *testing.T) {
+// A renewal brings a new sid. If the record were written before its index entry and the second
+// write failed, the retry would find the record done, and nobody would add the entry.
+func TestIndexIsWrittenBeforeTheRecord(t *testing.T) {
 	server := servers.Redis(t, "user limited on >pw ~* &* +@all -sadd")
 	g := newGroup(server.URL())
 	s, limited := g.openURL(t, g.url), g.openURL(t, "redis://limited:pw@"+server.Addr())
@@ -291,7 +302,8 @@ func TestRecordGetsNoKeyThatItIsNotFoundBy(t *testing.T) {
 	}
 }
 
-// What a replica left in an index, dead between the end of a record and the cleaning up, goes when somebody looks.
+// A replica that dies after it ended a record and before it removed the index entries leaves them
+// behind. The next Find removes them.
 func TestIndexIsCleanedUpBehindEndedRecordsOnly(t *testing.T) {
 	server := servers.Redis(t, "user limited on >pw ~* &* +@all -srem")
 	g := newGroup(server.URL())
@@ -321,8 +333,10 @@ func TestWrongPasswordStopsTheStartAndIsNotRepeated(t *testing.T) {
 func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
 	for _, bad := range []string{
 		"redis://:s3cr%et@host:6379", "redis://:s3cret@host:6379/db", "redis://",
-		"redis://:s3cret@host?prefix={s3cret}", "redis://:s3cret@host?ca_file=/s3cret", "rediss://:s3cret@host?ca_file=/dev/null",
-		"redis://:s3cret@ho st:6379", "redis://:s3cret@host:port", "redis://:s3cret@host?wait_replicas=6", "redis://:s3cret@host?wait_replicas=s3cret",
+		"redis://:s3cret@host?prefix={s3cret}",
+		"redis://:s3cret@host?ca_file=/s3cret", "rediss://:s3cret@host?ca_file=/dev/null",
+		"redis://:s3cret@ho st:6379", "redis://:s3cret@host:port",
+		"redis://:s3cret@host?wait_replicas=6", "redis://:s3cret@host?wait_replicas=s3cret",
 	} {
 		s, err := redis.Open(t.Context(), bad)
 		if err == nil {
@@ -336,7 +350,7 @@ func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
 	}
 }
 
-// A store that is closed leaves nothing behind, listening or not.
+// A closed store leaves no goroutines and connections behind, whether it was listening or not.
 func TestCloseLeavesNothingRunning(t *testing.T) {
 	server := servers.Redis(t)
 	before := goleak.IgnoreCurrent()
@@ -359,8 +373,9 @@ func TestCloseLeavesNothingRunning(t *testing.T) {
 	goleak.VerifyNone(t, before)
 }
 
-// A rule that was written for an earlier version lets the user ask for no time: then each replica goes by its own.
-func TestUserWhoMayNotAskForTheTimeIsServedAllTheSame(t *testing.T) {
+// An ACL rule written for an earlier version does not allow the command TIME. Then each replica
+// goes by its own clock.
+func TestStoreWorksWithoutPermissionForTime(t *testing.T) {
 	server := servers.Redis(t, "user default off", "user cloakroom on >p ~* &* +@all -time")
 	s := newGroup("redis://cloakroom:p@" + server.Addr() + "/0").open(t)
 	if at, err := s.Ping(t.Context()); err != nil || !at.IsZero() {
@@ -368,7 +383,8 @@ func TestUserWhoMayNotAskForTheTimeIsServedAllTheSame(t *testing.T) {
 	}
 }
 
-// Without an answer to a ping nobody is served, and it has a second: over a slow line it must take no longer than any call.
+// No session is served until a ping has succeeded within a second. On a slow connection it must
+// take no longer than any other call.
 func TestPingTakesOneRoundTrip(t *testing.T) {
 	t.Parallel()
 	const roundTrip = 800 * time.Millisecond
@@ -391,8 +407,9 @@ func TestPingTakesOneRoundTrip(t *testing.T) {
 	}
 }
 
-// What takes no writes for want of memory, of its disk or of its replicas can be read, and tells the time that its records
-// are judged by. Neither a replica, nor one that has just become one, is asked.
+// A primary that refuses writes for lack of memory, of disk space or of replicas can still be read,
+// and tells the time that its records go by. A server that is, or has just become, a replica is not
+// asked.
 func TestPrimaryThatCanNotWriteTellsTheTime(t *testing.T) {
 	server := servers.Redis(t)
 	s := newGroup("redis://" + server.Addr() + "/0").open(t)

@@ -12,13 +12,13 @@ import (
 // maxWaitReplicas is the most that wait_replicas may ask for.
 const maxWaitReplicas = 5
 
-// waitTime is how long replicas may take to confirm a write: less than any caller waits for it, so that the caller hears
-// what is wrong.
+// waitTime is how long replicas may take to confirm a write. It is less than any caller waits for
+// the write, so that the caller gets the error that says why.
 const waitTime = 500 * time.Millisecond
 
-// replicated returns nil once as many replicas as wait_replicas says have all that was written until now to the slots of
-// keys; at once if that is none. Otherwise the write was done, and a fail-over may undo it: for its caller that is an
-// outcome that is not known.
+// replicated returns nil once as many replicas as wait_replicas demands have confirmed all that was
+// written so far to the slots of keys; at once if it demands none. An error means that the write
+// was done at the primary, but a fail-over may undo it: the outcome is unknown.
 func (s *Store) replicated(ctx context.Context, c *client, keys ...string) error {
 	if s.waitReplicas == 0 || len(keys) == 0 {
 		return nil
@@ -35,8 +35,9 @@ func (s *Store) replicated(ctx context.Context, c *client, keys ...string) error
 
 // slotReplicated is replicated for one slot.
 //
-// WAIT looks at what its own connection wrote, and the connections that write are shared; so a mark is written after it,
-// and the replication stream keeps the order.
+// WAIT covers only what its own connection has written, and the connections that write are shared.
+// So a mark is written on a dedicated connection after the write, and the replication stream keeps
+// their order.
 func (s *Store) slotReplicated(ctx context.Context, c *client, key string) error {
 	return c.Dedicated(func(d rueidis.DedicatedClient) error {
 		answers := d.DoMulti(ctx,
@@ -50,7 +51,10 @@ func (s *Store) slotReplicated(ctx context.Context, c *client, key string) error
 			return fmt.Errorf("wait for replicas: %w", err)
 		}
 		if n < s.waitReplicas {
-			return fmt.Errorf("it was written, but after %s %d replicas have it, and wait_replicas is %d", waitTime, n, s.waitReplicas)
+			return fmt.Errorf(
+				"it was written, but after %s %d replicas have it, and wait_replicas is %d",
+				waitTime, n, s.waitReplicas,
+			)
 		}
 		return nil
 	})

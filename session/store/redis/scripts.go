@@ -2,10 +2,11 @@ package redis
 
 import "github.com/redis/rueidis"
 
-// The scripts that change more than one key. Each names all its keys, which share a hash tag. Offsets
-// count from 1 in Lua, and are those of record.go.
+// These are the scripts that change more than one key. Each names all its keys, which share a hash
+// tag. The comments list KEYS, then ARGV after the semicolon. Offsets count from 1 in Lua, and are
+// those of record.go.
 const (
-	// luaFields reads a record's times and the moment it is due.
+	// luaFields computes when a record is due.
 	luaFields = `
 local function due(expires, idle)
   if idle > 0 and idle < expires then return idle end
@@ -20,8 +21,9 @@ redis.call('ZADD', KEYS[3], ARGV[2], ARGV[4])
 redis.call('ZADD', KEYS[4], 0, ARGV[4])
 return 1`
 
-	// 1 record, 2 due; name, version, expires, tail, time to live, channel, "true" if the index names it by the new keys.
-	// -1: gone, 0: at another version, 1: done, 2: not done, since the index keys change.
+	// 1 record, 2 due; name, version, expires, tail, time to live, channel, "true" if the index
+	// already has the record under its new keys. Returns -1: gone, 0: at another version, 1:
+	// done, 2: not done, because the index keys change.
 	luaUpdate = luaFields + `
 local old = redis.call('GET', KEYS[1])
 if not old then return -1 end
@@ -52,8 +54,9 @@ redis.call('ZADD', KEYS[2], due(expires, idle), ARGV[1])
 redis.call('PUBLISH', ARGV[4], string.format('t %s %.0f %.0f', ARGV[1], active, idle))
 return 1`
 
-	// 1 record, 2 outbox item, 3 due, 4 names, 5 out, 6 ended; name, reason, now, channel, time to live of
-	// the item, 1 for a record that must be due. Returns the index keys, or nothing if it did nothing.
+	// 1 record, 2 outbox item, 3 due, 4 names, 5 out, 6 ended; name, reason, now, channel, time
+	// to live of the item, 1 to end the record only if it is due. Returns the index keys, or
+	// false if it did nothing.
 	luaEnd = luaFields + `
 local old = redis.call('GET', KEYS[1])
 if not old then
@@ -73,8 +76,9 @@ end
 local length = string.byte(old, 47)
 local at = 48 + length
 local size = struct.unpack('>I2', old, at)
-redis.call('HSET', KEYS[2], 'origin', ARGV[1], 'provider', string.sub(old, 48, at - 1), 'reason', ARGV[2], 'ended', ARGV[3],
-  'attempts', 0, 'error', '', 'head', string.sub(old, 42, 46), 'sealed', string.sub(old, at + 2 + size))
+redis.call('HSET', KEYS[2], 'origin', ARGV[1], 'provider', string.sub(old, 48, at - 1),
+  'reason', ARGV[2], 'ended', ARGV[3], 'attempts', 0, 'error', '',
+  'head', string.sub(old, 42, 46), 'sealed', string.sub(old, at + 2 + size))
 redis.call('PEXPIREAT', KEYS[2], ARGV[5])
 redis.call('ZADD', KEYS[5], now, ARGV[1])
 redis.call('ZADD', KEYS[6], now, ARGV[1])
@@ -84,21 +88,25 @@ redis.call('ZREM', KEYS[4], ARGV[1])
 redis.call('PUBLISH', ARGV[4], 'e ' .. ARGV[1] .. ' ' .. ARGV[2])
 return string.sub(old, at + 2, at + 1 + size)`
 
-	// 1 outbox item, 2 out, 3 ended; id, not before, ended, time to live, origin, provider, reason, head, sealed
+	// 1 outbox item, 2 out, 3 ended; id, not before, ended, time to live, origin, provider,
+	// reason, head, sealed.
 	luaEnqueue = `
 if redis.call('EXISTS', KEYS[1]) > 0 then return 0 end
-redis.call('HSET', KEYS[1], 'origin', ARGV[5], 'provider', ARGV[6], 'reason', ARGV[7], 'ended', ARGV[3],
+redis.call('HSET', KEYS[1],
+  'origin', ARGV[5], 'provider', ARGV[6], 'reason', ARGV[7], 'ended', ARGV[3],
   'attempts', 0, 'error', '', 'head', ARGV[8], 'sealed', ARGV[9])
 redis.call('PEXPIREAT', KEYS[1], ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
 return 1`
 
-	// 1 outbox item, 2 out, 3 ended; id, now, until. Returns the item's fields, or nothing if it is not due.
+	// 1 outbox item, 2 out, 3 ended; id, now, until. Returns the item's fields, or false if it
+	// is not due.
 	luaLease = `
 local due = redis.call('ZSCORE', KEYS[2], ARGV[1])
 if not due or tonumber(due) > tonumber(ARGV[2]) then return false end
-local item = redis.call('HMGET', KEYS[1], 'origin', 'provider', 'reason', 'ended', 'attempts', 'error', 'head', 'sealed')
+local item = redis.call('HMGET', KEYS[1],
+  'origin', 'provider', 'reason', 'ended', 'attempts', 'error', 'head', 'sealed')
 if not item[1] then
   redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('ZREM', KEYS[3], ARGV[1])
@@ -122,8 +130,9 @@ redis.call('ZREM', KEYS[2], ARGV[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 return 1`
 
-	// 1 lease; holding, ms for the key. A holding says what is left of the key's time when that of the lease is over. It
-	// returns the holding when it is the new one, nothing while another lasts, and that other one when its time is over.
+	// 1 lease; value, ms until the key expires. The value holds the process, the ms that are
+	// left of the key when the lease's ttl is over, and the holder. Returns the new value if
+	// the lease was free, '' while another lasts, and the other's value if its ttl is over.
 	luaAcquire = `
 local has = redis.call('GET', KEYS[1])
 if not has then
@@ -134,7 +143,7 @@ local left = string.match(has, '^%S+ (%d+) ')
 if not left or redis.call('PTTL', KEYS[1]) > tonumber(left) then return '' end
 return has`
 
-	// 1 lease; holding, ms for the key, the holding whose place it takes
+	// 1 lease; value, ms until the key expires, the value that it replaces.
 	luaTakeOver = `
 if redis.call('GET', KEYS[1]) ~= ARGV[3] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -143,37 +152,41 @@ return 1`
 	// 1 lease; holder
 	luaRelease = `
 local has = redis.call('GET', KEYS[1])
-if has and string.sub(has, -#ARGV[1] - 1) == ' ' .. ARGV[1] then return redis.call('DEL', KEYS[1]) end
+if has and string.sub(has, -#ARGV[1] - 1) == ' ' .. ARGV[1] then
+  return redis.call('DEL', KEYS[1])
+end
 return 0`
 
-	// 1 what is kept
+	// 1 kept value
 	luaTake = `
 local kept = redis.call('GET', KEYS[1])
 if kept then redis.call('DEL', KEYS[1]) end
 return kept`
 
-	// 1 layout; version of a build that may use the store. Returns the version that the store has then: of builds that
-	// start together, the newest's.
+	// 1 layout; layout version of a build that may use the store. Returns the store's version
+	// afterwards: of several builds that start together, the newest's.
 	luaRaise = `
 local has = tonumber(redis.call('GET', KEYS[1]) or 0)
 if has >= tonumber(ARGV[1]) then return has end
 redis.call('SET', KEYS[1], ARGV[1])
 return tonumber(ARGV[1])`
 
-	// 1 any key. Returns the time, in seconds and microseconds; nothing to a user who may not ask for it.
+	// 1 key of pings. Returns the time, in seconds and microseconds; nothing if the user may
+	// not ask for it.
 	luaPing = `
 redis.call('SET', KEYS[1], '1', 'PX', 1000)
 local now = redis.pcall('TIME')
 if now.err then return {} end
 return now`
 
-	// 1 the key of pings. The same without a write.
+	// 1 key of pings. The same as luaPing, without the write.
 	luaTime = `
 local now = redis.pcall('TIME')
 if now.err then return {} end
 return now`
 
-	// 1 any key of a bucket; channel, beat. It makes a beat take the way that the bucket's changes take.
+	// 1 any key of a bucket; channel, beat. It sends a beat along the path of the bucket's
+	// changes.
 	luaBeat = `return redis.call('PUBLISH', ARGV[1], ARGV[2])`
 )
 

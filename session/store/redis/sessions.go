@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// recordNet is how long after its expiry Redis itself drops a record that no sweeper came for: then
-	// no replica has run for so long, and its refresh token is not revoked.
-	recordNet = 30 * 24 * time.Hour
-	// itemNet is the same for the outbox, whose workers drop an item earlier, and say so.
-	itemNet = 90 * 24 * time.Hour
+	// recordGrace is how long after its expiry Redis itself deletes a record. It does so only if no
+	// replica has run for so long; the refresh token is not revoked then.
+	recordGrace = 30 * 24 * time.Hour
+	// itemGrace is the same for the outbox, whose workers give an item up earlier, and log that.
+	itemGrace = 90 * 24 * time.Hour
 )
 
 // Create implements storage.Records.
@@ -35,8 +35,13 @@ func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 	}
 	bucket := bucketOf(e.Name)
 	n, err := scriptCreate.Exec(ctx, c,
-		[]string{s.keys.record(e.Name), s.keys.item(e.Name), s.keys.due(bucket), s.keys.names(bucket)},
-		[]string{rueidis.BinaryString(value), decimal(due(e)), decimal(ms(e.ExpiresAt.Add(recordNet))), e.Name}).AsInt64()
+		[]string{
+			s.keys.record(e.Name), s.keys.item(e.Name), s.keys.due(bucket), s.keys.names(bucket),
+		},
+		[]string{
+			rueidis.BinaryString(value), decimal(due(e)),
+			decimal(ms(e.ExpiresAt.Add(recordGrace))), e.Name,
+		}).AsInt64()
 	if err != nil {
 		return err
 	}
@@ -46,15 +51,17 @@ func (s *Store) Create(ctx context.Context, e storage.Entry) error {
 	return s.replicated(ctx, c, append(s.keys.indicesWritten(e), s.keys.written(bucket))...)
 }
 
-// addIndex makes a record be found by its keys, before it is there or has them: a record that Find misses is one that
-// nobody can end. Entries that name no record, or one that lacks the key, are passed over by Find; they go when nothing
-// was added for as long as a record may live.
+// addIndex adds a record to the index under its keys, before the record exists or has them: nobody
+// could end a record that Find misses. Find skips entries without a record and those whose record
+// lacks the key. The entries of a key expire when nothing was added for as long as a record may
+// live.
 func (s *Store) addIndex(ctx context.Context, c *client, e storage.Entry) error {
 	var commands rueidis.Commands
 	for _, key := range e.Indices {
-		k := s.keys.index(key)
-		commands = append(commands, c.B().Sadd().Key(k).Member(e.Name).Build(),
-			c.B().Pexpireat().Key(k).MillisecondsTimestamp(ms(e.ExpiresAt.Add(recordNet))).Build())
+		k, expires := s.keys.index(key), ms(e.ExpiresAt.Add(recordGrace))
+		commands = append(commands,
+			c.B().Sadd().Key(k).Member(e.Name).Build(),
+			c.B().Pexpireat().Key(k).MillisecondsTimestamp(expires).Build())
 	}
 	return firstError(c.DoMulti(ctx, commands...))
 }
@@ -105,12 +112,16 @@ func (s *Store) Update(ctx context.Context, e storage.Entry) error {
 	return s.replicated(ctx, c, s.keys.written(bucketOf(e.Name)))
 }
 
-// replace runs the script that updates a record. Without indexed it does nothing, and answers 2, if the record gets keys
-// that it is not yet found by.
-func (s *Store) replace(ctx context.Context, c *client, e storage.Entry, rest []byte, indexed bool) (int64, error) {
-	return scriptUpdate.Exec(ctx, c, []string{s.keys.record(e.Name), s.keys.due(bucketOf(e.Name))}, []string{
-		e.Name, strconv.FormatUint(e.Version, 10), decimal(ms(e.ExpiresAt)), rueidis.BinaryString(rest),
-		decimal(ms(e.ExpiresAt.Add(recordNet))), s.keys.changes(), strconv.FormatBool(indexed),
+// replace runs the script that updates a record. Unless indexed is set, the script changes nothing
+// and returns 2 if the record gets index keys that it is not yet found by.
+func (s *Store) replace(
+	ctx context.Context, c *client, e storage.Entry, rest []byte, indexed bool,
+) (int64, error) {
+	keys := []string{s.keys.record(e.Name), s.keys.due(bucketOf(e.Name))}
+	return scriptUpdate.Exec(ctx, c, keys, []string{
+		e.Name, strconv.FormatUint(e.Version, 10),
+		decimal(ms(e.ExpiresAt)), rueidis.BinaryString(rest),
+		decimal(ms(e.ExpiresAt.Add(recordGrace))), s.keys.changes(), strconv.FormatBool(indexed),
 	}).AsInt64()
 }
 
@@ -120,16 +131,18 @@ func (s *Store) Touch(ctx context.Context, name string, lastActive, idleExpires 
 	if err != nil {
 		return err
 	}
-	n, err := scriptTouch.Exec(ctx, c, []string{s.keys.record(name), s.keys.due(bucketOf(name))},
-		[]string{name, decimal(ms(lastActive)), decimal(ms(idleExpires)), s.keys.changes()}).AsInt64()
+	n, err := scriptTouch.Exec(ctx, c,
+		[]string{s.keys.record(name), s.keys.due(bucketOf(name))},
+		[]string{name, decimal(ms(lastActive)), decimal(ms(idleExpires)), s.keys.changes()},
+	).AsInt64()
 	if err == nil && n == 0 {
 		return storage.ErrNotFound
 	}
 	return err
 }
 
-// End implements storage.Records. A record that is gone may have been ended by this caller's last try, which no replica
-// had confirmed.
+// End implements storage.Records. If the record is gone, this caller may have ended it in an
+// earlier attempt that no replica confirmed; End returns ErrNotFound only once it is confirmed.
 func (s *Store) End(ctx context.Context, name, reason string, at time.Time) error {
 	c, err := s.connected(ctx)
 	if err != nil {
@@ -152,7 +165,7 @@ func (s *Store) End(ctx context.Context, name, reason string, at time.Time) erro
 	return err
 }
 
-// ending is what the script that ends a record is given.
+// ending returns the keys and arguments of the script that ends a record.
 func (s *Store) ending(name, reason string, at time.Time, onlyDue bool) rueidis.LuaExec {
 	condition := "0"
 	if onlyDue {
@@ -160,12 +173,18 @@ func (s *Store) ending(name, reason string, at time.Time, onlyDue bool) rueidis.
 	}
 	b := bucketOf(name)
 	return rueidis.LuaExec{
-		Keys: []string{s.keys.record(name), s.keys.item(name), s.keys.due(b), s.keys.names(b), s.keys.out(b), s.keys.ended(b)},
-		Args: []string{name, reason, decimal(ms(at)), s.keys.changes(), decimal(ms(at.Add(itemNet))), condition},
+		Keys: []string{
+			s.keys.record(name), s.keys.item(name),
+			s.keys.due(b), s.keys.names(b), s.keys.out(b), s.keys.ended(b),
+		},
+		Args: []string{
+			name, reason, decimal(ms(at)), s.keys.changes(),
+			decimal(ms(at.Add(itemGrace))), condition,
+		},
 	}
 }
 
-// dropIndex cleans up behind records that ended. What it can't do Find passes over.
+// dropIndex removes ended records from the index. Find skips the entries that it fails to remove.
 func (s *Store) dropIndex(ctx context.Context, c *client, ended map[string][]byte) {
 	var commands rueidis.Commands
 	for name, section := range ended {
@@ -176,30 +195,32 @@ func (s *Store) dropIndex(ctx context.Context, c *client, ended map[string][]byt
 	c.DoMulti(ctx, commands...)
 }
 
-// EndExpired implements storage.Records. Two replicas may look at the same names; the script tells each
-// end to one of them.
-func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, limit int) ([]string, error) {
+// EndExpired implements storage.Records. If two replicas find the same names, the script reports
+// each end to one of them only.
+func (s *Store) EndExpired(
+	ctx context.Context, reason string, now time.Time, limit int,
+) ([]string, error) {
 	c, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	due, err := s.firstOf(ctx, c, s.keys.due, now, limit)
+	due, err := s.lowest(ctx, c, s.keys.due, now, limit)
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
-	work := make([]rueidis.LuaExec, len(due))
+	calls := make([]rueidis.LuaExec, len(due))
 	for i, n := range due {
-		work[i] = s.ending(n, reason, now, true)
+		calls[i] = s.ending(n, reason, now, true)
 	}
 	ended := map[string][]byte{}
 	var names []string
-	for i, r := range scriptEnd.ExecMulti(ctx, c, work...) {
+	for i, r := range scriptEnd.ExecMulti(ctx, c, calls...) {
 		index, err := r.AsBytes()
 		if rueidis.IsRedisNil(err) {
 			continue
 		}
 		if err != nil {
-			return names, err // those that were ended must be told
+			return names, err // the caller must announce those that were ended
 		}
 		names = append(names, due[i])
 		ended[due[i]] = index
@@ -208,11 +229,14 @@ func (s *Store) EndExpired(ctx context.Context, reason string, now time.Time, li
 	return names, nil
 }
 
-// firstOf returns at most limit members, of all buckets, whose score is not after now, lowest first.
-func (s *Store) firstOf(ctx context.Context, c *client, set func(bucket int) string, now time.Time, limit int) ([]string, error) {
+// lowest returns at most limit members, of all buckets, whose score is not after now, lowest first.
+func (s *Store) lowest(
+	ctx context.Context, c *client, set func(bucket int) string, now time.Time, limit int,
+) ([]string, error) {
 	commands := make(rueidis.Commands, buckets)
 	for b := range buckets {
-		commands[b] = c.B().Zrangebyscore().Key(set(b)).Min("-inf").Max(decimal(ms(now))).Withscores().Limit(0, int64(limit)).Build()
+		commands[b] = c.B().Zrangebyscore().Key(set(b)).Min("-inf").Max(decimal(ms(now))).
+			Withscores().Limit(0, int64(limit)).Build()
 	}
 	var all []rueidis.ZScore
 	for _, r := range c.DoMulti(ctx, commands...) {

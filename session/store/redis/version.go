@@ -2,5 +2,5 @@
 
 package redis
 
-// version is that of the layout that this build makes. See layout.go for what may change with it.
+// version is the layout version of this build. See layout.go for what may change with it.
 const version = 1
