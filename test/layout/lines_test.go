@@ -29,9 +29,6 @@ var notYetNarrow = []string{
 	"session/store/storetest",
 	"site",
 	"test/layout",
-	"test/providers",
-	"test/providers/odd",
-	"test/servers",
 	"web",
 }
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// maxRedirects is how far a navigation is followed, as in browsers.
+// maxRedirects is how many redirects a navigation follows, as in browsers.
 const maxRedirects = 20
 
 // A Browser is one person's browser: cookies, navigations that follow redirects, forms. It does not
@@ -21,7 +21,7 @@ type Browser struct {
 	Jar    http.CookieJar
 }
 
-// NewBrowser has no cookies.
+// NewBrowser returns a browser without cookies.
 func NewBrowser(t testing.TB) *Browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -44,7 +44,7 @@ type Answer struct {
 	Path   []string // every URL that a navigation went through, the last included
 }
 
-// Visit loads a page as if its address had been typed.
+// Visit loads a page as if its URL had been typed.
 func (b *Browser) Visit(target string) *Answer {
 	b.t.Helper()
 	return b.navigate(http.MethodGet, b.parse(target), nil, "none")
@@ -66,8 +66,8 @@ func (b *Browser) Submit(page *Answer, f Form, fill url.Values) *Answer {
 	return b.navigate(http.MethodGet, target, nil, site)
 }
 
-// navigate follows redirects. The site relation only ever gets more distant on the way, as Fetch
-// Metadata has it.
+// navigate follows redirects. As in Fetch Metadata, the site relation can only become more distant
+// on the way.
 func (b *Browser) navigate(method string, target *url.URL, form url.Values, site string) *Answer {
 	b.t.Helper()
 	var path []string
@@ -162,8 +162,8 @@ func (b *Browser) parse(target string) *url.URL {
 	return u
 }
 
-// relation is Sec-Fetch-Site for hosts as these tests use them: an IP address and localhost are
-// sites of their own, and ports do not make another site.
+// relation is Sec-Fetch-Site for the hosts of these tests: an IP address and localhost are
+// different sites, and ports do not matter.
 func relation(from, to *url.URL) string {
 	switch {
 	case from.Scheme == to.Scheme && from.Host == to.Host:

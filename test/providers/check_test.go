@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/config"
 )
 
-// A certified provider tells a right registration from a wrong one without anybody logging in.
+// With a certified provider, check distinguishes right from wrong registrations without a login.
 func TestCheckSeesWhatTheProviderKnowsOfThisClient(t *testing.T) {
 	op := StartOIDCProvider(t, OIDCProviderOptions{Clients: []map[string]any{{
 		"client_id": "app", "client_secret": testSecret, "redirect_uris": []string{"http://localhost:8080/bff/callback/main"},

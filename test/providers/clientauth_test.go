@@ -19,15 +19,15 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// An authMethod is how a client is registered and configured for a way to authenticate.
+// An authMethod is a method of client authentication, with its registration and configuration.
 type authMethod struct {
 	name   string
 	client map[string]any
 	yaml   string
 }
 
-// Each method has to work at all three endpoints that want it: the code's exchange, the renewal and
-// the revocation.
+// Each method must work for all three requests that need it: the exchange of the code, the renewal
+// and the revocation.
 func TestEveryClientAuthenticationMethodWorks(t *testing.T) {
 	for _, m := range []authMethod{
 		{"client_secret_basic", nil, secretYAML},
@@ -54,7 +54,7 @@ func TestEveryClientAuthenticationMethodWorks(t *testing.T) {
 	}
 }
 
-// keyMethod is private_key_jwt with a fresh key, whose public half the provider has.
+// keyMethod is private_key_jwt with a new key, whose public key is registered at the provider.
 func keyMethod(t *testing.T, alg string) authMethod {
 	t.Helper()
 	var private, public any

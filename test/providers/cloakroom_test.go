@@ -22,8 +22,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// A rig is a real server between a browser, a certified provider and an API that asks the provider
-// about every access token it gets.
+// A rig is a real server with a browser, a certified provider, and an API that introspects every
+// access token.
 type rig struct {
 	t   *testing.T
 	op  *OIDCProvider
@@ -53,7 +53,8 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		}
 	}
 	api := map[string]any{
-		"client_id": "api", "client_secret": testSecret, "redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{},
+		"client_id": "api", "client_secret": testSecret,
+		"redirect_uris": []string{}, "response_types": []string{}, "grant_types": []string{},
 	}
 	ttl := o.accessTokenSecond
 	if ttl == 0 {
@@ -68,8 +69,8 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	return g
 }
 
-// serve runs a server with a store in a file until the test ends, and fails the test when it does
-// not stop cleanly.
+// serve runs a server with a store in a file until the test ends, and fails the test if it does not
+// stop cleanly.
 func (g *rig) serve(port int, upstream, providerYAML string) {
 	g.t.Helper()
 	spa := g.t.TempDir()
@@ -102,10 +103,10 @@ spa: {dir: %q}
 	world.Serve(g.t, cfg, server.Options{Logger: logger})
 }
 
-// secretYAML is the usual client authentication.
+// secretYAML configures client authentication by a secret.
 const secretYAML = "    client_secret: ${CLIENT_SECRET}"
 
-// login walks through the provider's forms and must end on the app's page.
+// login fills in the provider's forms and must end on the app's page.
 func (g *rig) login(b *Browser, user string) {
 	g.t.Helper()
 	page := b.Through(g.op, b.Visit(g.app+"/bff/login?returnUrl=/after"), user)
@@ -114,7 +115,7 @@ func (g *rig) login(b *Browser, user string) {
 	}
 }
 
-// user is /bff/user as one object, or nil for a visitor.
+// user returns /bff/user as one object, or nil if nobody is logged in.
 func (g *rig) user(b *Browser) map[string]any {
 	g.t.Helper()
 	a := b.Fetch(http.MethodGet, g.app+"/bff/user?format=object", "")
@@ -128,7 +129,7 @@ func (g *rig) user(b *Browser) map[string]any {
 	return nil
 }
 
-// whoami is what the API saw of a call through the proxy.
+// whoami returns what the API received of a call through the proxy.
 type whoami struct {
 	Subject string
 	Token   struct{ Fingerprint, Scope string }
@@ -152,7 +153,7 @@ func read[T any](t *testing.T, a *Answer) T {
 	return v
 }
 
-// eventually waits for what happens behind a request: deliveries of the outbox, renewals.
+// eventually waits for asynchronous work: deliveries of the outbox, renewals.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); !holds(); time.Sleep(50 * time.Millisecond) {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// A Form is a form of a page with the values that its fields came with.
+// A Form is a form of a page with the initial values of its fields.
 type Form struct {
 	Action, Method string
 	Fields         url.Values
@@ -19,7 +19,7 @@ type Form struct {
 // Has says whether a form has a field of this name.
 func (f Form) Has(field string) bool { _, ok := f.Fields[field]; return ok }
 
-// forms reads a page's forms. Buttons count as fields only when pressed, which Submit's fill does.
+// forms returns a page's forms. Buttons are not fields; Submit's fill adds a pressed one.
 func forms(t testing.TB, page string) []Form {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(page))
@@ -71,7 +71,7 @@ func (b *Browser) Through(p *OIDCProvider, page *Answer, user string) *Answer {
 	return nil
 }
 
-// answerTo is what a willing user does with a form of oidc-provider.
+// answerTo is how a user who agrees fills in a form of oidc-provider.
 func answerTo(f Form, user string) url.Values {
 	switch {
 	case f.Has("login"):

@@ -52,8 +52,8 @@ func TestFromLoginToDeadRefreshToken(t *testing.T) {
 	}
 }
 
-// The hundred calls come when the token is over: one renewal, everyone answered, no spent refresh
-// token used a second time, which the provider would answer by ending the grant.
+// A hundred calls come after the token has expired. There is one renewal, every call is answered,
+// and no spent refresh token is used again, for which the provider would revoke the grant.
 func TestStormRenewsOnce(t *testing.T) {
 	g := newRig(t, rigOptions{providerYAML: secretYAML, accessTokenSecond: 2})
 	b := NewBrowser(t)
@@ -81,7 +81,7 @@ func TestStormRenewsOnce(t *testing.T) {
 	}
 }
 
-// The person logs out at the provider, where cloakroom sees no browser: only the logout token tells.
+// The user logs out at the provider. cloakroom learns of it only by the logout token.
 func TestBackchannelLogoutEndsTheSession(t *testing.T) {
 	g := newRig(t, rigOptions{providerYAML: secretYAML})
 	alice, bob := NewBrowser(t), NewBrowser(t)
@@ -118,8 +118,8 @@ func TestSecondLoginNeedsNoPasswordAndEndsTheFirstSession(t *testing.T) {
 	if again := g.user(b)["bff:logout_url"]; again == first {
 		t.Error("the second login did not start a session of its own")
 	}
-	// Both sessions share one grant at the provider, and revoking the first one's token would kill the
-	// second's: it waits until that ends.
+	// Both sessions share one grant at the provider. Revoking the first one's token would revoke
+	// the second's, so the revocation waits until the second session ends.
 	g.call(b)
 	time.Sleep(3 * time.Second)
 	if n := g.op.State().RefreshTokens; n != 2 {
@@ -141,7 +141,7 @@ func TestRefusedLoginSaysSoAndStartsNothing(t *testing.T) {
 	}
 }
 
-// A logout link that was made for another session does nothing.
+// A logout link of another session does nothing.
 func TestForeignLogoutLinkDoesNothing(t *testing.T) {
 	g := newRig(t, rigOptions{providerYAML: secretYAML})
 	b := NewBrowser(t)

@@ -1,8 +1,8 @@
-// Package providers tries cloakroom against real OpenID providers.
+// Package providers tests cloakroom with real OpenID providers.
 //
-// It starts them as child processes, and drives their login, consent and logout pages as a browser
-// would: Browser keeps cookies and sends what browsers send with a navigation. What a browser alone
-// enforces, SameSite above all, is tried in test/browser.
+// It starts them as child processes, and uses their login, consent and logout pages like a browser:
+// Browser keeps cookies and sends the headers of a navigation. What only browsers enforce, above
+// all SameSite, is tested in test/browser.
 package providers
 
 import (
@@ -19,9 +19,9 @@ import (
 	"time"
 )
 
-// OIDCProviderOptions are what a test asks of npm's oidc-provider.
+// OIDCProviderOptions configure npm's oidc-provider.
 type OIDCProviderOptions struct {
-	// Clients are registrations in the words of OpenID Connect Dynamic Registration §2.
+	// Clients are client metadata (OpenID Connect Dynamic Registration §2).
 	Clients []map[string]any
 	// TTL overrides lifetimes, in seconds, by oidc-provider's names: AccessToken, RefreshToken, …
 	TTL map[string]int
@@ -33,7 +33,7 @@ type OIDCProvider struct {
 	t      testing.TB
 }
 
-// State is what the provider has seen, without any token's value.
+// State has the provider's observations, without tokens.
 type State struct {
 	Logins        int      `json:"logins"`
 	Renewals      int      `json:"renewals"`
@@ -108,7 +108,7 @@ func readIssuer(t testing.TB, from io.Reader) string {
 	return ready.Issuer
 }
 
-// State asks the provider what it has seen.
+// State returns the current state of the provider.
 func (p *OIDCProvider) State() State {
 	p.t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, p.Issuer+"/test/state", nil)
@@ -144,7 +144,7 @@ func moduleRoot(t testing.TB) string {
 	}
 }
 
-// failLog shows what a child process complains of in the test's own output.
+// failLog writes a child process's errors to the test's output.
 type failLog struct{ t testing.TB }
 
 func (l *failLog) Write(p []byte) (int, error) {

@@ -10,7 +10,7 @@ import (
 
 const testSecret = "a client secret of more than thirty-two bytes"
 
-// The other tests lean on the provider being as strict as it is here.
+// The other tests rely on the provider being as strict as this test shows.
 func TestOIDCProviderRotatesAndPunishesReuse(t *testing.T) {
 	const redirect = "http://localhost:1/callback"
 	p := StartOIDCProvider(t, OIDCProviderOptions{Clients: []map[string]any{{

@@ -5,7 +5,7 @@ import (
 	"net/http/httptest"
 )
 
-// stopAtLocalhost answers for a relying party that is not there.
+// stopAtLocalhost answers in place of a relying party.
 type stopAtLocalhost struct{}
 
 func (stopAtLocalhost) RoundTrip(r *http.Request) (*http.Response, error) {

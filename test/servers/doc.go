@@ -1,5 +1,5 @@
-// Package servers starts the real servers that tests run against, on free loopback ports and in temporary
-// folders, and does to them what happens to servers: stops, kills and freezes them, and starts them again.
+// Package servers starts the real servers that tests use, on free loopback ports and in temporary
+// folders. Tests can stop, kill, freeze and restart them.
 //
-// It fails where a server's program is missing; `make setup` installs them.
+// A test fails if a server's program is missing; `make setup` installs them.
 package servers

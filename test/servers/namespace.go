@@ -12,21 +12,22 @@ import (
 	"testing"
 )
 
-// namespaceEnv names the test that a process was started for, alone in a network of its own.
+// namespaceEnv is set in a process that InNamespace started. It names the test.
 const namespaceEnv = "CLOAKROOM_TEST_NAMESPACE"
 
 // capNetAdmin is CAP_NET_ADMIN (capabilities(7)).
 const capNetAdmin = 12
 
-// InNamespace runs the calling test once more, in a process with a network namespace of its own, where its packets can
-// be made to vanish without harm to others. It returns true there, and false here, where the test is then over:
+// InNamespace runs the calling test again in a process with its own network namespace, where
+// packets can be dropped without affecting others. It returns true in that process, and false here,
+// where the test must return:
 //
 //	if !servers.InNamespace(t) {
 //		return
 //	}
 //
-// What was done to the network is gone with that process. It works on Linux, for root, and for others where they may make
-// user namespaces.
+// Changes of the network end with that process. It works on Linux, for root, and for users who may
+// create user namespaces.
 func InNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(namespaceEnv) == t.Name() {
@@ -53,8 +54,9 @@ func InNamespace(t *testing.T) bool {
 	return false
 }
 
-// Vanish has the packets of all connections that there are to a loopback port vanish in both directions, as a firewall
-// does that has forgotten them: nobody is told. New connections work. Only a process that InNamespace started may.
+// Vanish drops the packets of all existing connections to a loopback port in both directions,
+// without a reset, as a firewall that has lost its state does. New connections work. It requires a
+// process that InNamespace started.
 func Vanish(t testing.TB, port int) {
 	t.Helper()
 	locals := strings.Join(connectionsTo(t, port), ", ")
@@ -64,8 +66,8 @@ func Vanish(t testing.TB, port int) {
 	drop(t, fmt.Sprintf("tcp dport %[1]d tcp sport { %[2]s } drop\ntcp sport %[1]d tcp dport { %[2]s } drop", port, locals))
 }
 
-// Swallow has all packets to and from a loopback port vanish, those of connections to come too, as when a machine loses
-// its power.
+// Swallow drops all packets to and from a loopback port, also those of new connections, as if the
+// machine had lost power.
 func Swallow(t testing.TB, port int) {
 	t.Helper()
 	drop(t, fmt.Sprintf("tcp dport %[1]d drop\ntcp sport %[1]d drop", port))
@@ -83,8 +85,8 @@ func drop(t testing.TB, rules string) {
 	}
 }
 
-// connectionsTo are the local ports of the connections that this network has to a port (proc_net_tcp, in the kernel's
-// documentation).
+// connectionsTo returns the local ports of this namespace's connections to a port (proc_net_tcp in
+// the kernel's documentation).
 func connectionsTo(t testing.TB, port int) (locals []string) {
 	t.Helper()
 	const established = "01"

@@ -23,22 +23,25 @@ type PostgresServer struct {
 
 const postgresBinaries = "/usr/lib/postgresql/*/bin"
 
-// Postgres starts a PostgreSQL; options are further settings, name=value. As root, which it refuses to run
-// as, it runs as the user postgres.
+// Postgres starts a PostgreSQL. options are more settings, name=value. PostgreSQL refuses to run as
+// root; then it runs as the user postgres.
 func Postgres(t testing.TB, options ...string) *PostgresServer {
 	t.Helper()
 	return postgres(t, options, "initdb", "-U", "cloakroom", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync")
 }
 
-// Standby starts a standby of the server, and returns once it follows.
+// Standby starts a standby of the server, and returns once it replicates.
 func (s *PostgresServer) Standby(options ...string) *PostgresServer {
 	s.t.Helper()
-	standby := postgres(s.t, options, "pg_basebackup", "-h", "127.0.0.1", "-p", strconv.Itoa(s.Port), "-U", "cloakroom", "-R", "-c", "fast", "--no-sync")
-	until(s.t, "the standby to follow", func() bool { return s.SQL("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1" })
+	standby := postgres(s.t, options, "pg_basebackup", "-h", "127.0.0.1", "-p", strconv.Itoa(s.Port),
+		"-U", "cloakroom", "-R", "-c", "fast", "--no-sync")
+	until(s.t, "the standby to replicate", func() bool {
+		return s.SQL("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"
+	})
 	return standby
 }
 
-// Promote makes a standby the primary, and returns once it takes writes.
+// Promote makes a standby the primary, and returns once it accepts writes.
 func (s *PostgresServer) Promote() {
 	s.t.Helper()
 	if took := s.SQL("SELECT pg_promote()"); took != "t" {
@@ -56,7 +59,7 @@ func (s *PostgresServer) SQL(statement string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// postgres starts a server whose data a program makes first.
+// postgres starts a server after a program has created its data folder.
 func postgres(t testing.TB, options []string, maker string, makerArgs ...string) *PostgresServer {
 	t.Helper()
 	dir := Folder(t)
@@ -87,16 +90,16 @@ func postgres(t testing.TB, options []string, maker string, makerArgs ...string)
 	return s
 }
 
-// URL is that of the server's database.
+// URL is the URL of the server's database.
 func (s *PostgresServer) URL() string {
 	return fmt.Sprintf("postgres://cloakroom@127.0.0.1:%d/postgres?sslmode=disable", s.Port)
 }
 
-// Stop ends the server as its operator does who does not wait for clients (SIGINT, a fast shutdown).
+// Stop ends the server by SIGINT, a fast shutdown that does not wait for clients.
 func (s *PostgresServer) Stop() { s.End(syscall.SIGINT) }
 
-// Kill ends the server as a crash does. Its children, in groups of their own, are killed too: one that was
-// left would keep the next start waiting.
+// Kill ends the server as a crash would. It also kills the children, which have their own process
+// groups: a remaining one would delay the next start.
 func (s *PostgresServer) Kill() {
 	children := s.children()
 	s.process.Kill()
@@ -105,7 +108,7 @@ func (s *PostgresServer) Kill() {
 	}
 }
 
-// Pause freezes the server and all that it has started.
+// Pause freezes the server and its children.
 func (s *PostgresServer) Pause() {
 	s.process.Pause()
 	for _, pid := range s.children() {
@@ -121,7 +124,7 @@ func (s *PostgresServer) Continue() {
 	s.process.Continue()
 }
 
-// children are the processes that the server has started.
+// children returns the child processes of the server.
 func (s *PostgresServer) children() (pids []int) {
 	parent := strconv.Itoa(s.PID())
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -140,7 +143,8 @@ func (s *PostgresServer) children() (pids []int) {
 	return pids
 }
 
-// unprivileged is the user postgres if we are root, to whom it gives the folder or file; nil otherwise.
+// unprivileged makes the user postgres the owner of a folder or file and returns that user, if this
+// process is root. Otherwise it returns nil.
 func unprivileged(t testing.TB, path string) *syscall.Credential {
 	t.Helper()
 	if os.Getuid() != 0 {

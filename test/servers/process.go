@@ -8,16 +8,16 @@ import (
 	"github.com/cloakroom/cloakroom/demo/servers"
 )
 
-// patience is how long what a test waits for may take.
+// patience is how long a test waits for a server.
 const patience = 20 * time.Second
 
-// A process is a server's program, whose troubles are the test's.
+// A process is a server's program whose errors fail the test.
 type process struct {
 	*servers.Process
 	t testing.TB
 }
 
-// run starts a process, and has it killed at the end of the test.
+// run starts a process and kills it at the end of the test.
 func run(t testing.TB, p *servers.Process, err error) *process {
 	t.Helper()
 	if err != nil {
@@ -37,7 +37,7 @@ func (p *process) Start() {
 	}
 }
 
-// FreePort is a loopback port that nobody listened on a moment ago.
+// FreePort returns a loopback port that was free a moment ago.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	port, err := servers.FreePort()
@@ -47,7 +47,7 @@ func FreePort(t testing.TB) int {
 	return port
 }
 
-// program is where a server's program is.
+// program returns the path of a server's program.
 func program(t testing.TB, name string, folders ...string) string {
 	t.Helper()
 	path, err := servers.Program(name, folders...)
@@ -57,7 +57,7 @@ func program(t testing.TB, name string, folders ...string) string {
 	return path
 }
 
-// Folder is a temporary folder with a short path: those of sockets may have 107 bytes.
+// Folder returns a temporary folder with a short path: the path of a socket has at most 107 bytes.
 func Folder(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "cr-")

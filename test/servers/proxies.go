@@ -9,7 +9,7 @@ import (
 	"github.com/cloakroom/cloakroom/demo/servers"
 )
 
-// Caddy runs a Caddy that is configured by a Caddyfile's text, and listens on port. It is killed at the end of the test.
+// Caddy runs a Caddy with this Caddyfile, which listens on port, until the end of the test.
 func Caddy(t testing.TB, port int, caddyfile string) {
 	t.Helper()
 	binary, err := servers.Program("caddy")
@@ -31,8 +31,7 @@ func Caddy(t testing.TB, port int, caddyfile string) {
 	}, nil)
 }
 
-// Nginx runs an nginx with one http block's text as its configuration, which listens on port. It is killed at the end
-// of the test.
+// Nginx runs an nginx with this http block, which listens on port, until the end of the test.
 func Nginx(t testing.TB, port int, httpBlock string) {
 	t.Helper()
 	p, err := servers.NewNginx(Folder(t), port, httpBlock)

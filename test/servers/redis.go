@@ -20,7 +20,8 @@ type RedisServer struct {
 	Port int
 }
 
-// Redis starts a redis-server with an append-only file; options are further lines of its configuration.
+// Redis starts a redis-server with an append-only file. options are more lines of its
+// configuration.
 func Redis(t testing.TB, options ...string) *RedisServer {
 	t.Helper()
 	s := &RedisServer{Port: FreePort(t)}
@@ -32,7 +33,7 @@ func Redis(t testing.TB, options ...string) *RedisServer {
 // Addr is host and port.
 func (s *RedisServer) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// URL is the server's.
+// URL is the server's URL.
 func (s *RedisServer) URL() string { return "redis://" + s.Addr() }
 
 // CLI runs redis-cli against the server and returns what it prints.
@@ -54,7 +55,8 @@ func RedisCluster(t testing.TB) *RedisClusterServers {
 	c := &RedisClusterServers{}
 	var addresses []string
 	for range 3 {
-		// Redis' own choice for the bus is the port plus 10,000, which Linux may have given to a connection.
+		// The default port of the bus is the port plus 10,000, which may be an ephemeral port in
+		// use.
 		bus := fmt.Sprintf("cluster-port %d", FreePort(t))
 		n := Redis(t, "cluster-enabled yes", "cluster-node-timeout 2000", bus)
 		c.Nodes = append(c.Nodes, n)
@@ -84,12 +86,15 @@ type RedisSentinelServers struct {
 	sentinels        []*RedisServer
 }
 
-// RedisSentinel starts a primary, a replica and three Sentinels, which take half a second of silence for death.
+// RedisSentinel starts a primary, a replica and three Sentinels, for which a server is down after
+// half a second without an answer.
 func RedisSentinel(t testing.TB) *RedisSentinelServers {
 	t.Helper()
 	s := &RedisSentinelServers{Primary: Redis(t)}
 	s.Replica = Redis(t, fmt.Sprintf("replicaof 127.0.0.1 %d", s.Primary.Port))
-	until(t, "the replica to follow", func() bool { return strings.Contains(s.Replica.CLI("info", "replication"), "master_link_status:up") })
+	until(t, "the replica to replicate", func() bool {
+		return strings.Contains(s.Replica.CLI("info", "replication"), "master_link_status:up")
+	})
 	for range 3 {
 		s.sentinels = append(s.sentinels, sentinel(t, s.Primary.Port))
 	}
@@ -138,15 +143,15 @@ func (s *RedisSentinelServers) URL() string {
 	return fmt.Sprintf("redis://%s?addr=%s&addr=%s&master_set=main", s.sentinels[0].Addr(), s.sentinels[1].Addr(), s.sentinels[2].Addr())
 }
 
-// FailOver has the Sentinels make the replica the primary, as an operator does who takes the primary away, and returns
-// when they have.
+// FailOver makes the Sentinels promote the replica, as before maintenance of the primary, and
+// returns when they have done so.
 func (s *RedisSentinelServers) FailOver() {
 	s.Primary.t.Helper()
 	s.sentinels[0].CLI("sentinel", "failover", "main")
 	until(s.Primary.t, "the replica to take over", func() bool { return strings.HasPrefix(s.Replica.CLI("role"), "master") })
 }
 
-// until waits for something that takes a moment.
+// until waits until a condition holds.
 func until(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// An Authority signs the certificates of servers, and nobody trusts it unless told to.
+// An Authority signs the certificates of servers. A client trusts it only if configured to.
 type Authority struct {
 	File        string // its certificate, PEM
 	certificate *x509.Certificate
@@ -37,11 +37,13 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Certificate is a certificate for a server with that name or address, and its key, each in a PEM file.
+// Certificate makes a certificate for a server with this name or address, and returns the paths of
+// its PEM file and of its key.
 func (a *Authority) Certificate(host string) (certificate, key string) {
 	a.t.Helper()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: host}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: host},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{host},
 	}
 	if ip := net.ParseIP(host); ip != nil {
@@ -71,7 +73,7 @@ func (a *Authority) sign(template *x509.Certificate, key *ecdsa.PrivateKey) []by
 	return der
 }
 
-// write writes a file that PostgreSQL, which is particular about who may read a key, takes.
+// write writes a file with the owner and permissions that PostgreSQL requires of a key.
 func (a *Authority) write(name, kind string, der []byte) string {
 	path := filepath.Join(a.folder, name)
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {

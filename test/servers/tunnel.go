@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// A Tunnel is a TCP proxy on a loopback port: an address that stays while what is behind it changes, as a virtual
-// address or a name in DNS does. It can be slow, and be cut off with all that is on its way.
+// A Tunnel is a TCP proxy on a loopback port: an address that stays the same while its target
+// changes, like a virtual IP address or a DNS name. It can delay data, and sever its connections
+// with the data in transit.
 type Tunnel struct {
 	listener net.Listener
 
@@ -18,7 +19,7 @@ type Tunnel struct {
 	open  map[net.Conn]struct{}
 }
 
-// NewTunnel leads to an address until the end of the test.
+// NewTunnel returns a tunnel to an address, until the end of the test.
 func NewTunnel(t testing.TB, to string) *Tunnel {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,21 +48,21 @@ func NewTunnel(t testing.TB, to string) *Tunnel {
 // Addr is host and port.
 func (u *Tunnel) Addr() string { return u.listener.Addr().String() }
 
-// Lead has new connections go elsewhere. Those that there are stay.
+// Lead changes the target of new connections. Existing connections stay.
 func (u *Tunnel) Lead(to string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.to = to
 }
 
-// Delay has whatever is read from behind the tunnel or in front of it from now on arrive so much later.
+// Delay delays all data by d from now on, in both directions.
 func (u *Tunnel) Delay(d time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.delay = d
 }
 
-// Sever ends all connections. What was on its way is lost.
+// Sever ends all connections. Data in transit is lost.
 func (u *Tunnel) Sever() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -92,13 +93,13 @@ func (u *Tunnel) carry(from net.Conn) {
 	u.mu.Unlock()
 }
 
-// A parcel is bytes and when they arrive.
+// A parcel is data with the time of its arrival.
 type parcel struct {
 	bytes   []byte
 	arrives time.Time
 }
 
-// copy passes on what comes until one of both ends, and ends the other with it.
+// copy forwards data until one connection ends, and then ends the other.
 func (u *Tunnel) copy(to, from net.Conn) {
 	underway := make(chan parcel, 1<<14)
 	var delivery sync.WaitGroup

@@ -9,8 +9,8 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
-// authenticated accepts the client's registered method of authentication and no other, and never two
-// at once (RFC 6749 §2.3).
+// authenticated accepts only the client's registered authentication method, and never two methods
+// in one request (RFC 6749 §2.3).
 func (p *Provider) authenticated(r *http.Request) bool {
 	id, password, basic := r.BasicAuth()
 	form := r.PostForm
@@ -35,8 +35,8 @@ func (p *Provider) authenticated(r *http.Request) bool {
 	return !basic && secret == "" && assertion == "" && form.Get("client_id") == p.Client.ID
 }
 
-// asserted checks a client assertion as FAPI 2.0 §5.3.2.1 wants it: the issuer is its one audience, a
-// plain string, and no jti comes twice.
+// asserted checks a client assertion as FAPI 2.0 §5.3.2.1 requires: its only audience is the
+// issuer, as a string, and no jti is used twice.
 func (p *Provider) asserted(assertion string, key any) bool {
 	token, err := jwt.ParseSigned(assertion, []jose.SignatureAlgorithm{jose.HS256, jose.RS256, jose.ES256, jose.EdDSA, jose.PS256})
 	if err != nil {

@@ -44,7 +44,7 @@ func (p *Provider) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, Claims{"keys": entries})
 }
 
-// serveAuthorize asks nobody anything: the user agrees at once.
+// serveAuthorize shows no page: the user agrees at once.
 func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	redirect, err := url.Parse(r.Form.Get("redirect_uri"))
 	if err != nil || redirect.Host == "" || r.Form.Get("client_id") != p.Client.ID || r.Form.Get("response_type") != "code" {
@@ -68,7 +68,8 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, redirect.String(), http.StatusFound)
 }
 
-// Login plays a browser that is sent to an authorization URL: it returns where the provider sends it back to.
+// Login acts as a browser that is redirected to an authorization URL, and returns the URL that the
+// provider redirects back to.
 func (p *Provider) Login(authorizationURL string) *url.URL {
 	p.t.Helper()
 	client := &http.Client{
@@ -111,7 +112,7 @@ func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, claims)
 }
 
-// serveRevocation knows what a refresh token's end is the end of (RFC 7009 §2.1).
+// serveRevocation revokes a refresh token with its access tokens (RFC 7009 §2.1).
 func (p *Provider) serveRevocation(w http.ResponseWriter, r *http.Request) {
 	if !p.authenticated(r) {
 		writeJSON(w, http.StatusUnauthorized, Claims{"error": "invalid_client"})

@@ -6,7 +6,7 @@ import (
 	"net/url"
 )
 
-// formPost is the page of OAuth 2.0 Form Post Response Mode.
+// formPost is the page that posts the response (OAuth 2.0 Form Post Response Mode).
 var formPost = template.Must(template.New("").Parse(`<!doctype html><title>odd</title>
 <body onload="document.forms[0].submit()"><form method="post" action="{{.To}}">
 {{range $name, $values := .Values}}{{range $values}}<input type="hidden" name="{{$name}}" value="{{.}}">

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// An Interceptor stands in front of an endpoint. It calls next, or answers itself.
+// An Interceptor is middleware of an endpoint. It calls next, or answers itself.
 type Interceptor func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc)
 
-// Intercept puts i in front of an endpoint and of the interceptors it has already. The request has been
-// recorded and its form parsed. undo takes it away again.
+// Intercept puts i in front of an endpoint and of its earlier interceptors. The request is already
+// recorded and its form parsed. undo removes i.
 func (p *Provider) Intercept(endpoint string, i Interceptor) (undo func()) {
 	var off atomic.Bool
 	p.mu.Lock()
@@ -26,7 +26,7 @@ func (p *Provider) Intercept(endpoint string, i Interceptor) (undo func()) {
 	return func() { off.Store(true) }
 }
 
-// Next is i for the next n requests only.
+// Next returns an Interceptor that is i for the next n requests, and then does nothing.
 func Next(n int, i Interceptor) Interceptor {
 	var seen atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
@@ -65,12 +65,13 @@ func Redirect(status int, to string) Interceptor {
 	return Answer(status, "text/plain", "", "Location", to)
 }
 
-// Drop reads the request and hangs up without a word.
+// Drop reads the request and closes the connection without an answer.
 func Drop() Interceptor {
 	return func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic(http.ErrAbortHandler) }
 }
 
-// DropAnswer does what was asked and hangs up instead of answering: the answer is lost on the wire.
+// DropAnswer processes the request and closes the connection instead of answering, as if the answer
+// were lost.
 func DropAnswer() Interceptor {
 	return func(_ http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 		next(nowhere{}, r)
@@ -100,7 +101,8 @@ func Delay(d time.Duration) Interceptor {
 	}
 }
 
-// SetDown makes every endpoint hang up, until the returned function is called.
+// SetDown makes every endpoint close the connection without an answer, until the returned function
+// is called.
 func (p *Provider) SetDown() (up func()) {
 	var undo []func()
 	for endpoint := range paths {
@@ -113,7 +115,7 @@ func (p *Provider) SetDown() (up func()) {
 	}
 }
 
-// nowhere is a ResponseWriter whose answer nobody gets.
+// nowhere is a ResponseWriter that discards the answer.
 type nowhere struct{}
 
 func (nowhere) Header() http.Header         { return http.Header{} }

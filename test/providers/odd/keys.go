@@ -17,7 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// A Key signs, and is published unless Hidden.
+// A Key signs tokens. Its public key is in the key set unless Hidden.
 type Key struct {
 	ID, Alg string
 	Private crypto.Signer // nil for HS* and none
@@ -50,7 +50,7 @@ func NewKey(id, alg string) *Key {
 	return k
 }
 
-// JWK is the key's public half as an entry of a key set.
+// JWK returns the public key as an entry of a key set.
 func (k *Key) JWK() Claims {
 	b, err := jose.JSONWebKey{Key: k.Private.Public(), KeyID: k.ID, Algorithm: k.Alg, Use: "sig"}.MarshalJSON()
 	if err != nil {
@@ -70,14 +70,14 @@ func (p *Provider) SetKeys(keys ...*Key) {
 	p.keys = keys
 }
 
-// PublishAlso adds entries to the key set that are no keys of the provider: any JSON value.
+// PublishAlso adds entries to the key set that are not the provider's keys: any JSON value.
 func (p *Provider) PublishAlso(entries ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.extraKeys = append(p.extraKeys, entries...)
 }
 
-// Rotate replaces all keys by a new one of the client's algorithm, which it returns.
+// Rotate replaces all keys by a new one for the client's algorithm, and returns it.
 func (p *Provider) Rotate() *Key {
 	p.mu.Lock()
 	p.serial++
@@ -88,7 +88,7 @@ func (p *Provider) Rotate() *Key {
 	return k
 }
 
-// Key is the provider's key of this id, or else the first of this algorithm; nil when it has neither.
+// Key returns the provider's key with this id, or else the first for this algorithm, or nil.
 func (p *Provider) Key(id, alg string) *Key {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,7 +104,8 @@ func (p *Provider) Key(id, alg string) *Key {
 	return fitting
 }
 
-// Sign makes a compact JWS. header["alg"] says how, whatever key.Alg is; "none" leaves the signature empty.
+// Sign makes a compact JWS by header["alg"], regardless of key.Alg. With "none" the signature is
+// empty.
 func Sign(key *Key, header, claims Claims) string {
 	h, err := json.Marshal(header)
 	if err != nil {
@@ -118,7 +119,7 @@ func Sign(key *Key, header, claims Claims) string {
 	return SignRaw(key, alg, h, c)
 }
 
-// SignRaw signs a header and payload as they are, repeated members and all.
+// SignRaw signs a header and payload unchanged, including repeated members.
 func SignRaw(key *Key, alg string, header, payload []byte) string {
 	input := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	return input + "." + base64.RawURLEncoding.EncodeToString(signature(key, alg, []byte(input)))
@@ -155,7 +156,7 @@ func signature(key *Key, alg string, input []byte) []byte {
 	panic("odd: a key that can't sign " + alg)
 }
 
-// fixed is an ECDSA signature as JWS wants it (RFC 7518 §3.4).
+// fixed is an ECDSA signature in the format of JWS (RFC 7518 §3.4).
 func fixed(r, s *big.Int, size int) []byte {
 	out := make([]byte, 2*size)
 	r.FillBytes(out[:size])

@@ -1,13 +1,13 @@
-// Package odd is an OpenID provider for tests that does whatever the test tells it to.
+// Package odd is a scripted OpenID provider for tests.
 //
-// Untouched it is a strict provider: the code grant with PKCE, client authentication, refresh tokens
-// that rotate with reuse detection, userinfo, revocation and RP-initiated logout. A test changes it
-// in three ways: Intercept puts itself in front of an endpoint (and may answer instead of it), the On…
-// functions alter what the provider is about to say, and the keys can be rotated, hidden and mixed
-// with nonsense. Every request is recorded, so a test can say what the provider saw.
+// By default it is a strict provider: the code grant with PKCE, client authentication, rotating
+// refresh tokens with reuse detection, userinfo, revocation and RP-initiated logout. A test changes
+// it in three ways: Intercept puts middleware in front of an endpoint, the On… methods modify what
+// the provider is about to send, and the keys can be rotated, hidden and mixed with invalid ones.
+// The provider records every request for the test.
 //
-// It is no certified provider, and knows one user at a time: what it accepts proves less than what it
-// was made to do. It may be used from any number of goroutines.
+// It is not certified, and has one user at a time, so its accepting a request proves little. It is
+// safe for concurrent use.
 package odd
 
 import (
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// The endpoints, by the names that Intercept, Requests and Count take.
+// The names of the endpoints, for Intercept, Requests and Count.
 const (
 	Discovery  = "discovery"
 	JWKS       = "jwks"
@@ -32,7 +32,7 @@ const (
 	EndSession = "end_session"
 )
 
-// paths are where the endpoints live below the issuer.
+// paths are the paths of the endpoints below the issuer.
 var paths = map[string]string{
 	Discovery:  "/.well-known/openid-configuration",
 	JWKS:       "/jwks",
@@ -43,7 +43,7 @@ var paths = map[string]string{
 	EndSession: "/end-session",
 }
 
-// Claims is a JSON object that a test may alter: claims, a JOSE header, an answer, metadata.
+// Claims is a JSON object that a test may modify: claims, a JOSE header, an answer, metadata.
 type Claims = map[string]any
 
 // A Provider is one scripted OpenID provider on a loopback listener.
@@ -74,7 +74,7 @@ type Provider struct {
 	serial     int
 }
 
-// A Client is how the one client of the provider is registered.
+// A Client is the registration of the provider's only client.
 type Client struct {
 	ID, Secret string
 	Auth       string // client_secret_basic, …_post, …_jwt, private_key_jwt, tls_client_auth (any certificate) or none
@@ -88,13 +88,13 @@ type Option func(*Provider)
 // WithClient registers another client than {"cloakroom", "secret", client_secret_basic, RS256}.
 func WithClient(c Client) Option { return func(p *Provider) { p.Client = c } }
 
-// WithClock gives the provider another clock.
+// WithClock sets the clock of the provider.
 func WithClock(now func() time.Time) Option { return func(p *Provider) { p.now = now } }
 
-// WithTLS makes it listen with TLS; its certificate is Server.Certificate().
+// WithTLS makes the provider listen with TLS. Its certificate is Server.Certificate().
 func WithTLS() Option { return func(p *Provider) { p.tls = true } }
 
-// New starts a provider, which stops with the test.
+// New starts a provider, which stops at the end of the test.
 func New(t testing.TB, options ...Option) *Provider {
 	t.Helper()
 	p := &Provider{
@@ -133,7 +133,7 @@ func New(t testing.TB, options ...Option) *Provider {
 // Issuer is the provider's issuer: the listener's URL.
 func (p *Provider) Issuer() string { return p.Server.URL }
 
-// URL is where an endpoint lives.
+// URL is the URL of an endpoint.
 func (p *Provider) URL(endpoint string) string { return p.Server.URL + paths[endpoint] }
 
 func (p *Provider) handler() http.Handler {

@@ -21,11 +21,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const redirectURI = "https://app.example.com/callback"
 
-// start is an authorization URL of a proper client.
+// start is a valid authorization URL of the client.
 func start(p *odd.Provider, more ...string) string {
 	sum := sha256.Sum256([]byte("verifier"))
 	q := url.Values{
-		"response_type": {"code"}, "client_id": {"cloakroom"}, "redirect_uri": {redirectURI}, "scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
+		"response_type": {"code"}, "client_id": {"cloakroom"}, "redirect_uri": {redirectURI},
+		"scope": {"openid"}, "state": {"s"}, "nonce": {"n"},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -61,11 +62,18 @@ func grant(t *testing.T, p *odd.Provider, pairs ...string) (int, odd.Claims) {
 
 func logIn(t *testing.T, p *odd.Provider) odd.Claims {
 	t.Helper()
-	status, answer := grant(t, p, "grant_type", "authorization_code", "code", p.Login(start(p)).Query().Get("code"), "redirect_uri", redirectURI, "code_verifier", "verifier")
+	code := p.Login(start(p)).Query().Get("code")
+	status, answer := redeem(t, p, code, redirectURI, "verifier")
 	if status != http.StatusOK {
 		t.Fatalf("login: %d %v", status, answer)
 	}
 	return answer
+}
+
+func redeem(t *testing.T, p *odd.Provider, code, redirectURI, verifier string) (int, odd.Claims) {
+	t.Helper()
+	return grant(t, p, "grant_type", "authorization_code", "code", code,
+		"redirect_uri", redirectURI, "code_verifier", verifier)
 }
 
 func renew(t *testing.T, p *odd.Provider, refreshToken any) (int, odd.Claims) {
@@ -78,7 +86,8 @@ func TestCodesWorkOnceAndForTheirVerifierOnly(t *testing.T) {
 	p := odd.New(t)
 	code := p.Login(start(p)).Query().Get("code")
 	for _, bad := range [][2]string{{redirectURI, "other"}, {redirectURI, "verifier"}} {
-		if status, answer := grant(t, p, "grant_type", "authorization_code", "code", code, "redirect_uri", bad[0], "code_verifier", bad[1]); status != 400 || answer["error"] != "invalid_grant" {
+		status, answer := redeem(t, p, code, bad[0], bad[1])
+		if status != 400 || answer["error"] != "invalid_grant" {
 			t.Errorf("verifier %q: %d %v", bad[1], status, answer)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A Request is one request as the provider received it, whatever became of it.
+// A Request is one request as the provider received it, successful or not.
 type Request struct {
 	Endpoint string
 	Method   string
@@ -28,7 +28,7 @@ type Grant struct {
 	AccessToken  string // that was issued
 }
 
-// Requests are the requests to an endpoint so far, or to all of them for "".
+// Requests returns the requests to an endpoint so far, or to all endpoints for "".
 func (p *Provider) Requests(endpoint string) []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,14 +44,14 @@ func (p *Provider) Requests(endpoint string) []Request {
 // Count is the number of requests to an endpoint so far.
 func (p *Provider) Count(endpoint string) int { return len(p.Requests(endpoint)) }
 
-// Grants are the token requests that were granted, in order; kind "" means all.
+// Grants returns the successful token requests, in order; kind "" means all.
 func (p *Provider) Grants(kind string) []Grant {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(p.grants), func(g Grant) bool { return kind != "" && g.Type != kind })
 }
 
-// LiveRefreshTokens are those that would be accepted now.
+// LiveRefreshTokens returns the refresh tokens that are valid now.
 func (p *Provider) LiveRefreshTokens() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -65,15 +65,16 @@ func (p *Provider) LiveRefreshTokens() []string {
 	return live
 }
 
-// ReusedRefreshTokens are spent refresh tokens that were sent again; each killed its family.
+// ReusedRefreshTokens returns the spent refresh tokens that were sent again. Each revoked its
+// family.
 func (p *Provider) ReusedRefreshTokens() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.reused)
 }
 
-// AccessTokenLives reports whether an access token was issued here and is not revoked. Its expiry is
-// not looked at.
+// AccessTokenLives reports whether an access token was issued here and is not revoked. It ignores
+// the expiry.
 func (p *Provider) AccessTokenLives(token string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +82,7 @@ func (p *Provider) AccessTokenLives(token string) bool {
 	return f != nil && !f.dead
 }
 
-// recorded notes each request before anything else sees it, then runs the endpoint's interceptors.
+// recorded records each request, and then calls the endpoint's interceptors.
 func (p *Provider) recorded(endpoint string, serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Body == nil { // of a request that comes without a wire between

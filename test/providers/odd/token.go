@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A grantFamily is everything that one login has brought.
+// A grantFamily has all tokens of one login.
 type grantFamily struct {
 	user     Claims
 	subject  any // of the last ID token, where a hook may have altered it; userinfo says the same
@@ -35,7 +35,7 @@ type refreshToken struct {
 	spent  bool
 }
 
-// newCode issues a code for the current user, in a provider session of its own.
+// newCode issues a code for the current user, in a new session at the provider.
 func (p *Provider) newCode(q url.Values) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -81,7 +81,8 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// redeem spends a code. One that is sent twice ends what its first use has brought (RFC 6749 §4.1.2).
+// redeem spends a code. A code that is sent twice revokes the tokens of its first use (RFC 6749
+// §4.1.2).
 func (p *Provider) redeem(form url.Values) *grantFamily {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,7 +102,7 @@ func (p *Provider) redeem(form url.Values) *grantFamily {
 	return c.family
 }
 
-// renew checks a refresh token. A spent one ends its family (RFC 9700 §4.14.2).
+// renew checks a refresh token. A spent one revokes its family (RFC 9700 §4.14.2).
 func (p *Provider) renew(form url.Values) *grantFamily {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -174,7 +175,8 @@ func (p *Provider) idToken(kind string, f *grantFamily, access string) string {
 	return p.Sign(header, claims)
 }
 
-// Header is the JOSE header of the provider's tokens: the client's algorithm and the kid of its first key.
+// Header is the JOSE header of the provider's tokens: the client's algorithm, and the kid of the
+// first key for it.
 func (p *Provider) Header() Claims {
 	h := Claims{"alg": p.Client.Alg}
 	if k := p.Key("", p.Client.Alg); k != nil {
@@ -183,7 +185,7 @@ func (p *Provider) Header() Claims {
 	return h
 }
 
-// Sign signs with the provider's key that the header names by kid or alg.
+// Sign signs with the provider's key that the header selects by kid or alg.
 func (p *Provider) Sign(header, claims Claims) string {
 	kid, _ := header["kid"].(string)
 	alg, _ := header["alg"].(string)
@@ -194,8 +196,8 @@ func (p *Provider) Sign(header, claims Claims) string {
 	return Sign(key, header, claims)
 }
 
-// LogoutToken makes a logout token for the client that names nobody yet: change sets sub or sid, and
-// alters whatever else it likes. A claim that it deletes is left out.
+// LogoutToken makes a logout token for the client, without sub and sid: change sets one, and may
+// modify or delete any other claim.
 func (p *Provider) LogoutToken(change func(header, claims Claims)) string {
 	now := p.now().Unix()
 	header := p.Header()
@@ -210,7 +212,7 @@ func (p *Provider) LogoutToken(change func(header, claims Claims)) string {
 	return p.Sign(header, claims)
 }
 
-// HalfHash is at_hash and its like (OIDC Core §3.1.3.6).
+// HalfHash is the hash for at_hash and c_hash (OIDC Core §3.1.3.6).
 func HalfHash(alg, token string) string {
 	var h hash.Hash
 	switch {
