@@ -1,5 +1,5 @@
-// Package deploy holds packages for operators; its tests hold them together: what Keycloak was told
-// must be what cloakroom asks for, byte for byte.
+// Package deploy has packages for operators. Its tests check that they fit together: what is
+// registered at Keycloak must be exactly what cloakroom sends.
 package deploy
 
 import (
@@ -41,7 +41,7 @@ func readCompose(t *testing.T) compose {
 	return c
 }
 
-// pinned is a tag that starts with three numbers: the same image tomorrow as today.
+// pinned is a tag with at least three numbers, which always means the same image.
 var pinned = regexp.MustCompile(`:\d+\.\d+\.\d+(-[a-z0-9.]+)?(@sha256:[0-9a-f]{64})?$`)
 
 func TestEveryServiceIsPinnedAndWatched(t *testing.T) {
@@ -64,7 +64,7 @@ func TestEveryServiceIsPinnedAndWatched(t *testing.T) {
 	}
 }
 
-// A client as Keycloak's realm file has it.
+// A client in Keycloak's realm file.
 type client struct {
 	ClientID     string
 	Secret       string
@@ -120,10 +120,11 @@ func TestKeycloakIsToldWhatCloakroomAsksFor(t *testing.T) {
 	}
 }
 
-// yamlBlocks are the examples of a page of the docs that are YAML.
+// yamlBlocks matches the YAML examples in a page of the docs.
 var yamlBlocks = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// No Traefik and no Envoy is at hand, so their examples are held against the list of fields alone.
+// Traefik and Envoy are not available here, so their examples are only compared with the list of
+// fields.
 func TestDocumentedProxiesKeepEveryIdentityFromTheApplication(t *testing.T) {
 	page, err := os.ReadFile("../docs/endpoints.md")
 	if err != nil {
@@ -158,7 +159,10 @@ func TestDocumentedProxiesKeepEveryIdentityFromTheApplication(t *testing.T) {
 			envoy[textproto.CanonicalMIMEHeaderKey(field)] = true
 		}
 	}
-	answered := []string{identity.User, identity.Email, identity.PreferredUsername, identity.Issuer, identity.Provider, identity.AccessToken}
+	answered := []string{
+		identity.User, identity.Email, identity.PreferredUsername, identity.Issuer, identity.Provider,
+		identity.AccessToken,
+	}
 	for _, field := range append(identity.Fields(), "Cookie", "Authorization") {
 		if !traefik[field] && !(families.String() != "" && strings.HasPrefix(field, families.String())) {
 			t.Errorf("docs/endpoints.md: Traefik's example lets a browser's %s through", field)
@@ -169,7 +173,8 @@ func TestDocumentedProxiesKeepEveryIdentityFromTheApplication(t *testing.T) {
 	}
 }
 
-// An example that asks /bff/auth guards an application: it belongs into the tests of package server that run it.
+// An example that calls /bff/auth guards an application. It needs a test in package server that
+// runs it.
 func TestEveryExampleOfAProxyIsTried(t *testing.T) {
 	tried := []string{"nginx/forward-auth.conf", "caddy/Caddyfile"}
 	err := fs.WalkDir(os.DirFS("."), ".", func(path string, entry fs.DirEntry, err error) error {

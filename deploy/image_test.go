@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestImageIsBuiltWithoutTheDemo: the released binary has the demo, the image is for production alone.
+// The released binary includes the demo. The image is for production and does not.
 func TestImageIsBuiltWithoutTheDemo(t *testing.T) {
 	build := regexp.MustCompile(`(?m)^.*go build .*\./cmd/cloakroom$`)
 	for file, want := range map[string]bool{"../Dockerfile": true, "../Makefile": false} {
@@ -31,7 +31,8 @@ func TestImageIsBuiltWithoutTheDemo(t *testing.T) {
 	}
 }
 
-// TestDockerIsSentWhatIsCompiled: a file that .dockerignore keeps back fails no build but the image's.
+// Every file that is compiled must be sent to Docker: one that .dockerignore excludes breaks only
+// the build of the image.
 func TestDockerIsSentWhatIsCompiled(t *testing.T) {
 	sent, files := readIgnored(t), compiled(t)
 	for _, name := range files {
@@ -49,7 +50,7 @@ func TestDockerIsSentWhatIsCompiled(t *testing.T) {
 	}
 }
 
-// compiled are the module's files that its commands are built from, embedded ones included.
+// compiled returns the module's files that its commands are built from, including embedded ones.
 func compiled(t *testing.T) []string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "nodemo", "-json=Dir,Module,GoFiles,EmbedFiles", "./cmd/...")
@@ -78,7 +79,7 @@ func compiled(t *testing.T) []string {
 	return files
 }
 
-// relative is a file's name below the module, with slashes.
+// relative returns a file's path relative to the module, with slashes.
 func relative(t *testing.T, file string) string {
 	t.Helper()
 	root, err := filepath.Abs("..")
@@ -92,15 +93,15 @@ func relative(t *testing.T, file string) string {
 	return filepath.ToSlash(name)
 }
 
-// readIgnored reads .dockerignore. The answer says whether Docker is sent a file: the last pattern that
-// matches it or a folder above it decides.
+// readIgnored reads .dockerignore and returns a function that reports whether Docker is sent a
+// file: the last pattern that matches the file or a folder above it decides.
 func readIgnored(t *testing.T) (sent func(name string) bool) {
 	t.Helper()
 	f, err := os.Open("../.dockerignore")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // read only
 	type rule struct {
 		pattern *regexp.Regexp
 		send    bool
