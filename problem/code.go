@@ -1,7 +1,7 @@
 package problem
 
-// A Code is a stable word for what went wrong; clients decide by it. It is an error for others to
-// wrap: what wraps a code is answered with it.
+// A Code is a stable name of an error, by which clients decide what to do. It is itself an error:
+// an error that wraps a Code is answered with it.
 type Code string
 
 // Error implements error.
@@ -29,42 +29,45 @@ const (
 	ProviderMisconfigured    Code = "provider_misconfigured"
 )
 
-// Codes that joined later.
+// Codes of general errors, and of sessions.
 const (
 	MethodNotAllowed   Code = "method_not_allowed"
 	BadRequest         Code = "bad_request"
 	InternalError      Code = "internal_error"
 	MisdirectedRequest Code = "misdirected_request"
-	// RequestTimeout: the rest of the request did not come.
+	// RequestTimeout means that the rest of the request did not arrive in time.
 	RequestTimeout Code = "request_timeout"
-	// StepUpRequired: the session is good, but this needs a stronger or a fresher login (RFC 9470).
+	// StepUpRequired means that the session is valid, but the request needs a stronger or more
+	// recent login (RFC 9470).
 	StepUpRequired Code = "step_up_required"
-	// NotRenewable: the session is good, but has no refresh token, so nothing is renewed on demand.
+	// NotRenewable means that the session is valid but has no refresh token, so its access token
+	// can't be renewed on demand.
 	NotRenewable Code = "not_renewable"
-	// ClientGone: the caller hung up. It is for the log: nobody reads the answer.
+	// ClientGone means that the client closed the connection. Only the log has this code.
 	ClientGone Code = "client_gone"
 )
 
-// Codes of logins that did not come to a session. Some of the codes above are such ends, too.
+// Codes of failed logins. A login can also fail with one of the codes above.
 const (
-	// CookiesBlocked: the browser sent no cookie at all.
+	// CookiesBlocked means that the browser sent no cookies.
 	CookiesBlocked Code = "cookies_blocked"
-	// AttemptNotFound: the browser has cookies, but not this attempt's. It is another browser's link,
-	// or the attempt was long ago.
+	// AttemptNotFound means that the browser sent cookies, but not that of this attempt: the login
+	// was started in another browser, or long ago.
 	AttemptNotFound Code = "attempt_not_found"
-	// AttemptExpired: the person took longer than ten minutes.
+	// AttemptExpired means that the user took longer than ten minutes.
 	AttemptExpired Code = "attempt_expired"
-	// AttemptSpent: the same response came before: back button, reload, double click.
+	// AttemptSpent means that the same response was used before: back button, reload, double click.
 	AttemptSpent Code = "attempt_spent"
-	// InvalidResponse: the authorization or token response breaks the protocol, or is not this
-	// attempt's.
+	// InvalidResponse means that the authorization or token response violates the protocol, or does
+	// not belong to this attempt.
 	InvalidResponse Code = "invalid_response"
-	// AccessDenied: the person, or the provider for them, said no (RFC 6749 §4.1.2.1).
+	// AccessDenied means that the user, or a policy of the provider, denied the login (RFC 6749
+	// §4.1.2.1).
 	AccessDenied Code = "access_denied"
-	// ProviderRefused: any other refusal that is about this login.
+	// ProviderRefused means that the provider refused this login for another reason.
 	ProviderRefused Code = "provider_refused"
-	// IDTokenInvalid: the ID token, or userinfo, broke a rule.
+	// IDTokenInvalid means that the ID token or the userinfo response failed a check.
 	IDTokenInvalid Code = "id_token_invalid"
-	// StepUpNotMet: the user of a step-up was not logged in as strongly, or as lately, as asked.
+	// StepUpNotMet means that the login of a step-up was not as strong or as recent as requested.
 	StepUpNotMet Code = "step_up_not_met"
 )

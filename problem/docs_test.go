@@ -37,14 +37,13 @@ func TestEveryCodeHasWords(t *testing.T) {
 	}
 }
 
-// generalText are the codes whose page says no more than that something went wrong: a person who loads
-// a page gets them by an accident, if at all.
+// generalText are the codes without a page text of their own: users hardly ever get them.
 var generalText = []Code{
 	MethodNotAllowed, BadRequest, InternalError, MisdirectedRequest, RequestTimeout, RequestTooLarge,
 	NavigationRequired, InvalidLogoutToken, NotRenewable, ClientGone,
 }
 
-// A page is about a code in the reader's language, and no text is about a code that is none.
+// Each other code has a page text in each language, and each page text belongs to a code.
 func TestEveryCodeHasAPageText(t *testing.T) {
 	others := []string{"error.other", "failed", "failed.title", "failed.says", "failed.other_host", "failed.plain_http"}
 	for _, language := range []string{"en", "ja", "ko"} {
@@ -74,7 +73,8 @@ func TestEveryCodeHasAPageText(t *testing.T) {
 	}
 }
 
-// Apps decide by the code, so docs/endpoints.md has each with its status, and docs/openapi.yaml each.
+// Apps decide by the code, so docs/endpoints.md has each with its status, and docs/openapi.yaml
+// each.
 func TestEveryCodeIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/endpoints.md")
 	if err != nil {
@@ -89,7 +89,7 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 	described, reasonsFor401 := describedCodes(t)
 	for code, w := range table {
 		if code == ClientGone {
-			continue // which nobody reads
+			continue // it is only logged
 		}
 		if documented[code] != strconv.Itoa(w.status) {
 			t.Errorf("docs/endpoints.md: %s is %q, want %d", code, documented[code], w.status)

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// From is the problem that err is answered with. An error that names none is an internal error.
+// From returns the problem with which err is answered. For an error that has none it is
+// InternalError.
 func From(err error) *Problem {
 	if p, known := Of(err); known {
 		return p
@@ -14,45 +15,44 @@ func From(err error) *Problem {
 	return New(InternalError).CausedBy(err)
 }
 
-// Of is the problem that err, or an error inside it, names; false if none does. A *Problem stands for
-// itself. Next comes an error with a method Problem, which decides whatever is inside it; then the
-// codes that err wraps.
+// Of returns the problem of err, or false if it has none. It looks in err and the errors that it
+// wraps for a *Problem, then for an error with a method Problem, and then for a Code.
 func Of(err error) (*Problem, bool) {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p, true
 	}
-	p := named(err)
+	p := newFrom(err)
 	if p == nil {
 		return nil, false
 	}
-	if w, ok := errors.AsType[waiter](err); ok {
+	if w, ok := errors.AsType[waitError](err); ok {
 		p.RetryAfter = max(p.RetryAfter, w.Wait())
 	}
 	return p.CausedBy(err), true
 }
 
-// A teller is an error that knows more of its answer than the code.
-type teller interface {
+// A problemError is an error that makes its own Problem.
+type problemError interface {
 	error
 	Problem() *Problem
 }
 
-// A waiter is an error of somebody who asks to be left alone for a while.
-type waiter interface {
+// A waitError is an error after which the client should wait before it tries again.
+type waitError interface {
 	error
 	Wait() time.Duration
 }
 
-// precedence decides between several codes in one error. An outage comes first: whatever else such an
-// error says, it must not read as "logged out".
+// precedence is the order of the codes if an error wraps several. Outages come first: an error
+// about an outage must never be answered with "logged out".
 var precedence = [...]Code{
 	StoreUnavailable, ProviderUnreachable, ProviderMisconfigured,
 	ReauthenticationRequired, SessionExpired, NotAuthenticated,
 }
 
-// named is a new problem of the code that err names, nil if it names none.
-func named(err error) *Problem {
-	if t, ok := errors.AsType[teller](err); ok {
+// newFrom returns a new problem for err, or nil if err has neither a method Problem nor a code.
+func newFrom(err error) *Problem {
+	if t, ok := errors.AsType[problemError](err); ok {
 		return t.Problem()
 	}
 	for _, code := range precedence {
@@ -69,7 +69,7 @@ func named(err error) *Problem {
 	return nil
 }
 
-// Sentinel is a new error that wraps code, and so is answered with it. Its text is for the log.
+// Sentinel returns a new error that is answered with code. Its text is for the log.
 func Sentinel(code Code, text string) error { return &sentinel{code, text} }
 
 type sentinel struct {
@@ -80,5 +80,5 @@ type sentinel struct {
 // Error implements error.
 func (s *sentinel) Error() string { return s.text }
 
-// Unwrap gives the code.
+// Unwrap returns the code.
 func (s *sentinel) Unwrap() error { return s.code }

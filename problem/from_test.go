@@ -75,8 +75,8 @@ func TestEndsOfALoginHaveTheirCodes(t *testing.T) {
 	}
 }
 
-// A login that is refused for its number of codes is told its own time to wait; one that an unreachable provider
-// failed, the provider's.
+// A login that is refused for its number of codes is told its own time to wait; one that an
+// unreachable provider failed, the provider's.
 func TestFailedLoginsAreToldHowLongToWait(t *testing.T) {
 	for _, c := range []struct {
 		failure *login.Failure

@@ -1,13 +1,13 @@
-// Package problem owns the error codes of docs/endpoints.md: what a caller is told of an error, with
-// its status and its words. It also finds the code that an error names, so that one error has one answer
-// wherever it happened. It knows no other package of this module, and it writes nothing: pages and
-// problem details (RFC 9457) are those of package handlers.
+// Package problem owns the error codes of docs/endpoints.md, each with its status, title and
+// detail. It also finds the code of an error, so that an error has the same answer wherever it
+// happens. It knows no other package of this module and writes no responses: package handlers
+// writes pages and problem details (RFC 9457).
 //
-// What a caller sees of an error is its code and words of our own. Texts of other software, tokens
-// and addresses stay in Problem.Err, which goes to the log and nowhere else.
+// A client sees only the code and the texts of this service. Texts of other software, tokens and
+// addresses stay in Problem.Err, which is only logged.
 //
-// A package says what its errors are answered with: by a Sentinel, or by a method Problem of the
-// error's type. The weak point is an error that does neither: it is answered 500.
+// A package chooses the code of its errors with a Sentinel, or with a method Problem of the error's
+// type. The weak point is an error that has neither: it is answered with 500.
 package problem
 
 import (
@@ -16,27 +16,27 @@ import (
 	"time"
 )
 
-// retryAfter is what a 503 says when nothing better is known.
+// retryAfter is the default of RetryAfter for 429 and 503.
 const retryAfter = 5 * time.Second
 
-// A Problem is one answer to an error. It is an error itself, so that handlers return it.
+// A Problem is the answer to an error. It is itself an error, so that handlers can return it.
 type Problem struct {
 	Status   int
 	Code     Code
 	Title    string // constant per code
-	Detail   string // constant text, or names of our own; nothing of a caller's or a provider's
-	LoginURL string // of a 401; empty: whoever writes the answer makes it
-	// LoginParams are what a login URL that is made has to ask for.
+	Detail   string // constant text or our own names; nothing that a client or provider has sent
+	LoginURL string // of a 401; "" if package handlers makes it
+	// LoginParams are the parameters of a login URL that package handlers makes.
 	LoginParams url.Values
 	RetryAfter  time.Duration
 	Err         error // for the log; never shown
 
-	// Page has the problem answered with a page unless the caller plainly wants something else: for
-	// places that only browsers are sent to, whatever they say in Accept.
+	// Page answers with a page unless the client clearly wants another type. It is for addresses
+	// that only browsers load, whatever their Accept says.
 	Page bool
 }
 
-// New is the problem of that code. A code that nobody entered in the table is an internal error.
+// New returns the problem of a code. For an unknown code it is InternalError.
 func New(code Code) *Problem {
 	w, known := table[code]
 	if !known {
@@ -61,7 +61,7 @@ func (p *Problem) WithRetryAfter(wait time.Duration) *Problem {
 	return p
 }
 
-// CausedBy notes the error for the log. Callers never see it.
+// CausedBy sets the error for the log. Clients never see it.
 func (p *Problem) CausedBy(err error) *Problem {
 	p.Err = err
 	return p
@@ -75,5 +75,5 @@ func (p *Problem) Error() string {
 	return string(p.Code)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (p *Problem) Unwrap() error { return p.Err }

@@ -21,9 +21,9 @@ var forbiddenTrailers = set(
 	"Referer", "Location", "Content-Location", "Content-Security-Policy", "Content-Disposition", "Vary",
 )
 
-// allowedInTrailer reports whether a field may pass in a trailer, in either direction: no
-// credentials, nothing of framing, routing, content or the connection, and nothing that this
-// service asserts, whether it is spelled with hyphens or underscores (PX13).
+// allowedInTrailer reports whether a field is forwarded in a trailer, in either direction. It
+// refuses credentials, fields about framing, routing, content or the connection, and reserved
+// fields, spelled with hyphens or underscores (PX13).
 func allowedInTrailer(name string) bool {
 	name = identity.Canonical(name)
 	_, never := forbiddenTrailers[name]

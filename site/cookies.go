@@ -5,38 +5,38 @@ import (
 	"strings"
 )
 
-// hostPrefix is what the names of all our cookies begin with on https. Browsers let nobody but this
-// very host, by https and by HTTP, set a cookie of such a name (RFC 6265bis §4.1.3); on http no
-// prefix can be had.
+// hostPrefix is the prefix of all our cookie names on https. Browsers accept a cookie with this
+// prefix only in an https response of the host itself (RFC 6265bis §4.1.3). On http there is no
+// such prefix.
 const hostPrefix = "__Host-Http-"
 
-// What the other cookies' names have behind the session cookie's.
+// The suffixes of the other cookies' names. Each follows the name of the session cookie.
 const (
 	attemptSuffix = "-attempt-"
 	loginsSuffix  = "-logins"
 )
 
-// SessionCookie is the session cookie's name, with its prefix.
+// SessionCookie returns the name of the session cookie, with its prefix.
 func (s *Site) SessionCookie() string { return s.cookie }
 
-// AttemptCookie is the name of a login attempt's cookie. id tells the attempts of one browser apart;
-// with "" it is what the names of all of them begin with.
+// AttemptCookie returns the name of a login attempt's cookie, given the id of the attempt. With ""
+// it returns the common prefix of the names of all attempt cookies.
 func (s *Site) AttemptCookie(id string) string { return s.cookie + attemptSuffix + id }
 
-// LoginsCookie is the name of the cookie that remembers when a browser logged in lately.
+// LoginsCookie returns the name of the cookie that holds the times of a browser's recent logins.
 func (s *Site) LoginsCookie() string { return s.cookie + loginsSuffix }
 
-// StrictCookie reports whether the session cookie is SameSite=Strict, and so does not come with the
-// navigation that brings a user back from the provider.
+// StrictCookie reports whether the session cookie is SameSite=Strict. Then the browser does not
+// send it with the navigation that leads back from the provider.
 func (s *Site) StrictCookie() bool { return s.o.SameSite == http.SameSiteStrictMode }
 
-// NewCookie returns a cookie with the attributes that all our cookies have. A deletion must have
-// those that the cookie was set with, or browsers ignore it (SC10). The session cookie has the
-// SameSite of the configuration. The others are Lax: they must come along when the provider's site
-// leads a browser back.
+// NewCookie returns a cookie with the attributes of all our cookies. A cookie is deleted only by
+// one with the same attributes (SC10). The session cookie has the configured SameSite. The others
+// are Lax, because browsers must send them when they come back from the provider.
 func (s *Site) NewCookie(name, value string) *http.Cookie {
 	c := &http.Cookie{
-		Name: name, Value: value, Path: "/", HttpOnly: true, Secure: s.Secure(), SameSite: http.SameSiteLaxMode,
+		Name: name, Value: value, Path: "/",
+		HttpOnly: true, Secure: s.Secure(), SameSite: http.SameSiteLaxMode,
 	}
 	if name == s.cookie {
 		c.SameSite = s.o.SameSite
@@ -44,17 +44,16 @@ func (s *Site) NewCookie(name, value string) *http.Cookie {
 	return c
 }
 
-// OwnCookie reports whether a cookie's name is one of this service's, or would be taken for one by a
-// careless reader: other case, white space around it (SC7). No upstream may see such a cookie, nor
-// set one.
+// OwnCookie reports whether a cookie name is one of this service. It ignores case and surrounding
+// white space, because some servers do (SC7). An upstream must neither see nor set such a cookie.
 func (s *Site) OwnCookie(name string) bool {
 	rest, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(name)), s.folded)
 	return ok && (rest == "" || rest == loginsSuffix || strings.HasPrefix(rest, attemptSuffix))
 }
 
-// StripCookies takes our cookies out of the Cookie lines and leaves every other byte alone. It reads
-// the lines as they stand: a parser would lose malformed neighbours, and net/http's gives up above
-// its count limit and would pass ours on (SC8).
+// StripCookies removes our cookies from the Cookie lines and leaves every other byte unchanged. It
+// does not use the parser of net/http, which drops malformed cookies and stops at its limit of
+// cookies, so that ours could remain (SC8).
 func (s *Site) StripCookies(h http.Header) {
 	lines := h["Cookie"]
 	if len(lines) == 0 {

@@ -29,7 +29,7 @@ func TestOtherCookiesAreNamedAfterTheSessionCookie(t *testing.T) {
 	}
 }
 
-// SC1, SC3: none goes to a script, to another host or, but for the session cookie's being strict, anywhere else than the others.
+// SC1, SC3: no script and no other host gets a cookie, and only the session cookie can be strict.
 func TestAttributesOfCookies(t *testing.T) {
 	for _, c := range []struct {
 		public   string
@@ -37,9 +37,21 @@ func TestAttributesOfCookies(t *testing.T) {
 		want     string // the session cookie
 		attempt  string
 	}{
-		{"https://app.example.com", 0, "__Host-Http-cloakroom=v; Path=/; HttpOnly; Secure; SameSite=Strict", "__Host-Http-cloakroom-attempt-=v; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"https://app.example.com", http.SameSiteLaxMode, "__Host-Http-cloakroom=v; Path=/; HttpOnly; Secure; SameSite=Lax", "__Host-Http-cloakroom-attempt-=v; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		{"http://localhost", 0, "cloakroom=v; Path=/; HttpOnly; SameSite=Strict", "cloakroom-attempt-=v; Path=/; HttpOnly; SameSite=Lax"},
+		{
+			"https://app.example.com", 0,
+			"__Host-Http-cloakroom=v; Path=/; HttpOnly; Secure; SameSite=Strict",
+			"__Host-Http-cloakroom-attempt-=v; Path=/; HttpOnly; Secure; SameSite=Lax",
+		},
+		{
+			"https://app.example.com", http.SameSiteLaxMode,
+			"__Host-Http-cloakroom=v; Path=/; HttpOnly; Secure; SameSite=Lax",
+			"__Host-Http-cloakroom-attempt-=v; Path=/; HttpOnly; Secure; SameSite=Lax",
+		},
+		{
+			"http://localhost", 0,
+			"cloakroom=v; Path=/; HttpOnly; SameSite=Strict",
+			"cloakroom-attempt-=v; Path=/; HttpOnly; SameSite=Lax",
+		},
 	} {
 		s := sitetest.New(t, c.public, site.Options{SameSite: c.sameSite})
 		if got := s.NewCookie(s.SessionCookie(), "v").String(); got != c.want {
@@ -51,13 +63,14 @@ func TestAttributesOfCookies(t *testing.T) {
 	}
 }
 
-// SC7: a careless reader's look-alikes are ours, too; other apps' cookies are not.
+// SC7: names that only some servers take for ours count as ours; those of other apps do not.
 func TestOwnCookiesAreKnownInAnySpelling(t *testing.T) {
 	s := sitetest.New(t, "https://app.example.com", site.Options{})
 	for name, want := range map[string]bool{
 		"__Host-Http-cloakroom": true, "__host-http-CLOAKROOM": true, " __Host-Http-cloakroom\t": true,
 		"__Host-Http-cloakroom-attempt-x": true, "__Host-Http-cloakroom-attempt-": true, "__Host-Http-Cloakroom-Logins": true,
-		"cloakroom": false, "__Host-cloakroom": false, "__Host-Http-cloakroom-attempt": false, "__Host-Http-cloakroom-logins2": false, "__Host-Http-cloakroomx": false, "": false,
+		"cloakroom": false, "__Host-cloakroom": false, "__Host-Http-cloakroom-attempt": false,
+		"__Host-Http-cloakroom-logins2": false, "__Host-Http-cloakroomx": false, "": false,
 	} {
 		if got := s.OwnCookie(name); got != want {
 			t.Errorf("%q is ours = %v, want %v", name, got, want)
@@ -65,7 +78,7 @@ func TestOwnCookiesAreKnownInAnySpelling(t *testing.T) {
 	}
 }
 
-// PX6, SC7, SC8: our cookies go, whatever stands around them; every other byte stays.
+// PX6, SC7, SC8: our cookies are removed; every other byte stays.
 func TestOtherCookiesStayByteForByte(t *testing.T) {
 	s := sitetest.New(t, "https://app.example.com", site.Options{})
 	for in, want := range map[string]string{

@@ -6,40 +6,42 @@ import (
 	"strings"
 )
 
-// A Guard is how a request must show that no page of another site made it. What kind of request an
-// endpoint is for decides which one it has.
+// A Guard is a rule for requests that protects against cross-site request forgery. An endpoint has
+// the Guard for its kind of request.
 type Guard int
 
-// The guards. The zero value lets nothing through.
+// The guards. The zero value refuses every request.
 const (
 	_ Guard = iota
-	// ForFetch is for an endpoint that a page of ours calls by fetch: the header X-CSRF: 1, which no
-	// other origin can send without a preflight, and no mark of another origin.
+	// ForFetch is for an endpoint that the app calls by fetch. It requires the header X-CSRF: 1,
+	// which another origin can't send without a preflight, and no sign of another origin.
 	ForFetch
-	// ForStream is for an EventSource, which can't send that header: no mark of another origin.
+	// ForStream is for an EventSource, which can't send that header. It requires no sign of another
+	// origin.
 	ForStream
-	// ForForm is for a form on a page of the public origin. The form's own token must prove the rest.
+	// ForForm is for a form on a page of the public origin. The form must also have a token.
 	ForForm
 	// ForFrame is for a page that a page of the public origin loads into a frame.
 	ForFrame
-	// ForSubrequest is for what a reverse proxy asks about, with the headers of the request that it is
-	// about to pass on: an application's page loads style sheets, scripts and images, too.
+	// ForSubrequest is for the request of a reverse proxy that asks whether it may pass on a
+	// browser's request. It has the headers of that request, which may also be for a style sheet,
+	// script or image.
 	ForSubrequest
-	// ForHeader is for an API route: the header, and no mark of another origin.
+	// ForHeader is for an API route. It requires the header and no sign of another origin.
 	ForHeader
-	// ForFetchMetadata is for an API route whose callers can't send the header: the browser's marks
-	// are enough, and where there are none only reading is let through.
+	// ForFetchMetadata is for an API route whose clients can't send the header. What the browser
+	// says of the request's origin is enough. If it says nothing, only GET and HEAD are admitted.
 	ForFetchMetadata
-	// ForHandshake is for a WebSocket's opening handshake. A WebSocket is no CORS request: whoever
-	// opens one can read it without any leave, so an allowed origin is none for it. Its Origin can't
-	// be missing in a browser, nor forged by a script (RFC 6455 §10.2).
+	// ForHandshake is for the opening handshake of a WebSocket. CORS does not apply to WebSockets:
+	// the page that opens one can read it. So only the public origin is admitted. In a browser the
+	// Origin is always present, and a script can't forge it (RFC 6455 §10.2).
 	ForHandshake
 )
 
-// Admits reports whether a request shows what g demands. It is the one CSRF verdict: each endpoint,
-// route and form asks it. What a browser marks as coming from another origin, a sibling subdomain
-// included, is admitted by no guard, even with the header (CS2), and a word of Fetch Metadata that is
-// not known counts as such a mark; a handshake alone is judged by its Origin alone.
+// Admits reports whether g admits a request. All CSRF checks of the service are made here. No guard
+// but ForHandshake, which checks only Origin, admits a request that the browser marks as one of
+// another origin, even with the header (CS2). A sibling subdomain is another origin, and an unknown
+// value of Fetch Metadata counts as one.
 func (s *Site) Admits(r *http.Request, g Guard) bool {
 	if g == ForHandshake {
 		origin := r.Header["Origin"]
@@ -53,7 +55,7 @@ func (s *Site) Admits(r *http.Request, g Guard) bool {
 	if v == foreign {
 		return false
 	}
-	noCORS := r.Header.Get("Sec-Fetch-Mode") == "no-cors" // an image's or a script's request (CS9)
+	noCORS := r.Header.Get("Sec-Fetch-Mode") == "no-cors" // for an image or a script (CS9)
 	switch g {
 	case ForFetch:
 		return header && !noCORS
@@ -68,34 +70,40 @@ func (s *Site) Admits(r *http.Request, g Guard) bool {
 	case ForHeader:
 		return header
 	case ForFetchMetadata:
-		// What a person typed, and what nobody marked, is let in only to read.
+		// A typed address, or a request without any sign, may only read.
 		return header || v == own || v != referred && reads(r)
 	}
 	return false
 }
 
-// A verdict is what a browser's marks say of who is behind a request.
+// A verdict says where a request comes from, by the headers that a browser sets.
 type verdict int
 
-// The verdicts. foreign is the zero value: what is not judged is not let in.
+// The verdicts. The zero value is the one that is refused.
 const (
-	foreign  verdict = iota // a page of another origin, a sibling subdomain's included; or marks that no browser makes
-	referred                // Referer alone names a page of another origin: as good as foreign where nothing else is proof
-	unmarked                // nothing is said: an old browser, or none
-	typed                   // the person: an address typed, a bookmark, a download of a known address
-	own                     // a page of the public origin, or of an allowed one that says so
+	// foreign is a page of another origin, including sibling subdomains, or headers that no browser
+	// sends.
+	foreign verdict = iota
+	// referred is a page of another origin by its Referer, the only sign.
+	referred
+	// unmarked is a request without any sign, of an old browser or another client.
+	unmarked
+	// typed is an action of the user: a typed address, a bookmark, or a download.
+	typed
+	// own is a page of the public origin, or of an allowed one.
+	own
 )
 
-// judge reads Origin, Fetch Metadata and, where both are missing from a request that only reads,
-// Referer: WebKit sends neither with `<a download>`. An origin counts byte for byte. The marks can't be
-// forged by a script; a word of Fetch Metadata that is not known counts as foreign.
+// judge uses Origin and Fetch Metadata. If a GET or HEAD has neither, it uses Referer: WebKit sends
+// neither for `<a download>`. A script can't forge these headers. Origins are compared byte for
+// byte. An unknown value of Fetch Metadata is foreign.
 func (s *Site) judge(r *http.Request, allowed []string) verdict {
 	origin, site, mode := r.Header["Origin"], r.Header["Sec-Fetch-Site"], r.Header.Get("Sec-Fetch-Mode")
 	switch {
 	case len(origin) > 1 || len(site) > 1:
 		return foreign
 	case len(origin) == 1 && slices.Contains(allowed, origin[0]):
-		return own // a CORS request, which Fetch Metadata calls foreign
+		return own // a CORS request; Sec-Fetch-Site is same-site or cross-site
 	case len(origin) == 1 && origin[0] != s.origin:
 		return foreign
 	}
@@ -118,8 +126,8 @@ func (s *Site) judge(r *http.Request, allowed []string) verdict {
 	return unmarked
 }
 
-// isKnownMode reports whether a Sec-Fetch-Mode is absent, or one that says nothing against a request;
-// no-cors does.
+// isKnownMode reports whether a Sec-Fetch-Mode is missing, or is a known one other than no-cors,
+// which any page can cause.
 func isKnownMode(mode string) bool {
 	switch mode {
 	case "", "navigate", "same-origin", "cors", "websocket":
@@ -128,12 +136,11 @@ func isKnownMode(mode string) bool {
 	return false
 }
 
-// reads reports whether a request's method is one that changes nothing and that a link or an image can
-// have.
+// reads reports whether a request is a GET or HEAD, which change nothing and which links and images
+// send.
 func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
-// byReferer judges by the page that a request came from. A page can leave it out, and can't make one
-// up.
+// byReferer judges a request by its Referer. A page can omit the header but can't forge it.
 func (s *Site) byReferer(referer, allowed []string) verdict {
 	switch {
 	case len(referer) > 1:
@@ -141,20 +148,21 @@ func (s *Site) byReferer(referer, allowed []string) verdict {
 	case len(referer) == 0 || referer[0] == "":
 		return unmarked
 	}
-	if isOf(referer[0], s.origin) || slices.ContainsFunc(allowed, func(o string) bool { return isOf(referer[0], o) }) {
+	named := func(origin string) bool { return isOf(referer[0], origin) }
+	if named(s.origin) || slices.ContainsFunc(allowed, named) {
 		return own
 	}
 	return referred
 }
 
-// isOf reports whether a URL is of an origin.
+// isOf reports whether the URL of a page has an origin.
 func isOf(page, origin string) bool {
 	rest, ok := strings.CutPrefix(page, origin)
 	return ok && (rest == "" || strings.IndexByte("/?#", rest[0]) >= 0)
 }
 
-// AllowedOrigin returns the Origin of r if its pages may read answers (Fetch §3.2). An origin is
-// compared byte for byte.
+// AllowedOrigin returns the Origin of r if it is in the configured list, whose pages may read
+// responses (Fetch §3.2). Origins are compared byte for byte.
 func (s *Site) AllowedOrigin(r *http.Request) (origin string, ok bool) {
 	origins := r.Header["Origin"]
 	if len(origins) != 1 || !slices.Contains(s.o.AllowedOrigins, origins[0]) {

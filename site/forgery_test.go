@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// withSPA is a site to which pages of one more origin belong.
+// withSPA returns a site with one allowed origin.
 func withSPA(t *testing.T) *Site {
 	t.Helper()
 	s, err := New(Options{
@@ -20,7 +20,7 @@ func withSPA(t *testing.T) *Site {
 	return s
 }
 
-// requestWith is a request with header lines, which | separates.
+// requestWith returns a request with the header lines, which | separates.
 func requestWith(method, lines string) *http.Request {
 	r := &http.Request{Method: method, Header: http.Header{}}
 	for line := range strings.SplitSeq(lines, "|") {
@@ -31,7 +31,8 @@ func requestWith(method, lines string) *http.Request {
 	return r
 }
 
-// CS2, CS3: what a browser marks as another origin's is foreign, and so is every mark that is not known.
+// CS2, CS3: a request that the browser marks as one of another origin is foreign, and so is one
+// with an unknown mark.
 func TestMarksOfABrowserAreJudgedInOnePlace(t *testing.T) {
 	s := withSPA(t)
 	for marks, want := range map[string]verdict{
@@ -78,7 +79,7 @@ func TestMarksOfABrowserAreJudgedInOnePlace(t *testing.T) {
 			r := requestWith(method, marks)
 			want := want
 			if strings.HasPrefix(marks, "Referer") && !strings.Contains(marks, "Origin") && !reads(r) {
-				want = unmarked // what writes bears an Origin; a Referer is no proof for it
+				want = unmarked // Referer counts only for GET and HEAD
 			}
 			if got := s.judge(r, s.o.AllowedOrigins); got != want {
 				t.Errorf("%s with %q = %d, want %d", method, marks, got, want)
@@ -87,7 +88,7 @@ func TestMarksOfABrowserAreJudgedInOnePlace(t *testing.T) {
 	}
 }
 
-// guards are all that there are, and one that there is not.
+// guards are all guards, and two that do not exist.
 var guards = []struct {
 	name  string
 	guard Guard
@@ -104,7 +105,7 @@ var guards = []struct {
 	{"zero", 0},
 }
 
-// Each guard's column of the table: which of these requests it lets through.
+// Each request is admitted by the guards listed with it.
 func TestGuardsAdmitWhatTheyAreFor(t *testing.T) {
 	s := withSPA(t)
 	for _, c := range []struct{ method, marks, admitted string }{
@@ -145,7 +146,7 @@ func TestGuardsAdmitWhatTheyAreFor(t *testing.T) {
 	}
 }
 
-// CS2: a word that is not known has the same verdict at every place.
+// CS2: every guard refuses unknown values.
 func TestUnknownWordsAreAdmittedNowhere(t *testing.T) {
 	s := withSPA(t)
 	for _, marks := range []string{

@@ -7,26 +7,27 @@ import (
 	"strings"
 )
 
-// A Chain is what trusted proxies say of the way that a request took. The proxies nearest to us come last, as
-// they do in the headers.
+// A Chain describes the path of a request through trusted proxies. As in the headers, the proxy
+// nearest to this service comes last.
 //
-// X-Forwarded-For tells how many hops are trusted: it is read from its end for as long as the address that it
-// leads to is a trusted proxy's. Of X-Forwarded-Host and X-Forwarded-Proto the element counts that the
-// outermost of these hops wrote; what stands further left may come from anybody. A proxy that replaces those
-// fields, rather than adding to them, leaves fewer elements than hops; then the first counts. Forwarded (RFC
-// 7239) is read where there is no X-Forwarded-For, -Host or -Proto: most proxies write one family and
-// pass the other on as the caller sent it.
+// X-Forwarded-For determines the number of trusted hops: it is read from its end while the
+// addresses are those of trusted proxies. From X-Forwarded-Host and X-Forwarded-Proto, the element
+// of the outermost trusted hop is used; the client may have sent the elements before it. If a proxy
+// replaces these fields instead of appending to them, there are fewer elements than hops, and the
+// first one is used. Forwarded (RFC 7239) is used only without X-Forwarded-For, -Host and -Proto:
+// most proxies set one kind and pass on the other one as the client sent it.
 type Chain struct {
-	// Client is the address of the browser, or of whoever asks: the last that is no trusted proxy's. It is not
-	// valid where not even the peer's is known.
+	// Client is the address of the client: the last one that is not a trusted proxy's. It is
+	// invalid if the address of the peer is not known.
 	Client netip.Addr
-	// Host and Proto are what the outermost trusted proxy was asked for; "" where none says so.
+	// Host and Proto are those of the request to the outermost trusted proxy; "" if they are
+	// unknown.
 	Host, Proto string
-	// For are the addresses that trusted proxies name, the peer's not among them, as a list for X-Forwarded-For.
+	// For is the list of addresses in X-Forwarded-For, without that of the peer.
 	For string
 }
 
-// Forwarded reads the chain of r. From a peer that is no trusted proxy nothing is believed.
+// Forwarded returns the Chain of r. If the peer is not a trusted proxy, it ignores all headers.
 func (s *Site) Forwarded(r *http.Request) Chain {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -55,14 +56,14 @@ func (s *Site) Forwarded(r *http.Request) Chain {
 		trusted++
 	}
 	if len(hops) == 0 {
-		trusted = 0 // not told: the list is the peer's own word
+		trusted = 0 // unknown: the first element is used
 	}
 	c.Host = outermost(elements(h["X-Forwarded-Host"]), trusted)
 	c.Proto = outermost(elements(h["X-Forwarded-Proto"]), trusted)
 	return c
 }
 
-// read takes over what the elements of Forwarded say, from the last one on.
+// read fills in c from the elements of Forwarded, starting at the last one.
 func (c *Chain) read(elements []element, s *Site) {
 	var names []string
 	for i := len(elements) - 1; i >= 0 && s.Trusts(c.Client); i-- {
@@ -78,7 +79,8 @@ func (c *Chain) read(elements []element, s *Site) {
 	c.For = strings.Join(names, ", ")
 }
 
-// outermost is the element of a list that the outermost of so many trusted hops wrote; 0 hops: the first.
+// outermost returns the element of a list that the outermost trusted hop has added, given the
+// number of hops. For 0 hops it returns the first element.
 func outermost(list []string, hops int) string {
 	switch {
 	case len(list) == 0:
@@ -89,7 +91,7 @@ func outermost(list []string, hops int) string {
 	return list[len(list)-hops]
 }
 
-// Trusts reports whether an address is a trusted proxy's.
+// Trusts reports whether an address is that of a trusted proxy.
 func (s *Site) Trusts(a netip.Addr) bool {
 	a = a.Unmap()
 	for _, p := range s.o.TrustedProxies {
@@ -106,7 +108,7 @@ func (s *Site) TrustsPeer(r *http.Request) bool {
 	return err == nil && s.Trusts(peer.Addr())
 }
 
-// elements are those of a list, which may be spread over several lines (RFC 9110 §5.3).
+// elements returns the elements of a list, which may have several lines (RFC 9110 §5.3).
 func elements(lines []string) []string {
 	var all []string
 	for _, line := range lines {
@@ -119,8 +121,8 @@ func elements(lines []string) []string {
 	return all
 }
 
-// parseNode reads an address with or without a port, and an IPv6 address with or without brackets (RFC 7239
-// §6). Names that hide an address ("unknown", "_secret") are none.
+// parseNode parses an address with or without a port, and an IPv6 address with or without brackets
+// (RFC 7239 §6). It refuses obfuscated identifiers ("unknown", "_secret").
 func parseNode(s string) (netip.Addr, bool) {
 	if withPort, err := netip.ParseAddrPort(s); err == nil {
 		return withPort.Addr().Unmap().WithZone(""), true

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// KnownHost reports whether a request is for this service's authority (RFC 9112 §3.2, RFC 9110
-// §7.4). A name that an attacker rebound to this address must not reach the app's cookies.
-// Addresses are known, for probes; no name can be rebound to one. Trusted proxies that ask under
-// names of their own say in X-Forwarded-Host or Forwarded which one the browser asked for.
+// KnownHost reports whether the host of a request is that of the public address (RFC 9112 §3.2, RFC
+// 9110 §7.4). It protects against DNS rebinding: an attacker's name that resolves to this service.
+// IP addresses are accepted, for health checks. If the Host is another one, a trusted proxy may
+// name the browser's in X-Forwarded-Host or Forwarded.
 func (s *Site) KnownHost(r *http.Request) bool {
 	got := hostname(r.Host)
 	if got != s.hostname {
@@ -22,16 +22,19 @@ func (s *Site) KnownHost(r *http.Request) bool {
 	return got == s.hostname || err == nil || IsLoopback(s.hostname) && IsLoopback(got)
 }
 
-// ByHTTP reports whether trusted proxies say that the browser asked without encryption where the
-// public address is https. Fetch Metadata goes to https alone (and to loopback), so a browser that
-// sends it is there, whatever a proxy says.
+// ByHTTP reports whether the browser used http although the public address is https, according to
+// trusted proxies. Browsers send Fetch Metadata only to https (and loopback), so a request with it
+// was by https, whatever a proxy says.
 func (s *Site) ByHTTP(r *http.Request) bool {
-	return s.Secure() && r.Header.Get("Sec-Fetch-Mode") == "" && strings.EqualFold(s.Forwarded(r).Proto, "http")
+	if !s.Secure() || r.Header.Get("Sec-Fetch-Mode") != "" {
+		return false
+	}
+	return strings.EqualFold(s.Forwarded(r).Proto, "http")
 }
 
-// ByOtherName reports whether the browser knows this service by another host name, whose cookies
-// the public address does not get. The Host header does not say: many proxies put their own in its
-// place. What a page links to on its own origin bears that origin in the Referer.
+// ByOtherName reports whether the browser used another host name than the public address, which
+// does not get the cookies of that name. Many proxies replace the Host header, so it compares the
+// Referer of a same-origin request.
 func (s *Site) ByOtherName(r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Site") != "same-origin" {
 		return false
@@ -40,17 +43,17 @@ func (s *Site) ByOtherName(r *http.Request) bool {
 	if err != nil || at.Host == "" {
 		return false
 	}
-	return !strings.EqualFold(at.Hostname(), s.o.PublicURL.Hostname()) // cookies don't know of ports
+	return !strings.EqualFold(at.Hostname(), s.o.PublicURL.Hostname()) // cookies ignore ports
 }
 
-// hostname is the name of an authority, lower case, without its port.
+// hostname returns the host of an authority in lower case.
 func hostname(authority string) string {
 	u := url.URL{Host: authority}
 	return strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 }
 
-// IsLoopback reports whether a host, an address without brackets or a name in any case, can be none
-// but this machine: localhost and what ends in .localhost (RFC 6761 §6.3), 127.0.0.0/8, or ::1.
+// IsLoopback reports whether a host is always this machine: localhost and names below it (RFC 6761
+// §6.3), 127.0.0.0/8, or ::1. The host is an address without brackets, or a name in any case.
 func IsLoopback(host string) bool {
 	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {

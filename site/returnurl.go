@@ -8,13 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// MaxReturnURL bounds a return URL as it is sent on, in bytes. It travels in a login attempt's cookie,
-// encrypted and encoded twice, and browsers drop cookies of more than 4096 bytes (RFC 6265bis §5.6).
+// MaxReturnURL is the greatest length of a return URL in bytes, in the form in which it is sent. It
+// is part of a login attempt's cookie, encrypted and encoded twice, and browsers drop cookies of
+// more than 4096 bytes (RFC 6265bis §5.6).
 const MaxReturnURL = 1800
 
-// ReturnURL judges where a browser may be sent after a login or a logout: what ReturnPath takes, or a
-// URL of an allowed origin. That is judged by what follows the origin: it must be empty or such a
-// path, so that nothing can make another host of it.
+// ReturnURL checks a URL to which a browser may be sent after a login or logout. It accepts the
+// paths that ReturnPath accepts, and URLs of an allowed origin. After the origin, such a URL must
+// be empty or have such a path, so that the host can't be extended.
 func (s *Site) ReturnURL(given string) (string, bool) {
 	for _, origin := range s.o.AllowedOrigins {
 		rest, ours := strings.CutPrefix(given, origin)
@@ -30,14 +31,15 @@ func (s *Site) ReturnURL(given string) (string, bool) {
 	return s.ReturnPath(given)
 }
 
-// ReturnPath takes a path on this origin, with query and fragment if it likes, but none below the base
-// path, except the page of one's sessions. It returns the form to send on, in which nothing is decoded
-// and only what no URL may hold as it is gets percent-encoded; that form is the one that was judged.
-// The empty string means "/".
+// ReturnPath checks a path on this origin, with an optional query and fragment. It refuses paths
+// below the base path, except the page of the user's sessions. It returns the form to send, in
+// which characters that a URL can't have are percent-encoded, and nothing is decoded. The check is
+// of that form. The empty string means "/".
 //
-// The judgement is that of the parser which will read the Location header, the browser's (WHATWG URL
-// §4.4), not that of net/url: tabs and line breaks vanish there, a backslash is a slash, and what
-// then begins with two slashes names another host (RFC 9700 §4.11.1, open redirectors).
+// The check follows the parser that will read the Location header, that of the browser (WHATWG URL
+// §4.4), and not net/url. The browser removes tabs and line breaks and reads a backslash as a
+// slash. A result that begins with two slashes names another host (RFC 9700 §4.11.1, open
+// redirectors).
 func (s *Site) ReturnPath(given string) (string, bool) {
 	if given == "" {
 		return "/", true
@@ -62,9 +64,9 @@ func (s *Site) ReturnPath(given string) (string, bool) {
 	return sent, true
 }
 
-// onlyVisible refuses what browsers strip or turn into something else: control characters (tab, CR
-// and LF vanish), backslashes, and the invisible and direction-changing characters of Unicode, which
-// make a link look like another one.
+// onlyVisible reports whether s has no characters that browsers remove or replace: control
+// characters, backslashes, and invisible or direction-changing characters, with which a link looks
+// like another one.
 func onlyVisible(s string) bool {
 	for _, r := range s {
 		if r == '\\' || r == ' ' && s[0] == ' ' || Hidden(r) {
@@ -74,8 +76,8 @@ func onlyVisible(s string) bool {
 	return true
 }
 
-// escape percent-encodes the bytes that are not allowed in any part of a URL (RFC 3986 §2) and that
-// a browser would encode itself. Existing escapes stay as they are.
+// escape percent-encodes the bytes that no part of a URL may have (RFC 3986 §2), as browsers do.
+// Existing escapes stay unchanged.
 func escape(s string) string {
 	const hexDigits = "0123456789ABCDEF"
 	var b strings.Builder
@@ -90,9 +92,10 @@ func escape(s string) string {
 	return b.String()
 }
 
-// plainPath refuses paths that mean something else to whoever decodes or cleans them once more:
-// dot segments in any spelling, which can leave two slashes at the front (`/..//host`), encoded
-// control characters and backslashes, an encoded slash right after the first one, and overlong UTF-8.
+// plainPath reports whether a path has the same meaning when it is decoded or cleaned once more. It
+// refuses dot segments in any spelling, which can leave two slashes at the start (`/..//host`),
+// encoded control characters and backslashes, an encoded slash after the first slash, and overlong
+// UTF-8.
 func plainPath(p string) bool {
 	decoded, err := url.PathUnescape(p)
 	if err != nil || strings.HasPrefix(decoded, "//") || !utf8.ValidString(decoded) {
@@ -104,7 +107,7 @@ func plainPath(p string) bool {
 		}
 	}
 	for segment := range strings.SplitSeq(decoded, "/") {
-		segment, _, _ = strings.Cut(segment, ";") // path parameters: `..;` is a dot segment to some
+		segment, _, _ = strings.Cut(segment, ";") // some servers read `..;` as a dot segment
 		if segment == "." || segment == ".." {
 			return false
 		}
@@ -112,8 +115,8 @@ func plainPath(p string) bool {
 	return true
 }
 
-// reaches reports whether p leads to one of our own endpoints, however often it is decoded and in
-// whatever case: a return URL could log people out, or send them round in circles.
+// reaches reports whether p leads to one of our own endpoints, in any case and after any number of
+// decodings. Such a return URL could log the user out, or cause a redirect loop.
 func (s *Site) reaches(p string) bool {
 	base := strings.ToLower(s.o.BasePath)
 	for {
@@ -129,9 +132,9 @@ func (s *Site) reaches(p string) bool {
 	}
 }
 
-// Hidden reports whether a character has no business in a text that people or logs are shown:
-// control characters, and format characters, among them those that reverse the direction of reading
-// (U+202E and its like).
+// Hidden reports whether a character must not be in a text that users or logs show: control
+// characters and format characters, such as those that change the writing direction (U+202E).
 func Hidden(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp) || r == utf8.RuneError
+	return r == utf8.RuneError ||
+		unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp)
 }

@@ -18,7 +18,7 @@ func testSite(t testing.TB) *site.Site {
 	return sitetest.New(t, appOrigin, site.Options{BasePath: testBase})
 }
 
-// LS11, LS12, LS13: the corpus says what becomes of each return URL.
+// LS11, LS12, LS13: the corpus has the wanted result for each return URL.
 func TestReturnURLs(t *testing.T) {
 	cases := returnURLs(t)
 	if len(cases) < 400 {
@@ -33,13 +33,17 @@ func TestReturnURLs(t *testing.T) {
 	}
 }
 
-// LS10: what does not fit into a cookie is refused, after encoding too.
+// LS10: a URL that does not fit into a cookie, before or after encoding, is refused.
 func TestOverlongReturnURLIsRefused(t *testing.T) {
 	app := testSite(t)
 	if _, ok := app.ReturnURL("/" + strings.Repeat("a", site.MaxReturnURL-1)); !ok {
 		t.Error("the longest one is refused")
 	}
-	for _, s := range []string{"/" + strings.Repeat("a", site.MaxReturnURL), "/" + strings.Repeat("é", site.MaxReturnURL/4), "/" + strings.Repeat("/", 1<<20)} {
+	for _, s := range []string{
+		"/" + strings.Repeat("a", site.MaxReturnURL),
+		"/" + strings.Repeat("é", site.MaxReturnURL/4),
+		"/" + strings.Repeat("/", 1<<20),
+	} {
 		if _, ok := app.ReturnURL(s); ok {
 			t.Errorf("%d bytes are accepted", len(s))
 		}
@@ -57,8 +61,8 @@ func TestReturnURLKnowsOtherBasePaths(t *testing.T) {
 	}
 }
 
-// FuzzReturnURL: whatever is accepted leads a browser to this origin, and to no endpoint of ours but the page of
-// one's sessions.
+// FuzzReturnURL: an accepted URL leads a browser to this origin, and to none of our endpoints but
+// the page of the user's sessions.
 func FuzzReturnURL(f *testing.F) {
 	for _, c := range returnURLs(f) {
 		f.Add(c.given)
@@ -106,9 +110,9 @@ func checkReturnURL(t *testing.T, s string) {
 
 const appOrigin = "https://app.example.com"
 
-// asBrowser reads a Location header in an answer of appOrigin as the WHATWG URL parser does, written
-// from the standard and independently of the code under test: §4.4, states "no scheme", "relative",
-// "relative slash", "special authority ignore slashes", "path".
+// asBrowser reads a Location header in an answer of appOrigin as the WHATWG URL parser does,
+// written from the standard and independently of the code under test: §4.4, states "no scheme",
+// "relative", "relative slash", "special authority ignore slashes", "path".
 func asBrowser(location string) (origin, path string) {
 	s := strings.TrimFunc(location, func(r rune) bool { return r <= ' ' })
 	s = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(s)

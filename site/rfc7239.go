@@ -2,11 +2,11 @@ package site
 
 import "strings"
 
-// An element of Forwarded is what one proxy says (RFC 7239 §4).
+// An element of Forwarded is the information of one proxy (RFC 7239 §4).
 type element struct{ node, host, proto string }
 
-// parseForwarded reads the lines of Forwarded. A header that breaks the grammar says nothing at all: which of
-// its elements a trusted proxy wrote can't be told then.
+// parseForwarded parses the lines of Forwarded. It returns nil after a syntax error, because then
+// the elements of trusted proxies can't be identified.
 func parseForwarded(lines []string) []element {
 	var all []element
 	for _, text := range splitUnquoted(strings.Join(lines, ","), ',') {
@@ -40,7 +40,7 @@ func parseForwarded(lines []string) []element {
 	return all
 }
 
-// splitUnquoted splits at the separators that stand in no quoted-string.
+// splitUnquoted splits s at the separators outside quoted-strings.
 func splitUnquoted(s string, separator byte) []string {
 	var parts []string
 	from, quoted := 0, false
@@ -58,7 +58,8 @@ func splitUnquoted(s string, separator byte) []string {
 	return append(parts, s[from:])
 }
 
-// unquote reads a token or a quoted-string (RFC 9110 §5.6.4); it is not whole when quotes stand anywhere else.
+// unquote returns the value of a token or quoted-string (RFC 9110 §5.6.4). The result whole is
+// false if s is neither.
 func unquote(s string) (text string, whole bool) {
 	inner, quoted := strings.CutPrefix(s, `"`)
 	if !quoted {

@@ -11,7 +11,7 @@ import (
 	"github.com/cloakroom/cloakroom/site/sitetest"
 )
 
-func TestWhatIsLeftOutHasDefaults(t *testing.T) {
+func TestZeroOptionsHaveTheirDefaults(t *testing.T) {
 	s := sitetest.New(t, "https://app.example.com", site.Options{})
 	if s.Path("/user") != "/bff/user" || s.SessionCookie() != "__Host-Http-cloakroom" || !s.StrictCookie() {
 		t.Errorf("path %q, cookie %q, strict %v", s.Path("/user"), s.SessionCookie(), s.StrictCookie())
@@ -36,12 +36,12 @@ func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
 		"unknown SameSite":    {PublicURL: public, SameSite: 17},
 	} {
 		if _, err := site.New(o); err == nil {
-			t.Errorf("%s: it was taken", what)
+			t.Errorf("%s: it was accepted", what)
 		}
 	}
 }
 
-// LS6: nothing that a request says can move them.
+// LS6: no request can change them.
 func TestURIsComeFromThePublicURLAlone(t *testing.T) {
 	s := sitetest.New(t, "https://app.example.com", site.Options{BasePath: "/a/b"})
 	for _, c := range []struct{ what, got, want string }{
@@ -63,9 +63,11 @@ func TestURIsComeFromThePublicURLAlone(t *testing.T) {
 	}
 }
 
-// LS13: the page that a login leads back to is named by a Referer of ours, and judged like any other.
+// LS13: a login leads back to the page in the Referer, which is checked like any return URL.
 func TestLoginLeadsBackToWhereTheRequestCameFrom(t *testing.T) {
-	s := sitetest.New(t, "https://app.example.com", site.Options{AllowedOrigins: []string{"https://spa.example.com", "https://app.example.com:8443"}})
+	s := sitetest.New(t, "https://app.example.com", site.Options{
+		AllowedOrigins: []string{"https://spa.example.com", "https://app.example.com:8443"},
+	})
 	for referer, want := range map[string]string{
 		"": "/bff/login",
 		"https://app.example.com/orders?x=1#part": "/bff/login?returnUrl=%2Forders%3Fx%3D1",
@@ -91,7 +93,8 @@ func TestLoginLeadsBackToWhereTheRequestCameFrom(t *testing.T) {
 func TestOwnPathsAreAtOrBelowTheBasePath(t *testing.T) {
 	s := sitetest.New(t, "https://app.example.com", site.Options{})
 	for path, want := range map[string]bool{
-		"/bff": true, "/bff/": true, "/bff/user": true, "/bffx": false, "/BFF/user": false, "/bff;x": false, "/": false, "": false, "/x/bff/user": false,
+		"/bff": true, "/bff/": true, "/bff/user": true,
+		"/bffx": false, "/BFF/user": false, "/bff;x": false, "/": false, "": false, "/x/bff/user": false,
 	} {
 		if got := s.Owns(path); got != want {
 			t.Errorf("%q is ours = %v, want %v", path, got, want)
@@ -99,11 +102,13 @@ func TestOwnPathsAreAtOrBelowTheBasePath(t *testing.T) {
 	}
 }
 
-// MD4, MD2: one judge of what can be none but this machine.
+// MD4, MD2: one function decides which hosts are always this machine.
 func TestLoopbackHosts(t *testing.T) {
 	for host, want := range map[string]bool{
-		"localhost": true, "LOCALHOST": true, "app.localhost": true, "App.LocalHost": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true, "::ffff:127.0.0.1": true,
-		"": false, "localhost.example.com": false, "notlocalhost": false, "127.0.0.1.example.com": false, "10.0.0.1": false, "0.0.0.0": false, "::": false, "[::1]": false, "2130706433": false,
+		"localhost": true, "LOCALHOST": true, "app.localhost": true, "App.LocalHost": true,
+		"127.0.0.1": true, "127.1.2.3": true, "::1": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example.com": false, "notlocalhost": false, "127.0.0.1.example.com": false,
+		"10.0.0.1": false, "0.0.0.0": false, "::": false, "[::1]": false, "2130706433": false,
 	} {
 		if got := site.IsLoopback(host); got != want {
 			t.Errorf("%q is this machine = %v, want %v", host, got, want)
@@ -169,15 +174,20 @@ func TestBrowsersAtAnotherAddressAreTold(t *testing.T) {
 		{public, "10.0.0.1:1", http.Header{"Sec-Fetch-Site": {"bogus"}, "Referer": {"https://other.example/"}}, false, false},
 	} {
 		r := &http.Request{RemoteAddr: c.peer, Header: c.header}
-		if byHTTP, byOther := c.site.ByHTTP(r), c.site.ByOtherName(r); byHTTP != c.byHTTP || byOther != c.byOther {
-			t.Errorf("%v from %s at %s: by http %v, by another name %v; want %v, %v", c.header, c.peer, c.site.Origin(), byHTTP, byOther, c.byHTTP, c.byOther)
+		byHTTP, byOther := c.site.ByHTTP(r), c.site.ByOtherName(r)
+		if byHTTP != c.byHTTP || byOther != c.byOther {
+			t.Errorf("%v from %s at %s: by http %v, by another name %v; want %v, %v",
+				c.header, c.peer, c.site.Origin(), byHTTP, byOther, c.byHTTP, c.byOther)
 		}
 	}
 }
 
 func TestTrustedPeers(t *testing.T) {
-	s := sitetest.New(t, "https://app.example.com", site.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
-	for peer, want := range map[string]bool{"10.0.0.1:1": true, "[::ffff:10.0.0.1]:1": true, "192.0.2.1:1": false, "@": false, "": false} {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	s := sitetest.New(t, "https://app.example.com", site.Options{TrustedProxies: proxies})
+	for peer, want := range map[string]bool{
+		"10.0.0.1:1": true, "[::ffff:10.0.0.1]:1": true, "192.0.2.1:1": false, "@": false, "": false,
+	} {
 		if got := s.TrustsPeer(&http.Request{RemoteAddr: peer}); got != want {
 			t.Errorf("%q is trusted = %v, want %v", peer, got, want)
 		}

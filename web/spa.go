@@ -1,8 +1,8 @@
-// Package web serves what browsers load: the operator's single-page app, from a folder, from an
-// embedded file system, or through a development server.
+// Package web serves the operator's single-page app from a folder, from an embedded file system, or
+// through a development server.
 //
-// A file is served only from inside the folder: os.Root refuses what a path or a symbolic link leads
-// out of. A path that is no file and wants HTML gets index.html, so that the app can route it.
+// It serves only files inside the folder: os.Root refuses paths and symbolic links that lead
+// outside. A navigation to a path without a file gets index.html, so that the app can route it.
 package web
 
 import (
@@ -28,44 +28,44 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// defaultCSP lets an app load from its own origin and be framed by nobody. What it loads from
-// elsewhere, the operator must name (spa.csp).
+// defaultCSP forbids plugins, framing, and a base URL of another origin. The operator can set a
+// stricter policy (spa.csp).
 const defaultCSP = "base-uri 'self'; object-src 'none'; frame-ancestors 'none'"
 
-// Options say what app is served. The first of FS, DevServer and Dir that is set counts; none means
-// that every path is 404.
+// Options configure a SPA. It uses the first of FS, DevServer and Dir that is set. Without any,
+// every path is 404.
 type Options struct {
 	FS        fs.FS
 	DevServer *url.URL
 	Dir       string
 	CSP       string                                          // of HTML; "" for the default
-	Site      *site.Site                                      // whose cookies the development server does not get; needed with DevServer alone
+	Site      *site.Site                                      // required with DevServer, which must not get its cookies
 	Fail      func(http.ResponseWriter, *http.Request, error) // answers an error; required
 }
 
-// A SPA is an http.Handler for the app.
+// A SPA is the http.Handler of the app.
 type SPA struct {
 	files fs.FS
 	csp   string
 	fail  func(http.ResponseWriter, *http.Request, error)
-	dev   *httputil.ReverseProxy // nil: files are served
-	etags *lru.Cache[stamp, string]
+	dev   *httputil.ReverseProxy // nil to serve files
+	etags *lru.Cache[fileKey, string]
 }
 
-// stamp is what a file's ETag is remembered by.
-type stamp struct {
+// A fileKey identifies one version of a file in the cache of ETags.
+type fileKey struct {
 	name     string
 	size     int64
 	modified time.Time
 }
 
-// NewSPA returns the handler. A folder that is not there is an error.
+// NewSPA returns the handler. It is an error if the folder does not exist.
 func NewSPA(o Options) (*SPA, error) {
 	s := &SPA{files: o.FS, csp: o.CSP, fail: o.Fail}
 	if s.csp == "" {
 		s.csp = defaultCSP
 	}
-	s.etags, _ = lru.New[stamp, string](4096) // errs only for sizes below 1
+	s.etags, _ = lru.New[fileKey, string](4096) // fails only for sizes below 1
 	switch {
 	case o.FS != nil:
 	case o.DevServer != nil:
@@ -114,12 +114,13 @@ func (s *SPA) serve(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// fileName is the file that a URL names, false for one that names none in any folder: hidden files,
-// source maps, names that some file system reads as something else.
+// fileName returns the name of the file for a URL. It is false for names that are never served:
+// hidden files, source maps, and names that some file systems read in another way.
 func fileName(u *url.URL) (string, bool) {
 	p := u.Path
-	if strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == ':' }) ||
-		strings.Contains(strings.ToLower(u.EscapedPath()), "%2f") {
+	special := func(r rune) bool { return r < ' ' || r == 0x7f || r == '\\' || r == ':' }
+	encodedSlash := strings.Contains(strings.ToLower(u.EscapedPath()), "%2f")
+	if strings.ContainsFunc(p, special) || encodedSlash {
 		return "", false
 	}
 	for segment := range strings.SplitSeq(strings.TrimPrefix(p, "/"), "/") {
@@ -137,8 +138,8 @@ func fileName(u *url.URL) (string, bool) {
 	return name, fs.ValidPath(name)
 }
 
-// wantsPage reports whether index.html is the answer to a path that is no file: a navigation, and no
-// name with an extension, which was meant to be a file.
+// wantsPage reports whether index.html answers a request for a path without a file: the client
+// accepts HTML, and the name has no extension other than .html, which would mean a missing file.
 func wantsPage(r *http.Request, name string) bool {
 	if path.Ext(name) != "" && path.Ext(name) != ".html" || strings.Contains(r.URL.Path, ";") {
 		return false
@@ -146,13 +147,13 @@ func wantsPage(r *http.Request, name string) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// serveFile serves one file; false when there is none.
+// serveFile serves one file. It returns false if there is none.
 func (s *SPA) serveFile(w http.ResponseWriter, r *http.Request, name string) (bool, error) {
 	f, err := s.files.Open(name)
 	if err != nil {
-		return false, nil // not there, or not to be had from inside the folder
+		return false, nil // it does not exist, or is outside the folder
 	}
-	defer f.Close() // it was only read
+	defer f.Close() // it is only read
 	st, err := f.Stat()
 	content, seekable := f.(io.ReadSeeker)
 	if err != nil || !st.Mode().IsRegular() || !seekable {
@@ -178,9 +179,10 @@ func (s *SPA) serveFile(w http.ResponseWriter, r *http.Request, name string) (bo
 	return true, nil
 }
 
-// etag is a hash of the content: equal on every replica, and right even when a file's time is not.
+// etag returns a hash of the content, which is the same on every replica, whatever the modification
+// times are.
 func (s *SPA) etag(name string, st fs.FileInfo, content io.ReadSeeker) (string, error) {
-	key := stamp{name, st.Size(), st.ModTime()}
+	key := fileKey{name, st.Size(), st.ModTime()}
 	if e, ok := s.etags.Get(key); ok && !st.ModTime().IsZero() {
 		return e, nil
 	}
@@ -196,19 +198,20 @@ func (s *SPA) etag(name string, st fs.FileInfo, content io.ReadSeeker) (string, 
 	return e, nil
 }
 
-// hashed matches the names that bundlers give: a part that is a hash of the content, so that the
-// name changes with it.
+// hashed matches the names of bundlers, which contain a hash of the file's content.
 var hashed = regexp.MustCompile(`[-.][A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*\.[a-z0-9]+$|[-.]([A-Z][a-z0-9_-]*){2,}\.[a-z0-9]+$`)
 
 func cacheControl(name string) string {
-	base := path.Base(name)
-	if m := hashed.FindString(base); len(m)-len(path.Ext(base)) > 8 && strings.Contains(name, "/") && path.Ext(name) != ".html" {
+	ext := path.Ext(name)
+	longHash := len(hashed.FindString(path.Base(name)))-len(ext) > 8
+	if longHash && strings.Contains(name, "/") && ext != ".html" {
 		return "public, max-age=31536000, immutable"
 	}
 	return "no-cache"
 }
 
-// contentType never depends on the machine's own tables for what apps are made of.
+// contentType returns the media type of a file. For the usual files of an app it does not depend on
+// the tables of the machine.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
@@ -232,8 +235,8 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-// devServer passes everything to a development server, hot reloading over WebSocket included. It is
-// for development alone, and gets none of our cookies.
+// devServer returns a proxy to a development server, including WebSockets for hot reloading. It is
+// for development only, and removes our cookies.
 func devServer(o Options) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
 		Transport: outbound.NewTransport(),
@@ -242,7 +245,8 @@ func devServer(o Options) *httputil.ReverseProxy {
 			o.Site.StripCookies(pr.Out.Header)
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			o.Fail(w, r, problem.New(problem.UpstreamUnreachable).CausedBy(fmt.Errorf("spa.dev_server: %w", err)))
+			cause := fmt.Errorf("spa.dev_server: %w", err)
+			o.Fail(w, r, problem.New(problem.UpstreamUnreachable).CausedBy(cause))
 		},
 	}
 }

@@ -54,8 +54,14 @@ func app(t *testing.T) string {
 	outer := t.TempDir()
 	dir := filepath.Join(outer, "dist")
 	for name, content := range map[string]string{
-		"../secret.txt": "outside", "index.html": "<!doctype html>app", "assets/index-BxYz12ab.js": "1", "assets/plain.js": "2",
-		"assets/index-BxYz12ab.js.map": "map", ".env": "hidden", ".git/config": "hidden", "docs/page.html": "page",
+		"../secret.txt":                "outside",
+		"index.html":                   "<!doctype html>app",
+		"assets/index-BxYz12ab.js":     "1",
+		"assets/plain.js":              "2",
+		"assets/index-BxYz12ab.js.map": "map",
+		".env":                         "hidden",
+		".git/config":                  "hidden",
+		"docs/page.html":               "page",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
@@ -78,8 +84,9 @@ func app(t *testing.T) string {
 func TestNoWayOutOfTheFolder(t *testing.T) {
 	s := serve(t, app(t))
 	for _, path := range []string{
-		"/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt", "/..%5csecret.txt", "/link.txt", "/up/secret.txt",
-		"/.env", "/.git/config", "/assets/%2e./.env", "/.well-known/x", "/assets/index-BxYz12ab.js.map", "/secret.txt%00.js", "/C:/x.txt",
+		"/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/assets/../../secret.txt",
+		"/..%5csecret.txt", "/link.txt", "/up/secret.txt", "/.env", "/.git/config", "/assets/%2e./.env",
+		"/.well-known/x", "/assets/index-BxYz12ab.js.map", "/secret.txt%00.js", "/C:/x.txt",
 		"/assets/", "/assets", "/missing.js", "/index.html;.css",
 	} {
 		res, body := get(t, s, http.MethodGet, path)
@@ -92,9 +99,11 @@ func TestNoWayOutOfTheFolder(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreNoFileGetTheAppOnlyWhenTheyWantAPage(t *testing.T) {
+func TestOnlyNavigationsToMissingFilesGetTheApp(t *testing.T) {
 	s := serve(t, app(t))
-	for path, want := range map[string]int{"/": 200, "/orders/7": 200, "/docs/page.html": 200, "/assets/missing.js": 404, "/orders.json": 404} {
+	for path, want := range map[string]int{
+		"/": 200, "/orders/7": 200, "/docs/page.html": 200, "/assets/missing.js": 404, "/orders.json": 404,
+	} {
 		if res, _ := get(t, s, http.MethodGet, path, "Accept", "text/html,*/*"); res.StatusCode != want {
 			t.Errorf("%s = %d, want %d", path, res.StatusCode, want)
 		}
@@ -118,7 +127,9 @@ func TestCachingFollowsTheName(t *testing.T) {
 		if res.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(res.Header.Get("Content-Type"), "charset=utf-8") {
 			t.Errorf("%s: headers = %v", path, res.Header)
 		}
-		if again, body := get(t, s, http.MethodGet, path, "Accept", "text/html", "If-None-Match", res.Header.Get("Etag")); again.StatusCode != http.StatusNotModified || body != "" {
+		etag := res.Header.Get("Etag")
+		again, body := get(t, s, http.MethodGet, path, "Accept", "text/html", "If-None-Match", etag)
+		if again.StatusCode != http.StatusNotModified || body != "" {
 			t.Errorf("%s again = %d", path, again.StatusCode)
 		}
 	}
@@ -130,13 +141,15 @@ func TestCachingFollowsTheName(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "index.html"), []byte("<!doctype html>new version"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if res, body := get(t, s, http.MethodGet, "/", "Accept", "text/html", "If-None-Match", etag); res.StatusCode != http.StatusOK || !strings.Contains(body, "new version") {
+	res, body := get(t, s, http.MethodGet, "/", "Accept", "text/html", "If-None-Match", etag)
+	if res.StatusCode != http.StatusOK || !strings.Contains(body, "new version") {
 		t.Errorf("after a deployment = %d %q", res.StatusCode, body)
 	}
 }
 
-func TestAFolderThatIsNotThereStopsTheStart(t *testing.T) {
-	if _, err := web.NewSPA(web.Options{Dir: filepath.Join(t.TempDir(), "nowhere")}); err == nil || !strings.Contains(err.Error(), "spa.dir") {
+func TestAMissingFolderStopsTheStart(t *testing.T) {
+	_, err := web.NewSPA(web.Options{Dir: filepath.Join(t.TempDir(), "nowhere")})
+	if err == nil || !strings.Contains(err.Error(), "spa.dir") {
 		t.Errorf("error = %v, want one that names spa.dir", err)
 	}
 }

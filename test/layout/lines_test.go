@@ -16,7 +16,6 @@ const (
 // has none; never add one.
 var notYetNarrow = []string{
 	"handlers",
-	"problem",
 	"provider",
 	"proxy",
 	"proxy/reading",
@@ -26,9 +25,7 @@ var notYetNarrow = []string{
 	"session/revocation",
 	"session/store/postgres",
 	"session/store/storetest",
-	"site",
 	"test/layout",
-	"web",
 }
 
 // tooWide finds lines that end beyond the widest column.
