@@ -22,34 +22,34 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// The key ids of PrivateAssertionKey that are no kid.
+// The values of id of PrivateAssertionKey that are not a kid themselves.
 const (
 	keyIDThumbprint = "thumbprint"
-	keyIDNone       = "none" // a key that was registered without a kid is found by none at some providers
+	keyIDNone       = "none" // some providers refuse a kid if the key was registered without one
 )
 
-// assertionLifetime bounds how long a client assertion that leaked could be used.
+// assertionLifetime limits how long a leaked client assertion could be used.
 const assertionLifetime = time.Minute
 
 // An AssertionKey signs client assertions (RFC 7523 §2.2). It is safe for concurrent use.
 type AssertionKey struct {
 	key any    // private key, or the secret's bytes
 	id  string // kid; "" for none
-	// algs are those that the key can sign with, in the order of our choice; one alone where the operator
-	// or the JWK says so.
+	// algs are the algorithms that the key can sign with, in order of preference. There is only one
+	// if the operator or the JWK names it.
 	algs []string
 }
 
-// SecretAssertionKey signs with the client secret (client_secret_jwt). alg is the algorithm; "" for
-// one that the provider lists.
+// SecretAssertionKey returns a key that signs with the client secret (client_secret_jwt). alg is
+// the algorithm; "" means one that the provider lists.
 func SecretAssertionKey(clientSecret secret.Value, alg string) (*AssertionKey, error) {
 	key := []byte(clientSecret.Reveal())
 	return (&AssertionKey{key: key, algs: secretAlgs(len(key))}).fixed(alg)
 }
 
-// PrivateAssertionKey signs with a private key (private_key_jwt): PEM, or one JWK, whose own kid
-// and alg win. id is the kid; "" or thumbprint for the thumbprint, none for no kid. alg is as
-// SecretAssertionKey's.
+// PrivateAssertionKey returns a key that signs with a private key (private_key_jwt): PEM, or one
+// JWK, whose own kid and alg take precedence. id is the kid; "" or thumbprint means the thumbprint,
+// none no kid. alg is as in SecretAssertionKey.
 func PrivateAssertionKey(key secret.Value, id, alg string) (*AssertionKey, error) {
 	jwk, err := parsePrivateJWK(key)
 	if err != nil {
@@ -65,7 +65,7 @@ func PrivateAssertionKey(key secret.Value, id, alg string) (*AssertionKey, error
 	return a.fixed(alg)
 }
 
-// fixed is a with alg alone, if that is not "". A key that can't sign must stop the start.
+// fixed restricts a to alg, unless that is "". A key that can't sign must stop the start.
 func (a *AssertionKey) fixed(alg string) (*AssertionKey, error) {
 	if alg != "" {
 		if !slices.Contains(a.algs, alg) {
@@ -82,8 +82,8 @@ func (a *AssertionKey) fixed(alg string) (*AssertionKey, error) {
 	return a, nil
 }
 
-// keyID is the kid of a private key: the JWK's own, the configured one, or else the thumbprint
-// (RFC 7638). OIDC Core §10.1 wants one where several keys are published.
+// keyID returns the kid of a private key: the JWK's own, the configured one, or else the thumbprint
+// (RFC 7638). OIDC Core §10.1 requires a kid if several keys are published.
 func keyID(k jose.JSONWebKey, configured string) (string, error) {
 	switch {
 	case k.KeyID != "":
@@ -107,9 +107,8 @@ func (a *AssertionKey) signingKey(alg string) jose.SigningKey {
 	return jose.SigningKey{Algorithm: jose.SignatureAlgorithm(alg), Key: jose.JSONWebKey{Key: a.key, KeyID: a.id}}
 }
 
-// alg is the first of the key's algorithms that the provider takes; without a list of those, the
-// one that providers most likely expect. What the provider lists chooses among what the key can
-// do, no more.
+// alg returns the first algorithm of the key that the provider lists; if there is none, the one
+// that providers most likely expect. The list only selects among what the key can do.
 func (a *AssertionKey) alg(listed []string) string {
 	for _, alg := range a.algs {
 		if slices.Contains(listed, alg) {
@@ -119,8 +118,8 @@ func (a *AssertionKey) alg(listed []string) string {
 	return a.algs[0]
 }
 
-// parsePrivateJWK reads a private key: PEM (PKCS #8, PKCS #1, SEC 1), or one JWK, whose kid and
-// alg are then used. Errors hold nothing of it.
+// parsePrivateJWK reads a private key: PEM (PKCS #8, PKCS #1, SEC 1), or one JWK, whose kid and alg
+// are then used. Errors contain nothing of the key.
 func parsePrivateJWK(v secret.Value) (jose.JSONWebKey, error) {
 	text := strings.TrimSpace(v.Reveal())
 	if strings.HasPrefix(text, "{") {
@@ -151,8 +150,9 @@ func parsePrivateKey(der []byte) (any, error) {
 	return nil, errors.New("the client key is no unencrypted PKCS #8, PKCS #1 or SEC 1 private key")
 }
 
-// keyAlgs are the algorithms of a private key, the one that providers most likely expect first (RFC
-// 7518 §3.1; ECDSA's hash follows its curve, §3.4); none for a key that can't sign.
+// keyAlgs returns the algorithms of a private key, the one that providers most likely expect first
+// (RFC 7518 §3.1; the hash of ECDSA follows from the curve, §3.4). It returns none for a key that
+// can't sign.
 func keyAlgs(key any) []string {
 	switch k := key.(type) {
 	case *rsa.PrivateKey:
@@ -172,9 +172,9 @@ func keyAlgs(key any) []string {
 	return nil
 }
 
-// secretAlgs are the algorithms of a client secret of n bytes: for the longer hashes it must be as
-// long as they are (RFC 7518 §3.2). HS256 is taken with a short one, too: the provider has issued
-// it.
+// secretAlgs returns the algorithms of a client secret of n bytes. A longer hash needs a secret of
+// its own length (RFC 7518 §3.2). HS256 is accepted with a shorter secret, too, since the provider
+// has issued it.
 func secretAlgs(n int) []string {
 	algs := []string{"HS256"}
 	if n >= 48 {
@@ -186,7 +186,8 @@ func secretAlgs(n int) []string {
 	return algs
 }
 
-// PublicKeys is the JWK Set (RFC 7517 §5) of what a signs with; empty where a is nil or a secret.
+// PublicKeys returns the JWK Set (RFC 7517 §5) of the public key; it is empty if a is nil or a
+// secret.
 func (a *AssertionKey) PublicKeys() jose.JSONWebKeySet {
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	if a == nil {
@@ -205,8 +206,8 @@ func (a *AssertionKey) PublicKeys() jose.JSONWebKeySet {
 	return set
 }
 
-// Sign is a fresh assertion of clientID for one audience (OIDC Core §9, TE6). listed are the
-// algorithms that the provider takes.
+// Sign returns a fresh assertion of clientID for one audience (OIDC Core §9, TE6). listed are the
+// algorithms that the provider accepts.
 func (a *AssertionKey) Sign(clientID, audience string, listed []string, now time.Time) (string, error) {
 	signer, err := jose.NewSigner(a.signingKey(a.alg(listed)), (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {

@@ -5,15 +5,15 @@ import (
 	"fmt"
 )
 
-// ErrBusy means that strangers have so many tokens checked at this moment that there was no turn
-// for this one. Its sender should try again.
+// ErrBusy means that too many tokens from strangers are being checked at this moment. The sender
+// should try again.
 var ErrBusy = errors.New("too many tokens are being checked")
 
-// RuleUserinfoSub is the rule that userinfo is about the subject of the ID token (OIDC Core
+// RuleUserinfoSub is the rule that userinfo must be about the subject of the ID token (OIDC Core
 // §5.3.2).
 const RuleUserinfoSub = "userinfo_sub"
 
-// An InvalidTokenError is an ID token or userinfo answer that broke a rule. Nothing in it may be
+// An InvalidTokenError means that an ID token or userinfo answer broke a rule. Nothing in it may be
 // used.
 type InvalidTokenError struct {
 	Rule   string // a stable word: the claim or header ("nonce", "aud", "typ"), "signature", "format"
@@ -25,7 +25,8 @@ func (e *InvalidTokenError) Error() string {
 	return fmt.Sprintf("ID token or userinfo breaks rule %q: %s", e.Rule, e.Detail)
 }
 
-// An InvalidLogoutTokenError is a logout token that broke a rule of OIDC Back-Channel Logout §2.6.
+// An InvalidLogoutTokenError means that a logout token broke a rule of OIDC Back-Channel Logout
+// §2.6.
 type InvalidLogoutTokenError struct {
 	Rule   string // as InvalidTokenError's
 	Detail string

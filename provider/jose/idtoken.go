@@ -22,14 +22,14 @@ type IDToken struct {
 	Audience         []string
 	IssuedAt, Expiry time.Time
 	AuthTime         time.Time // zero where the token has none
-	// SessionExpiry is when the provider wants the session to be over (session_expiry, OpenID Connect
-	// Enterprise Extensions); zero: it does not say, or nothing that makes sense.
+	// SessionExpiry is when the provider wants the session to end (session_expiry, OpenID Connect
+	// Enterprise Extensions). It is zero if the claim is absent or unusable.
 	SessionExpiry time.Time
 	Claims        json.RawMessage // all of them, one JSON object
 }
 
-// notIDTokens are the kinds that Keycloak names in a claim "typ", while its header says JWT for
-// all.
+// notIDTokens are the kinds of token that Keycloak names in a claim "typ"; the header says JWT for
+// all of them. The list is never written to.
 var notIDTokens = []string{"Bearer", "DPoP", "Refresh", "Offline", "Logout"}
 
 // IDToken makes the checks of OIDC Core §3.1.3.7 on the ID token of a login. The error is an
@@ -38,13 +38,13 @@ func (v *Verifier) IDToken(ctx context.Context, raw secret.Value, want Attempt) 
 	return v.readIDToken(ctx, raw, func(t *IDToken, by *verified) error { return v.checkLogin(t, by, want) })
 }
 
-// RenewedIDToken makes the checks of OIDC Core §12.2 on an ID token that came with a renewal.
-// Errors are those of IDToken; after an *InvalidTokenError nothing of the answer may be used.
+// RenewedIDToken makes the checks of OIDC Core §12.2 on the ID token of a renewal. Errors are those
+// of IDToken. After an *InvalidTokenError nothing of the token response may be used.
 func (v *Verifier) RenewedIDToken(ctx context.Context, raw secret.Value, original *Original) (*IDToken, error) {
 	return v.readIDToken(ctx, raw, func(t *IDToken, by *verified) error { return v.checkRenewed(t, by, original) })
 }
 
-// readIDToken makes the checks that login and renewal have in common, and then their own.
+// readIDToken makes the checks common to login and renewal, and then those of check.
 func (v *Verifier) readIDToken(
 	ctx context.Context, raw secret.Value, check func(*IDToken, *verified) error,
 ) (*IDToken, error) {
@@ -67,7 +67,7 @@ func (v *Verifier) readIDToken(
 	return t, nil
 }
 
-// tokenError shows a breach as what callers know.
+// tokenError turns a breach into an *InvalidTokenError; other errors are returned as they are.
 func tokenError(err error) error {
 	var b *breach
 	if errors.As(err, &b) {
@@ -108,8 +108,8 @@ func (v *Verifier) idToken(by *verified) (*IDToken, error) {
 	return t, nil
 }
 
-// checkNoOtherKind refuses what is no ID token (RFC 8725 §3.11; ID13): a logout token has events
-// (Back-Channel Logout §2.4); an access token of Keycloak has typ.
+// checkNoOtherKind refuses other kinds of token (RFC 8725 §3.11; ID13): a logout token has events
+// (Back-Channel Logout §2.4), an access token of Keycloak has typ.
 func checkNoOtherKind(c Object) error {
 	if typ, err := c.Text("typ"); c.Has("events") || err == nil && slices.Contains(notIDTokens, typ) {
 		return broken("typ", "it is another kind of token")
@@ -133,13 +133,14 @@ func (t *IDToken) readNames(c Object) error {
 	return nil
 }
 
-// checkLogin checks what only this attempt can know.
+// checkLogin makes the checks that depend on the login attempt.
 func (v *Verifier) checkLogin(t *IDToken, by *verified, want Attempt) error {
-	// Step 11 (ID9). An empty expectation never matches: a logout token has no nonce either.
+	// Step 11 (ID9). An empty nonce never matches: a logout token has none, either.
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(want.Nonce)) != 1 {
 		return broken("nonce", "it is not the one of this attempt")
 	}
-	// RFC 9207 §2.4 with an issuer template: who answered is who issued.
+	// RFC 9207 §2.4 with an issuer template: the issuer of the response must be the issuer of the
+	// token.
 	if want.Issuer != "" && t.Issuer != want.Issuer {
 		return broken("iss", "it is not the issuer of the authorization response")
 	}
@@ -153,7 +154,7 @@ func (v *Verifier) checkLogin(t *IDToken, by *verified, want Attempt) error {
 	return v.checkAuthTime(t, want)
 }
 
-// checkAuthTime checks when the user was there (step 13, ID12).
+// checkAuthTime checks when the user authenticated (step 13, ID12).
 func (v *Verifier) checkAuthTime(t *IDToken, want Attempt) error {
 	limit := v.maxAge(want)
 	if limit != nil {
@@ -170,14 +171,15 @@ func (v *Verifier) checkAuthTime(t *IDToken, want Attempt) error {
 	if t.AuthTime.After(v.want.Now().Add(skew)) {
 		return broken("auth_time", "it is in the future")
 	}
-	anew := want.PromptLogin || limit != nil && *limit == 0
-	if anew && !want.Started.IsZero() && t.AuthTime.Before(want.Started.Add(-skew)) {
+	mustReauthenticate := want.PromptLogin || limit != nil && *limit == 0
+	if mustReauthenticate && !want.Started.IsZero() && t.AuthTime.Before(want.Started.Add(-skew)) {
 		return broken("auth_time", "the user did not log in anew")
 	}
 	return nil
 }
 
-// maxAge is the smaller max_age of the operator's and the attempt's own, which only a step-up has.
+// maxAge returns the smaller of the operator's max_age and that of the attempt, which only a
+// step-up has.
 func (v *Verifier) maxAge(want Attempt) *time.Duration {
 	if fixed := v.want.MaxAge; fixed != nil && (want.MaxAge == nil || *fixed < *want.MaxAge) {
 		return fixed
@@ -185,14 +187,14 @@ func (v *Verifier) maxAge(want Attempt) *time.Duration {
 	return want.MaxAge
 }
 
-// checkAtHash binds the access token to the ID token, where that has at_hash (OIDC Core §3.1.3.6,
-// ID11).
+// checkAtHash checks that the ID token belongs to the access token, if it has at_hash (OIDC Core
+// §3.1.3.6, ID11).
 func (v *Verifier) checkAtHash(by *verified, accessToken secret.Value) error {
 	if !by.claims.Has("at_hash") || accessToken.IsZero() {
 		return nil
 	}
 	got, err := by.claims.Text("at_hash")
-	if err != nil || got != by.AccessTokenHash { // as checkExactNames
+	if err != nil || got != by.AccessTokenHash { // see checkExactNames
 		return errAtHash()
 	}
 	matches := by.VerifyAccessToken(accessToken.Reveal()) == nil
@@ -207,16 +209,15 @@ func (v *Verifier) checkAtHash(by *verified, accessToken secret.Value) error {
 
 func errAtHash() error { return broken("at_hash", "it is not that of the access token") }
 
-// halfHash is the at_hash of a token under an HMAC (OIDC Core §3.1.3.6), of which go-oidc knows
-// none.
+// halfHash returns the at_hash for an HMAC algorithm (OIDC Core §3.1.3.6), which go-oidc can't
+// compute.
 func halfHash(alg string, accessToken secret.Value) string {
 	h := map[string]func() hash.Hash{"HS256": sha256.New, "HS384": sha512.New384, "HS512": sha512.New}[alg]()
 	h.Write([]byte(accessToken.Reveal()))
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:h.Size()/2])
 }
 
-// checkRenewed compares a renewed ID token with the first (RN6). That azp is this client, if it is
-// there at all, was checked already.
+// checkRenewed compares a renewed ID token with the first (RN6). azp was checked before.
 func (v *Verifier) checkRenewed(t *IDToken, by *verified, original *Original) error {
 	switch {
 	case original.Issuer != t.Issuer:

@@ -11,8 +11,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// ID1–ID3, ID6–ID9, ID11, ID13: one claim wrong at a time. The rule is what is reported; "" means that the
-// token is good.
+// ID1–ID3, ID6–ID9, ID11, ID13: one claim wrong at a time. The rule is what is reported; "" means
+// that the token is good.
 func TestIDTokenClaimsAreChecked(t *testing.T) {
 	key := odd.NewKey("rsa-1", "RS256")
 	v := verifierOf(t, setOf(t, key.JWK()), func(want *jose.Expectations) { want.TrustedAudiences = []string{"trusted"} })

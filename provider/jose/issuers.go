@@ -9,17 +9,15 @@ import (
 // metadata.
 const TenantPlaceholder = "{tenantid}"
 
-// An Issuers says who may have issued a provider's tokens (ID1): the configured issuer, or, where
-// that is a template, one for each listed tenant. Nobody else's tokens count, whatever tenants the
-// provider has: anybody can open a tenant of their own at such a provider. It is not changed after
-// NewIssuers.
+// An Issuers says who may have issued the tokens of a provider (ID1): the configured issuer or, if
+// that is a template, one issuer for each listed tenant. Tokens of other tenants are refused:
+// anybody can open a tenant of their own at such a provider. It does not change after NewIssuers.
 type Issuers struct {
 	configured string
-	tenants    map[string]string // tenant by issuer; nil where configured is no template
+	tenants    map[string]string // tenant by issuer; nil if configured is not a template
 }
 
-// NewIssuers says who may issue tokens at a provider; tenants count only where configured is a
-// template.
+// NewIssuers returns the issuers of a provider. tenants are used only if configured is a template.
 func NewIssuers(configured string, tenants []string) Issuers {
 	i := Issuers{configured: configured}
 	if IsTemplate(configured) {
@@ -31,7 +29,7 @@ func NewIssuers(configured string, tenants []string) Issuers {
 	return i
 }
 
-// IsTemplate reports whether an issuer is a template, which makes an issuer for each tenant.
+// IsTemplate reports whether an issuer is a template, from which each tenant has its own issuer.
 func IsTemplate(issuer string) bool { return strings.ContainsAny(issuer, "{}") }
 
 // Has reports whether iss is exactly one of the issuers.
@@ -43,8 +41,9 @@ func (i Issuers) Has(iss string) bool {
 	return ok
 }
 
-// expected is the one issuer that a token with these claims must be of: the configured one, or, of
-// a template, that of the listed tenant which the token names. go-oidc knows one issuer only.
+// expected returns the one issuer that a token with these claims must have, since go-oidc accepts
+// only one: the configured issuer or, with a template, that of the listed tenant which the token
+// names.
 func (i Issuers) expected(c Object) (iss string, ok bool) {
 	if i.tenants == nil {
 		return i.configured, true
@@ -54,16 +53,17 @@ func (i Issuers) expected(c Object) (iss string, ok bool) {
 	return iss, listed && err == nil
 }
 
-// Announced reports whether metadata may name iss (OIDC Discovery §4.3, MD1): by simple
-// comparison, or, of a template, with a placeholder of the metadata's own in the same place.
+// Announced reports whether metadata may name iss (OIDC Discovery §4.3, MD1): it must be equal to
+// the configured issuer. If that is a template, metadata may have any placeholder in the same
+// place.
 func (i Issuers) Announced(iss string) bool {
 	return i.Has(iss) ||
 		i.tenants != nil && anyPlaceholder.ReplaceAllLiteralString(iss, TenantPlaceholder) == i.configured
 }
 
-// signs reports whether a key that the key set says to be keyIssuer's may sign for a tenant's iss.
-// Microsoft's sets have keys that sign for one tenant alone, and that of everybody's own accounts
-// is among them.
+// signs reports whether a key may sign for the tenant of iss. keyIssuer is the issuer in the key's
+// entry of the key set. In Microsoft's sets some keys belong to one tenant, among them the tenant
+// of personal accounts.
 func (i Issuers) signs(keyIssuer, iss string) bool {
 	return keyIssuer == "" || anyPlaceholder.ReplaceAllLiteralString(keyIssuer, i.tenants[iss]) == iss
 }

@@ -21,8 +21,8 @@ func tenantsAB(want *jose.Expectations) {
 	want.Issuers = jose.NewIssuers(template, []string{tenantA, tenantB})
 }
 
-// ID1: of a template exactly the issuers that the listed tenants make, and tid the same. It holds also
-// where the keys of the set are one tenant's each, so that no key would fit an unlisted one.
+// ID1: of a template exactly the issuers that the listed tenants make, and tid the same. It holds
+// also where the keys of the set are one tenant's each, so that no key would fit an unlisted one.
 func TestATemplateTakesListedTenantsAlone(t *testing.T) {
 	key := odd.NewKey("rsa-1", "RS256")
 	each := key.JWK()

@@ -13,19 +13,20 @@ import (
 )
 
 const (
-	maxKeys  = 200 // of a set that are read
+	maxKeys  = 200 // read from one set
 	maxTries = 16  // keys tried on one signature, so that a forged one costs little
 )
 
 // A PublicKey is one usable entry of a provider's key set.
 type PublicKey struct {
 	id, alg string // either may be empty: the provider did not say
-	issuer  string // whom it signs for, at a provider of many tenants (not of RFC 7517; Microsoft's); may be empty
+	issuer  string // "", or the issuer that it signs for (an extension of Microsoft)
 	key     crypto.PublicKey
 }
 
-// A jwk is what counts of an entry. Certificates are left out on purpose: a chain that Go can't
-// parse must not cost the key, and trust comes from the set's address alone (ID4).
+// A jwk holds the members of an entry that are used. Certificates are left out on purpose: a chain
+// that Go can't parse must not make the key unusable, and trust comes from the address of the set
+// alone (ID4).
 type jwk struct {
 	Kty    string   `json:"kty"`
 	Kid    string   `json:"kid,omitempty"`
@@ -40,14 +41,14 @@ type jwk struct {
 	Issuer string   `json:"issuer,omitempty"`
 }
 
-// ParseKeys reads a JWK Set entry by entry (RFC 7517 §5: what is not understood is to be ignored).
-// go-jose reads a set as a whole and gives up over a single secp256k1 key (MD7).
+// ParseKeys reads a JWK Set entry by entry, and skips what it does not understand (RFC 7517 §5).
+// go-jose reads a set as a whole, and fails on a single secp256k1 key (MD7).
 func ParseKeys(data []byte) ([]PublicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &set); err != nil || set.Keys == nil {
-		return nil, errors.New("the answer is no key set")
+		return nil, errors.New("the answer is not a key set")
 	}
 	var keys []PublicKey
 	for _, entry := range set.Keys[:min(len(set.Keys), maxKeys)] {
@@ -58,7 +59,7 @@ func ParseKeys(data []byte) ([]PublicKey, error) {
 	return keys, nil
 }
 
-// parseKey takes an entry only if it is a public key that may verify signatures (RFC 7517 §4.2,
+// parseKey accepts an entry only if it is a public key for verifying signatures (RFC 7517 §4.2,
 // §4.3).
 func parseKey(entry json.RawMessage) (PublicKey, bool) {
 	var e jwk
@@ -78,12 +79,12 @@ func parseKey(entry json.RawMessage) (PublicKey, bool) {
 	return PublicKey{id: e.Kid, alg: e.Alg, issuer: e.Issuer, key: k.Key}, true
 }
 
-// candidates are the keys of the right type and curve, at most maxTries, in the order in which
-// they are tried on a signature. sure are those that the token's kid names, and the one that
-// verified last where the set still has it: a provider that signs with a new key under the old kid
-// (Ory Hydra after a rotation) is then known by it. Where there is neither, one key is sure. rest
-// are the others, those without a kid first: kid is a hint (RFC 7515 §4.1.4), and a provider may
-// be wrong about it.
+// candidates returns the keys of the right type and curve, at most maxTries, in the order in which
+// they are tried on a signature. sure are the keys that the token's kid names, and the key that
+// verified last, if the set still has it: that finds the key of a provider that signs with a new
+// key under the old kid (Ory Hydra after a rotation). If there is neither, sure has one key. rest
+// are the others, first those without a kid: kid is only a hint (RFC 7515 §4.1.4), and a provider
+// may send a wrong one.
 func candidates(keys []PublicKey, kid, alg string, last *PublicKey) (sure, rest []PublicKey) {
 	var proven, nameless, others []PublicKey
 	for _, k := range keys {
@@ -104,14 +105,14 @@ func candidates(keys []PublicKey, kid, alg string, last *PublicKey) (sure, rest 
 	return all[:n], all[n:min(len(all), maxTries)]
 }
 
-// same reports whether two entries are of one key.
+// same reports whether two entries have the same key.
 func (k PublicKey) same(other *PublicKey) bool {
 	key, ok := k.key.(interface{ Equal(x crypto.PublicKey) bool })
 	return ok && key.Equal(other.key)
 }
 
-// Fits reports whether the key can have made a signature of alg (RFC 7518 §3.1; at least 2048 bits
-// for RSA, §3.3).
+// Fits reports whether the key can verify a signature of alg (RFC 7518 §3.1; RSA keys need at least
+// 2048 bits, §3.3).
 func (k PublicKey) Fits(alg string) bool {
 	if k.alg != "" && k.alg != alg && !(alg == "EdDSA" && k.alg == "Ed25519") {
 		return false

@@ -10,26 +10,26 @@ import (
 const (
 	maxLogoutToken = 16 << 10
 	logoutEvent    = "http://schemas.openid.net/event/backchannel-logout"
-	// logoutTokenLife bounds a logout token without exp, which Expectations.LogoutByIssued lets
-	// pass: from its iat, the difference between the clocks included. §2.4 recommends "at most two
-	// minutes".
+	// logoutTokenLife is how long a logout token without exp is valid after its iat, with
+	// Expectations.LogoutByIssued. It includes the difference between the clocks. §2.4 recommends
+	// "at most two minutes".
 	logoutTokenLife = 2 * time.Minute
 )
 
-// A LogoutToken is a verified logout token. Subject, SID or both are set. Whether its JTI has been
-// seen before is for the caller to remember, until Expiry.
+// A LogoutToken is a verified logout token. Subject, SID or both are set. The caller must remember
+// JTI until Expiry, to detect replays.
 type LogoutToken struct {
 	Issuer, Subject, SID, JTI string
 	IssuedAt, Expiry          time.Time
 }
 
-// LogoutToken makes the checks of OIDC Back-Channel Logout §2.6, replay excepted. The error is an
+// LogoutToken makes the checks of OIDC Back-Channel Logout §2.6, except for replay. The error is an
 // *InvalidLogoutTokenError, ErrBusy, or that of Keys.
 //
-// Anyone may call with anything: all that can be told without a key is checked before a signature
-// is, and costs no fetch (BC13). Signatures are checked a few at a time, and clients take turns;
-// client "" is one that is not told from others. None is refused because there are many from one
-// address: the provider's own may be among them, and waits a little instead.
+// Anyone can send anything here. Everything that needs no key is checked before the signature, and
+// causes no fetch (BC13). Only a few signatures are checked at a time, and clients take turns;
+// client "" stands for all who can't be told apart. No token is refused because many come from one
+// address: the provider's own may be among them, and just wait a little.
 func (v *Verifier) LogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
 	t, err := v.readLogoutToken(ctx, client, raw)
 	var b *breach
@@ -39,13 +39,13 @@ func (v *Verifier) LogoutToken(ctx context.Context, client, raw string) (*Logout
 	return t, err
 }
 
-// remedyFor is what an operator can do about a logout token that was refused.
+// remedyFor returns what an operator can do about a logout token that was refused.
 func remedyFor(b *breach) string {
 	if b.rule == "exp" && b.detail == missing {
 		return "set logout_token_exp: iat for this provider, if it never sends exp (Ory Hydra does not)"
 	}
 	if b.detail == noNumber {
-		b = &breach{} // a token that nobody's clock makes good
+		b = &breach{} // comparing the clocks would not help
 	}
 	switch b.rule {
 	case "iss":
@@ -59,11 +59,11 @@ func remedyFor(b *breach) string {
 	case "sub":
 		return "have the provider send sid (its \"session required\" setting) or sub"
 	case "jti":
-		return "the provider must send a jti; without one a replay can't be told"
+		return "the provider must send a jti; without one a replay can't be detected"
 	case "signature":
 		return "compare jwks_uri with the key that the provider signs with; if that is right, somebody forges tokens"
 	}
-	return "nothing, if somebody else sent it; a provider that sends such tokens must be mended"
+	return "nothing, if somebody else sent it; a provider that sends such tokens must be corrected"
 }
 
 func (v *Verifier) readLogoutToken(ctx context.Context, client, raw string) (*LogoutToken, error) {
@@ -91,9 +91,9 @@ func (v *Verifier) readLogoutToken(ctx context.Context, client, raw string) (*Lo
 	return v.logoutToken(by.claims)
 }
 
-// logoutToken reads and checks the claims that a logout token has beside those of every JWT.
+// logoutToken reads and checks the claims that are special to a logout token, and its times.
 func (v *Verifier) logoutToken(c Object) (*LogoutToken, error) {
-	// BC6: a nonce of any value marks an ID token (§2.4).
+	// BC6: a token with a nonce, whatever its value, is an ID token (§2.4).
 	if c.Has("nonce") {
 		return nil, broken("nonce", "a logout token has none")
 	}
@@ -115,15 +115,15 @@ func (v *Verifier) logoutToken(c Object) (*LogoutToken, error) {
 	}
 	switch {
 	case t.JTI == "":
-		return nil, broken("jti", missing) // BC8: without one a replay can't be told
+		return nil, broken("jti", missing) // BC8: without one a replay can't be detected
 	case t.Subject == "" && t.SID == "":
 		return nil, broken("sub", "neither sub nor sid is there") // BC4
 	}
 	return t, nil
 }
 
-// checkLogoutTimes checks exp, nbf and iat, but bounds a token without exp by its iat where the
-// operator says so (BC3).
+// checkLogoutTimes checks exp, nbf and iat. A token without exp is limited by its iat, if the
+// operator allows that (BC3).
 func (v *Verifier) checkLogoutTimes(c Object) (issued, expiry time.Time, err error) {
 	if _, there, err := c.time("exp"); there || err != nil || !v.want.LogoutByIssued {
 		if expiry, err = v.checkExpiry(c); err != nil {
@@ -141,7 +141,8 @@ func (v *Verifier) checkLogoutTimes(c Object) (issued, expiry time.Time, err err
 	return issued, expiry, nil
 }
 
-// checkEvents wants an object with the back-channel logout member, an object in turn (§2.4, BC5).
+// checkEvents requires an object with the back-channel logout member, which must be an object, too
+// (§2.4, BC5).
 func checkEvents(raw json.RawMessage) error {
 	var events map[string]json.RawMessage
 	var member map[string]json.RawMessage

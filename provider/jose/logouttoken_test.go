@@ -99,7 +99,8 @@ func TestLogoutTokenIsChecked(t *testing.T) {
 	}
 }
 
-// BC3: where the operator lets a provider leave out exp, iat bounds the token, and an exp still counts.
+// BC3: where the operator lets a provider leave out exp, iat bounds the token, and an exp still
+// counts.
 func TestLogoutTokenByItsIat(t *testing.T) {
 	key := odd.NewKey("rsa-1", "RS256")
 	v := verifierOf(t, setOf(t, key.JWK()), func(want *jose.Expectations) { want.LogoutByIssued = true })
@@ -124,8 +125,8 @@ func TestLogoutTokenByItsIat(t *testing.T) {
 	}
 }
 
-// FuzzLogoutToken: a stranger's bytes neither panic nor pass. What passes was signed by the provider,
-// and says all that it must.
+// FuzzLogoutToken: a stranger's bytes neither panic nor pass. What passes was signed by the
+// provider, and says all that it must.
 func FuzzLogoutToken(f *testing.F) {
 	key := odd.NewKey("rsa-1", "RS256")
 	v := verifierOf(f, setOf(f, key.JWK()))

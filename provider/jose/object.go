@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	maxToken   = 256 << 10 // of an ID token; 64 KiB of groups fit, ten thousand claims don't
-	maxNesting = 32        // of JSON in a token
-	maxName    = 255       // of sub (OIDC Core §2), sid and jti
+	maxToken   = 256 << 10 // bytes of an ID token; 64 KiB of groups fit, ten thousand claims don't
+	maxNesting = 32        // levels of JSON in a token
+	maxName    = 255       // bytes of sub (OIDC Core §2), sid and jti
 )
 
-// An Object is the members of one JSON object, unparsed, under their exact names: encoding/json
-// would take "ISS" for "iss".
+// An Object holds the members of one JSON object, unparsed, by their exact names: encoding/json
+// would accept "ISS" for "iss".
 type Object map[string]json.RawMessage
 
-// decodeJWT takes a compact JWS apart without checking its signature: for cheap refusals before a
-// key is fetched (BC13), and for what libraries let pass.
+// decodeJWT decodes a compact JWS without verifying its signature. It serves cheap checks before a
+// key is fetched (BC13), and checks that libraries leave out.
 func decodeJWT(raw string, limit int) (head, body Object, err error) {
 	parts := strings.Split(raw, ".")
 	switch {
@@ -34,7 +34,7 @@ func decodeJWT(raw string, limit int) (head, body Object, err error) {
 	case len(parts) == 5:
 		return nil, nil, errors.New("it is encrypted, which was not agreed")
 	case len(parts) != 3:
-		return nil, nil, errors.New("it is no JWT")
+		return nil, nil, errors.New("it is not a JWT")
 	}
 	if head, err = decodePart(parts[0]); err != nil {
 		return nil, nil, fmt.Errorf("header: %w", err)
@@ -45,7 +45,8 @@ func decodeJWT(raw string, limit int) (head, body Object, err error) {
 	return head, body, nil
 }
 
-// ClaimsOf are the claims of a JWT that was verified when it came; nobody checks it here.
+// ClaimsOf returns the claims of a JWT that was verified when it was received. It does not verify
+// the JWT.
 func ClaimsOf(verified secret.Value) (Object, error) {
 	_, claims, err := decodeJWT(verified.Reveal(), maxToken)
 	return claims, err
@@ -59,8 +60,8 @@ func decodePart(part string) (Object, error) {
 	return ParseObject(data)
 }
 
-// ParseObject reads one JSON object and refuses repeated members at any depth: two readers could
-// take a different one each (RFC 7515 §4, RFC 7519 §4; ID13).
+// ParseObject reads one JSON object. It refuses repeated members at any depth, since two readers
+// could use a different one each (RFC 7515 §4, RFC 7519 §4; ID13).
 func ParseObject(data []byte) (Object, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not UTF-8")
@@ -77,7 +78,7 @@ func ParseObject(data []byte) (Object, error) {
 	return c, nil
 }
 
-// checkMembers walks one JSON value, which is known to be well-formed.
+// checkMembers checks one JSON value, which is known to be well-formed, and all values in it.
 func checkMembers(d *json.Decoder, depth int) error {
 	t, err := d.Token()
 	if err != nil {
@@ -111,10 +112,10 @@ func checkMembers(d *json.Decoder, depth int) error {
 	return err
 }
 
-// Has reports whether the claim is there, whatever its value.
+// Has reports whether the claim exists, whatever its value.
 func (c Object) Has(name string) bool { return c[name] != nil }
 
-// Text is a claim that must be a string where it is there. null counts as not there.
+// Text returns a claim that must be a string; "" if it is absent or null.
 func (c Object) Text(name string) (string, error) {
 	raw := c[name]
 	if raw == nil || string(raw) == "null" {
@@ -127,10 +128,11 @@ func (c Object) Text(name string) (string, error) {
 	return s, nil
 }
 
-// noNumber is what is wrong with a time that is none.
+// noNumber is the detail of a breach: the claim is not a time.
 const noNumber = "it is not a number of seconds"
 
-// time is a NumericDate (RFC 7519 §2), fraction allowed; ok is false where the claim is not there.
+// time returns a NumericDate (RFC 7519 §2), which may have a fraction. ok is false if the claim is
+// absent or null.
 func (c Object) time(name string) (at time.Time, ok bool, err error) {
 	raw := c[name]
 	if raw == nil || string(raw) == "null" {
@@ -148,7 +150,7 @@ func (c Object) time(name string) (at time.Time, ok bool, err error) {
 	return time.Unix(int64(whole), int64(fraction*1e9)), true, nil
 }
 
-// Audience is aud: one string or an array of them (RFC 7519 §4.1.3).
+// Audience returns aud: one string or an array of strings (RFC 7519 §4.1.3).
 func (c Object) Audience() ([]string, error) {
 	raw := c["aud"]
 	var one string
@@ -162,10 +164,10 @@ func (c Object) Audience() ([]string, error) {
 	return many, nil
 }
 
-// JSON is the object again, as text.
+// JSON returns the object as JSON text.
 func (c Object) JSON() json.RawMessage {
 	b, err := json.Marshal(c)
-	if err != nil { // can't be: each member was parsed
+	if err != nil { // can't happen: each member was parsed
 		return json.RawMessage("{}")
 	}
 	return b

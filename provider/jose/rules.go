@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// maxTokenAge is how long before its arrival a token may have been issued: it comes straight from
-// the provider, so only slow clocks and queues count (ID7).
+// maxTokenAge is how long ago a token may have been issued. It comes straight from the provider, so
+// that only slow clocks and queues matter (ID7).
 const maxTokenAge = 10 * time.Minute
 
-// missing is the detail of a breach whose claim is not there.
+// missing is the detail of a breach: the claim is absent.
 const missing = "it is missing"
 
-// checkHeader pins algorithm (ID5, BC2) and type (RFC 8725 §3.11; ID13, BC7).
+// checkHeader requires the expected algorithm (ID5, BC2) and type (RFC 8725 §3.11; ID13, BC7).
 func (v *Verifier) checkHeader(head Object, kind tokenKind) error {
 	if alg, err := head.Text("alg"); err != nil || alg != v.want.Alg {
 		return broken("alg", "it is not %s, which this client is registered with", v.want.Alg)
@@ -22,8 +22,8 @@ func (v *Verifier) checkHeader(head Object, kind tokenKind) error {
 	if err != nil || !slices.Contains(kind.types, strings.TrimPrefix(strings.ToLower(typ), "application/")) {
 		return broken("typ", "it says it is another kind of token")
 	}
-	// RFC 7515 §4.1.11: an extension that is not understood must not be passed over, and none is.
-	// cty would mean that the payload is a token in turn (RFC 7519 §5.2).
+	// RFC 7515 §4.1.11: a critical extension that is not understood must not be ignored, and none
+	// is understood here. cty would mean that the payload is itself a token (RFC 7519 §5.2).
 	for _, name := range []string{"crit", "b64", "cty", "enc"} {
 		if head.Has(name) {
 			return broken(name, "the header has it")
@@ -32,8 +32,8 @@ func (v *Verifier) checkHeader(head Object, kind tokenKind) error {
 	return nil
 }
 
-// checkParties checks iss and aud of a token that go-oidc has not judged, or has refused (OIDC Core
-// §3.1.3.7 steps 2 and 3).
+// checkParties checks iss and aud of a token that go-oidc has not verified, or has refused (OIDC
+// Core §3.1.3.7 steps 2 and 3).
 func (v *Verifier) checkParties(c Object) error {
 	iss, err := c.Text("iss")
 	if err != nil || !v.want.Issuers.Has(iss) {
@@ -74,7 +74,7 @@ func (v *Verifier) checkStrictly(t *verified) error {
 	return v.checkExactNames(t)
 }
 
-// checkIssuerIsURL wants iss to have a scheme (OIDC Core §2): go-oidc lets Google leave it out.
+// checkIssuerIsURL requires iss to have a scheme (OIDC Core §2): go-oidc lets Google leave it out.
 func checkIssuerIsURL(iss string) error {
 	if !strings.Contains(iss, "://") {
 		return errIssuer()
@@ -82,7 +82,7 @@ func checkIssuerIsURL(iss string) error {
 	return nil
 }
 
-// checkTenant wants tid, where a token of an issuer template has one, to be the tenant of its iss.
+// checkTenant requires tid, if a token from an issuer template has it, to be the tenant of its iss.
 func (v *Verifier) checkTenant(c Object, iss string) error {
 	if v.want.Issuers.tenants == nil || !c.Has("tid") {
 		return nil
@@ -93,8 +93,8 @@ func (v *Verifier) checkTenant(c Object, iss string) error {
 	return nil
 }
 
-// checkFurtherAudiences refuses a token that names an audience which is not trusted (OIDC Core
-// §3.1.3.7 step 3): go-oidc looks no further than for the client.
+// checkFurtherAudiences refuses a token with an audience that is not trusted (OIDC Core §3.1.3.7
+// step 3): go-oidc only looks for the client.
 func (v *Verifier) checkFurtherAudiences(aud []string) error {
 	for _, a := range aud {
 		if a != v.want.ClientID && !slices.Contains(v.want.TrustedAudiences, a) {
@@ -104,8 +104,8 @@ func (v *Verifier) checkFurtherAudiences(aud []string) error {
 	return nil
 }
 
-// checkExactNames wants what go-oidc has judged to be the claims of exactly those names (RFC 7519
-// §7.3): encoding/json, by which it reads, takes a member "ISS" for iss, too.
+// checkExactNames requires that go-oidc has verified the claims of exactly these names (RFC 7519
+// §7.3): it uses encoding/json, which accepts a member "ISS" for iss.
 func (v *Verifier) checkExactNames(t *verified) error {
 	iss, err := t.claims.Text("iss")
 	if err != nil || iss != t.Issuer {
@@ -124,8 +124,8 @@ func (v *Verifier) checkExactNames(t *verified) error {
 	return err
 }
 
-// expiry is exp, a number of seconds in a range that go-oidc does not look at (RFC 7519 §2 and
-// §4.1.4).
+// expiry returns exp, which must be a number of seconds within range (RFC 7519 §2 and §4.1.4);
+// go-oidc does not check that.
 func expiry(c Object) (time.Time, error) {
 	at, ok, err := c.time("exp")
 	switch {
@@ -137,7 +137,7 @@ func expiry(c Object) (time.Time, error) {
 	return at, nil
 }
 
-// checkExpiry is expiry of a token that go-oidc has not judged.
+// checkExpiry checks exp of a token that go-oidc has not verified.
 func (v *Verifier) checkExpiry(c Object) (time.Time, error) {
 	at, err := expiry(c)
 	if err == nil && !v.want.Now().Before(at.Add(skew)) {
@@ -148,7 +148,8 @@ func (v *Verifier) checkExpiry(c Object) (time.Time, error) {
 
 func ranOut(at time.Time) error { return broken("exp", "it ran out at %s", rfc3339(at)) }
 
-// checkNotBefore checks nbf (RFC 7519 §4.1.5), to which go-oidc gives five minutes.
+// checkNotBefore checks nbf (RFC 7519 §4.1.5), with a smaller tolerance than the five minutes of
+// go-oidc.
 func (v *Verifier) checkNotBefore(c Object) error {
 	notBefore, ok, err := c.time("nbf")
 	switch {
@@ -160,8 +161,7 @@ func (v *Verifier) checkNotBefore(c Object) error {
 	return nil
 }
 
-// checkIssued checks nbf and iat (OIDC Core §2 and §3.1.3.7 step 10): go-oidc takes iat as it
-// comes.
+// checkIssued checks nbf and iat (OIDC Core §2 and §3.1.3.7 step 10); go-oidc does not check iat.
 func (v *Verifier) checkIssued(c Object) (issued time.Time, err error) {
 	if err := v.checkNotBefore(c); err != nil {
 		return issued, err
@@ -181,8 +181,8 @@ func (v *Verifier) checkIssued(c Object) (issued time.Time, err error) {
 
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// checkName reads a claim that names someone or something: a string, bounded; "" where it is
-// absent.
+// checkName returns a claim that is a name or identifier: a string of at most maxName bytes; "" if
+// it is absent.
 func checkName(c Object, name string) (string, error) {
 	s, err := c.Text(name)
 	if err != nil {

@@ -68,7 +68,8 @@ func TestMembersInOtherCaseDoNotCount(t *testing.T) {
 	}
 }
 
-// OIDC Core §3.1.3.7 step 9, RFC 7519 §4.1.4: a token is refused on the very second of exp and the skew.
+// OIDC Core §3.1.3.7 step 9, RFC 7519 §4.1.4: a token is refused on the very second of exp and the
+// skew.
 func TestExpiryIsJudgedByTheGivenClockAndOneMinuteOfSkew(t *testing.T) {
 	key := odd.NewKey("rsa-1", "RS256")
 	var at time.Time
@@ -94,7 +95,8 @@ func TestExpiryIsJudgedByTheGivenClockAndOneMinuteOfSkew(t *testing.T) {
 	}
 }
 
-// OIDC Core §5.3.2, MD10: signed userinfo is for this client, by this provider; exp counts where it is there.
+// OIDC Core §5.3.2, MD10: signed userinfo is for this client, by this provider; exp counts where it
+// is there.
 func TestSignedUserinfoIsChecked(t *testing.T) {
 	key, foreign := odd.NewKey("rsa-1", "RS256"), odd.NewKey("rsa-1", "RS256")
 	v := verifierOf(t, setOf(t, key.JWK()))
@@ -161,7 +163,8 @@ func TestRefusalsAreToldInOurWords(t *testing.T) {
 	}
 }
 
-// OIDC Core §3.1.3.6: at_hash is made with the hash of the signature's algorithm, that of an HMAC too.
+// OIDC Core §3.1.3.6: at_hash is made with the hash of the signature's algorithm, that of an HMAC
+// too.
 func TestAtHashIsOfTheAlgorithm(t *testing.T) {
 	for _, alg := range jose.Algorithms() {
 		key := &odd.Key{ID: "k", Alg: alg, Secret: []byte(clientSecret)}
@@ -183,7 +186,8 @@ func TestAtHashIsOfTheAlgorithm(t *testing.T) {
 	}
 }
 
-// ID4: no token is taken for another's, whatever its claims: each kind is judged by the same signature rule.
+// ID4: no token is taken for another's, whatever its claims: each kind is judged by the same
+// signature rule.
 func TestATokenThatNobodySignedIsNoToken(t *testing.T) {
 	key, foreign := odd.NewKey("rsa-1", "RS256"), odd.NewKey("rsa-1", "RS256")
 	v := verifierOf(t, setOf(t, key.JWK()))

@@ -17,37 +17,37 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// A keySet is the provider's keys, and the limits on fetching them anew (MD5, MD6).
+// A keySet holds the provider's keys, and limits how often they are fetched again (MD5, MD6).
 //
-// A token that no known key has signed may be the first after a rotation, or forged. ID tokens
-// come from the provider itself, so their fetches are limited only against a provider that signs
-// wrongly. Logout tokens come from anyone: three fetches at once, then one in two seconds, whoever
-// asks. Since any of those fetches brings the new keys, a flood of forgeries hides a rotation for
-// two seconds at most, and never from a login.
+// A token that no known key has signed may be the first one after a rotation, or forged. ID tokens
+// come from the provider itself, so their fetches are limited only in case the provider signs
+// wrongly. Logout tokens come from anyone: they may cause three fetches at once, then one every two
+// seconds, whoever sends them. Any fetch brings the new keys, so that a flood of forged tokens
+// delays a rotation by two seconds at most, and never for a login.
 //
-// Trying keys that a token does not name costs processor time, so strangers' tokens share a budget
-// for that. While a flood of forgeries uses it up, a logout token under a wrong kid is refused,
-// until any login or renewal has shown which key signs now.
+// Trying keys that a token does not name costs processor time, so tokens from strangers share a
+// budget for it. While a flood of forged tokens uses it up, a logout token with a wrong kid is
+// refused, until a login or renewal has shown which key signs now.
 type keySet struct {
 	alg       string
 	issuers   Issuers
 	secret    secret.Value // the client secret, where alg is HS*
 	published Keys
-	now       func() time.Time          // this process's own
-	own       source                    // of answers to our own requests
-	strangers source                    // of logout tokens
-	proven    atomic.Pointer[PublicKey] // made the last signature that was good; nil: none yet
+	now       func() time.Time          // this process's own clock
+	own       source                    // answers to our own requests
+	strangers source                    // logout tokens
+	proven    atomic.Pointer[PublicKey] // the key of the last valid signature; nil: none yet
 }
 
-// A source is where tokens come from, with what they may cost together.
+// A source is where tokens come from. It limits what its tokens may cost together.
 type source struct {
-	fetches *rate.Limiter       // of the key set
+	fetches *rate.Limiter       // fetches of the key set
 	tries   *rate.Limiter       // verifications with keys that the token does not name; nil: unlimited
-	turns   *fairqueue.Queue    // to verify; nil: at once
-	waiting *semaphore.Weighted // for a fetch; nil: any number
+	turns   *fairqueue.Queue    // verifications at a time; nil: any number
+	waiting *semaphore.Weighted // tokens that wait for a fetch; nil: any number
 }
 
-// newStrangers is the source of tokens that come from anyone.
+// newStrangers returns the source of tokens that anyone can send.
 func newStrangers() source {
 	return source{
 		fetches: rate.NewLimiter(rate.Every(2*time.Second), 3),
@@ -58,33 +58,35 @@ func newStrangers() source {
 }
 
 const (
-	// turnPatience is how long a stranger's token waits for its signature to be checked. There are
-	// thousands of turns in that time.
+	// turnPatience is how long a stranger's token waits for its signature to be checked. Thousands
+	// of signatures are checked in that time.
 	turnPatience = 5 * time.Second
-	// maxFetchWaiters bounds those who wait for keys to be fetched, which can take ten seconds.
+	// maxFetchWaiters limits the number of tokens that wait for a fetch of the keys, which can take
+	// ten seconds.
 	maxFetchWaiters = 256
 )
 
-// The budget of strangers: 200 verifications with RSA keys take some 10 ms of processor time.
+// The budget for tokens from strangers. 200 verifications with RSA keys take some 10 ms of
+// processor time.
 const (
 	triesPerSecond = 200
 	triesAtOnce    = 400
 )
 
-// Keys are the keys that a provider has published. Each set that was fetched has a generation,
+// Keys are the published keys of a provider. Each set that was fetched has a generation, counted
 // from 1.
 type Keys interface {
-	// Known is the newest set that was fetched; generation 0 means none. It does not wait.
+	// Known returns the newest set that was fetched; generation 0 means that there is none. It does
+	// not wait.
 	Known(ctx context.Context) (keys []PublicKey, generation int)
-	// Newer is a set of a later generation than the one given, and waits for it to be fetched if
-	// it has to. Where it has one and may not fetch, since allow says so, it answers with a
-	// generation that is not later.
+	// Newer returns a set of a later generation than the given one, and fetches it if need be. If
+	// allow forbids the fetch, it returns the known set with its generation.
 	Newer(
 		ctx context.Context, than int, allow func(now time.Time) bool,
 	) (keys []PublicKey, generation int, err error)
 }
 
-// errSignature means that no key of the provider's has made the signature.
+// errSignature means that no key of the provider has made the signature.
 var errSignature = errors.New("no key of the provider has made this signature")
 
 func newKeySet(want Expectations, published Keys, now func() time.Time) *keySet {
@@ -102,18 +104,18 @@ func newKeySet(want Expectations, published Keys, now func() time.Time) *keySet 
 	return s
 }
 
-// A verification checks one signature; it is the oidc.KeySet of one call. go-oidc prints errors of
-// a KeySet instead of wrapping them, so the caller finds it in err.
+// A verification checks one signature; it is the oidc.KeySet of one call. go-oidc does not wrap the
+// errors of a KeySet, so the caller finds the error in err.
 type verification struct {
 	keys   *keySet
 	from   *source
-	client string // whose turn it is
-	iss    string // the token's, which was checked
+	client string // who sent the token
+	iss    string // the token's issuer, which was checked
 	err    error
 }
 
-// VerifySignature implements oidc.KeySet. Keys named or contained in the token's header (jwk, jku,
-// x5u, x5c) are never looked at (ID4).
+// VerifySignature implements oidc.KeySet. Keys that the token's header names or contains (jwk, jku,
+// x5u, x5c) are never used (ID4).
 func (v *verification) VerifySignature(ctx context.Context, jwt string) ([]byte, error) {
 	payload, err := v.verify(ctx, jwt)
 	v.err = err
@@ -149,9 +151,9 @@ func (v *verification) verify(ctx context.Context, jwt string) ([]byte, error) {
 	return v.inTurn(ctx, func() ([]byte, bool) { return v.withAny(jws, fresh) })
 }
 
-// inTurn checks a signature, errSignature if it is not good. It waits for the processor, as far as
-// the source has to, and never for the network: a token of a key that has to be fetched holds up
-// no other.
+// inTurn runs check when it is the client's turn, and returns errSignature if the signature is not
+// valid. It waits for the processor if the source has a queue, but never for the network: a token
+// whose key must be fetched does not delay others.
 func (v *verification) inTurn(ctx context.Context, check func() ([]byte, bool)) ([]byte, error) {
 	if v.from.turns != nil {
 		ctx, cancel := context.WithTimeout(ctx, turnPatience)
@@ -169,7 +171,7 @@ func (v *verification) inTurn(ctx context.Context, check func() ([]byte, bool)) 
 	return payload, nil
 }
 
-// known is the key set and its generation, fetched only where there is none yet.
+// known returns the key set and its generation. It fetches the set only if there is none yet.
 func (v *verification) known(ctx context.Context) (keys []PublicKey, generation int, err error) {
 	if keys, generation = v.keys.published.Known(ctx); generation > 0 {
 		return keys, generation, nil
@@ -181,7 +183,7 @@ func (v *verification) known(ctx context.Context) (keys []PublicKey, generation 
 	return keys, generation, err
 }
 
-// newer is a key set of a later generation, as far as the source may have one fetched.
+// newer returns a key set of a later generation, if the limits of the source allow the fetch.
 func (v *verification) newer(ctx context.Context, than int) (keys []PublicKey, ok bool, err error) {
 	err = v.waiting(func() (err error) {
 		var generation int
@@ -193,8 +195,8 @@ func (v *verification) newer(ctx context.Context, than int) (keys []PublicKey, o
 	return keys, ok, err
 }
 
-// waiting bounds how many of a source wait for a fetch: strangers could have any number of
-// requests wait for it.
+// waiting limits how many tokens of a source wait for a fetch: strangers could otherwise have any
+// number of requests wait.
 func (v *verification) waiting(fetch func() error) error {
 	if v.from.waiting == nil {
 		return fetch()
@@ -206,7 +208,7 @@ func (v *verification) waiting(fetch func() error) error {
 	return fetch()
 }
 
-// withAny tries the keys of one set, those that the budget does not cover excepted.
+// withAny tries the keys of one set, as far as the budget of the source allows.
 func (v *verification) withAny(jws *jose.JSONWebSignature, keys []PublicKey) ([]byte, bool) {
 	if v.keys.issuers.tenants != nil {
 		anothers := func(k PublicKey) bool { return !v.keys.issuers.signs(k.issuer, v.iss) }

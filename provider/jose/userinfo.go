@@ -2,8 +2,8 @@ package jose
 
 import "context"
 
-// Userinfo reads a signed answer of the userinfo endpoint: it must bear the registered algorithm,
-// iss and aud (OIDC Core §5.3.2, MD10). Errors are those of IDToken.
+// Userinfo verifies a signed answer of the userinfo endpoint: it must have the registered
+// algorithm, iss and aud (OIDC Core §5.3.2, MD10). Errors are those of IDToken.
 func (v *Verifier) Userinfo(ctx context.Context, raw string) (Object, error) {
 	kind := tokenKind{types: []string{"", "jwt", "userinfo+jwt"}, limit: maxToken, from: &v.keys.own, withoutExp: true}
 	sent, err := v.inspect(raw, kind)
@@ -17,8 +17,8 @@ func (v *Verifier) Userinfo(ctx context.Context, raw string) (Object, error) {
 	return t.claims, nil
 }
 
-// CheckUserinfoSubject wants userinfo to be about the subject of the ID token (OIDC Core §5.3.2,
-// MD9): it may be about another user (token substitution). The error is an *InvalidTokenError of
+// CheckUserinfoSubject requires userinfo to be about the subject of the ID token (OIDC Core §5.3.2,
+// MD9): it could be about another user (token substitution). The error is an *InvalidTokenError of
 // RuleUserinfoSub.
 func CheckUserinfoSubject(userinfo Object, subject string) error {
 	if sub, err := userinfo.Text("sub"); err != nil || sub == "" || sub != subject {

@@ -9,28 +9,28 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// A Verifier judges the tokens of one provider. It is safe for concurrent use.
+// A Verifier verifies the tokens of one provider. It is safe for concurrent use.
 type Verifier struct {
 	want Expectations
 	keys *keySet
 }
 
-// NewVerifier makes a Verifier of what was published as keys. now is this process's own clock, by
-// which fetches and attempts at a signature are limited.
+// NewVerifier returns a Verifier that uses the published keys. now is this process's own clock, for
+// the limits on fetches and verifications.
 func NewVerifier(want Expectations, keys Keys, now func() time.Time) *Verifier {
 	return &Verifier{want: want, keys: newKeySet(want, keys, now)}
 }
 
-// A tokenKind is what one kind of JWT may look like.
+// A tokenKind describes one kind of JWT.
 type tokenKind struct {
 	types      []string // header typ, lower case, without "application/"; "" when it may be absent
 	limit      int      // bytes
 	from       *source
-	client     string // who sent it, where that counts; "": not told from others
+	client     string // who sent it, if that matters; "": can't be told apart from others
 	withoutExp bool   // exp may be left out
 }
 
-// A verified token is go-oidc's verdict, with all the claims of the token.
+// A verified is a token that go-oidc has verified, with all its claims.
 type verified struct {
 	*oidc.IDToken
 	claims Object
@@ -45,8 +45,8 @@ func broken(rule, format string, args ...any) error {
 	return &breach{rule, fmt.Sprintf(format, args...)}
 }
 
-// inspect makes the checks that come before any key is touched. The claims that it returns may
-// have been written by anybody. The error is a *breach.
+// inspect makes the checks that need no key. Anybody may have written the claims that it returns.
+// The error is a *breach.
 func (v *Verifier) inspect(raw string, kind tokenKind) (Object, error) {
 	head, claims, err := decodeJWT(raw, kind.limit)
 	if err != nil {
@@ -55,9 +55,9 @@ func (v *Verifier) inspect(raw string, kind tokenKind) (Object, error) {
 	return claims, v.checkHeader(head, kind)
 }
 
-// verify has go-oidc judge a token: its signature, by keys that this package chooses, and iss, aud
-// and exp. Then come the rules for those claims that are stricter. sent are its claims as inspect
-// has them. The error is a *breach or that of Keys.
+// verify lets go-oidc verify a token: the signature, with keys that this package selects, and iss,
+// aud and exp. Then it applies the stricter rules for those claims. sent are the claims that
+// inspect returned. The error is a *breach or that of Keys.
 func (v *Verifier) verify(ctx context.Context, raw string, sent Object, kind tokenKind) (*verified, error) {
 	iss, ok := v.want.Issuers.expected(sent)
 	if !ok {
@@ -85,12 +85,12 @@ func (v *Verifier) verify(ctx context.Context, raw string, sent Object, kind tok
 	return t, v.checkStrictly(t)
 }
 
-// late is the time that go-oidc compares exp with, since it knows no skew. The nanosecond is for
-// "on or after" (RFC 7519 §4.1.4), where go-oidc says "after".
+// late returns the time that go-oidc compares exp with; go-oidc has no tolerance of its own. The
+// nanosecond turns its "after" into "on or after" (RFC 7519 §4.1.4).
 func (v *Verifier) late() time.Time { return v.want.Now().Add(time.Nanosecond - skew) }
 
-// refusal names the rule for which go-oidc has refused a token. Its own words may hold the token's
-// values, and it has an error type for exp alone.
+// refusal returns the rule for which go-oidc has refused a token. go-oidc's own message may contain
+// values of the token, and it has an error type only for exp.
 func (v *Verifier) refusal(err error, sent Object) error {
 	if err := v.checkParties(sent); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (v *Verifier) refusal(err error, sent Object) error {
 		}
 		return ranOut(expired.Expiry)
 	}
-	if _, _, noTime := sent.time("nbf"); noTime == nil { // else it is of the wrong type
+	if _, _, noTime := sent.time("nbf"); noTime == nil { // otherwise it has the wrong type
 		if err := v.checkNotBefore(sent); err != nil {
 			return err
 		}
