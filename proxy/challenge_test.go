@@ -17,25 +17,43 @@ func TestChallengesAreReadAsRFC9110HasThem(t *testing.T) {
 		{nil, nil},
 		{[]string{"", " , ,"}, nil},
 		{[]string{"Bearer"}, []challenge{{"bearer", params{}}}},
-		{[]string{`Basic realm="x", Bearer error="invalid_token"`}, []challenge{{"basic", params{"realm": "x"}}, {"bearer", params{"error": "invalid_token"}}}},
+		{
+			[]string{`Basic realm="x", Bearer error="invalid_token"`},
+			[]challenge{{"basic", params{"realm": "x"}}, {"bearer", params{"error": "invalid_token"}}},
+		},
 		// The example of §11.6.1.
 		{
 			[]string{`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`},
-			[]challenge{{"basic", params{"realm": "simple"}}, {"newauth", params{"realm": "apps", "type": "1", "title": `Login to "apps"`}}},
+			[]challenge{
+				{"basic", params{"realm": "simple"}},
+				{"newauth", params{"realm": "apps", "type": "1", "title": `Login to "apps"`}},
+			},
 		},
 		{[]string{`Negotiate, Bearer error="a"`}, []challenge{{"negotiate", params{}}, {"bearer", params{"error": "a"}}}},
 		{[]string{`Negotiate YII/a+b==, Bearer`}, []challenge{{"negotiate", params{}}, {"bearer", params{}}}},
 		{[]string{`NTLM TlRM , bEARER ERROR=a`}, []challenge{{"ntlm", params{}}, {"bearer", params{"error": "a"}}}},
-		{[]string{`Basic realm="a, Bearer error=\"x\"", charset="UTF-8"`}, []challenge{{"basic", params{"realm": `a, Bearer error="x"`, "charset": "UTF-8"}}}},
-		{[]string{`Basic realm="a\\", Bearer error="\i\\"`}, []challenge{{"basic", params{"realm": `a\`}}, {"bearer", params{"error": `i\`}}}},
+		{
+			[]string{`Basic realm="a, Bearer error=\"x\"", charset="UTF-8"`},
+			[]challenge{{"basic", params{"realm": `a, Bearer error="x"`, "charset": "UTF-8"}}},
+		},
+		{
+			[]string{`Basic realm="a\\", Bearer error="\i\\"`},
+			[]challenge{{"basic", params{"realm": `a\`}}, {"bearer", params{"error": `i\`}}},
+		},
 		{[]string{"Bearer\terror = \"x\" ,, max_age\t=5 ,"}, []challenge{{"bearer", params{"error": "x", "max_age": "5"}}}},
-		{[]string{`Basic realm="x"`, `Bearer error="y"`}, []challenge{{"basic", params{"realm": "x"}}, {"bearer", params{"error": "y"}}}},
+		{
+			[]string{`Basic realm="x"`, `Bearer error="y"`},
+			[]challenge{{"basic", params{"realm": "x"}}, {"bearer", params{"error": "y"}}},
+		},
 		{[]string{`Bearer realm="x"`, `error="y"`}, []challenge{{"bearer", params{"realm": "x", "error": "y"}}}}, // one list (§5.3)
 		{[]string{`Bearer error="a", error="b"`}, []challenge{{"bearer", params{"error": "a"}}}},
 		// What is not the grammar.
 		{[]string{`Bearer realm="x" error="y"`}, []challenge{{"bearer", params{"realm": "x", "error": "y"}}}},
 		{[]string{`Bearer realm=My API, error="y"`}, []challenge{{"bearer", params{"realm": "My", "error": "y"}}}},
-		{[]string{`Bearer resource=https://a.example/x?y=z, error="y"`}, []challenge{{"bearer", params{"resource": "https://a.example/x?y=z", "error": "y"}}}},
+		{
+			[]string{`Bearer resource=https://a.example/x?y=z, error="y"`},
+			[]challenge{{"bearer", params{"resource": "https://a.example/x?y=z", "error": "y"}}},
+		},
 		{[]string{`error="y"`, `Bearer`}, []challenge{{"bearer", params{}}}},
 		{[]string{`Bearer error="y`, `Basic`}, []challenge{{"bearer", params{}}, {"basic", params{}}}},
 		{[]string{`"Bearer error=x, y", Basic`, `Bearer error="\`}, []challenge{{"basic", params{}}, {"bearer", params{}}}},
@@ -74,7 +92,8 @@ func TestWhatAnAPIsChallengeAsksFor(t *testing.T) {
 // What was read and is written again, by the book, reads the same.
 func FuzzChallenges(f *testing.F) {
 	for _, line := range []string{
-		`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`, `Negotiate YII/a+b==, Bearer error=x`, `a b"c\`, "\"", "=,=a=",
+		`Basic realm="simple", Newauth realm="apps", type=1, title="Login to \"apps\""`,
+		`Negotiate YII/a+b==, Bearer error=x`, `a b"c\`, "\"", "=,=a=",
 	} {
 		f.Add(line, line)
 	}

@@ -17,7 +17,8 @@ func TestEveryFieldOfARouteIsKnownToGuardOrNot(t *testing.T) {
 	for i := range reflect.TypeFor[Route]().NumField() {
 		field := reflect.TypeFor[Route]().Field(i)
 		if slices.Contains(guards, field.Name) == slices.Contains(guardsNot, field.Name) {
-			t.Errorf("is %s part of what a route demands? Write it into guards or guardsNot, and into Route.guard if it is not", field.Name)
+			t.Errorf("is %s part of what a route demands? Write it into guards or guardsNot, and into Route.guard if it is not",
+				field.Name)
 		}
 		var plain, other Route
 		fill(t, reflect.ValueOf(&other).Elem().Field(i))
@@ -68,15 +69,25 @@ func TestNoSpellingGetsAroundARoute(t *testing.T) {
 		Route{Path: "/API/", Upstream: upstream(t, "http://b:1")},
 	)
 	for in, want := range map[string]bool{
-		"/api/admin/x": false, "/api/x/admin": false, "/api/adminx": false, "/api/x;a=b/y": false, "/api/%61bc": false, "/api/a%20b;c": false,
-		"/API/x": false, "/api/administer/%61dmin": false, "/api/Other/x": false, "/API/x/OTHER": false, "/api/%6fther": false, "/api/admin/%61": false, "/api": false,
+		"/api/admin/x": false, "/api/x/admin": false, "/api/adminx": false, "/api/x;a=b/y": false,
+		"/api/%61bc": false, "/api/a%20b;c": false,
+		"/API/x": false, "/api/administer/%61dmin": false, "/api/Other/x": false,
+		"/API/x/OTHER": false, "/api/%6fther": false, "/api/admin/%61": false, "/api": false,
 		"/api/away": false, "/api/Away/x": true, "/api/%61way": true,
-		"/api/%61dmin/x": true, "/api/%2561dmin/x": true, "/api/admin;a=b/x": true, "/api/admin;": true, "/api/%61dmin": true, "/api/admin%3Ba/x": true,
+		"/api/%61dmin/x": true, "/api/%2561dmin/x": true, "/api/admin;a=b/x": true,
+		"/api/admin;": true, "/api/%61dmin": true, "/api/admin%3Ba/x": true,
 		"/api/Admin/x": true, "/api/ADMIN": true, "/API/admin/x": true, "/api/%41dmin;x/100%25": true,
-		"/api/;/admin/x": true, "/api/;x=1/admin": true, "/api/%3B/admin": true, "/api/admin%3Fx/y": true, "/api/admin%23": true, "/api/admin./x": true, "/api/admin%20/x": true,
-		"/api/admin::$INDEX_ALLOCATION/x": true, "/api/%20/admin": true, "/api/%EF%BD%81dmin/x": true, "/api/adm%C4%B1n": true, "/api/adm%C4%B0n": true, "/api/%C3%A1dmin": true,
-		"/api/ad%E2%80%8Bmin": true, "/api/adm%2569n": true, "/api/adm%25u0069n": true, "/api/admin%EF%BC%8Fx": true, "/api/%EF%BC%8Fadmin": true, "/api/admin%EF%BC%9Bx": true,
-		"/api/%C5%A1dmin": true, "/api/admin%C4%AFx": true, "/api/%EF%BC%85%EF%BC%96%EF%BC%91dmin": true, "/api/ad%C3%ADmin": false, "/api/\u212A": false,
+		"/api/;/admin/x": true, "/api/;x=1/admin": true, "/api/%3B/admin": true,
+		"/api/admin%3Fx/y": true, "/api/admin%23": true, "/api/admin./x": true,
+		"/api/admin%20/x":                 true,
+		"/api/admin::$INDEX_ALLOCATION/x": true, "/api/%20/admin": true,
+		"/api/%EF%BD%81dmin/x": true, "/api/adm%C4%B1n": true, "/api/adm%C4%B0n": true,
+		"/api/%C3%A1dmin":     true,
+		"/api/ad%E2%80%8Bmin": true, "/api/adm%2569n": true, "/api/adm%25u0069n": true,
+		"/api/admin%EF%BC%8Fx": true, "/api/%EF%BC%8Fadmin": true, "/api/admin%EF%BC%9Bx": true,
+		"/api/%C5%A1dmin": true, "/api/admin%C4%AFx": true,
+		"/api/%EF%BC%85%EF%BC%96%EF%BC%91dmin": true, "/api/ad%C3%ADmin": false,
+		"/api/\u212A": false,
 	} {
 		rt := p.find(in)
 		if rt == nil {
@@ -98,7 +109,9 @@ func TestRoutesAreToldApartByTheirUpstreamToo(t *testing.T) {
 		Route{Path: "/y/", Upstream: upstream(t, "http://v/svc"), Token: TokenNone},
 	)
 	for in, want := range map[string]bool{
-		"/x/admin/y": false, "/x/admin/caf%C3%A9": false, "/x/ADMIN/y": true, "/x/%61dmin": true, "/x/adm%C4%B1n": true, "/x/b/%C3%A9": false, "/s/Y": false, "/open/admin": false, "/y/ADMIN": false,
+		"/x/admin/y": false, "/x/admin/caf%C3%A9": false, "/x/ADMIN/y": true, "/x/%61dmin": true,
+		"/x/adm%C4%B1n": true, "/x/b/%C3%A9": false, "/s/Y": false, "/open/admin": false,
+		"/y/ADMIN": false,
 	} {
 		if got := p.route(in) == nil; got != want {
 			t.Errorf("%s refused = %v, want %v", in, got, want)
@@ -114,9 +127,14 @@ func TestEncodedSlashesPassWhereARouteAllowsThem(t *testing.T) {
 		Route{Path: "/else/", Upstream: upstream(t, "http://g/else/")},
 	)
 	for in, want := range map[string]string{
-		"/gl/projects/a%2Fb": "/api/projects/a%2Fb", "/gl/projects/a%2fb%2Fc/x": "/api/projects/a%2fb%2Fc/x", "/gl/projects/a%252Fb": "/api/projects/a%252Fb", "/gl/admin/a%2Fb": "/api/admin/a%2Fb",
-		"/else/a%2Fb": "", "/else/a%252Fb": "", "/gl/admin%2Fx": "", "/gl/a%2F..%2Fadmin": "", "/gl/a%2F%2Fb": "", "/gl/%2Fadmin": "", "/gl/a%2F": "/api/a%2F", "/gl/a%2F.": "", "/gl/a%2F%2e%2e": "",
-		"/gl/a%252F..%252Fadmin": "", "/gl/ADMIN%2Fx": "", "/gl%2Fadmin": "", "/gl/%5Ca%2Fb": "", "/gl/x%2F;%2Fb": "", "/gl/admin;x%2Fz/y": "", "/gl/admin;x%252Fz/y": "",
+		"/gl/projects/a%2Fb":       "/api/projects/a%2Fb",
+		"/gl/projects/a%2fb%2Fc/x": "/api/projects/a%2fb%2Fc/x",
+		"/gl/projects/a%252Fb":     "/api/projects/a%252Fb", "/gl/admin/a%2Fb": "/api/admin/a%2Fb",
+		"/else/a%2Fb": "", "/else/a%252Fb": "", "/gl/admin%2Fx": "", "/gl/a%2F..%2Fadmin": "",
+		"/gl/a%2F%2Fb": "", "/gl/%2Fadmin": "", "/gl/a%2F": "/api/a%2F", "/gl/a%2F.": "",
+		"/gl/a%2F%2e%2e":         "",
+		"/gl/a%252F..%252Fadmin": "", "/gl/ADMIN%2Fx": "", "/gl%2Fadmin": "", "/gl/%5Ca%2Fb": "",
+		"/gl/x%2F;%2Fb": "", "/gl/admin;x%2Fz/y": "", "/gl/admin;x%252Fz/y": "",
 	} {
 		got := ""
 		if rt := p.route(in); rt != nil {
@@ -134,8 +152,10 @@ func TestEncodedSlashesPassWhereARouteAllowsThem(t *testing.T) {
 func TestAmbiguousPathsAreTheRoutesNotTheApps(t *testing.T) {
 	p := newTestProxy(t, Route{Path: "/api/", Upstream: upstream(t, "http://a")}, Route{Path: "/api/admin/", Upstream: upstream(t, "http://a"), Token: TokenUser})
 	for in, want := range map[string]bool{
-		"/api/x": true, "/;/api/x": true, "//api/x": true, "/x/../api/": true, "/x/%2e%2e/api/x": true, "/%5capi/x": true, "/x%2F..%2Fapi": true, "/x/..%EF%BC%8Fapi": true,
-		"/app": false, "/apix": false, "/API/x": false, "//app": false, "/caf%C3%A9": false, "/a;b": false, "/": false,
+		"/api/x": true, "/;/api/x": true, "//api/x": true, "/x/../api/": true,
+		"/x/%2e%2e/api/x": true, "/%5capi/x": true, "/x%2F..%2Fapi": true,
+		"/x/..%EF%BC%8Fapi": true,
+		"/app":              false, "/apix": false, "/API/x": false, "//app": false, "/caf%C3%A9": false, "/a;b": false, "/": false,
 	} {
 		if got := p.Handler(in) != nil; got != want {
 			t.Errorf("%s is a route's = %v, want %v", in, got, want)
@@ -149,11 +169,14 @@ func TestOverlappingRoutesAreNamed(t *testing.T) {
 		routes []Route
 		want   string
 	}{
-		"a looser way in":  {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/svc/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser}}, "routes[0] (/x/) leads to http://u:80/svc/admin too, by /x/admin/"},
-		"kept by a third":  {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/x/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser}}, ""},
-		"another upstream": {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/y/", Upstream: u("http://v/svc/admin"), Token: TokenUser}}, ""},
-		"a stricter way":   {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/y/", Upstream: u("http://u/svc/open"), Token: TokenNone}}, ""},
-		"case alone":       {[]Route{{Path: "/x", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/X/", Upstream: u("http://u/svc"), Token: TokenNone}}, "differ in case"},
+		"a looser way in": {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/svc/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser}}, "routes[0] (/x/) leads to http://u:80/svc/admin too, by /x/admin/"},
+		"kept by a third": {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/x/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser}}, ""},
+		"another upstream": {
+			[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/y/", Upstream: u("http://v/svc/admin"), Token: TokenUser}},
+			"",
+		},
+		"a stricter way": {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/y/", Upstream: u("http://u/svc/open"), Token: TokenNone}}, ""},
+		"case alone":     {[]Route{{Path: "/x", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/X/", Upstream: u("http://u/svc"), Token: TokenNone}}, "differ in case"},
 	} {
 		got := strings.Join(overlaps(c.routes), "\n")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {

@@ -21,7 +21,8 @@ func TestAmbiguousPathsReachNoUpstream(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	for _, path := range []string{
-		"/api/%2e%2e/x", "/api/..%2fx", "/api/%2Fx", "/api/%5cx", "/api//x", "/open//x", "/api/%00", "/api/..;/x", "/api/%252e%252e/x",
+		"/api/%2e%2e/x", "/api/..%2fx", "/api/%2Fx", "/api/%5cx", "/api//x", "/open//x", "/api/%00",
+		"/api/..;/x", "/api/%252e%252e/x",
 		"/api/%c0%af", "/open/%2e%2e/admin", "/api/x%0d%0aX:1", "/api/%25252e", "/optional/../open",
 	} {
 		r := raw(b, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nX-CSRF: 1\r\nConnection: close\r\n\r\n")
@@ -100,9 +101,11 @@ func TestCallersCanNotPlantHeaders(t *testing.T) {
 		}
 		req.Header = http.Header{
 			"X-Csrf": {"1"}, "Authorization": {"Bearer planted"}, "Proxy-Authorization": {"x"}, "Dpop": {"x"}, "X-User": {"root"},
-			"X_User_id": {"root"}, "X-Forwarded-For": {"1.2.3.4"}, "x_forwarded_for": {"1.2.3.4"}, "Forwarded": {"for=1.2.3.4"}, "X-Real-Ip": {"1.2.3.4"},
+			"X_User_id": {"root"}, "X-Forwarded-For": {"1.2.3.4"}, "x_forwarded_for": {"1.2.3.4"},
+			"Forwarded": {"for=1.2.3.4"}, "X-Real-Ip": {"1.2.3.4"},
 			"X-Forwarded-Proto": {"gopher"}, "X-Http-Method-Override": {"DELETE"}, "X-Original-Url": {"/admin"},
-			"X-Auth-Request-User": {"root"}, "X-Auth-Request-Preferred-Username": {"root"}, "X-Auth-Request-Groups": {"root"}, "X_Auth_Request_Provider": {"root"},
+			"X-Auth-Request-User": {"root"}, "X-Auth-Request-Preferred-Username": {"root"},
+			"X-Auth-Request-Groups": {"root"}, "X_Auth_Request_Provider": {"root"},
 			"X-Auth_request-Issuer": {"root"}, "X-Forward-Auth-Secret": {"root"}, "X_forward_auth_secret": {"root"},
 			"Connection": {"Authorization, X-Forwarded-For, Cookie, X-Secret"}, "X-Secret": {"s"},
 			"Cookie": {`a="x; y"; ` + session + `;; b=2`, "cloakroom-attempt-x=1; c=3; CLOAKROOM=4"},
@@ -114,7 +117,10 @@ func TestCallersCanNotPlantHeaders(t *testing.T) {
 		all := g.API.Requests()
 		h := all[len(all)-1].Header
 		dump := fmt.Sprint(h)
-		for _, bad := range []string{"planted", "root", "1.2.3.4", "gopher", "DELETE", "/admin", cookieIn(b, session), "attempt", "CLOAKROOM", "X-Secret"} {
+		for _, bad := range []string{
+			"planted", "root", "1.2.3.4", "gopher", "DELETE", "/admin", cookieIn(b, session),
+			"attempt", "CLOAKROOM", "X-Secret",
+		} {
 			if strings.Contains(dump, bad) {
 				t.Errorf("%s: the API saw %q", path, bad)
 			}
@@ -142,11 +148,15 @@ func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
 	b.Login()
 	before := b.Cookie()
 	bad := map[string]string{
-		"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true", "Clear-Site-Data": `"*"`, "Alt-Svc": "h3", "Server": "x",
-		"X-Powered-By": "x", "Strict-Transport-Security": "max-age=0", "Service-Worker-Allowed": "/", "Nel": "x", "Report-To": "x",
+		"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "true",
+		"Clear-Site-Data": `"*"`, "Alt-Svc": "h3", "Server": "x",
+		"X-Powered-By": "x", "Strict-Transport-Security": "max-age=0",
+		"Service-Worker-Allowed": "/", "Nel": "x", "Report-To": "x",
 		"X-Accel-Redirect": "/x", "Refresh": "0;url=//e", "Www-Authenticate": "Basic realm=x",
-		"Use-As-Dictionary": `match="*"`, "Origin-Trial": "x", "Timing-Allow-Origin": "*", "Sec-Session-Registration": "x", "Secure-Session-Registration": "x",
-		"Sec-Session-Challenge": "x", "Secure-Session-Challenge": "x", "Shared-Storage-Write": "x", "Attribution-Reporting-Register-Trigger": "x",
+		"Use-As-Dictionary": `match="*"`, "Origin-Trial": "x", "Timing-Allow-Origin": "*",
+		"Sec-Session-Registration": "x", "Secure-Session-Registration": "x",
+		"Sec-Session-Challenge": "x", "Secure-Session-Challenge": "x", "Shared-Storage-Write": "x",
+		"Attribution-Reporting-Register-Trigger": "x",
 	}
 	g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Set-Cookie", "cloakroom=stolen; Path=/")
@@ -291,7 +301,10 @@ func TestWebSocketLivesAndDiesWithTheSession(t *testing.T) {
 	}
 	b.Login()
 	b.Client.Timeout = 0
-	for _, origin := range []string{"", "null", "http://evil.example", g.Origin + ".evil.example", strings.Replace(g.Origin, "http", "https", 1)} {
+	for _, origin := range []string{
+		"", "null", "http://evil.example", g.Origin + ".evil.example",
+		strings.Replace(g.Origin, "http", "https", 1),
+	} {
 		if _, status := dial(origin); status != http.StatusForbidden {
 			t.Errorf("with Origin %q = %d, want 403", origin, status)
 		}
@@ -392,7 +405,10 @@ func TestRefusedRequestsCostNothing(t *testing.T) {
 		t.Errorf("renewals = %d, calls = %d; want none", n, len(g.API.Requests()))
 	}
 	b.Login()
-	for _, header := range [][]string{{"X-CSRF", "", "Sec-Fetch-Site", "cross-site"}, {"X-CSRF", "", "Origin", "https://evil.example"}} {
+	for _, header := range [][]string{
+		{"X-CSRF", "", "Sec-Fetch-Site", "cross-site"},
+		{"X-CSRF", "", "Origin", "https://evil.example"},
+	} {
 		b.Get("/meta/x", header...).Want(t, http.StatusForbidden, "csrf")
 	}
 	b.Get("/meta/x", "X-CSRF", "", "Sec-Fetch-Site", "same-origin").Want(t, http.StatusOK, "")
@@ -422,13 +438,16 @@ func TestMarksCountAlikeAtRoutesAndAtOurEndpoints(t *testing.T) {
 	} {
 		bare := append([]string{"X-CSRF", ""}, tc.marks...)
 		for what, got := range map[string][2]int{
-			"GET at the route":     {b.Get("/meta/x", bare...).StatusCode, tc.get},
-			"HEAD at the route":    {b.Do(http.MethodHead, "/meta/x", nil, bare...).StatusCode, tc.get},
-			"POST at the route":    {b.Do(http.MethodPost, "/meta/x", nil, bare...).StatusCode, tc.post},
-			"GET /bff/auth":        {b.Get("/bff/auth", bare...).StatusCode, tc.auth},
-			"GET /bff/user":        {b.Get("/bff/user", tc.marks...).StatusCode, tc.user},
-			"GET, csrf: header":    {b.Get("/api/x", bare...).StatusCode, 403},
-			"GET, with the header": {b.Get("/api/x", tc.marks...).StatusCode, map[bool]int{true: 200, false: 403}[name != "a word nobody knows"]},
+			"GET at the route":  {b.Get("/meta/x", bare...).StatusCode, tc.get},
+			"HEAD at the route": {b.Do(http.MethodHead, "/meta/x", nil, bare...).StatusCode, tc.get},
+			"POST at the route": {b.Do(http.MethodPost, "/meta/x", nil, bare...).StatusCode, tc.post},
+			"GET /bff/auth":     {b.Get("/bff/auth", bare...).StatusCode, tc.auth},
+			"GET /bff/user":     {b.Get("/bff/user", tc.marks...).StatusCode, tc.user},
+			"GET, csrf: header": {b.Get("/api/x", bare...).StatusCode, 403},
+			"GET, with the header": {
+				b.Get("/api/x", tc.marks...).StatusCode,
+				map[bool]int{true: 200, false: 403}[name != "a word nobody knows"],
+			},
 		} {
 			if got[0] != got[1] {
 				t.Errorf("%s, %s = %d, want %d", name, what, got[0], got[1])
@@ -444,7 +463,10 @@ func TestBadFramingOfAnUpstreamIs502(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
 	b.Login()
-	for _, answer := range []string{"nonsense\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", ""} {
+	for _, answer := range []string{
+		"nonsense\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", "",
+	} {
 		g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := http.NewResponseController(w).Hijack()
 			if err != nil {

@@ -18,7 +18,9 @@ import (
 // A renewal behind a request is refused: the request is served, and the browser that comes next is told to log in again,
 // never that nobody was logged in. So it is at the other replica, and at one that has been started since.
 func TestRefusalBehindTheRequestAsksForALogin(t *testing.T) {
-	for name, store := range map[string]string{"Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL()} {
+	for name, store := range map[string]string{
+		"Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL(),
+	} {
 		t.Run(name, func(t *testing.T) {
 			g := world.NewStage(t)
 			g.OP.SetTokenLife(world.ShortLife)

@@ -15,12 +15,14 @@ const sandbox = "sandbox; default-src 'none'; frame-ancestors 'none'"
 // font are inert, too, unless they are XML (see classes).
 var inert = set(
 	"application/pdf",
-	"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif", "image/webp", "image/avif", "image/apng", "image/bmp", "image/x-ms-bmp",
+	"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/gif", "image/webp", "image/avif",
+	"image/apng", "image/bmp", "image/x-ms-bmp",
 	"image/tiff", "image/heic", "image/heif", "image/jxl", "image/x-icon", "image/vnd.microsoft.icon",
 	"application/ogg", "application/font-woff", "application/font-woff2", "application/vnd.ms-fontobject",
 	"application/json", "text/json", "text/csv", "text/plain", "text/event-stream", "application/octet-stream",
 	"application/protobuf", "application/x-protobuf", "application/vnd.google.protobuf",
-	"application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text", "application/grpc-web-text+proto",
+	"application/grpc", "application/grpc+proto", "application/grpc-web",
+	"application/grpc-web+proto", "application/grpc-web-text", "application/grpc-web-text+proto",
 )
 
 var classes = []string{"audio/", "video/", "font/"}

@@ -11,11 +11,17 @@ import (
 // could take for two types is not.
 func TestOnlyInertTypesRunAsThemselves(t *testing.T) {
 	for _, kind := range []string{
-		"application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp", "image/x-icon", "audio/mpeg", "audio/x-wav",
-		"video/mp4", `video/mp4; codecs="avc1.42E01E, mp4a.40.2"`, "font/woff2", "application/json", "application/json;charset=UTF-8",
-		"application/json; charset=utf-8", "application/json;odata.metadata=minimal;IEEE754Compatible=false", "application/problem+json", "application/vnd.api+json",
-		"text/csv; header=present", "text/plain", "text/plain; charset=utf-8", `text/plain; charset="utf-8"`, "text/event-stream", "application/octet-stream",
-		"application/protobuf", "application/x-protobuf", "application/grpc", "application/grpc+proto", "application/grpc-web-text",
+		"application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif",
+		"image/bmp", "image/x-icon", "audio/mpeg", "audio/x-wav",
+		"video/mp4", `video/mp4; codecs="avc1.42E01E, mp4a.40.2"`, "font/woff2", "application/json",
+		"application/json;charset=UTF-8",
+		"application/json; charset=utf-8",
+		"application/json;odata.metadata=minimal;IEEE754Compatible=false",
+		"application/problem+json", "application/vnd.api+json",
+		"text/csv; header=present", "text/plain", "text/plain; charset=utf-8",
+		`text/plain; charset="utf-8"`, "text/event-stream", "application/octet-stream",
+		"application/protobuf", "application/x-protobuf", "application/grpc",
+		"application/grpc+proto", "application/grpc-web-text",
 	} {
 		if !isInert([]string{kind}) {
 			t.Errorf("%q is sandboxed, want it left alone", kind)
@@ -159,7 +165,8 @@ func TestAnswersThatCouldRunAreSandboxedAndNotSniffed(t *testing.T) {
 		}
 		if res.StatusCode != c.status || !slices.Equal(h["Content-Type"], c.wantType) || !slices.Equal(h["Content-Security-Policy"], want) ||
 			!slices.Equal(h["X-Content-Type-Options"], []string{"nosniff"}) || h.Get("Content-Disposition") != "attachment; filename=x" {
-			t.Errorf("%s: answer = %d %v, want %d, types %q, policies %q, nosniff and the disposition", name, res.StatusCode, h, c.status, c.wantType, want)
+			t.Errorf("%s: answer = %d %v, want %d, types %q, policies %q, nosniff and the disposition",
+				name, res.StatusCode, h, c.status, c.wantType, want)
 		}
 	}
 }

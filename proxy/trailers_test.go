@@ -15,9 +15,11 @@ import (
 
 // forbidden are trailers that must not pass, in either direction.
 var forbidden = []string{
-	"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "Dpop", "Host", "Content-Type", "Content-Encoding", "Content-Range",
+	"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "Dpop", "Host", "Content-Type",
+	"Content-Encoding", "Content-Range",
 	"Connection", "Keep-Alive", "Te", "Upgrade", "Proxy-Connection", "Cache-Control", "If-Match", "Expect", "X-Hop",
-	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X_Forwarded_for", "X-Real-Ip", "X-Auth-Request-User", "X_auth_request_user", "X-User", "X-Csrf",
+	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X_Forwarded_for", "X-Real-Ip",
+	"X-Auth-Request-User", "X_auth_request_user", "X-User", "X-Csrf",
 }
 
 // Trailers and their values pass both ways, whatever each side speaks; what would be taken for a credential, an

@@ -18,7 +18,6 @@ var notYetNarrow = []string{
 	"handlers",
 	"provider",
 	"proxy",
-	"proxy/reading",
 	"session",
 	"session/login",
 	"session/renewal",
