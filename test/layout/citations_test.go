@@ -60,11 +60,14 @@ func spoken(name string) bool {
 }
 
 var (
-	// rowID is what names a row of docs/security-rows.md. No algorithm or encoding that comments speak of looks like it.
+	// rowID is what names a row of docs/security-rows.md. No algorithm or encoding that comments
+	// speak of looks like it.
 	rowID = regexp.MustCompile(`\b[A-Z]{2}[0-9]{1,2}\b`)
 
 	// elsewhere is how a comment cites a document that is not in the repository.
-	elsewhere = regexp.MustCompile(`(?i)\bcontract('s)?\b|\b(design|standards|findings|rooms|brief)(\.md\b|,? §)|\bhouse[- ]style\b|\bshared/[a-z-]+\.md\b`)
+	elsewhere = regexp.MustCompile(`(?i)\bcontract('s)?\b|` +
+		`\b(design|standards|findings|rooms|brief)(\.md\b|,? §)|` +
+		`\bhouse[- ]style\b|\bshared/[a-z-]+\.md\b`)
 
 	// document is a document of the repository as comments name it.
 	document = regexp.MustCompile(`\bdocs/[\w/-]+\.md\b`)
@@ -73,8 +76,8 @@ var (
 	link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
 )
 
-// uncited says which citations of a comment nobody can follow. rows are the ids that there are, and there
-// reports whether a file, relative to the module, is in it.
+// uncited says which citations of a comment nobody can follow. rows are the ids that there are, and
+// there reports whether a file, relative to the module, is in it.
 func uncited(c comment, rows map[string]bool, there func(string) bool) []string {
 	var found []string
 	fault := func(format string, args ...any) {

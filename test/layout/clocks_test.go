@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// clocks finds what would go by the machine's clock where replicas share a time: securecookie's own limit of age, whose
-// clock can't be chosen, and parts that are given time.Now for what they share.
+// clocks finds uses of the machine's clock where replicas must share a time: securecookie's own age
+// limit, whose clock can't be replaced, and parts that get time.Now instead of the shared clock.
 func clocks(s source) []string {
 	if s.test() || within(s.folder(), "demo") || within(s.folder(), "test") {
 		return nil
@@ -29,18 +29,20 @@ func clocks(s source) []string {
 			}
 		case *ast.KeyValueExpr:
 			if selected(n.Value) == "time.Now" {
-				found = append(found, fmt.Sprintf("%s: a part is given time.Now; give it the shared clock.Clock's Now, which replicas share", s.path))
+				found = append(found, fmt.Sprintf("%s: a part is given time.Now; "+
+					"give it the clock.Clock's Now, which replicas share", s.path))
 			}
 		}
 		return true
 	})
 	if ageless < makes {
-		found = append(found, fmt.Sprintf("%s: securecookie judges age by this machine's clock; say MaxAge(0), seal the time inside, and judge it by the shared clock", s.path))
+		found = append(found, fmt.Sprintf("%s: securecookie judges age by this machine's clock; "+
+			"call MaxAge(0), seal the time inside, and check it by the shared clock", s.path))
 	}
 	return found
 }
 
-// selected is package.Name of such an expression, otherwise "".
+// selected returns the text of an expression package.Name, or "" for any other.
 func selected(e ast.Expr) string {
 	if s, ok := e.(*ast.SelectorExpr); ok {
 		if x, ok := s.X.(*ast.Ident); ok {

@@ -16,7 +16,7 @@ func withoutPackageComment(sources []source) []string {
 	for _, s := range sources {
 		folder := s.folder()
 		if s.test() && named[folder] != "" && !strings.HasSuffix(named[folder], "_test.go") {
-			continue // a package's comment stands in the package, not in its tests
+			continue // the package comment must be in the package, not in its tests
 		}
 		if named[folder] == "" || !s.test() && strings.HasSuffix(named[folder], "_test.go") {
 			named[folder], commented[folder] = s.path, false
@@ -26,7 +26,9 @@ func withoutPackageComment(sources []source) []string {
 	var found []string
 	for _, folder := range slices.Sorted(maps.Keys(named)) {
 		if !commented[folder] {
-			found = append(found, fmt.Sprintf("%s: package %s has no comment; begin one with \"Package %s\" (\"Command %[2]s\" for a main) and say what it owns and what it must not know", named[folder], pathBase(folder), pathBase(folder)))
+			found = append(found, fmt.Sprintf("%s: package %s has no comment; begin one with \"Package %[2]s\" "+
+				"(\"Command %[2]s\" for a main) and say what it owns and what it must not know",
+				named[folder], pathBase(folder)))
 		}
 	}
 	return found
@@ -49,7 +51,8 @@ func undocumented(s source) []string {
 	}
 	var found []string
 	fault := func(name string) {
-		found = append(found, fmt.Sprintf("%s: %s has no comment; say what its name can't: unit, limit, zero value, error, who may call", s.path, name))
+		found = append(found, fmt.Sprintf("%s: %s has no comment; "+
+			"say what its name can't: unit, limit, zero value, error, who may call", s.path, name))
 	}
 	for _, decl := range s.ast.Decls {
 		switch d := decl.(type) {
@@ -89,8 +92,8 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	}
 }
 
-// undocumentedIn finds the names that neither a comment of their own nor one over their group
-// explains. A comment over several types explains none of them.
+// undocumentedIn finds names without a comment of their own or for their group. A comment for
+// several types does not count.
 func undocumentedIn(d *ast.GenDecl) []string {
 	var found []string
 	for _, spec := range d.Specs {

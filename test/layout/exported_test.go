@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// mostOfSession is how many names package session may export at its top level. It is for those who use
-// sessions: what stores are made of is in session/storage, and what a process knows in session/local.
+// mostOfSession is how many names package session may export at its top level. It is for those who
+// use sessions: what stores are made of is in session/storage, and what a process knows in
+// session/local.
 const mostOfSession = 35
 
 // TestSessionShowsWhatIsUsed: no exported name of package session is without a user elsewhere.

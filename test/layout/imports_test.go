@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// rows is the table of packages: one imports only from rows above its own. What stands under test is
-// free to import anything.
+// rows is the table of packages: one imports only from rows above its own. What stands under test
+// is free to import anything.
 var rows = map[string]int{
 	"secret": 0, "session/clock": 0, "session/storage": 0, "setting": 0, "outbound": 0, "fairqueue": 0, "resilience": 0,
 	"problem": 1, "site": 1, "keys": 1, "identity": 1, "handlers/headers": 1,
-	"site/sitetest": 2, "provider": 2, "provider/jose": 2, "session": 2, "templates": 2, "requestlog": 2, "listen": 2, "session/local": 1, "session/store/layout": 1, "session/store/liveness": 1,
+	"session/local": 1, "session/store/layout": 1, "session/store/liveness": 1,
+	"site/sitetest": 2, "provider": 2, "provider/jose": 2, "session": 2, "templates": 2, "requestlog": 2, "listen": 2,
 	"session/login": 3, "session/renewal": 3, "session/revocation": 3, "proxy/reading": 3,
 	"session/store": 3, "session/store/memory": 3, "session/store/sqlite": 3, "session/store/redis": 3,
 	"session/store/postgres": 3, "session/store/storetest": 3,
@@ -26,8 +27,8 @@ var rows = map[string]int{
 // families are folders whose package may import those below it, in the same row.
 var families = []string{"session/store", "provider", "demo"}
 
-// seesConfig are the packages that may know the whole configuration. Everybody else is given the few
-// values it needs.
+// seesConfig are the packages that may know the whole configuration. Everybody else is given the
+// few values it needs.
 var seesConfig = []string{".", "config", "server", "check", "demo", "cmd/cloakroom"}
 
 // seesDevelopment are the packages that may know the development provider, and what it is made of.
@@ -59,7 +60,8 @@ func imports(s source) []string {
 	}
 	row, known := rows[s.folder()]
 	if !known {
-		found = append(found, fmt.Sprintf("%s: package %s is in no row; give it one in test/layout, below all that it imports", s.path, s.folder()))
+		found = append(found, fmt.Sprintf("%s: package %s is in no row; "+
+			"give it one in test/layout, below all packages that it imports", s.path, s.folder()))
 	}
 	for _, spec := range s.ast.Imports {
 		imported, err := strconv.Unquote(spec.Path.Value)
@@ -94,7 +96,8 @@ func imports(s source) []string {
 		case within(target, "handlers") && known && row <= rows["handlers"] && !within(s.folder(), "handlers"):
 			fault(target, "it is the endpoints' own: return an error that says its problem.Code, or take a function")
 		case known && targetKnown && targetRow >= row && !family(s.folder(), target):
-			fault(target, fmt.Sprintf("it is in row %d, and %s in row %d: let whoever is below both hand it over, or declare the interface you need", targetRow, s.folder(), row))
+			fault(target, fmt.Sprintf("it is in row %d, and %s in row %d: "+
+				"let a package below both pass it in, or declare the interface you need", targetRow, s.folder(), row))
 		}
 	}
 	return found

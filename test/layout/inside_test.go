@@ -114,8 +114,8 @@ var (
 	message     = regexp.MustCompile(`^(\w+)(?:->>|-->>)(\w+): [^;#]+$`)
 )
 
-// misdrawn says what is wrong with a sequence diagram in Mermaid's language, of which our pictures use participants
-// and messages alone.
+// misdrawn says what is wrong with a sequence diagram in Mermaid's language, of which our pictures
+// use participants and messages alone.
 func misdrawn(text string) []string {
 	var found []string
 	known := map[string]bool{}

@@ -109,8 +109,8 @@ func TestSourceKeepsToItsLayout(t *testing.T) {
 	}
 }
 
-// TestImageHoldsNoDevelopmentProvider asks the go command what the binaries are made of: the released
-// one has the demo, the one in the container image has nothing of it.
+// TestImageHoldsNoDevelopmentProvider asks the go command what the binaries are made of: the
+// released one has the demo, the one in the container image has nothing of it.
 func TestImageHoldsNoDevelopmentProvider(t *testing.T) {
 	if deps := dependencies(t); !slices.Contains(deps, module+"/demo") {
 		t.Errorf("the released binary lacks the demo: %q", deps)
@@ -150,7 +150,7 @@ func tooLong(s source) []string {
 	)}
 }
 
-// vague are names that say nothing of what a package owns.
+// vague are names that do not say what a package owns.
 var vague = []string{
 	"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "lib", "libs", "tools", "types", "models",
 	"structs", "constants", "constant", "interfaces", "core", "manager", "managers", "internal",
@@ -159,7 +159,8 @@ var vague = []string{
 func packageName(s source) []string {
 	for _, name := range []string{path.Base(s.folder()), strings.TrimSuffix(s.ast.Name.Name, "_test")} {
 		if slices.Contains(vague, name) {
-			return []string{fmt.Sprintf("%s: package %s says nothing of what it owns; name it after that, or put its functions where they are used", s.path, name)}
+			return []string{fmt.Sprintf("%s: package %s says nothing of what it owns; "+
+				"name it after that, or move its functions to where they are used", s.path, name)}
 		}
 	}
 	return nil

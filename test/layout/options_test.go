@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// embedded finds structs that embed an Options: each of its fields would be a field of theirs, too, and
-// exported where the struct is.
+// embedded finds structs that embed an Options: each of its fields would be a field of theirs, too,
+// and exported where the struct is.
 func embedded(s source) []string {
 	if s.test() {
 		return nil

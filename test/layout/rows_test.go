@@ -43,8 +43,8 @@ var (
 	nameOfTest   = regexp.MustCompile(`^(Test|Fuzz|Benchmark)\w+$`)
 )
 
-// unshown says what is wrong with a row. tests are the tests, fuzz tests and benchmarks of each folder, and
-// there reports whether a file, relative to the module, is in it.
+// unshown says what is wrong with a row. tests are the tests, fuzz tests and benchmarks of each
+// folder, and there reports whether a file, relative to the module, is in it.
 func unshown(r row, tests map[string]map[string]bool, there func(string) bool) []string {
 	var found []string
 	fault := func(format string, args ...any) {
