@@ -45,8 +45,8 @@ func thumbprint(t *testing.T, key any) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// OIDC Core §10.1, §9: an assertion names its key, and its algorithm is one that the key has, the
-// operator has fixed or the provider lists. What is published is the key's public half under the
+// OIDC Core §10.1, §9: an assertion names its key. Its algorithm is one that the key has, and that
+// the operator has fixed or the provider lists. The public half of the key is published under the
 // same kid.
 func TestAssertionsNameTheirKeyAndAlgorithm(t *testing.T) {
 	rsaKey, ecKey, edKey := odd.NewKey("", "RS256").Private, odd.NewKey("", "ES384").Private, odd.NewKey("", "EdDSA").Private
@@ -60,19 +60,46 @@ func TestAssertionsNameTheirKeyAndAlgorithm(t *testing.T) {
 		publishAlg string
 	}{
 		{"RSA, nothing listed", pemOf(t, rsaKey), nil, nil, rsaKey.Public(), thumbprint(t, rsaKey), "RS256", ""},
-		{"RSA, listed", pemOf(t, rsaKey), nil, []string{"none", "HS256", "PS256", "RS256"}, rsaKey.Public(), thumbprint(t, rsaKey), "RS256", ""},
-		{"RSA at a provider of FAPI 2.0", pemOf(t, rsaKey), nil, []string{"PS256", "ES256", "EdDSA"}, rsaKey.Public(), thumbprint(t, rsaKey), "PS256", ""},
-		{"RSA, nothing that fits", pemOf(t, rsaKey), nil, []string{"none", "ES256"}, rsaKey.Public(), thumbprint(t, rsaKey), "RS256", ""},
-		{"RSA, fixed", pemOf(t, rsaKey), func(c *config) { c.ClientAssertionAlg, c.ClientKeyID = "PS512", "mine" }, []string{"RS256"}, rsaKey.Public(), "mine", "PS512", "PS512"},
-		{"RSA without a kid", pemOf(t, rsaKey), func(c *config) { c.ClientKeyID = "none" }, nil, rsaKey.Public(), "", "RS256", ""},
-		{"RSA by its thumbprint", pemOf(t, rsaKey), func(c *config) { c.ClientKeyID = "thumbprint" }, nil, rsaKey.Public(), thumbprint(t, rsaKey), "RS256", ""},
+		{
+			"RSA, listed", pemOf(t, rsaKey), nil,
+			[]string{"none", "HS256", "PS256", "RS256"},
+			rsaKey.Public(), thumbprint(t, rsaKey), "RS256", "",
+		},
+		{
+			"RSA at a provider of FAPI 2.0", pemOf(t, rsaKey), nil,
+			[]string{"PS256", "ES256", "EdDSA"},
+			rsaKey.Public(), thumbprint(t, rsaKey), "PS256", "",
+		},
+		{
+			"RSA, nothing that fits", pemOf(t, rsaKey), nil,
+			[]string{"none", "ES256"},
+			rsaKey.Public(), thumbprint(t, rsaKey), "RS256", "",
+		},
+		{
+			"RSA, fixed", pemOf(t, rsaKey),
+			func(c *config) { c.ClientAssertionAlg, c.ClientKeyID = "PS512", "mine" },
+			[]string{"RS256"},
+			rsaKey.Public(), "mine", "PS512", "PS512",
+		},
+		{
+			"RSA without a kid", pemOf(t, rsaKey), func(c *config) { c.ClientKeyID = "none" }, nil,
+			rsaKey.Public(), "", "RS256", "",
+		},
+		{
+			"RSA by its thumbprint", pemOf(t, rsaKey), func(c *config) { c.ClientKeyID = "thumbprint" }, nil,
+			rsaKey.Public(), thumbprint(t, rsaKey), "RS256", "",
+		},
 		{"EC", pemOf(t, ecKey), nil, []string{"RS256", "ES256"}, ecKey.Public(), thumbprint(t, ecKey), "ES384", "ES384"},
 		{"Ed25519", pemOf(t, edKey), nil, nil, edKey.Public(), thumbprint(t, edKey), "EdDSA", "EdDSA"},
 		{
 			"JWK", jwkOf(t, jose.JSONWebKey{Key: rsaKey, KeyID: "own", Algorithm: "PS256"}),
 			func(c *config) { c.ClientAssertionAlg, c.ClientKeyID = "RS512", "mine" }, nil, rsaKey.Public(), "own", "PS256", "PS256",
 		},
-		{"JWK without names", jwkOf(t, jose.JSONWebKey{Key: rsaKey}), nil, []string{"PS256"}, rsaKey.Public(), thumbprint(t, rsaKey), "PS256", ""},
+		{
+			"JWK without names", jwkOf(t, jose.JSONWebKey{Key: rsaKey}), nil,
+			[]string{"PS256"},
+			rsaKey.Public(), thumbprint(t, rsaKey), "PS256", "",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Auth: "private_key_jwt", PublicKey: test.public, Alg: "RS256"}))
@@ -121,17 +148,24 @@ func checkMember(t *testing.T, what string, object []byte, want map[string]strin
 	}
 }
 
-// What a key can't do stops the start, and says what it can.
+// A key that can't sign with the configured algorithm stops the start. The error names the
+// algorithms that it can sign with.
 func TestAssertionAlgorithmMustFitTheKey(t *testing.T) {
 	ecKey := odd.NewKey("", "ES384").Private
 	for name, c := range map[string]provider.Config{
-		"another family":     {ClientKeyPEM: secret.New(pemOf(t, ecKey)), ClientAssertionAlg: "RS256"},
-		"another curve":      {ClientKeyPEM: secret.New(pemOf(t, ecKey)), ClientAssertionAlg: "ES256"},
-		"a JWK's":            {ClientKeyPEM: secret.New(jwkOf(t, jose.JSONWebKey{Key: ecKey, Algorithm: "ES512"}))},
-		"HS with a key":      {ClientKeyPEM: secret.New(pemOf(t, ecKey)), ClientAssertionAlg: "HS256"},
-		"a secret as a JWK":  {ClientKeyPEM: secret.New(jwkOf(t, jose.JSONWebKey{Key: []byte(strings.Repeat("s", 64))}))},
-		"RS with a secret":   {ClientAuth: "client_secret_jwt", ClientSecret: secret.New(strings.Repeat("s", 64)), ClientAssertionAlg: "RS256"},
-		"a secret too short": {ClientAuth: "client_secret_jwt", ClientSecret: secret.New(strings.Repeat("s", 40)), ClientAssertionAlg: "HS512"},
+		"another family":    {ClientKeyPEM: secret.New(pemOf(t, ecKey)), ClientAssertionAlg: "RS256"},
+		"another curve":     {ClientKeyPEM: secret.New(pemOf(t, ecKey)), ClientAssertionAlg: "ES256"},
+		"a JWK's":           {ClientKeyPEM: secret.New(jwkOf(t, jose.JSONWebKey{Key: ecKey, Algorithm: "ES512"}))},
+		"HS with a key":     {ClientKeyPEM: secret.New(pemOf(t, ecKey)), ClientAssertionAlg: "HS256"},
+		"a secret as a JWK": {ClientKeyPEM: secret.New(jwkOf(t, jose.JSONWebKey{Key: []byte(strings.Repeat("s", 64))}))},
+		"RS with a secret": {
+			ClientAuth: "client_secret_jwt", ClientSecret: secret.New(strings.Repeat("s", 64)),
+			ClientAssertionAlg: "RS256",
+		},
+		"a secret too short": {
+			ClientAuth: "client_secret_jwt", ClientSecret: secret.New(strings.Repeat("s", 40)),
+			ClientAssertionAlg: "HS512",
+		},
 	} {
 		c.ID, c.Issuer, c.ClientID = "main", "https://id.example.com", "c"
 		if c.ClientAuth == "" {
@@ -143,11 +177,13 @@ func TestAssertionAlgorithmMustFitTheKey(t *testing.T) {
 	}
 }
 
-// A client secret is hashed with what the provider lists, as far as it is long enough (RFC 7518
-// §3.2).
+// A client secret signs with an algorithm that the provider lists, if the secret is long enough for
+// it (RFC 7518 §3.2).
 func TestSecretsSignWithAListedAlgorithm(t *testing.T) {
 	for length, want := range map[int]string{40: "HS256", 64: "HS512"} {
-		op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: strings.Repeat("s", length), Auth: "client_secret_jwt", Alg: "RS256"}))
+		op := odd.New(t, odd.WithClient(odd.Client{
+			ID: "cloakroom", Secret: strings.Repeat("s", length), Auth: "client_secret_jwt", Alg: "RS256",
+		}))
 		op.OnDiscovery(func(d odd.Claims) { d["token_endpoint_auth_signing_alg_values_supported"] = []string{"HS512"} })
 		p := newProvider(t, op)
 		_, _ = exchange(t, p, op)

@@ -19,7 +19,7 @@ import (
 
 const frozenChild = "CLOAKROOM_TEST_FROZEN_CHILD"
 
-// A provider that does not answer is given up when its time is over, as with any deadline.
+// A request to a provider that does not answer ends at its timeout.
 func TestAwakeEndsInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -37,8 +37,8 @@ func TestAwakeEndsInTime(t *testing.T) {
 	})
 }
 
-// The answer came while the process was frozen, for longer than it would have waited: it counts.
-// Thrown away, it would have cost the session, whose refresh token is spent.
+// An answer that arrived while the process was frozen for longer than the timeout is used. If it
+// were thrown away, the session would be lost, since its refresh token is used up.
 func TestAnswerThatCameWhileFrozenIsRead(t *testing.T) {
 	if to := os.Getenv(frozenChild); to != "" {
 		askAsFrozenChild(to)
@@ -79,7 +79,7 @@ func TestAnswerThatCameWhileFrozenIsRead(t *testing.T) {
 	_ = child.Wait()
 }
 
-// askAsFrozenChild asks with two seconds' patience, and says what came.
+// askAsFrozenChild sends a request with a timeout of two seconds, and prints the answer.
 func askAsFrozenChild(to string) {
 	c := newCaller("main", Options{Timeout: 2 * time.Second, Now: time.Now, Metrics: prometheus.NewRegistry()})
 	r, err := http.NewRequest(http.MethodPost, to, strings.NewReader(""))

@@ -44,7 +44,8 @@ func TestTokenRequestsUnderWayAreBounded(t *testing.T) {
 	}
 }
 
-// RN14: while the provider fails, renewals don't reach it; when it is back, one looks first.
+// RN14: while the provider fails, no renewals reach it. When it is back, one request probes it
+// first.
 func TestFailingProviderIsLeftAlone(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	p := newProvider(t, op, func(s *setup) { s.Now = c.now })
@@ -124,7 +125,7 @@ func TestOneLostAnswerDoesNotHoldRenewalsBack(t *testing.T) {
 	}
 }
 
-// A caller who goes away says nothing about the provider.
+// A caller that goes away says nothing about the provider.
 func TestCallersWhoGoAwayDoNotCountAsFailures(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -147,9 +148,9 @@ func TestCallersWhoGoAwayDoNotCountAsFailures(t *testing.T) {
 	}
 }
 
-// RN14: requests that were under way when the provider was last heard of say nothing of it when
-// they fail at last, one after the other, as they do for a process that was cut off: renewals are
-// not held back for it.
+// RN14: requests that were under way when the provider last answered say nothing about it when they
+// fail later. A process that was cut off sees many of them, one after the other; they must not hold
+// renewals back.
 func TestOldFailuresDoNotHoldRenewalsBack(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// unless puts an interceptor in front of all token requests but renewals.
+// unlessRenewal applies an interceptor to all token requests except renewals.
 func unlessRenewal(i odd.Interceptor) odd.Interceptor {
 	return func(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 		if r.PostForm.Get("grant_type") == "refresh_token" {
@@ -24,8 +24,8 @@ func unlessRenewal(i odd.Interceptor) odd.Interceptor {
 	}
 }
 
-// TestWhatStrangersCauseHoldsUpNoRenewal: a code that somebody made up, and this service's own
-// token that a visitor's call wants, may be limited, fail or hang; renewals go on at once, over
+// TestWhatStrangersCauseHoldsUpNoRenewal: requests that strangers cause, with made-up codes and for
+// this service's own token, may be rate-limited, fail or hang. Renewals go on at once, over
 // connections of their own.
 func TestWhatStrangersCauseHoldsUpNoRenewal(t *testing.T) {
 	strangers := map[string]func(context.Context, *provider.Provider) error{
@@ -76,8 +76,8 @@ func TestWhatStrangersCauseHoldsUpNoRenewal(t *testing.T) {
 	}
 }
 
-// TestRetryAfterHoldsBackCodes: as long as the provider asked for, no code is sent, and none is
-// spent for nothing. Other failures hold none back: they may be a stranger's own.
+// TestRetryAfterHoldsBackCodes: no code is sent for as long as Retry-After says, so that none is
+// used up in vain. Other failures hold no code back: the cause may be a code of a stranger.
 func TestRetryAfterHoldsBackCodes(t *testing.T) {
 	op := odd.New(t)
 	now := time.Now()
@@ -112,8 +112,8 @@ func TestRetryAfterHoldsBackCodes(t *testing.T) {
 	}
 }
 
-// TestRetryAfterOfManyCodesIsObeyedAndNoMore: strangers whose codes are limited again and again
-// hold up honest logins for as long as the provider asks, not longer each time.
+// TestRetryAfterOfManyCodesIsObeyedAndNoMore: when codes of strangers are rate-limited again and
+// again, honest logins wait only for as long as the provider asks, and not longer each time.
 func TestRetryAfterOfManyCodesIsObeyedAndNoMore(t *testing.T) {
 	op := odd.New(t)
 	now := time.Now()
@@ -130,8 +130,8 @@ func TestRetryAfterOfManyCodesIsObeyedAndNoMore(t *testing.T) {
 	}
 }
 
-// TestAnswerThatWasUnderWayTakesNoRetryAfterBack: of two renewals at once the provider refuses one
-// until later, and then answers the other.
+// TestAnswerThatWasUnderWayTakesNoRetryAfterBack: of two renewals at once, the provider refuses one
+// with Retry-After, and then answers the other.
 func TestAnswerThatWasUnderWayTakesNoRetryAfterBack(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	p := newProvider(t, op, func(s *setup) { s.Now = c.now })
@@ -165,8 +165,8 @@ func TestAnswerThatWasUnderWayTakesNoRetryAfterBack(t *testing.T) {
 	}
 }
 
-// TestRenewalsHaveConnectionsOfTheirOwn: over HTTP/2 the requests of one connection share its
-// streams (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §5.1.2) and die with it.
+// TestRenewalsHaveConnectionsOfTheirOwn: with HTTP/2, requests on one connection share its streams
+// (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113 §5.1.2), and fail together when it breaks.
 func TestRenewalsHaveConnectionsOfTheirOwn(t *testing.T) {
 	op := odd.New(t)
 	var mu sync.Mutex // guards seen

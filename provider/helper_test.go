@@ -27,7 +27,7 @@ type setup struct {
 	provider.Options
 }
 
-// newProvider is a Provider for op, as the changes want it.
+// newProvider returns a Provider for op, altered by changes.
 func newProvider(t *testing.T, op *odd.Provider, changes ...func(*setup)) *provider.Provider {
 	t.Helper()
 	s := setup{
@@ -48,7 +48,7 @@ func newProvider(t *testing.T, op *odd.Provider, changes ...func(*setup)) *provi
 	return p
 }
 
-// code goes to the provider as a browser would and brings a code back.
+// code logs in at the provider as a browser would, and returns the code.
 func code(t *testing.T, p *provider.Provider, op *odd.Provider) secret.Value {
 	t.Helper()
 	to, err := p.AuthorizationURL(context.Background(), provider.AuthorizationRequest{
@@ -60,7 +60,7 @@ func code(t *testing.T, p *provider.Provider, op *odd.Provider) secret.Value {
 	return secret.New(op.Login(to).Query().Get("code"))
 }
 
-// exchange logs in as far as the token response.
+// exchange logs in up to the token response.
 func exchange(
 	t *testing.T, p *provider.Provider, op *odd.Provider,
 ) (*provider.TokenResponse, error) {
@@ -68,7 +68,7 @@ func exchange(
 	return p.Exchange(t.Context(), code(t, p, op), secret.New(verifier))
 }
 
-// tokens is exchange where nothing may go wrong.
+// tokens is exchange, but fails the test on an error.
 func tokens(t *testing.T, p *provider.Provider, op *odd.Provider) *provider.TokenResponse {
 	t.Helper()
 	got, err := exchange(t, p, op)
@@ -78,7 +78,7 @@ func tokens(t *testing.T, p *provider.Provider, op *odd.Provider) *provider.Toke
 	return got
 }
 
-// logIn is a whole login.
+// logIn makes a whole login, including the checks on the ID token.
 func logIn(
 	t *testing.T, p *provider.Provider, op *odd.Provider, changes ...func(*jose.Attempt),
 ) (*jose.IDToken, error) {

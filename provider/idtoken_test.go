@@ -13,7 +13,7 @@ import (
 
 func now() int64 { return time.Now().Unix() }
 
-// checkRule logs in and compares the rule that was broken.
+// checkRule logs in and checks which rule the ID token broke; "" means none.
 func checkRule(t *testing.T, p *provider.Provider, op *odd.Provider, rule string, changes ...func(*jose.Attempt)) {
 	t.Helper()
 	_, err := logIn(t, p, op, changes...)
@@ -26,17 +26,22 @@ func checkRule(t *testing.T, p *provider.Provider, op *odd.Provider, rule string
 	case rule != "" && invalid.Rule != rule:
 		t.Errorf("login = %v, want rule %q", err, rule)
 	}
-	// ID10: nothing asks for userinfo before the caller does.
+	// ID10: no userinfo is requested unless the caller does so.
 	if n := op.Count(odd.Userinfo); n != 0 {
 		t.Errorf("userinfo requests = %d, want 0", n)
 	}
 }
 
-// ID5, ID11: every supported algorithm, and its own hash in at_hash.
+// ID5, ID11: every supported algorithm verifies, with its own hash in at_hash.
 func TestEachAlgorithmVerifiesAndHashesItsOwnWay(t *testing.T) {
-	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"} {
+	for _, alg := range []string{
+		"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+		"HS256", "HS384", "HS512",
+	} {
 		t.Run(alg, func(t *testing.T) {
-			op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: strings.Repeat("secret", 12), Auth: "client_secret_basic", Alg: alg}))
+			op := odd.New(t, odd.WithClient(odd.Client{
+				ID: "cloakroom", Secret: strings.Repeat("secret", 12), Auth: "client_secret_basic", Alg: alg,
+			}))
 			if alg[:2] != "HS" {
 				op.SetKeys(odd.NewKey("k", alg))
 			}
@@ -59,7 +64,7 @@ func TestConfiguredMaxAgeIsChecked(t *testing.T) {
 	checkRule(t, p, op, "auth_time")
 }
 
-// RN9: that keys can't be fetched says nothing about the token.
+// RN9: a failure to fetch the keys says nothing about the token.
 func TestUnreachableKeysAreNotAnInvalidToken(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -72,7 +77,7 @@ func TestUnreachableKeysAreNotAnInvalidToken(t *testing.T) {
 	}
 }
 
-// ID2: an audience is trusted that the operator has named.
+// ID2: an audience is trusted if the operator has named it.
 func TestConfiguredAudiencesAreTrusted(t *testing.T) {
 	op := odd.New(t)
 	op.OnClaims(func(_ string, c odd.Claims) { c["aud"] = []string{op.Client.ID, "trusted"} })

@@ -18,8 +18,8 @@ const (
 	tenantC = "cccccccc-3333-3333-3333-333333333333" // not listed
 )
 
-// entra makes op look like Microsoft Entra's endpoint for many tenants, and returns the issuer of
-// each.
+// entra makes op behave like the endpoint of Microsoft Entra for many tenants. It returns a
+// function from tenant to issuer.
 func entra(op *odd.Provider) func(tenant string) string {
 	issuer := func(tenant string) string { return op.Issuer() + "/" + tenant + "/v2.0" }
 	op.OnDiscovery(func(d odd.Claims) {
@@ -29,14 +29,14 @@ func entra(op *odd.Provider) func(tenant string) string {
 	return issuer
 }
 
-// twoTenants has the users of A and B log in, and nobody else.
+// twoTenants lists the tenants A and B, and no others.
 func twoTenants(op *odd.Provider) func(*setup) {
 	return func(s *setup) {
 		s.Issuer, s.MetadataURL, s.Tenants = op.Issuer()+"/{tenantid}/v2.0", op.URL(odd.Discovery), []string{tenantA, tenantB}
 	}
 }
 
-// ID1: of an issuer template exactly the issuers that the listed tenants make, and tid the same.
+// ID1: an issuer template accepts exactly the issuers of the listed tenants, with the same tid.
 func TestIssuerTemplateTakesListedTenantsAlone(t *testing.T) {
 	op := odd.New(t)
 	issuer := entra(op)
@@ -87,7 +87,8 @@ func TestIssuerTemplateTakesListedTenantsAlone(t *testing.T) {
 	}
 }
 
-// RFC 9207, OIDC Core §12.2: who answered, who issued, and who issues later are one tenant.
+// RFC 9207, OIDC Core §12.2: the authorization response, the ID token and each renewed one must
+// come from the same tenant.
 func TestTenantsAreNotMixedUp(t *testing.T) {
 	op := odd.New(t)
 	issuer := entra(op)
@@ -99,7 +100,10 @@ func TestTenantsAreNotMixedUp(t *testing.T) {
 	}
 	checkRule(t, p, op, "", func(want *jose.Attempt) { want.Issuer = issuer(tenantA) })
 	checkRule(t, p, op, "iss", func(want *jose.Attempt) { want.Issuer = issuer(tenantB) })
-	renewed := op.Sign(op.Header(), odd.Claims{"iss": issuer(tenantB), "tid": tenantB, "aud": op.Client.ID, "iat": now(), "exp": now() + 60, "sub": token.Subject})
+	renewed := op.Sign(op.Header(), odd.Claims{
+		"iss": issuer(tenantB), "tid": tenantB, "aud": op.Client.ID,
+		"iat": now(), "exp": now() + 60, "sub": token.Subject,
+	})
 	var invalid *jose.InvalidTokenError
 	_, err = p.Verifier().RenewedIDToken(t.Context(), secret.New(renewed), &jose.Original{Issuer: token.Issuer, Subject: token.Subject})
 	if !errors.As(err, &invalid) || invalid.Rule != "iss" {
@@ -107,7 +111,7 @@ func TestTenantsAreNotMixedUp(t *testing.T) {
 	}
 }
 
-// A key that the set says to be one tenant's signs for that tenant alone.
+// A key that the set assigns to one tenant verifies tokens of no other.
 func TestKeyOfOneTenantSignsForNoOther(t *testing.T) {
 	op := odd.New(t)
 	issuer := entra(op)
@@ -133,8 +137,8 @@ func TestKeyOfOneTenantSignsForNoOther(t *testing.T) {
 	}
 }
 
-// MD1: what the metadata of an issuer template may name, and what not; and metadata that are
-// elsewhere than the issuer.
+// MD1: which issuers the metadata may name if the configured one is a template, and metadata at
+// another address than the issuer.
 func TestMetadataMayBeElsewhereThanTheIssuer(t *testing.T) {
 	op := odd.New(t)
 	base := op.Issuer()
@@ -165,14 +169,15 @@ func TestMetadataMayBeElsewhereThanTheIssuer(t *testing.T) {
 		switch {
 		case test.good && err != nil:
 			t.Errorf("%s: %v", test.name, err)
-		case !test.good && (!errors.As(err, &other) || !errors.Is(err, provider.ErrMisconfigured) || !strings.Contains(err.Error(), test.announced) || !strings.Contains(err.Error(), p.Issuer())):
+		case !test.good && (!errors.As(err, &other) || !errors.Is(err, provider.ErrMisconfigured) ||
+			!strings.Contains(err.Error(), test.announced) || !strings.Contains(err.Error(), p.Issuer())):
 			t.Errorf("%s: error = %v, want one that names both issuers", test.name, err)
 		}
 	}
 }
 
-// A provider of an https issuer that is read on this machine may have back-channel endpoints there;
-// tokens still name the issuer.
+// A provider with an https issuer, whose metadata is read on this machine, may have its
+// back-channel endpoints there. Its tokens still name the issuer.
 func TestSplitHorizon(t *testing.T) {
 	op := odd.New(t)
 	const public = "https://id.example.com"
@@ -197,7 +202,7 @@ func TestSplitHorizon(t *testing.T) {
 	}
 }
 
-// A template without tenants lets in everybody who has a tenant, so that it stops the start; so do
+// A template without tenants would let in everybody who has a tenant, so it stops the start. So do
 // the other contradictions.
 func TestTemplateWithoutTenantsStopsTheStart(t *testing.T) {
 	const template, meta = "https://login.example.com/{tenantid}/v2.0", "https://login.example.com/common/.well-known/openid-configuration"
@@ -222,8 +227,8 @@ func TestTemplateWithoutTenantsStopsTheStart(t *testing.T) {
 	}
 }
 
-// A template is nobody, so that a client assertion is for the token endpoint there, and for the
-// issuer elsewhere.
+// An issuer template identifies no server, so the audience of a client assertion is then the token
+// endpoint; otherwise it is the issuer.
 func TestAssertionForManyTenantsIsForTheTokenEndpoint(t *testing.T) {
 	op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: strings.Repeat("s", 40), Auth: "client_secret_jwt", Alg: "RS256"}))
 	entra(op)

@@ -21,8 +21,8 @@ func logoutClaims(op *odd.Provider) odd.Claims {
 	}
 }
 
-// BC3: an operator can let a provider leave exp out, and iat bounds the token then. An exp that is
-// there still counts.
+// BC3: an operator can accept logout tokens without exp; iat then limits them. If there is an exp,
+// it still counts.
 func TestLogoutTokenWithoutExpIsBoundedByItsIat(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	p := newProvider(t, op, func(s *setup) { s.Now, s.LogoutTokenExp = c.now, "iat" })
@@ -57,7 +57,7 @@ func TestLogoutTokenWithoutExpIsBoundedByItsIat(t *testing.T) {
 	checkRule(t, p, op, "exp") // of an ID token it is never left out
 }
 
-// BC7: an ID token of this client, and an access token with the same claims, end nothing.
+// BC7: an ID token of this client, or an access token with the same claims, ends no session.
 func TestIDTokenIsNoLogoutToken(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -69,7 +69,7 @@ func TestIDTokenIsNoLogoutToken(t *testing.T) {
 	}
 }
 
-// BC3: one provider's token at another's path.
+// BC3: a logout token sent to the path of another provider is refused.
 func TestLogoutTokenOfAnotherProviderIsRefused(t *testing.T) {
 	op, other := odd.New(t), odd.New(t)
 	raw := other.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
@@ -79,7 +79,7 @@ func TestLogoutTokenOfAnotherProviderIsRefused(t *testing.T) {
 	}
 }
 
-// BC13: what is wrong to the naked eye costs no request, not even for metadata.
+// BC13: a token that is wrong in form causes no request, not even for metadata.
 func TestForgedShapeCostsNoFetch(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -105,12 +105,14 @@ func TestForgedShapeCostsNoFetch(t *testing.T) {
 	}
 }
 
-// BC12: a provider that can't be asked for its keys is no reason to call the token bad.
+// BC12: if the provider's keys can't be fetched, the token is not called invalid.
 func TestUnreachableKeysAreNotAnInvalidLogoutToken(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
 	op.SetDown()
-	if _, err := p.Verifier().LogoutToken(t.Context(), "", op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })); !errors.Is(err, provider.ErrUnreachable) {
+	raw := op.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
+	_, err := p.Verifier().LogoutToken(t.Context(), "", raw)
+	if !errors.Is(err, provider.ErrUnreachable) {
 		t.Errorf("error = %v, want unreachable", err)
 	}
 }

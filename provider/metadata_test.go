@@ -21,13 +21,13 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// A clock that a test moves.
+// A clock is moved by a test.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time           { return time.Now().Add(time.Duration(c.ahead.Load())) }
 func (c *clock) advance(by time.Duration) { c.ahead.Add(int64(by)) }
 
-// MD1, MD2: one fault and nothing of the document is used; the error names it.
+// MD1, MD2: after one fault nothing of the document is used. The error names the fault.
 func TestMetadataThatIsNotTheConfiguredProvidersIsRefused(t *testing.T) {
 	for _, test := range []struct {
 		name, fault string
@@ -40,7 +40,10 @@ func TestMetadataThatIsNotTheConfiguredProvidersIsRefused(t *testing.T) {
 		{"MD2 javascript end_session", "end_session_endpoint", func(d odd.Claims) { d["end_session_endpoint"] = "javascript:alert(1)" }},
 		{"MD2 file jwks", "jwks_uri", func(d odd.Claims) { d["jwks_uri"] = "file:///etc/passwd" }},
 		{"MD2 http revocation", "revocation_endpoint", func(d odd.Claims) { d["revocation_endpoint"] = "http://id.example.com/revoke" }},
-		{"MD2 relative authorization endpoint", "authorization_endpoint", func(d odd.Claims) { d["authorization_endpoint"] = "/authorize" }},
+		{
+			"MD2 relative authorization endpoint", "authorization_endpoint",
+			func(d odd.Claims) { d["authorization_endpoint"] = "/authorize" },
+		},
 		{"MD2 http userinfo", "userinfo_endpoint", func(d odd.Claims) { d["userinfo_endpoint"] = "http://id.example.com/me" }},
 		{"MD2 mtls alias", "mtls_endpoint_aliases.token_endpoint", func(d odd.Claims) {
 			d["mtls_endpoint_aliases"] = odd.Claims{"token_endpoint": "http://id.example.com/token"}
@@ -52,7 +55,9 @@ func TestMetadataThatIsNotTheConfiguredProvidersIsRefused(t *testing.T) {
 			op := odd.New(t)
 			op.OnDiscovery(test.alter)
 			p := newProvider(t, op)
-			_, err := p.AuthorizationURL(t.Context(), provider.AuthorizationRequest{State: "s", Nonce: nonce, Verifier: secret.New(verifier)})
+			_, err := p.AuthorizationURL(t.Context(), provider.AuthorizationRequest{
+				State: "s", Nonce: nonce, Verifier: secret.New(verifier),
+			})
 			if !errors.Is(err, provider.ErrMisconfigured) || !strings.Contains(err.Error(), test.fault) {
 				t.Errorf("error = %v, want a misconfiguration that names %s", err, test.fault)
 			}
@@ -63,11 +68,13 @@ func TestMetadataThatIsNotTheConfiguredProvidersIsRefused(t *testing.T) {
 	}
 }
 
-// MD2: an issuer must be https, or this machine.
+// MD2: an issuer must be https, or on this machine.
 func TestIssuerMustBeHTTPSOrLoopback(t *testing.T) {
 	for issuer, good := range map[string]bool{
-		"https://id.example.com": true, "http://localhost:1": true, "http://127.0.0.1:1": true, "http://[::1]:1": true, "http://id.localhost": true, "http://LOCALHOST:5999/op": true,
-		"http://id.example.com": false, "http://127.0.0.1.example.com": false, "ftp://localhost": false, "id.example.com": false, "": false, "https://a@b": false,
+		"https://id.example.com": true, "http://localhost:1": true, "http://127.0.0.1:1": true,
+		"http://[::1]:1": true, "http://id.localhost": true, "http://LOCALHOST:5999/op": true,
+		"http://id.example.com": false, "http://127.0.0.1.example.com": false, "ftp://localhost": false,
+		"id.example.com": false, "": false, "https://a@b": false,
 	} {
 		_, err := provider.New(provider.Config{ID: "main", Issuer: issuer, ClientID: "c", ClientAuth: "none"}, provider.Options{})
 		if (err == nil) != good {
@@ -106,7 +113,7 @@ func TestCertificateIsVerified(t *testing.T) {
 	}
 }
 
-// MD3: no redirect is followed, at any endpoint, and no body is sent on.
+// MD3: no redirect is followed at any endpoint, and no body is sent to its target.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	var seen atomic.Int64
 	canary := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { seen.Add(1) }))
@@ -142,11 +149,13 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// MD8: after a good start nothing that the provider answers replaces what was good.
+// MD8: once a good document is known, no bad answer replaces it.
 func TestGarbageDoesNotReplaceGoodMetadataAndKeys(t *testing.T) {
 	for name, garbage := range map[string]odd.Interceptor{
-		"HTML": odd.HTML(), "empty": odd.Answer(200, "application/json", ""), "other JSON": odd.Answer(200, "application/json", `{"hello":"world"}`),
-		"null": odd.Answer(200, "application/json", "null"), "404": odd.Answer(404, "text/plain", "gone"), "hang up": odd.Drop(),
+		"HTML":       odd.HTML(),
+		"empty":      odd.Answer(200, "application/json", ""),
+		"other JSON": odd.Answer(200, "application/json", `{"hello":"world"}`),
+		"null":       odd.Answer(200, "application/json", "null"), "404": odd.Answer(404, "text/plain", "gone"), "hang up": odd.Drop(),
 		"huge": odd.Answer(200, "application/json", `{"keys":[],"issuer":"`+strings.Repeat("x", 2<<20)+`"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -189,8 +198,8 @@ func waitFor(t *testing.T, what string, done func() bool) {
 	t.Fatalf("no %s", what)
 }
 
-// MD8: down at start. Requests fail fast, the provider is asked now and then, and is known soon
-// after it is back.
+// MD8: while a provider is down from the start, requests fail at once and it is asked only now and
+// then. It is known soon after it is back.
 func TestProviderDownAtStartIsAskedNowAndThen(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	up := op.SetDown()
@@ -219,7 +228,7 @@ func TestProviderDownAtStartIsAskedNowAndThen(t *testing.T) {
 	}
 }
 
-// MD8: a hundred who ask at once cost one fetch, and one who goes away does not end it for the
+// MD8: a hundred concurrent callers cause one fetch, and one that goes away does not end it for the
 // others.
 func TestMetadataIsFetchedOnceForAll(t *testing.T) {
 	op := odd.New(t)
@@ -249,7 +258,7 @@ func TestMetadataIsFetchedOnceForAll(t *testing.T) {
 	}
 }
 
-// MD8: one byte a second is no answer.
+// MD8: an answer that comes at one byte a second does not count as one.
 func TestSlowAnswersEnd(t *testing.T) {
 	op := odd.New(t)
 	op.Intercept(odd.Discovery, func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
@@ -314,15 +323,20 @@ func TestContradictionsInTheConfigurationAreNamed(t *testing.T) {
 		"client certificate": func(c *provider.Config) {
 			c.ClientAuth, c.ClientSecret, c.ClientKeyPEM, c.ClientCertPEM = "tls_client_auth", secret.Value{}, secret.New("none"), "none"
 		},
-		"scopes lacks openid":                func(c *provider.Config) { c.Scopes = []string{"profile"} },
-		"asks for a refresh":                 func(c *provider.Config) { c.RefreshOff, c.Scopes = true, []string{"openid", "offline_access"} },
-		"no_such_file":                       func(c *provider.Config) { c.CAFile = "testdata/no_such_file" },
-		"CA file":                            func(c *provider.Config) { c.RootCAsPEM = []byte("none") },
-		"id_token_alg needs a client secret": func(c *provider.Config) { c.IDTokenAlg, c.ClientAuth, c.ClientSecret = "HS256", "none", secret.Value{} },
+		"scopes lacks openid": func(c *provider.Config) { c.Scopes = []string{"profile"} },
+		"asks for a refresh": func(c *provider.Config) {
+			c.RefreshOff, c.Scopes = true, []string{"openid", "offline_access"}
+		},
+		"no_such_file": func(c *provider.Config) { c.CAFile = "testdata/no_such_file" },
+		"CA file":      func(c *provider.Config) { c.RootCAsPEM = []byte("none") },
+		"id_token_alg needs a client secret": func(c *provider.Config) {
+			c.IDTokenAlg, c.ClientAuth, c.ClientSecret = "HS256", "none", secret.Value{}
+		},
 	} {
 		c := good()
 		change(&c)
-		if _, err := provider.New(c, provider.Options{}); !errors.Is(err, provider.ErrMisconfigured) || !strings.Contains(err.Error(), want) {
+		_, err := provider.New(c, provider.Options{})
+		if !errors.Is(err, provider.ErrMisconfigured) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error = %v, want %q", err, want)
 		}
 	}

@@ -15,13 +15,15 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// SP7: with tls_client_auth the certificate proves who we are, at the endpoints that speak mutual
+// SP7: with tls_client_auth the certificate authenticates this client, at the endpoints for mutual
 // TLS.
 func TestMutualTLSUsesItsOwnEndpoints(t *testing.T) {
 	op := odd.New(t, odd.WithTLS(), odd.WithClient(odd.Client{ID: "cloakroom", Auth: "tls_client_auth", Alg: "RS256"}))
 	op.OnDiscovery(func(d odd.Claims) {
 		d["mtls_endpoint_aliases"] = odd.Claims{
-			"token_endpoint": op.URL(odd.Token) + "?mtls", "userinfo_endpoint": op.URL(odd.Userinfo) + "?mtls", "revocation_endpoint": op.URL(odd.Revocation) + "?mtls",
+			"token_endpoint":      op.URL(odd.Token) + "?mtls",
+			"userinfo_endpoint":   op.URL(odd.Userinfo) + "?mtls",
+			"revocation_endpoint": op.URL(odd.Revocation) + "?mtls",
 		}
 	})
 	cert, key := certificate(t)
@@ -50,11 +52,15 @@ func TestMutualTLSUsesItsOwnEndpoints(t *testing.T) {
 	}
 }
 
-// certificate is a self-signed one and its key, as PEM.
+// certificate returns a self-signed certificate and its key, as PEM.
 func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	private := odd.NewKey("client", "ES256").Private
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "cloakroom"}, NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "cloakroom"},
+		NotAfter:     time.Now().Add(time.Hour),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	if err != nil {
 		t.Fatal(err)
@@ -63,5 +69,7 @@ func certificate(t *testing.T) (cert, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	return string(certPEM), string(keyPEM)
 }

@@ -18,16 +18,19 @@ func TestRevocationAnswersAreToldApart(t *testing.T) {
 		retry, stop bool
 		after       time.Duration
 	}{
-		"200":                     {answer: odd.Answer(200, "text/plain", "")},
-		"503":                     {answer: odd.Answer(503, "text/plain", "", "Retry-After", "9"), retry: true, after: 9 * time.Second},
-		"429":                     {answer: odd.Answer(429, "text/plain", ""), retry: true},
-		"hang up":                 {answer: odd.Drop(), retry: true},
-		"redirect":                {answer: odd.Redirect(307, "/revoke"), retry: true},
-		"temporarily_unavailable": {answer: odd.OAuthError(400, "temporarily_unavailable", "Retry-After", "3"), retry: true, after: 3 * time.Second},
-		"invalid_client":          {answer: odd.OAuthError(401, "invalid_client"), retry: true},
-		"unsupported_token_type":  {answer: odd.OAuthError(400, "unsupported_token_type"), stop: true},
-		"invalid_request":         {answer: odd.OAuthError(400, "invalid_request"), stop: true},
-		"404":                     {answer: odd.Answer(404, "text/html", "<h1>no"), stop: true},
+		"200":      {answer: odd.Answer(200, "text/plain", "")},
+		"503":      {answer: odd.Answer(503, "text/plain", "", "Retry-After", "9"), retry: true, after: 9 * time.Second},
+		"429":      {answer: odd.Answer(429, "text/plain", ""), retry: true},
+		"hang up":  {answer: odd.Drop(), retry: true},
+		"redirect": {answer: odd.Redirect(307, "/revoke"), retry: true},
+		"temporarily_unavailable": {
+			answer: odd.OAuthError(400, "temporarily_unavailable", "Retry-After", "3"),
+			retry:  true, after: 3 * time.Second,
+		},
+		"invalid_client":         {answer: odd.OAuthError(401, "invalid_client"), retry: true},
+		"unsupported_token_type": {answer: odd.OAuthError(400, "unsupported_token_type"), stop: true},
+		"invalid_request":        {answer: odd.OAuthError(400, "invalid_request"), stop: true},
+		"404":                    {answer: odd.Answer(404, "text/html", "<h1>no"), stop: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProvider(t, op)
@@ -35,7 +38,8 @@ func TestRevocationAnswersAreToldApart(t *testing.T) {
 			defer undo()
 			err := p.Revoke(t.Context(), secret.New("rt"), "refresh_token")
 			var r *provider.RetryableError
-			if errors.As(err, &r) != test.retry || errors.Is(err, provider.ErrNotRevocable) != test.stop || (err == nil) == (test.retry || test.stop) {
+			if errors.As(err, &r) != test.retry || errors.Is(err, provider.ErrNotRevocable) != test.stop ||
+				(err == nil) == (test.retry || test.stop) {
 				t.Errorf("error = %v, want retry %v, stop %v", err, test.retry, test.stop)
 			}
 			if test.retry && r.RetryAfter != test.after {
@@ -72,8 +76,8 @@ func TestRevocationAtAProviderThatIsDownIsWorthRepeating(t *testing.T) {
 	}
 }
 
-// Django OAuth Toolkit has the endpoint and does not announce it. What the operator names is used
-// in place of what the metadata says, too.
+// Django OAuth Toolkit has a revocation endpoint but does not announce it. An endpoint that the
+// operator names also takes precedence over the metadata.
 func TestConfiguredRevocationEndpointIsUsed(t *testing.T) {
 	for name, announced := range map[string]func(d odd.Claims){
 		"not announced":     func(d odd.Claims) { delete(d, "revocation_endpoint") },
@@ -87,7 +91,10 @@ func TestConfiguredRevocationEndpointIsUsed(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"http://id.example.com/revoke", "javascript:x", "/revoke"} {
-		_, err := provider.New(provider.Config{ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientAuth: "none", RevocationEndpoint: bad}, provider.Options{})
+		_, err := provider.New(provider.Config{
+			ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientAuth: "none",
+			RevocationEndpoint: bad,
+		}, provider.Options{})
 		if !errors.Is(err, provider.ErrMisconfigured) {
 			t.Errorf("%q: error = %v, want ErrMisconfigured", bad, err)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// MD5: rotation before signing, and between two logins.
+// MD5: keys are rotated before a token is signed, and between two logins.
 func TestRotatedKeysAreSeenWithinTheLogin(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -27,7 +27,7 @@ func TestRotatedKeysAreSeenWithinTheLogin(t *testing.T) {
 	}
 }
 
-// MD5: the same kid with another key.
+// MD5: another key replaces the first under the same kid.
 func TestKeyReplacedUnderItsOwnNameIsSeen(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -36,8 +36,8 @@ func TestKeyReplacedUnderItsOwnNameIsSeen(t *testing.T) {
 	checkRule(t, p, op, "")
 }
 
-// underTheOldKid makes op sign everything with its newest key under the kid of the first, as Ory
-// Hydra does after a rotation (the set has both). It returns the new key.
+// underTheOldKid makes op sign everything with its newest key, but under the kid of the first, as
+// Ory Hydra does after a rotation. The key set has both keys. It returns the new key.
 func underTheOldKid(op *odd.Provider) *odd.Key {
 	old, added := op.Key("rsa-1", ""), odd.NewKey("rsa-2", "RS256")
 	op.SetKeys(added, old)
@@ -45,8 +45,7 @@ func underTheOldKid(op *odd.Provider) *odd.Key {
 	return added
 }
 
-// MD5, RFC 7515 §4.1.4: kid is a hint. It holds for each kind of token, and the algorithm stays
-// pinned.
+// MD5, RFC 7515 §4.1.4: kid is only a hint, for each kind of token. The algorithm stays fixed.
 func TestNewKeyUnderTheOldKidIsFound(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -64,7 +63,8 @@ func TestNewKeyUnderTheOldKidIsFound(t *testing.T) {
 	raw := odd.Sign(added, odd.Claims{"alg": "RS256", "kid": "rsa-1"}, odd.Claims{
 		"iss": op.Issuer(), "aud": op.Client.ID, "iat": now(), "exp": now() + 60, "sub": "alice",
 	})
-	if _, err := p.Verifier().RenewedIDToken(t.Context(), secret.New(raw), &jose.Original{Issuer: op.Issuer(), Subject: "alice"}); err != nil {
+	original := &jose.Original{Issuer: op.Issuer(), Subject: "alice"}
+	if _, err := p.Verifier().RenewedIDToken(t.Context(), secret.New(raw), original); err != nil {
 		t.Errorf("renewed ID token: %v", err)
 	}
 	op.Intercept(odd.Userinfo, odd.Answer(200, "application/jwt", odd.Sign(added, odd.Claims{"alg": "RS256", "kid": "rsa-1"}, odd.Claims{
@@ -87,7 +87,7 @@ func TestNewKeyUnderTheOldKidIsFound(t *testing.T) {
 	}
 }
 
-// MD6: of a large set no more than 16 keys are tried, those of the kid first.
+// MD6: of a large key set at most 16 keys are tried, those with the kid first.
 func TestNoMoreThanSixteenKeysAreTried(t *testing.T) {
 	op := odd.New(t)
 	signer := op.Key("rsa-1", "")
@@ -114,8 +114,8 @@ func TestNoMoreThanSixteenKeysAreTried(t *testing.T) {
 	}
 }
 
-// BC13: forged tokens can't have sixteen keys tried each without end. Once a login has shown which
-// key signs under the old kid, logout tokens are verified even in the middle of the flood.
+// BC13: forged tokens can't each have sixteen keys tried without end. After a login has shown which
+// key signs under the old kid, logout tokens are verified even during a flood of forged ones.
 func TestForgedTokensShareABudgetOfVerifications(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	keys := []any{}
@@ -155,8 +155,8 @@ func TestForgedTokensShareABudgetOfVerifications(t *testing.T) {
 	}
 }
 
-// MD6, BC13: a flood of forged logout tokens costs a few fetches; the rotation after it is seen at
-// once by a login, and then by logout tokens, too.
+// MD6, BC13: a flood of forged logout tokens causes only a few fetches. A login sees a rotation
+// during the flood at once, and after it logout tokens do, too.
 func TestForgedTokensDoNotBlockARotation(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -187,13 +187,14 @@ func TestForgedTokensDoNotBlockARotation(t *testing.T) {
 	}
 }
 
-// MD6: the flood hides a rotation from logout tokens for two seconds at most.
+// MD6: the flood delays a rotation for logout tokens by two seconds at most.
 func TestLogoutTokenAfterARotationWaitsNoLongerThanTheLimit(t *testing.T) {
 	op, c := odd.New(t), &clock{}
 	p := newProvider(t, op, func(s *setup) { s.Now = c.now })
 	forger := odd.NewKey("x", "RS256")
 	for i := range 50 {
-		_, _ = p.Verifier().LogoutToken(t.Context(), "", odd.Sign(forger, odd.Claims{"alg": "RS256", "kid": fmt.Sprint(i)}, logoutClaims(op)))
+		forged := odd.Sign(forger, odd.Claims{"alg": "RS256", "kid": fmt.Sprint(i)}, logoutClaims(op))
+		_, _ = p.Verifier().LogoutToken(t.Context(), "", forged)
 	}
 	op.Rotate()
 	c.advance(2 * time.Second)
@@ -202,7 +203,7 @@ func TestLogoutTokenAfterARotationWaitsNoLongerThanTheLimit(t *testing.T) {
 	}
 }
 
-// MD6: a hundred tokens of an unknown key share one fetch.
+// MD6: a hundred tokens of an unknown key cause one fetch.
 func TestWaitersShareAFetch(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -224,7 +225,7 @@ func TestWaitersShareAFetch(t *testing.T) {
 	}
 }
 
-// MD7: nonsense in the key set costs nothing but itself.
+// MD7: an unusable entry of the key set does not affect the others.
 func TestOddKeysDoNotSpoilTheSet(t *testing.T) {
 	op := odd.New(t)
 	same := odd.NewKey("rsa-1", "RS256").JWK() // several keys of one kid
@@ -236,7 +237,11 @@ func TestOddKeysDoNotSpoilTheSet(t *testing.T) {
 	other := odd.NewKey("ec-9", "ES384").JWK()
 	other["kid"] = "rsa-1" // a kid shared between types
 	op.PublishAlso(
-		odd.Claims{"kty": "EC", "crv": "secp256k1", "kid": "rsa-1", "x": "WfSQ4rCbzSHu0dVRcGXdwN8uUdoZlKDg9sq8Yt0lCQI", "y": "6tY1YEgnP3A1QXsEgrRdmNDxqEmo2YvlcvPkUj4oBOg"},
+		odd.Claims{
+			"kty": "EC", "crv": "secp256k1", "kid": "rsa-1",
+			"x": "WfSQ4rCbzSHu0dVRcGXdwN8uUdoZlKDg9sq8Yt0lCQI",
+			"y": "6tY1YEgnP3A1QXsEgrRdmNDxqEmo2YvlcvPkUj4oBOg",
+		},
 		odd.Claims{"kty": "OKP", "crv": "Ed448", "kid": "ed448", "x": "AAAA"},
 		odd.Claims{"kty": "OKP", "crv": "X25519", "use": "enc", "kid": "x", "x": "AAAA"},
 		odd.Claims{"kty": "oct", "kid": "rsa-1", "k": "c2VjcmV0"},
@@ -257,7 +262,7 @@ func TestOddKeysDoNotSpoilTheSet(t *testing.T) {
 	checkRule(t, p, op, "alg")
 }
 
-// MD7: a set whose keys have no kid serves tokens that have one, and the reverse.
+// MD7: keys without a kid verify tokens that have one, and the other way round.
 func TestKeysWithoutNames(t *testing.T) {
 	op := odd.New(t)
 	key := op.Key("rsa-1", "")
@@ -275,7 +280,7 @@ func TestKeysWithoutNames(t *testing.T) {
 	checkRule(t, p, op, "")
 }
 
-// An empty set, and one with a thousand keys, are answers too.
+// An empty set, and one with a thousand keys, are valid answers, too.
 func TestNoKeyOfAnySetIsASignatureFault(t *testing.T) {
 	op := odd.New(t)
 	op.Intercept(odd.JWKS, odd.Answer(200, "application/json", `{"keys":[]}`))

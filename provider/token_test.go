@@ -22,7 +22,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// TE1: every character of id and secret survives Basic authentication.
+// TE1: Basic authentication preserves every character of the client_id and the secret.
 func TestBasicAuthenticationFormEncodesFirst(t *testing.T) {
 	op := odd.New(t, odd.WithClient(odd.Client{ID: "id:with %+é", Secret: "s:e%c+r é&=", Auth: "client_secret_basic", Alg: "RS256"}))
 	tokens(t, newProvider(t, op), op)
@@ -34,7 +34,7 @@ func TestBasicAuthenticationFormEncodesFirst(t *testing.T) {
 	}
 }
 
-// TE2, TE6, LS2: each method proves who we are, alone, for every grant and for revocation.
+// TE2, TE6, LS2: each method alone authenticates this client, for every grant and for revocation.
 func TestEachClientAuthenticationMethodWorksAlone(t *testing.T) {
 	rsaKey, ecKey := odd.NewKey("client-rsa", "RS256"), odd.NewKey("client-ec", "ES256")
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(rsaKey.Private)
@@ -68,7 +68,10 @@ func TestEachClientAuthenticationMethodWorksAlone(t *testing.T) {
 		{name: "none", auth: "none"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			op := odd.New(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: strings.Repeat("s", 40), Auth: test.auth, PublicKey: test.public, Alg: "RS256"}))
+			op := odd.New(t, odd.WithClient(odd.Client{
+				ID: "cloakroom", Secret: strings.Repeat("s", 40),
+				Auth: test.auth, PublicKey: test.public, Alg: "RS256",
+			}))
 			p := newProvider(t, op, func(s *setup) {
 				s.ClientKeyPEM = secret.New(test.key)
 				if !strings.HasPrefix(test.auth, "client_secret_") {
@@ -96,7 +99,7 @@ func TestEachClientAuthenticationMethodWorksAlone(t *testing.T) {
 	}
 }
 
-// checkOneMethod: a request bears one kind of credential, and none in its URL (MD11).
+// checkOneMethod checks that a request has one kind of credential, and none in its URL (MD11).
 func checkOneMethod(t *testing.T, r odd.Request) {
 	t.Helper()
 	kinds := 0
@@ -110,7 +113,7 @@ func checkOneMethod(t *testing.T, r odd.Request) {
 	}
 }
 
-// TE2, CB14, RN5: whatever the answer, one request was sent.
+// TE2, CB14, RN5: whatever the answer, exactly one request is sent.
 func TestTokenRequestsAreSentOnce(t *testing.T) {
 	for name, answer := range map[string]odd.Interceptor{
 		"hang up": odd.Drop(), "answer lost": odd.DropAnswer(), "400": odd.OAuthError(400, "invalid_request"),
@@ -139,9 +142,10 @@ func TestTokenRequestsAreSentOnce(t *testing.T) {
 	}
 }
 
-// RN9: what kind of failure an answer is.
+// RN9: each answer is the right kind of failure.
 func TestTokenErrorsAreToldApart(t *testing.T) {
 	refused, operator, passing := provider.ErrInvalidGrant, provider.ErrMisconfigured, provider.ErrUnreachable
+	tooMuch := `{"access_token":"` + strings.Repeat("x", 2<<20) + `"}`
 	op := odd.New(t)
 	for name, test := range map[string]struct {
 		answer odd.Interceptor
@@ -162,7 +166,7 @@ func TestTokenErrorsAreToldApart(t *testing.T) {
 		"HTML with 403":                  {odd.Answer(403, "text/html", "<h1>blocked"), passing},
 		"nothing with 200":               {odd.Answer(200, "application/json", ""), passing},
 		"an array with 200":              {odd.Answer(200, "application/json", "[]"), passing},
-		"too much":                       {odd.Answer(200, "application/json", `{"access_token":"`+strings.Repeat("x", 2<<20)+`"}`), passing},
+		"too much":                       {odd.Answer(200, "application/json", tooMuch), passing},
 		"hang up":                        {odd.Drop(), passing},
 		"unknown error":                  {odd.OAuthError(400, "teapot"), nil},
 		"error a number":                 {odd.Answer(400, "application/json", `{"error":7}`), passing},
@@ -187,7 +191,7 @@ func TestTokenErrorsAreToldApart(t *testing.T) {
 	}
 }
 
-// TE3: Bearer in any case, and nothing else. What came with it can be revoked.
+// TE3: the token type must be Bearer, in any case. The tokens of a refused response can be revoked.
 func TestTokenTypeMustBeBearer(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
@@ -195,20 +199,23 @@ func TestTokenTypeMustBeBearer(t *testing.T) {
 		op.OnToken(func(_ url.Values, a odd.Claims) { a["token_type"] = typ })
 		_, err := exchange(t, p, op)
 		var invalid *provider.InvalidResponseError
-		if good && err != nil || !good && (!errors.As(err, &invalid) || invalid.Rule != "token_type" || invalid.Issued.RefreshToken.IsZero()) {
+		refused := errors.As(err, &invalid) && invalid.Rule == "token_type" &&
+			!invalid.Issued.RefreshToken.IsZero()
+		if good && err != nil || !good && !refused {
 			t.Errorf("token_type %v: error = %v", typ, err)
 		}
 	}
 }
 
-// TE4: no expires_in makes a token immortal or dead.
+// TE4: no value of expires_in gives a token an endless or an empty life.
 func TestExpiresInIsReadWithCare(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
 	for raw, want := range map[string]time.Duration{
 		`3600`: time.Hour, `"3600"`: time.Hour, `" 60 "`: time.Minute, `90.5`: 90*time.Second + 500*time.Millisecond, `2`: 2 * time.Second,
 		`0.001`: time.Second, `0`: provider.DefaultExpiresIn, `-1`: provider.DefaultExpiresIn, `null`: provider.DefaultExpiresIn,
-		`"soon"`: provider.DefaultExpiresIn, `""`: provider.DefaultExpiresIn, `"NaN"`: provider.DefaultExpiresIn, `{}`: provider.DefaultExpiresIn,
+		`"soon"`: provider.DefaultExpiresIn, `""`: provider.DefaultExpiresIn,
+		`"NaN"`: provider.DefaultExpiresIn, `{}`: provider.DefaultExpiresIn,
 		`true`: provider.DefaultExpiresIn, `1e18`: 30 * 24 * time.Hour, `1e400`: 30 * 24 * time.Hour, `"-Inf"`: provider.DefaultExpiresIn,
 	} {
 		op.OnToken(func(_ url.Values, a odd.Claims) { a["expires_in"] = json.RawMessage(raw) })
@@ -222,7 +229,7 @@ func TestExpiresInIsReadWithCare(t *testing.T) {
 	}
 }
 
-// TE5, RN3: unknown members are passed over, what is missing is empty, a scope is recorded as
+// TE5, RN3: unknown members are ignored, missing ones are empty, and the scope is recorded as
 // granted.
 func TestTokenResponseIsTakenAsItIs(t *testing.T) {
 	op := odd.New(t)
@@ -255,14 +262,15 @@ func TestClientCredentialsBringNoRefreshToken(t *testing.T) {
 	}
 }
 
-// LG2: nothing that was sent, and no body, comes back in an error.
+// LG2: errors contain nothing that was sent, and no body.
 func TestErrorsHoldNothingSecret(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op)
 	for name, echo := range map[string]odd.Interceptor{
 		"description": func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 			w.WriteHeader(400)
-			_ = json.NewEncoder(w).Encode(odd.Claims{"error": "invalid_grant", "error_description": "no such token: " + r.PostForm.Get("refresh_token")})
+			description := "no such token: " + r.PostForm.Get("refresh_token")
+			_ = json.NewEncoder(w).Encode(odd.Claims{"error": "invalid_grant", "error_description": description})
 		},
 		"encoded description": func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 			w.WriteHeader(400)
@@ -290,7 +298,8 @@ func TestErrorsHoldNothingSecret(t *testing.T) {
 			}
 		}
 	}
-	op.Intercept(odd.Token, odd.Answer(400, "application/json", `{"error":"invalid_scope","error_description":"a\u0000b\u202ec`+strings.Repeat("x", 9000)+`"}`))
+	body := `{"error":"invalid_scope","error_description":"a\u0000b\u202ec` + strings.Repeat("x", 9000) + `"}`
+	op.Intercept(odd.Token, odd.Answer(400, "application/json", body))
 	_, err := p.Refresh(t.Context(), secret.New("rt"), nil)
 	var o *provider.OAuthError
 	if !errors.As(err, &o) || o.Code != "invalid_scope" || len(o.Description) > 200 || !strings.HasPrefix(o.Description, "abcx") {

@@ -33,8 +33,8 @@ func authorizationQuery(t *testing.T, p *provider.Provider, params url.Values) u
 	return u.Query()
 }
 
-// LS1, LS3, LS6: the code grant with S256, whatever the metadata says; the endpoint's own query
-// stays.
+// LS1, LS3, LS6: the code grant with S256, whatever the metadata lists. The endpoint's own query is
+// kept.
 func TestAuthorizationURLIsTheCodeGrantWithPKCE(t *testing.T) {
 	sum := sha256.Sum256([]byte(verifier))
 	for _, methods := range []any{[]string{"S256"}, []string{"plain"}, nil} {
@@ -56,7 +56,8 @@ func TestAuthorizationURLIsTheCodeGrantWithPKCE(t *testing.T) {
 	}
 }
 
-// LS7: offline_access where the provider lists it and refresh is wanted; consent only with it.
+// LS7: offline_access is requested if the provider lists it and refresh is on; prompt=consent only
+// with it.
 func TestOfflineAccessIsAskedForOnlyWhenItIsNeeded(t *testing.T) {
 	for _, test := range []struct {
 		name          string
@@ -69,15 +70,42 @@ func TestOfflineAccessIsAskedForOnlyWhenItIsNeeded(t *testing.T) {
 		{"listed", func(*setup) {}, true, nil, "openid offline_access", "consent", nil},
 		{"not listed", func(*setup) {}, false, nil, "openid", "", nil},
 		{"refresh off", func(s *setup) { s.RefreshOff = true }, true, nil, "openid", "", nil},
-		{"configured", func(s *setup) { s.Scopes = []string{"openid", "offline_access", "profile"} }, true, nil, "openid offline_access profile", "consent", nil},
-		{"operator wants no prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} }, true, nil, "openid offline_access", "", nil},
-		{"operator's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} }, true, nil, "openid offline_access", "login", nil},
-		{"silent login", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} }, true, url.Values{"prompt": {"none"}}, "openid offline_access", "none", nil},
-		{"caller's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} }, true, url.Values{"prompt": {"login"}}, "openid offline_access", "login", nil},
-		{"refresh tokens announced", func(*setup) {}, true, nil, "openid offline_access", "consent", []string{"authorization_code", "refresh_token"}},
+		{
+			"configured", func(s *setup) { s.Scopes = []string{"openid", "offline_access", "profile"} },
+			true, nil, "openid offline_access profile", "consent", nil,
+		},
+		{
+			"operator wants no prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} },
+			true, nil, "openid offline_access", "", nil,
+		},
+		{
+			"operator's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} },
+			true, nil, "openid offline_access", "login", nil,
+		},
+		{
+			"silent login", func(s *setup) { s.AuthParams = map[string]string{"prompt": "login"} },
+			true,
+			url.Values{"prompt": {"none"}},
+			"openid offline_access", "none", nil,
+		},
+		{
+			"caller's prompt", func(s *setup) { s.AuthParams = map[string]string{"prompt": ""} },
+			true,
+			url.Values{"prompt": {"login"}},
+			"openid offline_access", "login", nil,
+		},
+		{
+			"refresh tokens announced", func(*setup) {},
+			true, nil, "openid offline_access", "consent",
+			[]string{"authorization_code", "refresh_token"},
+		},
 		{"no refresh tokens announced", func(*setup) {}, true, nil, "openid", "", []string{"authorization_code", "client_credentials"}},
 		{"no grants at all announced", func(*setup) {}, true, nil, "openid", "", []string{}},
-		{"configured though none are announced", func(s *setup) { s.Scopes = []string{"openid", "offline_access"} }, true, nil, "openid offline_access", "consent", []string{"authorization_code"}},
+		{
+			"configured though none are announced", func(s *setup) { s.Scopes = []string{"openid", "offline_access"} },
+			true, nil, "openid offline_access", "consent",
+			[]string{"authorization_code"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			op := odd.New(t)
@@ -97,7 +125,8 @@ func TestOfflineAccessIsAskedForOnlyWhenItIsNeeded(t *testing.T) {
 	}
 }
 
-// LS8: callers choose from a list, operators' parameters win, and no value breaks out of its place.
+// LS8: callers choose from a list of parameters, those of the operator take precedence, and no
+// value can add another parameter.
 func TestCallersCanNotInjectAuthorizationParameters(t *testing.T) {
 	op := odd.New(t)
 	p := newProvider(t, op, func(s *setup) {
@@ -105,7 +134,10 @@ func TestCallersCanNotInjectAuthorizationParameters(t *testing.T) {
 		s.ResponseMode = "form_post"
 	})
 	caller := url.Values{"login_hint": {"a&scope=admin", "second"}, "acr_values": {"bronze"}, "ui_locales": {"ja"}, "max_age": {"60"}}
-	for _, name := range []string{"client_id", "redirect_uri", "response_type", "response_mode", "state", "nonce", "code_challenge", "scope", "request", "request_uri", "resource", "claims", "audience"} {
+	for _, name := range []string{
+		"client_id", "redirect_uri", "response_type", "response_mode", "state", "nonce",
+		"code_challenge", "scope", "request", "request_uri", "resource", "claims", "audience",
+	} {
 		caller.Set(name, "evil")
 	}
 	q := authorizationQuery(t, p, caller)
@@ -115,7 +147,8 @@ func TestCallersCanNotInjectAuthorizationParameters(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"login_hint": "a&scope=admin", "acr_values": "gold", "ui_locales": "ja", "max_age": "60", "audience": "api", "response_mode": "form_post",
+		"login_hint": "a&scope=admin", "acr_values": "gold", "ui_locales": "ja", "max_age": "60",
+		"audience": "api", "response_mode": "form_post",
 		"scope": "openid offline_access", "resource": "", "claims": "",
 	} {
 		if got := q.Get(name); got != want {
@@ -124,7 +157,7 @@ func TestCallersCanNotInjectAuthorizationParameters(t *testing.T) {
 	}
 }
 
-// LO2, LO3: the hint where it fits, client_id always, the endpoint's own query kept.
+// LO2, LO3: the URL has id_token_hint if it fits, always client_id, and the query of the endpoint.
 func TestEndSessionURL(t *testing.T) {
 	op := odd.New(t)
 	op.OnDiscovery(func(d odd.Claims) { d["end_session_endpoint"] = op.URL(odd.EndSession) + "?tenant=a" })
@@ -139,7 +172,9 @@ func TestEndSessionURL(t *testing.T) {
 		{"LO3 too large", large, "alice", "", "alice"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			raw, err := p.EndSessionURL(t.Context(), provider.EndSessionRequest{IDTokenHint: secret.New(test.token), LogoutHint: test.hint, State: "s&x"})
+			raw, err := p.EndSessionURL(t.Context(), provider.EndSessionRequest{
+				IDTokenHint: secret.New(test.token), LogoutHint: test.hint, State: "s&x",
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,9 +199,9 @@ func TestEndSessionURL(t *testing.T) {
 	}
 }
 
-// Providers that announce no end_session_endpoint: the operator's address, with each value
-// percent-encoded in its place, and the ID token only where it is asked for. off sends nobody
-// anywhere.
+// For providers that announce no end_session_endpoint, the operator's address is used, with each
+// value percent-encoded in its place. The ID token is sent only if the address asks for it. With
+// off, browsers are sent nowhere.
 func TestConfiguredEndSessionURL(t *testing.T) {
 	const back = "https%3A%2F%2Fapp.example.com%2Fbff%2Flogout%2Fcallback%2Fmain"
 	request := provider.EndSessionRequest{IDTokenHint: secret.New("to.k+en"), LogoutHint: "a b&x=1", State: "s&t/{client_id}"}
@@ -175,14 +210,31 @@ func TestConfiguredEndSessionURL(t *testing.T) {
 		request             provider.EndSessionRequest
 	}{
 		{"off", "off", "", request},
-		{"Cognito", "https://x.example/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}", "https://x.example/logout?client_id=cloakroom&logout_uri=" + back, request},
-		{"Auth0", "https://x.example/v2/logout?returnTo={post_logout_redirect_uri}", "https://x.example/v2/logout?returnTo=" + back, request},
+		{
+			"Cognito",
+			"https://x.example/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}",
+			"https://x.example/logout?client_id=cloakroom&logout_uri=" + back, request,
+		},
+		{
+			"Auth0", "https://x.example/v2/logout?returnTo={post_logout_redirect_uri}",
+			"https://x.example/v2/logout?returnTo=" + back, request,
+		},
 		{"without placeholders", "https://x.example/bye", "https://x.example/bye", request},
 		{"fixed query", "https://x.example/bye?federated&a=%20b", "https://x.example/bye?federated&a=%20b", request},
-		{"all", "http://127.0.0.1:1/?h={id_token_hint}&l={logout_hint}&s={state}", "http://127.0.0.1:1/?h=to.k%2Ben&l=a%20b%26x%3D1&s=s%26t%2F%7Bclient_id%7D", request},
-		{"empty values", "https://x.example/?h={id_token_hint}&c={client_id}&s={state}", "https://x.example/?c=cloakroom", provider.EndSessionRequest{}},
+		{
+			"all", "http://127.0.0.1:1/?h={id_token_hint}&l={logout_hint}&s={state}",
+			"http://127.0.0.1:1/?h=to.k%2Ben&l=a%20b%26x%3D1&s=s%26t%2F%7Bclient_id%7D", request,
+		},
+		{
+			"empty values", "https://x.example/?h={id_token_hint}&c={client_id}&s={state}",
+			"https://x.example/?c=cloakroom",
+			provider.EndSessionRequest{},
+		},
 		{"nothing left", "https://x.example/?h={id_token_hint}", "https://x.example/", provider.EndSessionRequest{}},
-		{"LO3 too large", "https://x.example/?h={id_token_hint}&s={state}", "https://x.example/?s=s", provider.EndSessionRequest{IDTokenHint: secret.New(strings.Repeat("x", 20<<10)), State: "s"}},
+		{
+			"LO3 too large", "https://x.example/?h={id_token_hint}&s={state}", "https://x.example/?s=s",
+			provider.EndSessionRequest{IDTokenHint: secret.New(strings.Repeat("x", 20<<10)), State: "s"},
+		},
 	} {
 		op := odd.New(t)
 		op.SetDown() // none of these asks the provider
@@ -193,9 +245,12 @@ func TestConfiguredEndSessionURL(t *testing.T) {
 	}
 	for _, bad := range []string{
 		"javascript:alert(1)", "http://x.example/", "https://{client_id}.example/", "https://x.example/{state}", "https://x.example/?a={b}",
-		"https://x.example/?a={state", "https://u@x.example/", "https://x.example/#{state}", "https://x.example/?a=b c", "on", "https:///?a={state}",
+		"https://x.example/?a={state", "https://u@x.example/", "https://x.example/#{state}",
+		"https://x.example/?a=b c", "on", "https:///?a={state}",
 	} {
-		_, err := provider.New(provider.Config{ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientAuth: "none", EndSession: bad}, provider.Options{})
+		_, err := provider.New(provider.Config{
+			ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientAuth: "none", EndSession: bad,
+		}, provider.Options{})
 		if !errors.Is(err, provider.ErrMisconfigured) {
 			t.Errorf("%q: error = %v, want ErrMisconfigured", bad, err)
 		}

@@ -7,9 +7,13 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// Every request to a provider says which product sends it.
+// Every request to a provider names this product in User-Agent.
 func TestProvidersAreToldWhoAsks(t *testing.T) {
-	for version, want := range map[string]string{"v1.2.3-rc.1+x": "cloakroom/v1.2.3-rc.1+x", "(devel)": "cloakroom/devel", "a b/\r\nc": "cloakroom/abc"} {
+	for version, want := range map[string]string{
+		"v1.2.3-rc.1+x": "cloakroom/v1.2.3-rc.1+x",
+		"(devel)":       "cloakroom/devel",
+		"a b/\r\nc":     "cloakroom/abc",
+	} {
 		op := odd.New(t)
 		p := newProvider(t, op, func(s *setup) { s.Version = version })
 		got := tokens(t, p, op)

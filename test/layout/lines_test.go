@@ -16,7 +16,6 @@ const (
 // has none; never add one.
 var notYetNarrow = []string{
 	"handlers",
-	"provider",
 	"proxy",
 	"session",
 	"session/login",
