@@ -21,8 +21,6 @@ var notYetNarrow = []string{
 	"session/login",
 	"session/renewal",
 	"session/revocation",
-	"session/store/postgres",
-	"session/store/storetest",
 }
 
 // tooWide finds lines that end beyond the widest column.

@@ -16,7 +16,7 @@ import (
 
 var sessions = flag.Int("sessions", 1000, "how many sessions a benchmark's store has")
 
-// benchEntry is as large as the record of a provider with JWT access tokens.
+// benchEntry returns a record of the size that a provider with JWT access tokens needs.
 func benchEntry(i int) storage.Entry {
 	e := entry()
 	e.Name = fmt.Sprintf("%043d", i)
@@ -35,9 +35,9 @@ func fill(b *testing.B, s *postgres.Store) {
 	}
 }
 
-// What a request (load), a renewal (update), activity (touch), a login (create) and a logout (end, of a record
-// that is created for it) cost one caller, and sixteen at once. The server writes to the disk as it does in
-// production.
+// This measures a request (load), a renewal (update), activity (touch), a login (create) and a
+// logout (end, of a record that is created for it), for one caller and for sixteen concurrent ones.
+// The server flushes to the disk as it does in production.
 func BenchmarkCalls(b *testing.B) {
 	g := newGroup(b)
 	s := g.openNew(b)
@@ -92,7 +92,7 @@ func BenchmarkCalls(b *testing.B) {
 	}
 }
 
-// own is a record that nobody else writes.
+// own returns a record that no other caller writes.
 func own(b *testing.B, s *postgres.Store, fresh *atomic.Int64) storage.Entry {
 	e := benchEntry(int(fresh.Add(1)))
 	if err := s.Create(context.Background(), e); err != nil {
@@ -101,8 +101,9 @@ func own(b *testing.B, s *postgres.Store, fresh *atomic.Int64) storage.Entry {
 	return e
 }
 
-// How many bytes the schema takes for each session, beside those of the sealed record itself: as it is
-// written, and after each session was touched and renewed ten times, with a vacuum after each round.
+// This measures how many bytes the schema needs for each session in addition to the sealed record:
+// after it was written, and after each session was touched and renewed ten times, with a vacuum
+// after each round.
 func BenchmarkBytesPerSession(b *testing.B) {
 	g := newGroup(b, "fsync=off")
 	for b.Loop() {

@@ -10,7 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// In use, and quiet: those are found by what is never acknowledged, these by probes.
+// A connection in use is detected by data that is never acknowledged, an idle one by keep-alive
+// probes.
 func TestSilentlyBrokenConnectionsAreDetected(t *testing.T) {
 	if !servers.InNamespace(t) {
 		return
@@ -37,15 +38,18 @@ func TestSilentlyBrokenIdleConnectionsAreDetected(t *testing.T) {
 	}
 }
 
-// The machine is gone, and whoever tries to connect to it hears nothing either.
-func TestServerThatVanishesIsLeftForTheOneThatTakesWrites(t *testing.T) {
+// The machine is gone: new connections to it get no answer, either.
+func TestServerThatVanishesIsReplacedByTheWritableOne(t *testing.T) {
 	if !servers.InNamespace(t) {
 		return
 	}
 	old, promoted := newGroup(t, "fsync=off"), newGroup(t, "fsync=off")
 	schema := newSchema()
 	promoted.openURL(t, withSchema(t, promoted.URL(), schema))
-	s := old.openURL(t, fmt.Sprintf("postgres://cloakroom@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write&schema=%s",
-		old.Port, promoted.Port, schema))
+	s := old.openURL(t, fmt.Sprintf(
+		"postgres://cloakroom@127.0.0.1:%d,127.0.0.1:%d/postgres"+
+			"?sslmode=disable&target_session_attrs=read-write&schema=%s",
+		old.Port, promoted.Port, schema,
+	))
 	storetest.DeadConnections(t, s.Parts(), func() { servers.Swallow(t, old.Port) })
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/cloakroom/cloakroom/outbound"
 )
 
-// farewellTime is how long a connection that is given up may take to end.
-const farewellTime = time.Second
+// maxDeadline is how far away a deadline of a connection may be.
+const maxDeadline = time.Second
 
-// dial makes a connection that is found out when it is dead. It is for requests to cancel a query, too, which pgx makes to
-// the address that the query went to, dead or not.
+// dial makes a connection that detects when its peer is gone. pgx also uses it for requests to
+// cancel a query, which go to the same address as the query, whether or not the server still
+// answers there.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
@@ -20,17 +21,17 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return hasty{conn}, nil
+	return shortDeadlineConn{conn}, nil
 }
 
-// A hasty connection takes no deadline that is further away than farewellTime. pgx sets deadlines when it gives a
-// connection up, which then has 15 s to say good-bye and holds its place in the pool until it has: when all connections of
-// the pool are dead, nobody could be answered for so long.
-type hasty struct{ net.Conn }
+// A shortDeadlineConn caps all deadlines at maxDeadline from now. pgx sets a deadline only when it
+// gives a connection up: it allows 15 s to close it, and the connection keeps its place in the pool
+// until then. If all connections of the pool are dead, no call could be answered for so long.
+type shortDeadlineConn struct{ net.Conn }
 
 // SetDeadline implements net.Conn.
-func (c hasty) SetDeadline(t time.Time) error {
-	if latest := time.Now().Add(farewellTime); t.After(latest) {
+func (c shortDeadlineConn) SetDeadline(t time.Time) error {
+	if latest := time.Now().Add(maxDeadline); t.After(latest) {
 		t = latest
 	}
 	return c.Conn.SetDeadline(t)

@@ -2,7 +2,7 @@ package postgres
 
 import "fmt"
 
-// Migration is the text of one.
+// Migration returns the text of a migration.
 func Migration(version int) (string, error) {
 	names, err := migrations.ReadDir("migrations")
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
-// Inspect connects and looks at settings that decide whether sessions are safe, and at the schema, which it
-// leaves as it is.
+// Inspect connects, and examines settings that decide whether sessions are safe, and the schema. It
+// changes nothing.
 func Inspect(ctx context.Context, url string) (seen storage.Inspection, err error) {
 	cfg, schema, err := parse(url)
 	if err != nil {
@@ -22,13 +22,15 @@ func Inspect(ctx context.Context, url string) (seen storage.Inspection, err erro
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {
-		return seen, explained(err)
+		return seen, withRemedy(err)
 	}
-	defer func() { _ = conn.Close(ctx) }() // nothing was changed
+	defer func() { _ = conn.Close(ctx) }() // nothing was written
 	var standby bool
 	var sync, fsync string
 	sent, now := time.Now(), int64(0)
-	err = conn.QueryRow(ctx, `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool, current_setting('synchronous_commit'), current_setting('fsync'), `+clock).
+	err = conn.QueryRow(ctx, `
+		SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool,
+			current_setting('synchronous_commit'), current_setting('fsync'), `+clock).
 		Scan(&standby, &sync, &fsync, &now)
 	seen.Ahead = sent.Add(time.Since(sent) / 2).Sub(at(now))
 	if err != nil {
@@ -38,25 +40,32 @@ func Inspect(ctx context.Context, url string) (seen storage.Inspection, err erro
 		return seen, errStandby
 	}
 	if sync == "off" || fsync == "off" {
-		seen.Warnings = append(seen.Warnings, fmt.Sprintf("synchronous_commit is %s and fsync is %s: a crash of the server forgets renewals, and users are logged out by a refresh token that was spent; set both on", sync, fsync))
+		seen.Warnings = append(seen.Warnings, fmt.Sprintf(
+			"synchronous_commit is %s and fsync is %s: a crash of the server forgets renewals, "+
+				"and users are logged out by a refresh token that was spent; set both on",
+			sync, fsync,
+		))
 	}
 	state, note, err := schemaState(ctx, conn, schema)
 	seen.Layout, seen.Current = state, state != "" && note == ""
 	if note != "" {
 		seen.Warnings = append(seen.Warnings, note)
 	}
-	return seen, explained(err)
+	return seen, withRemedy(err)
 }
 
-// schemaState says what the schema is at, and what the first start will do to it, if anything.
-func schemaState(ctx context.Context, conn *pgx.Conn, schema string) (state, note string, err error) {
+// schemaState describes the schema's version, and notes what the first start would do to it.
+func schemaState(
+	ctx context.Context, conn *pgx.Conn, schema string,
+) (state, note string, err error) {
 	all, err := steps()
 	if err != nil {
 		return "", "", err
 	}
 	current, err := version(ctx, conn)
 	if missing, ok := errors.AsType[*pgconn.PgError](err); ok && missing.Code == undefinedTable {
-		return "", fmt.Sprintf("schema %q is not there yet; it is made at the first start", schema), nil
+		note = fmt.Sprintf("schema %q is not there yet; it is made at the first start", schema)
+		return "", note, nil
 	}
 	if err == nil {
 		err = layout.Check(current, len(all), nobody)
@@ -65,7 +74,9 @@ func schemaState(ctx context.Context, conn *pgx.Conn, schema string) (state, not
 		return "", "", err
 	}
 	if current < len(all) {
-		note = fmt.Sprintf("schema %q has version %d; the next start brings it to %d", schema, current, len(all))
+		note = fmt.Sprintf(
+			"schema %q has version %d; the next start brings it to %d", schema, current, len(all),
+		)
 	}
 	return layout.Describe(current, len(all)), note, nil
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// What is kept lies among the leases, as one that nobody will ask for: under a name of its own, with
-// what is sealed where a lease has its holder. It needs no table that an earlier build does not know, and goes
-// when its time is over as leases do.
+// keptKey is the key of a kept value in the table of leases, where the sealed value takes the place
+// of the holder. The table exists in every layout version, and removes rows that have expired; no
+// lease has a key of this form.
 func keptKey(key string) string { return "kept " + key }
 
 // Keep implements storage.Marks.
@@ -23,10 +23,10 @@ func (s *Store) Keep(ctx context.Context, key string, sealed []byte, ttl time.Du
 	return err
 }
 
-// A keptRow is what lies under a key, and whether its time is not over.
+// A keptRow is a kept value, and whether it has not expired.
 type keptRow struct {
-	Text string
-	Good bool
+	Text  string
+	Valid bool
 }
 
 // Take implements storage.Marks.
@@ -36,12 +36,12 @@ func (s *Store) Take(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 || !found[0].Good {
+	if len(found) == 0 || !found[0].Valid {
 		return nil, storage.ErrNotFound
 	}
 	sealed, err := base64.RawStdEncoding.DecodeString(found[0].Text)
 	if err != nil {
-		return nil, fmt.Errorf("read what is kept: %w", err)
+		return nil, fmt.Errorf("read kept value: %w", err)
 	}
 	return sealed, nil
 }

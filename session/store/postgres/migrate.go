@@ -14,13 +14,14 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
-// migrations are applied in the order of their names, each once; their number is the version of the layout. They are
-// only ever added to.
+// migrations are applied in the order of their names, each once. Their number is the layout
+// version. The list is append-only.
 //
-// A migration must leave the build before it working, which runs beside this one during an upgrade and after it is
-// rolled back: it adds tables, indices, and columns that are nullable or have a default. What is no longer needed is
-// taken away by a later one, two versions after the last that used it. Anything else needs a way around that, and a
-// word in docs/scaling.md.
+// The previous build must keep working after a migration: it runs beside this one during an
+// upgrade, and again after a rollback. So a migration only adds tables, indices, and columns that
+// are nullable or have a default. What is no longer needed is removed two versions after the last
+// one that used it. A migration that must break this rule needs another way to upgrade, described
+// in docs/scaling.md.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
@@ -28,7 +29,7 @@ var migrations embed.FS
 // A step is one migration.
 type step struct{ name, text string }
 
-// steps are all that this build knows.
+// steps returns all migrations of this build.
 func steps() ([]step, error) {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
@@ -45,8 +46,8 @@ func steps() ([]step, error) {
 	return append(all, nextSteps()...), nil
 }
 
-// migrate brings the schema up to this build's, in one transaction. Replicas that start together wait for
-// each other at an advisory lock.
+// migrate brings the schema up to this build's layout, in one transaction. Replicas that start
+// together wait for each other at an advisory lock.
 func (s *Store) migrate(ctx context.Context) error {
 	all, err := steps()
 	if err != nil {
@@ -55,7 +56,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	version, err := version(ctx, s.pool)
 	refused, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
-	case err == nil && version >= len(all): // the usual case, which needs no right to change anything
+	case err == nil && version >= len(all): // the usual case; it needs no permission to change anything
 		return layout.Check(version, len(all), nobody)
 	case err != nil && !(answered && refused.Code == undefinedTable):
 		return err
@@ -63,11 +64,12 @@ func (s *Store) migrate(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.apply(ctx, tx, all) })
 }
 
-// nobody uses a schema that is not older.
+// nobody is the inUse function of layout.Check for a schema that is not older than this build's:
+// Check does not call it then.
 func nobody() (bool, error) { return false, nil }
 
-// apply does the steps that are left. The lock is held until the transaction is over; what another replica
-// did before it was had is seen after.
+// apply applies the missing steps. It reads the version after it got the lock, which it holds until
+// the transaction ends, so it sees what another replica has done meanwhile.
 func (s *Store) apply(ctx context.Context, tx pgx.Tx, all []step) error {
 	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, s.lockKey()); err != nil {
 		return err
@@ -93,15 +95,18 @@ func (s *Store) apply(ctx context.Context, tx pgx.Tx, all []step) error {
 	return nil
 }
 
-// inUse reports whether a process listens in this database, whatever its schema: a build that is too old says no more
-// of itself.
+// inUse reports whether a process listens in this database, in any schema: the locks of old builds
+// don't say in which.
 func inUse(ctx context.Context, tx pgx.Tx) (used bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = $1::int AND objsubid = 2
-		AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`, listeners).Scan(&used)
+	err = tx.QueryRow(ctx, `
+		SELECT EXISTS (SELECT 1 FROM pg_locks
+			WHERE locktype = 'advisory' AND classid = $1::int AND objsubid = 2
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`,
+		listeners).Scan(&used)
 	return used, err
 }
 
-// version is what the schema is at.
+// version returns the schema's layout version.
 func version(ctx context.Context, on interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 },
@@ -110,18 +115,25 @@ func version(ctx context.Context, on interface {
 	return version, err
 }
 
-// makeSchema is asked with care: CREATE SCHEMA IF NOT EXISTS wants the right to create even if it does not.
+// makeSchema creates the schema if it does not exist. It checks first, because CREATE SCHEMA IF NOT
+// EXISTS needs the permission to create even if the schema exists.
 func (s *Store) makeSchema(ctx context.Context, tx pgx.Tx) error {
-	var there bool
-	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)`, s.schema).Scan(&there); err != nil {
+	var exists bool
+	err := tx.QueryRow(ctx,
+		`SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)`, s.schema).Scan(&exists)
+	if err != nil {
 		return err
 	}
-	if !there {
-		if _, err := tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{s.schema}.Sanitize()); err != nil { // it may be a word of SQL's
+	if !exists {
+		// The name may be a keyword of SQL.
+		_, err := tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{s.schema}.Sanitize())
+		if err != nil {
 			return fmt.Errorf("make schema %q: %w", s.schema, err)
 		}
 	}
-	_, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`)
+	_, err = tx.Exec(ctx, `
+		CREATE TABLE IF NOT EXISTS schema_version
+		(version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`)
 	return err
 }
 
@@ -133,7 +145,7 @@ func applyStep(ctx context.Context, tx pgx.Tx, s step, version int) error {
 	return err
 }
 
-// lockKey is the same for everybody who changes this schema, and no other's.
+// lockKey is the key of the advisory lock for changes to this schema.
 func (s *Store) lockKey() int64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "cloakroom schema %s", s.schema)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/storetest"
 )
 
-// The database has nothing yet.
+// The database is empty.
 func startTogether(t *testing.T, g *group) {
 	url := withSchema(t, g.URL(), newSchema())
 	var all sync.WaitGroup
@@ -38,7 +38,7 @@ func startTogether(t *testing.T, g *group) {
 	}
 }
 
-// Of everything that the first version keeps there is one.
+// The old schema holds one of each kind of row.
 func firstComesToLast(t *testing.T, g *group) {
 	schema := newSchema()
 	first, err := postgres.Migration(1)
@@ -54,7 +54,8 @@ func firstComesToLast(t *testing.T, g *group) {
 	old.do(`INSERT INTO sessions (name, version, provider, created_at, expires_at, idle_expires, last_active, sealed)
 		VALUES ($1, 3, 'main', $2, $3, 0, $2, 'sealed')`, e.Name, e.CreatedAt.UnixMilli(), e.ExpiresAt.UnixMilli())
 	old.do("INSERT INTO session_index VALUES ('key', $1)", e.Name)
-	old.do(`INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed) VALUES ('ended', 'ended', 'main', 'logout', 1, 1, 'tokens')`)
+	old.do(`INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed)
+		VALUES ('ended', 'ended', 'main', 'logout', 1, 1, 'tokens')`)
 	old.do("INSERT INTO marks VALUES ('mark', $1)", time.Now().Add(time.Hour).UnixMilli())
 
 	s := g.openURL(t, withSchema(t, g.URL(), schema))
@@ -79,7 +80,7 @@ func firstComesToLast(t *testing.T, g *group) {
 	}
 }
 
-// version is that of a schema.
+// version returns the layout version of a schema.
 func (g *group) version(t *testing.T, schema string) (version int) {
 	t.Helper()
 	if err := g.connect(t, schema).QueryRow(t.Context(), "SELECT max(version) FROM schema_version").Scan(&version); err != nil {
@@ -88,7 +89,7 @@ func (g *group) version(t *testing.T, schema string) (version int) {
 	return version
 }
 
-// Replicas are rolled back one after the other beside those of the next build.
+// Replicas are rolled back one by one while others still run the next build.
 func nextIsUsed(t *testing.T, g *group) {
 	s := g.openNew(t)
 	last := g.version(t, g.schemaOf(s))
@@ -112,7 +113,7 @@ func nextIsUsed(t *testing.T, g *group) {
 	}
 }
 
-// A replica that listens may be of a build so old that it would not understand what becomes of its schema.
+// A replica that listens may run a build so old that it would not understand the migrated schema.
 func oldIsKeptWhileInUse(t *testing.T, g *group) {
 	schema := newSchema()
 	first, err := postgres.Migration(1)
@@ -177,8 +178,8 @@ func wordOfSQL(t *testing.T, g *group) {
 	}
 }
 
-// Those up to the fifth are older than the rule.
-func TestMigrationsLeaveTheBuildBeforeWorking(t *testing.T) {
+// The first five migrations are older than the rule.
+func TestPreviousBuildWorksAfterTheMigrations(t *testing.T) {
 	files, err := filepath.Glob("migrations/*.sql")
 	if err != nil || len(files) < 5 {
 		t.Fatalf("migrations = %v %v", files, err)

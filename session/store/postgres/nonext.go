@@ -2,5 +2,5 @@
 
 package postgres
 
-// nextSteps are the migrations of a build to come, of which there are none.
+// nextSteps are the migrations of a future build; a release has none.
 func nextSteps() []step { return nil }

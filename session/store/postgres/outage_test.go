@@ -37,7 +37,8 @@ func downAtTheStart(t *testing.T, g *group) {
 	}
 }
 
-// Whether a frozen server does what it was sent when it wakes up is open. That it is not waited for is not.
+// A frozen server may or may not execute what it was sent once it wakes. In either case no call
+// waits for it.
 func frozenServer(t *testing.T, g *group) {
 	s := g.openNew(t)
 	e := entry()
@@ -91,7 +92,7 @@ func brokenFeed(t *testing.T, g *group) {
 	}
 }
 
-// refuseWrites makes a server do as one does that became a standby, except that its connections stay.
+// refuseWrites makes a server refuse writes as a standby does; its connections stay open.
 func refuseWrites(t *testing.T, g *group) (mend func()) {
 	t.Helper()
 	operator := g.connect(t, "public")
@@ -127,13 +128,16 @@ func readOnlyIsNotReady(t *testing.T, g *group) {
 	}
 }
 
-// The second server stands for a standby that was promoted.
+// The second server plays a standby that was promoted.
 func writesMove(t *testing.T, g *group) {
 	promoted := newGroup(t, "fsync=off")
 	schema := newSchema()
 	promoted.openURL(t, withSchema(t, promoted.URL(), schema))
-	s := g.openURL(t, fmt.Sprintf("postgres://cloakroom@127.0.0.1:%d,127.0.0.1:%d/postgres?sslmode=disable&target_session_attrs=read-write&schema=%s",
-		g.Port, promoted.Port, schema))
+	s := g.openURL(t, fmt.Sprintf(
+		"postgres://cloakroom@127.0.0.1:%d,127.0.0.1:%d/postgres"+
+			"?sslmode=disable&target_session_attrs=read-write&schema=%s",
+		g.Port, promoted.Port, schema,
+	))
 	if err := s.Create(t.Context(), entry()); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +151,7 @@ func writesMove(t *testing.T, g *group) {
 	}
 }
 
-// Something takes the connection and says nothing, as a server behind a broken network does.
+// The listener accepts connections and never answers, as a server behind a broken network does.
 func TestCloseDoesNotWaitForAServer(t *testing.T) {
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,25 +13,37 @@ import (
 // Enqueue implements storage.Outbox.
 func (s *Store) Enqueue(ctx context.Context, r storage.Revocation) error {
 	_, err := s.exec(ctx, `
-		INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		INSERT INTO outbox (id, origin, provider, reason, ended_at, not_before, sealed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT DO NOTHING`,
 		r.ID, r.Origin, r.Provider, r.Reason, ms(r.EndedAt), ms(r.NotBefore), r.Sealed)
 	return err
 }
 
-// Lease implements storage.Outbox. What another worker is about to lease is passed over, not waited for.
-func (s *Store) Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]storage.Revocation, error) {
+// Lease implements storage.Outbox. It skips items that another worker is about to lease.
+func (s *Store) Lease(
+	ctx context.Context, now time.Time, lease time.Duration, limit int,
+) ([]storage.Revocation, error) {
 	return query(ctx, s, revocation, `
-		WITH due AS (SELECT id FROM outbox WHERE not_before <= $1 ORDER BY not_before LIMIT $3 FOR UPDATE SKIP LOCKED)
+		WITH due AS (
+			SELECT id FROM outbox WHERE not_before <= $1
+			ORDER BY not_before LIMIT $3 FOR UPDATE SKIP LOCKED
+		)
 		UPDATE outbox o SET not_before = $2 FROM due WHERE o.id = due.id
-		RETURNING o.id, o.origin, o.provider, o.reason, o.ended_at, o.not_before, o.attempts, o.last_error, o.sealed, NULL::bytea`,
+		RETURNING o.id, o.origin, o.provider, o.reason, o.ended_at, o.not_before, o.attempts,
+			o.last_error, o.sealed, NULL::bytea`,
 		ms(now), ms(now.Add(lease)), limit)
 }
 
-// Retry implements storage.Outbox. What a provider said may hold what PostgreSQL takes for no text.
-func (s *Store) Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error {
+// Retry implements storage.Outbox. It removes from the error what PostgreSQL does not accept as
+// text: it may quote a provider.
+func (s *Store) Retry(
+	ctx context.Context, id string, notBefore time.Time, lastError string,
+) error {
 	lastError = strings.ToValidUTF8(strings.ReplaceAll(lastError, "\x00", ""), "")
-	_, err := s.exec(ctx, `UPDATE outbox SET not_before = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1`, id, ms(notBefore), lastError)
+	_, err := s.exec(ctx, `
+		UPDATE outbox SET not_before = $2, attempts = attempts + 1, last_error = $3 WHERE id = $1`,
+		id, ms(notBefore), lastError)
 	return err
 }
 
@@ -48,15 +60,19 @@ func (s *Store) Revocations(ctx context.Context, limit int) ([]storage.Revocatio
 		return nil, 0, err
 	}
 	page, err := query(ctx, s, revocation, `
-		SELECT id, origin, provider, reason, ended_at, not_before, attempts, last_error, NULL::bytea, substring(sealed FROM 1 FOR 5) FROM outbox
-		ORDER BY ended_at, id LIMIT $1`, limit)
+		SELECT id, origin, provider, reason, ended_at, not_before, attempts, last_error,
+			NULL::bytea, substring(sealed FROM 1 FOR 5)
+		FROM outbox ORDER BY ended_at, id LIMIT $1`, limit)
 	return page, pending, err
 }
 
-// revocation reads a row of the outbox; of what is sealed either all or the head is asked for.
+// revocation scans a row of the outbox. The query selects either the sealed part or its head.
 func revocation(row pgx.CollectableRow) (r storage.Revocation, err error) {
 	var ended, notBefore int64
-	err = row.Scan(&r.ID, &r.Origin, &r.Provider, &r.Reason, &ended, &notBefore, &r.Attempts, &r.LastError, &r.Sealed, &r.Head)
+	err = row.Scan(
+		&r.ID, &r.Origin, &r.Provider, &r.Reason, &ended, &notBefore,
+		&r.Attempts, &r.LastError, &r.Sealed, &r.Head,
+	)
 	r.EndedAt, r.NotBefore = at(ended), at(notBefore)
 	return r, err
 }

@@ -21,13 +21,13 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// A group is the stores of one server, each in a schema of its own.
+// A group is a set of stores on one server, each in a schema of its own.
 type group struct {
 	*servers.PostgresServer
 	urls map[*postgres.Store]string
 }
 
-// newGroup starts a server that trusts everybody but the user secret.
+// newGroup starts a server that asks only the user secret for a password.
 func newGroup(t testing.TB, options ...string) *group {
 	t.Helper()
 	dir := servers.Folder(t)
@@ -73,13 +73,13 @@ func (g *group) openURL(t testing.TB, url string) *postgres.Store {
 	return s
 }
 
-// another opens the same store once more.
+// another opens the same store again.
 func (g *group) another(t *testing.T, s storage.Store) storage.Store {
 	t.Helper()
 	return g.openURL(t, g.urls[s.Connection.(*postgres.Store)]).Parts()
 }
 
-// A client is a connection beside the store's. Unlike it, it looks for tables in the schema that it is given.
+// A client is a connection of the test's own. It uses the schema that it is given.
 type client struct {
 	*pgx.Conn
 	t testing.TB
@@ -102,7 +102,7 @@ func (c *client) do(sql string, args ...any) {
 	}
 }
 
-// schemaOf is the one that a store's URL names.
+// schemaOf returns the schema that a store's URL names.
 func (g *group) schemaOf(s *postgres.Store) string {
 	_, schema, _ := strings.Cut(g.urls[s], "schema=")
 	schema, _, _ = strings.Cut(schema, "&")
@@ -117,7 +117,7 @@ func entry() storage.Entry {
 	}
 }
 
-// One server is for all: to start one takes longer than most of these tests do.
+// All subtests share one server, because starting one takes longer than most of them.
 func TestPostgreSQL(t *testing.T) {
 	g := newGroup(t)
 	for _, tt := range []struct {
@@ -149,9 +149,9 @@ func TestPostgreSQL(t *testing.T) {
 	}
 }
 
-// TLS with an authority that only this URL names. With any other trust the password is not sent, and the error says
-// what is wrong.
-func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
+// The URL names the authority that signed the server's certificate. Without that authority the
+// password is not sent, and the error says what is wrong.
+func TestTLSWithAPrivateAuthority(t *testing.T) {
 	ours, foreign := servers.NewAuthority(t), servers.NewAuthority(t)
 	certificate, key := ours.Certificate("127.0.0.1")
 	g := newGroup(t, "ssl=on", "ssl_cert_file="+certificate, "ssl_key_file="+key)
@@ -164,7 +164,9 @@ func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var plain int
-	row := g.connect(t, "public").QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE NOT ssl AND application_name = 'cloakroom'")
+	row := g.connect(t, "public").QueryRow(t.Context(), `
+		SELECT count(*) FROM pg_stat_activity JOIN pg_stat_ssl USING (pid)
+		WHERE NOT ssl AND application_name = 'cloakroom'`)
 	if err := row.Scan(&plain); err != nil || plain != 0 {
 		t.Errorf("connections without TLS = %d %v, want 0", plain, err)
 	}
@@ -185,7 +187,7 @@ func TestTLSWithAnAuthorityOfOnesOwn(t *testing.T) {
 	}
 }
 
-// A server that is stopped and not one that is frozen: that one does what it was sent when it wakes up.
+// The server is stopped, not frozen: a frozen one executes what it was sent once it wakes.
 func behavesAsAStore(t *testing.T, g *group) {
 	storetest.Run(t, func(t *testing.T) storage.Store { return g.openNew(t).Parts() }, storetest.Shared(g.another),
 		storetest.Durable(func(t *testing.T, s storage.Store) storage.Store {
@@ -203,7 +205,7 @@ func behavesAsAStore(t *testing.T, g *group) {
 		}))
 }
 
-// recovered returns when a store whose server is back has noticed.
+// recovered returns once a store has noticed that its server is back.
 func recovered(t *testing.T, s storage.Store) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {

@@ -10,21 +10,21 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/layout"
 )
 
-// What a server answers is told by a code, SQLSTATE (PostgreSQL manual, Appendix A).
+// These are SQLSTATE codes of a server's errors (PostgreSQL manual, Appendix A).
 const (
-	readOnly       = "25006" // read_only_sql_transaction
-	undefinedTable = "42P01"
-	shutdown       = "57P01" // admin_shutdown; what was under way may have been committed
-	crashShutdown  = "57P02"
-	notYet         = "57P03" // cannot_connect_now
+	readOnly         = "25006" // read_only_sql_transaction
+	undefinedTable   = "42P01" // undefined_table
+	adminShutdown    = "57P01" // the transaction under way may have been committed
+	crashShutdown    = "57P02"
+	cannotConnectNow = "57P03"
 )
 
-// leaving are the answers after which all connections are given up: the server is the primary no more, or will be gone in
-// a moment.
-var leaving = []string{readOnly, shutdown, crashShutdown, notYet}
+// resetCodes are the errors after which all connections are closed: the server is no longer the
+// primary, or is about to stop.
+var resetCodes = []string{readOnly, adminShutdown, crashShutdown, cannotConnectNow}
 
-// remedies say what to do about an answer that will be the same tomorrow. A code's first two characters are
-// its class; the first that fits is taken.
+// remedies tell operators what to do about errors that don't go away by themselves. The first two
+// characters of a code are its class; the first entry that is a prefix of the code counts.
 var remedies = []struct{ code, remedy string }{
 	{"28", "check user and password in the URL, and what the server's pg_hba.conf allows"},
 	{"3D", "create the database, or name another in the URL"},
@@ -33,10 +33,11 @@ var remedies = []struct{ code, remedy string }{
 	{"42", "check the schema's name, and that nothing else is kept in it"},
 }
 
-// remedyOf is what to do about err; false when it may pass by itself, as a server that is down does.
+// remedyOf returns the remedy for err. It returns false if the error may go away by itself, such as
+// that of a server that is down.
 func remedyOf(err error) (string, bool) {
 	if _, ok := errors.AsType[*layout.MismatchError](err); ok {
-		return "", true // it says so itself
+		return "", true // the error itself says what to do
 	}
 	refused, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
@@ -50,14 +51,14 @@ func remedyOf(err error) (string, bool) {
 	return "", false
 }
 
-// isLasting reports whether the server answered, and will answer the same tomorrow.
-func isLasting(err error) bool {
-	_, lasting := remedyOf(err)
-	return lasting
+// isPermanent reports whether the server answered with an error that does not go away by itself.
+func isPermanent(err error) bool {
+	_, permanent := remedyOf(err)
+	return permanent
 }
 
-// explained adds what to do.
-func explained(err error) error {
+// withRemedy adds the remedy for err to its text.
+func withRemedy(err error) error {
 	if remedy, ok := remedyOf(err); ok && remedy != "" {
 		return fmt.Errorf("%w; %s", err, remedy)
 	}

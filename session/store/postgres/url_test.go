@@ -9,8 +9,10 @@ import (
 
 func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
 	for _, bad := range []string{
-		"postgres://u:s3cr%et@host/db", "postgres://u:s3cret@host/db?sslmode=s3cret", "postgres://u:s3cret@ho st/db", "mysql://u:s3cret@host/db",
-		"postgres://u:s3cret@host/db?schema=S3cret-x", "postgres://u:s3cret@host:port/db", "postgres://u:s3cret@host/db?pool_max_conns=s3cret",
+		"postgres://u:s3cr%et@host/db", "postgres://u:s3cret@host/db?sslmode=s3cret",
+		"postgres://u:s3cret@ho st/db", "mysql://u:s3cret@host/db",
+		"postgres://u:s3cret@host/db?schema=S3cret-x", "postgres://u:s3cret@host:port/db",
+		"postgres://u:s3cret@host/db?pool_max_conns=s3cret",
 		"postgres://u:s3cret@host/db?sslmode=verify-full&sslrootcert=/s3cret",
 	} {
 		s, err := postgres.Open(t.Context(), bad)
@@ -25,7 +27,7 @@ func TestBadURLsAreRefusedWithoutTheirSecrets(t *testing.T) {
 	}
 }
 
-// The user secret exists, and has a password.
+// The user secret exists and has a password.
 func refusedIsTold(t *testing.T, g *group) {
 	g.connect(t, "public").do("CREATE USER secret PASSWORD 'r1ght'")
 	for name, tt := range map[string]struct{ old, put, want string }{

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// The rule: a session that ended never comes back, in no order of events. What waits for an End that is not
-// committed yet began before the outbox had the name.
+// A session that ended never comes back, whatever the order of events. Here a Create began before
+// the outbox had the name, and waits for an End that is not committed yet.
 func endedStaysEnded(t *testing.T, g *group) {
 	s := g.openNew(t)
 	e := entry()
@@ -37,7 +37,7 @@ func endedStaysEnded(t *testing.T, g *group) {
 	}
 }
 
-// waits returns when some statement waits for another's lock.
+// waits returns once a statement waits for the lock of another.
 func waits(t *testing.T, g *group) {
 	t.Helper()
 	looks := g.connect(t, "public")
@@ -69,7 +69,10 @@ func sweepDoesNotWait(t *testing.T, g *group) {
 	}
 	other := g.connect(t, g.schemaOf(s))
 	other.do("BEGIN")
-	for _, lock := range []string{"SELECT 1 FROM marks", "SELECT 1 FROM leases", "SELECT 1 FROM sessions WHERE name = '" + locked.Name + "'"} {
+	for _, lock := range []string{
+		"SELECT 1 FROM marks", "SELECT 1 FROM leases",
+		"SELECT 1 FROM sessions WHERE name = '" + locked.Name + "'",
+	} {
 		other.do(lock + " FOR UPDATE")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
@@ -84,7 +87,9 @@ func sweepDoesNotWait(t *testing.T, g *group) {
 		t.Errorf("ended %v %v, want %s now", ended, err, locked.Name)
 	}
 	var left int
-	if err := other.QueryRow(ctx, "SELECT (SELECT count(*) FROM marks) + (SELECT count(*) FROM leases)").Scan(&left); left != 0 || err != nil {
+	err = other.QueryRow(ctx,
+		"SELECT (SELECT count(*) FROM marks) + (SELECT count(*) FROM leases)").Scan(&left)
+	if left != 0 || err != nil {
 		t.Errorf("%d marks and leases are left (%v), want none", left, err)
 	}
 }
@@ -107,7 +112,7 @@ func anyErrorIsKept(t *testing.T, g *group) {
 	}
 }
 
-// What is promised to be on disk when a call returns is there after a crash that comes at once.
+// After a crash, everything is there that a call promised to be on the disk when it returned.
 func crashTakesTouchesAtMost(t *testing.T, g *group) {
 	s := g.openNew(t)
 	e := entry()
@@ -129,7 +134,7 @@ func crashTakesTouchesAtMost(t *testing.T, g *group) {
 	}
 }
 
-// The rule: nobody sends a refresh token while the one who has the lease may have sent it.
+// Nobody sends a refresh token while the holder of the lease may have sent it.
 func leaseOutlivesACrash(t *testing.T, g *group) {
 	s := g.openNew(t)
 	if got, err := s.Acquire(t.Context(), "renew", "one", time.Hour); !got || err != nil {

@@ -8,18 +8,19 @@ import (
 
 // clockTests are about the time that replicas share.
 var clockTests = []test{
-	{"a ping says the server's time, if there is a server", func(b *bench) {
+	{"a ping returns the server's time, if there is a server", func(b *bench) {
 		for range 5 {
 			sent := time.Now()
 			at, err := b.store.Connection.Ping(b.ctx)
 			b.ok("ping", err)
 			back := time.Now()
 			if b.isShared() == at.IsZero() {
-				b.Errorf("it says %v, and that others share the store is %v", at, b.isShared())
+				b.Errorf("ping = %v, and the store is shared: %v", at, b.isShared())
 			}
-			// Here the server's clock is this machine's; milliseconds are all that a store need tell.
-			if !at.IsZero() && (at.Before(sent.Add(-time.Millisecond)) || at.After(back.Add(time.Millisecond))) {
-				b.Errorf("it says %v between %v and %v", at, sent, back)
+			// The server runs on this machine, and a store tells the time to the millisecond.
+			early := at.Before(sent.Add(-time.Millisecond))
+			if late := at.After(back.Add(time.Millisecond)); !at.IsZero() && (early || late) {
+				b.Errorf("ping = %v, want a time between %v and %v", at, sent, back)
 			}
 		}
 	}},
@@ -30,10 +31,10 @@ var clockTests = []test{
 				want = 0
 			}
 			if got := time.Until(c.Now()); (got - want).Abs() > time.Second {
-				b.Errorf("a clock that is %v off shows the time %v off, want %v", off, got, want)
+				b.Errorf("on a machine that is %v off, the clock is %v off, want %v", off, got, want)
 			}
 			if ahead, known := c.Ahead(); !known || (ahead-(off-want)).Abs() > time.Second {
-				b.Errorf("it is %v ahead (known %v), want %v", ahead, known, off-want)
+				b.Errorf("ahead = %v (known %v), want %v", ahead, known, off-want)
 			}
 		}
 	}},
@@ -44,7 +45,8 @@ func (b *bench) isShared() bool {
 	return b.store.Feed != nil
 }
 
-// clock is that of a replica, once it has asked the store, on a machine whose clock is ahead by so much.
+// clock returns the clock of a replica on a machine whose own clock is ahead. It has asked the
+// store.
 func (b *bench) clock(ahead time.Duration) *clock.Clock {
 	b.Helper()
 	c := clock.New(clock.Options{Wall: func() time.Time { return time.Now().Add(ahead).Round(0) }})

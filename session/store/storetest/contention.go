@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	crowd  = 16
-	rounds = 20
+	concurrency = 16
+	rounds      = 20
 )
 
-// contentionTests are about many callers at once (ST6).
+// contentionTests are about concurrent callers.
 var contentionTests = []test{
 	{"of many updates at one version exactly one wins", func(b *bench) {
 		for range rounds {
 			e := b.create(b.entry())
 			var won atomic.Int32
 			var winner atomic.Value
-			b.together(func(i int) {
+			b.concurrently(func(i int) {
 				mine := e
 				mine.Sealed = fmt.Appendf(nil, "writer %d", i)
 				switch err := b.store.Records.Update(b.ctx, mine); {
@@ -46,7 +46,7 @@ var contentionTests = []test{
 		for range rounds {
 			e := b.entry()
 			var won atomic.Int32
-			b.together(func(int) {
+			b.concurrently(func(int) {
 				switch err := b.store.Records.Create(b.ctx, e); {
 				case err == nil:
 					won.Add(1)
@@ -63,7 +63,7 @@ var contentionTests = []test{
 		for range rounds {
 			e := b.create(b.entry())
 			var won atomic.Int32
-			b.together(func(i int) {
+			b.concurrently(func(i int) {
 				if i%2 == 0 {
 					ended, err := b.store.Records.EndExpired(b.ctx, "expired", e.ExpiresAt, 1)
 					if err != nil {
@@ -84,13 +84,13 @@ var contentionTests = []test{
 			}
 		}
 	}},
-	// RN12, LO6: a logout during a renewal wins, and the tokens that are revoked are the newest written.
-	{"a record that ends between updates and touches never comes back, and the outbox has its newest bytes", func(b *bench) {
+	// A logout during a renewal wins, and the newest tokens are revoked.
+	{"a record that ends between updates never comes back, and the outbox has its newest bytes", func(b *bench) {
 		for range rounds {
 			e := b.create(b.entry())
 			var lastWritten atomic.Value
 			lastWritten.Store(string(e.Sealed))
-			b.together(func(i int) {
+			b.concurrently(func(i int) {
 				switch {
 				case i == 0:
 					b.want("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now), nil)
@@ -105,7 +105,8 @@ var contentionTests = []test{
 						lastWritten.Store(string(mine.Sealed))
 					}
 				default:
-					err := b.store.Records.Touch(b.ctx, e.Name, b.now.Add(time.Duration(i)*time.Second), e.IdleExpires)
+					active := b.now.Add(time.Duration(i) * time.Second)
+					err := b.store.Records.Touch(b.ctx, e.Name, active, e.IdleExpires)
 					if err != nil && !errors.Is(err, storage.ErrNotFound) {
 						b.Errorf("touch: %v", err)
 					}
@@ -118,8 +119,8 @@ var contentionTests = []test{
 			}
 		}
 	}},
-	// A session that its user's list does not name is one that no "end all" ends.
-	{"a record is found once it is created or has got a new key, whoever looked meanwhile", func(b *bench) {
+	// If an index misses a session, ending all sessions of its user does not end it.
+	{"a record is found once it is created or has a new key, despite concurrent Finds", func(b *bench) {
 		const key, later = "all of one user", "a key that comes later"
 		other := b.entry()
 		other.Indices = []string{key, later}
@@ -127,7 +128,7 @@ var contentionTests = []test{
 		for range 5 * rounds {
 			e := b.entry()
 			e.Indices = []string{key}
-			b.together(func(i int) {
+			b.concurrently(func(i int) {
 				if i == 0 {
 					b.want("create", b.store.Records.Create(b.ctx, e), nil)
 					e.Indices = []string{key, later}
@@ -141,7 +142,7 @@ var contentionTests = []test{
 				}
 			})
 			for _, k := range e.Indices {
-				if !slices.Contains(must(b, k), e.Name) {
+				if !slices.Contains(find(b, k), e.Name) {
 					b.Fatalf("the record is not found by %q", k)
 				}
 			}
@@ -155,7 +156,7 @@ var contentionTests = []test{
 		}
 		var mu sync.Mutex
 		holders := map[string]int{}
-		b.together(func(int) {
+		b.concurrently(func(int) {
 			for {
 				leased, err := b.store.Outbox.Lease(b.ctx, b.now, time.Hour, 7)
 				if err != nil {
@@ -183,7 +184,7 @@ var contentionTests = []test{
 	{"of many marks of one key exactly one is new", func(b *bench) {
 		for i := range rounds {
 			var fresh atomic.Int32
-			b.together(func(int) {
+			b.concurrently(func(int) {
 				marked, err := b.store.Marks.MarkOnce(b.ctx, fmt.Sprintf("jti-%d", i), time.Now().Add(time.Hour))
 				if err != nil {
 					b.Errorf("mark: %v", err)
@@ -199,11 +200,11 @@ var contentionTests = []test{
 	}},
 }
 
-// together calls fn in a crowd of goroutines that start at once.
-func (b *bench) together(fn func(i int)) {
+// concurrently calls fn in goroutines that start together.
+func (b *bench) concurrently(fn func(i int)) {
 	start := make(chan struct{})
 	var all sync.WaitGroup
-	for i := range crowd {
+	for i := range concurrency {
 		all.Go(func() {
 			<-start
 			fn(i)

@@ -13,17 +13,18 @@ import (
 )
 
 const (
-	// foundWithin is how long a connection may be dead without a word.
-	foundWithin = 10 * time.Second
-	// slack is for a machine that has other things to do.
+	// detectWithin is how long it may take to detect a dead connection.
+	detectWithin = 10 * time.Second
+	// slack is an allowance for a busy machine.
 	slack = 4 * time.Second
-	// callTime is what store.Guard gives a call.
+	// callTime is the time-out that store.Guard sets for a call.
 	callTime = time.Second
 	callers  = 12
 )
 
-// DeadConnections wants of a store whose connections all die at once, without a word, that calls succeed and its feed
-// stands again within ten seconds. vanish makes them die; connections that are made later live.
+// DeadConnections tests a store whose connections all break silently at once: within ten seconds
+// calls must succeed and the feed must work again. vanish breaks them; connections that are made
+// later work.
 func DeadConnections(t *testing.T, s storage.Store, vanish func()) {
 	t.Helper()
 	var proven atomic.Int64 // the last moment that the feed has proven
@@ -33,7 +34,9 @@ func DeadConnections(t *testing.T, s storage.Store, vanish func()) {
 	defer stop()
 	running.Go(func() {
 		for ctx.Err() == nil {
-			_ = s.Feed.Listen(ctx, 250*time.Millisecond, func(storage.Change) {}, func(at time.Time) { proven.Store(at.UnixNano()) })
+			_ = s.Feed.Listen(ctx, 250*time.Millisecond, func(storage.Change) {}, func(at time.Time) {
+				proven.Store(at.UnixNano())
+			})
 			time.Sleep(50 * time.Millisecond)
 		}
 	})
@@ -59,8 +62,9 @@ func DeadConnections(t *testing.T, s storage.Store, vanish func()) {
 	await := func(what string, since time.Time) {
 		t.Helper()
 		for !all(since) {
-			if time.Since(since) > foundWithin+slack {
-				t.Fatalf("%s: not all are answered after %s, or the feed does not stand", what, foundWithin)
+			if time.Since(since) > detectWithin+slack {
+				t.Fatalf("%s: after %s some calls are not answered, or the feed does not work",
+					what, detectWithin)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -68,12 +72,13 @@ func DeadConnections(t *testing.T, s storage.Store, vanish func()) {
 	await("before", time.Now())
 	vanish()
 	died := time.Now()
-	time.Sleep(100 * time.Millisecond) // answers that were read before
+	time.Sleep(100 * time.Millisecond) // for answers that had arrived before
 	await("after", died.Add(100*time.Millisecond))
-	t.Logf("all are answered, and the feed stands, %s after", time.Since(died).Round(100*time.Millisecond))
+	t.Logf("all calls are answered, and the feed works, after %s",
+		time.Since(died).Round(100*time.Millisecond))
 }
 
-// oneCall reads or writes, by turns.
+// oneCall reads or writes in turn.
 func oneCall(ctx context.Context, s storage.Store, caller, n int) error {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
@@ -82,7 +87,7 @@ func oneCall(ctx context.Context, s storage.Store, caller, n int) error {
 		if errors.Is(err, storage.ErrNotFound) {
 			return nil
 		}
-		return errors.Join(errors.New("a session that nobody made"), err)
+		return errors.Join(errors.New("found a session that does not exist"), err)
 	}
 	_, err := s.Marks.MarkOnce(ctx, fmt.Sprint("mark-", caller, "-", n), time.Now().Add(time.Minute))
 	return err

@@ -7,9 +7,9 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// expiryTests are about what the sweeper ends.
+// expiryTests are about the sweeper.
 var expiryTests = []test{
-	{"sweeping ends what ran out by age or idleness, at that very moment, and nothing else", func(b *bench) {
+	{"sweeping ends records exactly at their absolute or idle expiry, and no others", func(b *bench) {
 		live, old, idle, neverIdle := b.entry(), b.entry(), b.entry(), b.entry()
 		at := b.now.Add(30 * time.Minute)
 		old.ExpiresAt, old.IdleExpires = at, at.Add(time.Hour)
@@ -31,7 +31,8 @@ var expiryTests = []test{
 		due := b.due()
 		for _, n := range want {
 			if r, ok := due[n]; !ok || r.Reason != "expired" || !r.EndedAt.Equal(at) {
-				b.Errorf("outbox item of %s = %v %+v, want one that expired at %v", n, ok, r, at)
+				b.Errorf("outbox item of %s = %v %+v, want one that expired at %v",
+					n, ok, r, at)
 			}
 			_, err := b.store.Records.Load(b.ctx, n)
 			b.want("load what expired", err, storage.ErrNotFound)
@@ -40,7 +41,7 @@ var expiryTests = []test{
 			b.Errorf("sweeping again ended %v %v, want none", again, err)
 		}
 	}},
-	{"sweeping ends no more than it was told, and all in the end", func(b *bench) {
+	{"sweeping ends at most limit records at a time, and in the end all", func(b *bench) {
 		for range 7 {
 			b.create(b.entry())
 		}
@@ -60,15 +61,11 @@ var expiryTests = []test{
 			}
 		}
 	}},
-	{"a touched record runs out later", func(b *bench) {
+	{"a touched record expires later", func(b *bench) {
 		e := b.create(b.entry())
 		b.ok("touch", b.store.Records.Touch(b.ctx, e.Name, b.now.Add(5*time.Minute), b.now.Add(15*time.Minute)))
-		if ended, err := b.store.Records.EndExpired(b.ctx, "expired", b.now.Add(10*time.Minute), 10); err != nil || len(ended) != 0 {
-			b.Errorf("ended %v %v, want none yet", ended, err)
-		}
-		if ended, err := b.store.Records.EndExpired(b.ctx, "expired", b.now.Add(15*time.Minute), 10); err != nil || len(ended) != 1 {
-			b.Errorf("ended %v %v, want it now", ended, err)
-		}
+		b.sweeps(b.now.Add(10*time.Minute), 0)
+		b.sweeps(b.now.Add(15*time.Minute), 1)
 	}},
 	{"an update can bring the absolute expiry nearer", func(b *bench) {
 		e := b.entry()
@@ -76,11 +73,9 @@ var expiryTests = []test{
 		b.create(e)
 		e.ExpiresAt = b.now.Add(time.Minute)
 		b.ok("update", b.store.Records.Update(b.ctx, e))
-		if ended, err := b.store.Records.EndExpired(b.ctx, "expired", b.now.Add(time.Minute), 10); err != nil || len(ended) != 1 {
-			b.Errorf("ended %v %v, want it", ended, err)
-		}
+		b.sweeps(b.now.Add(time.Minute), 1)
 	}},
-	{"a record that ran out is still there until it is swept", func(b *bench) {
+	{"an expired record exists until it is swept", func(b *bench) {
 		e := b.entry()
 		e.CreatedAt, e.LastActive = b.now.Add(-2*time.Hour), b.now.Add(-2*time.Hour)
 		e.ExpiresAt, e.IdleExpires = b.now.Add(-time.Minute), b.now.Add(-time.Hour)
@@ -88,4 +83,13 @@ var expiryTests = []test{
 		b.same(b.load(e.Name), e)
 		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 	}},
+}
+
+// sweeps sweeps once and checks how many records end.
+func (b *bench) sweeps(at time.Time, want int) {
+	b.Helper()
+	ended, err := b.store.Records.EndExpired(b.ctx, "expired", at, 10)
+	if err != nil || len(ended) != want {
+		b.Errorf("sweep at %v ended %v %v, want %d", at, ended, err, want)
+	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// durabilityTests are about what a store that is opened again still knows.
+// durabilityTests are about what is left when a store is opened again.
 func durabilityTests(reopen func(*testing.T, storage.Store) storage.Store) []test {
 	return []test{{"what was written is there when the store is opened again", func(b *bench) {
 		kept, ended := b.create(b.entry()), b.create(b.entry())
@@ -22,7 +22,7 @@ func durabilityTests(reopen func(*testing.T, storage.Store) storage.Store) []tes
 		b.store = reopen(b.T, b.store)
 		kept.Version, kept.LastActive, kept.IdleExpires = 2, b.now.Add(time.Minute), b.now.Add(time.Hour)
 		b.same(b.load(kept.Name), kept)
-		if found := must(b, kept.Indices[0]); len(found) != 1 {
+		if found := find(b, kept.Indices[0]); len(found) != 1 {
 			b.Errorf("found %v, want the record", found)
 		}
 		if r := b.due()[ended.Name]; !bytes.Equal(r.Sealed, ended.Sealed) {
@@ -32,9 +32,10 @@ func durabilityTests(reopen func(*testing.T, storage.Store) storage.Store) []tes
 	}}}
 }
 
-// outageTests are about a store that can't write. A failure must not look like an answer (ST1, ST2).
+// outageTests are about a store that can't write. A failure must not look like an answer: "not
+// found" would log the user out.
 func outageTests(obstruct func(*testing.T, storage.Store) func()) []test {
-	return []test{{"a write that can't be done says so in time, and nothing of it is done", func(b *bench) {
+	return []test{{"a write that can't be done fails in time and has no effect", func(b *bench) {
 		e, fresh := b.create(b.entry()), b.entry()
 		mend := obstruct(b.T, b.store)
 		for act, write := range map[string]func(context.Context) error{
@@ -72,7 +73,7 @@ func outageTests(obstruct func(*testing.T, storage.Store) func()) []test {
 	}}}
 }
 
-// fails wants write to fail as an outage, and no later than its context's end by much.
+// fails checks that write fails, soon after its context ended, with an error that is not an answer.
 func (b *bench) fails(act string, write func(context.Context) error) {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, 200*time.Millisecond)
@@ -81,8 +82,9 @@ func (b *bench) fails(act string, write func(context.Context) error) {
 	go func() { done <- write(ctx) }()
 	select {
 	case err := <-done:
-		if err == nil || errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrExists) {
-			b.Errorf("%s during an outage: %v, want that it can't be asked", act, err)
+		if err == nil || errors.Is(err, storage.ErrNotFound) ||
+			errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrExists) {
+			b.Errorf("%s during an outage: %v, want an error that is not an answer", act, err)
 		}
 	case <-time.After(20 * time.Second):
 		b.Fatalf("%s hangs though its context has ended", act)

@@ -11,13 +11,14 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// ErrDisk is what operations that were made to fail return.
+// ErrDisk is the error of operations that Fail makes fail.
 var ErrDisk = errors.New("disk is full")
 
-// A Faulty is a store in front of another. It counts what it is asked, and can be made to fail or to
-// wait. Operations are named by the method in lower case: create, load, update, touch, end, endexpired,
-// find, list, count, enqueue, lease, done, acquire, ping. Two more come after the answer: loaded, which can
-// be held up on its way, and pinged, whose error comes beside the time, as of a store that takes no writes. It is safe for concurrent use.
+// A Faulty is a store in front of another. It counts its calls, and can be made to fail or to wait.
+// Operations are named by the method in lower case: create, load, update, touch, end, endexpired,
+// find, list, count, enqueue, lease, done, acquire, ping. Two more run after the answer of the
+// store: loaded, which can delay the answer, and pinged, whose error is returned beside the time,
+// as by a store that refuses writes. It is safe for concurrent use.
 type Faulty struct {
 	storage.Records
 	storage.Finder
@@ -27,9 +28,9 @@ type Faulty struct {
 	storage.Connection
 	Behind storage.Store // without faults
 
-	Loads, Touches, Writes atomic.Int32 // since the beginning; a write is create, update or end
+	Loads, Touches, Writes atomic.Int32 // numbers of calls; a write is create, update or end
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	any    func(ctx context.Context, operation string) error
 	before map[string]func(context.Context) error
 	after  map[string]func() error
@@ -46,35 +47,37 @@ func NewFaulty(behind storage.Store) *Faulty {
 	}
 }
 
-// Parts is the store for those who are to use it.
+// Parts returns the faulty store as a storage.Store.
 func (s *Faulty) Parts() storage.Store {
 	parts := s.Behind
 	parts.Records, parts.Finder, parts.Outbox, parts.Leases, parts.Connection = s, s, s, s, s
 	return parts
 }
 
-// BeforeAny has fn called before each operation; its error is the operation's. Nil takes it away.
+// BeforeAny makes each operation call fn first. An error of fn becomes the operation's. Nil removes
+// fn.
 func (s *Faulty) BeforeAny(fn func(ctx context.Context, operation string) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.any = fn
 }
 
-// Before has fn called before an operation; its error is the operation's. Nil takes it away.
+// Before makes an operation call fn first. An error of fn becomes the operation's. Nil removes fn.
 func (s *Faulty) Before(operation string, fn func(context.Context) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before[operation] = fn
 }
 
-// After has fn called after an operation that succeeded; its error is the operation's. Nil takes it away.
+// After makes an operation call fn after it succeeded. An error of fn becomes the operation's. Nil
+// removes fn.
 func (s *Faulty) After(operation string, fn func() error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.after[operation] = fn
 }
 
-// Fail has these operations fail with ErrDisk, and no others.
+// Fail makes these operations fail with ErrDisk, and no others.
 func (s *Faulty) Fail(operations ...string) {
 	s.BeforeAny(func(_ context.Context, operation string) error {
 		if slices.Contains(operations, operation) {
@@ -84,14 +87,14 @@ func (s *Faulty) Fail(operations ...string) {
 	})
 }
 
-// Lapse has everybody get every lease from now on, as if its holder's had run out.
+// Lapse grants every lease to everybody from now on, as if all others had expired.
 func (s *Faulty) Lapse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lapsed = true
 }
 
-// SetClock says what pings answer from now on; nil: what the store behind answers.
+// SetClock sets what Ping returns; nil: what the store behind returns.
 func (s *Faulty) SetClock(clock func() (time.Time, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +157,9 @@ func (s *Faulty) End(ctx context.Context, name, reason string, at time.Time) err
 }
 
 // EndExpired implements storage.Records.
-func (s *Faulty) EndExpired(ctx context.Context, reason string, now time.Time, limit int) (names []string, err error) {
+func (s *Faulty) EndExpired(
+	ctx context.Context, reason string, now time.Time, limit int,
+) (names []string, err error) {
 	err = s.do(ctx, "endexpired", func() error {
 		names, err = s.Records.EndExpired(ctx, reason, now, limit)
 		return err

@@ -9,14 +9,16 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// indexTests are about finding records by something else than their name.
+// indexTests are about finding records by their index keys, and about listing them.
 var indexTests = []test{
 	{"records are found by each of their keys, and by no other", func(b *bench) {
 		one, two := b.entry(), b.entry()
 		one.Indices, two.Indices = []string{"both", "one"}, []string{"both", "two"}
 		b.create(one)
 		b.create(two)
-		for key, want := range map[string][]string{"both": {one.Name, two.Name}, "one": {one.Name}, "two": {two.Name}, "none": nil} {
+		for key, want := range map[string][]string{
+			"both": {one.Name, two.Name}, "one": {one.Name}, "two": {two.Name}, "none": nil,
+		} {
 			found, err := b.store.Finder.Find(b.ctx, key)
 			b.ok("find", err)
 			slices.Sort(found)
@@ -26,35 +28,35 @@ var indexTests = []test{
 			}
 		}
 	}},
-	{"what ended is not found any more", func(b *bench) {
+	{"a record that ended is not found any more", func(b *bench) {
 		ended, expired := b.create(b.entry()), b.create(b.entry())
 		b.ok("end", b.store.Records.End(b.ctx, ended.Name, "logout", b.now))
 		_, err := b.store.Records.EndExpired(b.ctx, "expired", expired.ExpiresAt, 10)
 		b.ok("end expired", err)
 		for _, key := range slices.Concat(ended.Indices, expired.Indices) {
-			for n := range slices.Values(must(b, key)) {
+			for n := range slices.Values(find(b, key)) {
 				// A store may be late to clean up, but then the record must be gone.
 				_, err := b.store.Records.Load(b.ctx, n)
-				b.want("load what a stale index names", err, storage.ErrNotFound)
+				b.want("load a record that a stale index names", err, storage.ErrNotFound)
 			}
 		}
 	}},
-	{"a record without keys is as good as any", func(b *bench) {
+	{"a record needs no index keys", func(b *bench) {
 		e := b.entry()
 		e.Indices = nil
 		b.create(e)
 		b.ok("update", b.store.Records.Update(b.ctx, e))
 		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 	}},
-	{"a key given twice is one", func(b *bench) {
+	{"a key given twice counts once", func(b *bench) {
 		e := b.entry()
 		e.Indices = []string{"twice", "twice"}
 		b.create(e)
-		if found := must(b, "twice"); len(found) != 1 {
+		if found := find(b, "twice"); len(found) != 1 {
 			b.Errorf("found %v, want it once", found)
 		}
 	}},
-	{"a listing goes through all by name, page by page, without sealed bytes", func(b *bench) {
+	{"a listing has all records by name, page by page, without sealed bytes", func(b *bench) {
 		want := map[string]storage.Entry{}
 		for i := range 7 {
 			e := b.entry()
@@ -74,7 +76,8 @@ var indexTests = []test{
 				}
 				written := want[e.Name]
 				if e.Sealed != nil || !bytes.Equal(e.Head, written.Sealed[:keys.HeadSize]) {
-					b.Errorf("the listing of %q has %d sealed bytes and the head %q, want none and %q", e.Name, len(e.Sealed), e.Head, written.Sealed[:keys.HeadSize])
+					b.Errorf("the listing of %q has %d sealed bytes and the head %q, want none and %q",
+						e.Name, len(e.Sealed), e.Head, written.Sealed[:keys.HeadSize])
 				}
 				written.Sealed = nil
 				b.same(e, written)
@@ -86,7 +89,7 @@ var indexTests = []test{
 			b.Errorf("not listed: %d records", len(want))
 		}
 	}},
-	{"the count follows", func(b *bench) {
+	{"the count follows creations and ends", func(b *bench) {
 		e := b.create(b.entry())
 		b.create(b.entry())
 		for _, want := range []int{2, 1} {
@@ -100,7 +103,8 @@ var indexTests = []test{
 	}},
 }
 
-func must(b *bench, key string) []string {
+// find returns the names that are indexed under key.
+func find(b *bench, key string) []string {
 	b.Helper()
 	found, err := b.store.Finder.Find(b.ctx, key)
 	b.ok("find", err)

@@ -10,9 +10,9 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// keptTests are about what is fetched once: the address that a logout goes on to.
+// keptTests are about values that are taken once, such as the address that a logout continues to.
 var keptTests = []test{
-	{"what is kept is taken once, whole", func(b *bench) {
+	{"a kept value is taken once, unchanged", func(b *bench) {
 		sealed := make([]byte, 10_000)
 		rand.Read(sealed)
 		key := rand.Text()
@@ -33,7 +33,7 @@ var keptTests = []test{
 			b.want("take "+other, err, storage.ErrNotFound)
 		}
 	}},
-	{"what is kept is no lease and no mark", func(b *bench) {
+	{"a kept value is neither a lease nor a mark", func(b *bench) {
 		key := rand.Text()
 		b.ok("keep", b.store.Marks.Keep(b.ctx, key, []byte("x"), time.Minute))
 		b.marks(key, time.Hour, true)
@@ -45,7 +45,7 @@ var keptTests = []test{
 			b.Errorf("take: %v", err)
 		}
 	}},
-	{"what is kept is gone when its time is over, and swept no sooner", func(b *bench) {
+	{"a kept value expires, and a sweep does not remove it earlier", func(b *bench) {
 		short, long := rand.Text(), rand.Text()
 		b.ok("keep", b.store.Marks.Keep(b.ctx, short, []byte("x"), 50*time.Millisecond))
 		b.ok("keep", b.store.Marks.Keep(b.ctx, long, []byte("x"), time.Minute))
@@ -59,21 +59,21 @@ var keptTests = []test{
 			b.Errorf("take after a sweep: %v", err)
 		}
 	}},
-	{"of many who take it exactly one gets it", func(b *bench) {
+	{"of many concurrent takers exactly one gets the value", func(b *bench) {
 		for range rounds {
 			key := rand.Text()
 			b.ok("keep", b.store.Marks.Keep(b.ctx, key, []byte("x"), time.Minute))
 			var got atomic.Int32
-			b.together(func(int) {
+			b.concurrently(func(int) {
 				switch _, err := b.store.Marks.Take(b.ctx, key); {
 				case err == nil:
 					got.Add(1)
 				case !errors.Is(err, storage.ErrNotFound):
-					b.Errorf("take: %v, want that it is gone", err)
+					b.Errorf("take: %v, want not found", err)
 				}
 			})
 			if got.Load() != 1 {
-				b.Fatalf("%d of %d got it, want 1", got.Load(), crowd)
+				b.Fatalf("%d of %d got it, want 1", got.Load(), concurrency)
 			}
 		}
 	}},

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// leaseTests are about doing something alone for a while.
+// leaseTests are about leases in one process.
 var leaseTests = []test{
-	{"a lease is one holder's until it is released", func(b *bench) {
+	{"a lease has one holder until it is released", func(b *bench) {
 		b.acquires("renew", "one", time.Hour, true)
 		b.acquires("renew", "two", time.Hour, false)
 		b.acquires("another", "two", time.Hour, true)
@@ -18,19 +18,20 @@ var leaseTests = []test{
 		b.ok("release again", b.store.Leases.Release(b.ctx, "renew", "one"))
 		b.acquires("renew", "two", time.Hour, true)
 	}},
-	{"a lease whose holder died is over after its time", func(b *bench) {
+	{"a lease whose holder died expires", func(b *bench) {
 		b.acquires("renew", "dead", 300*time.Millisecond, true)
 		b.acquires("renew", "next", time.Hour, false)
 		time.Sleep(400 * time.Millisecond)
 		b.acquires("renew", "next", time.Hour, true)
-		b.ok("release by the one who woke", b.store.Leases.Release(b.ctx, "renew", "dead"))
+		b.ok("release by the former holder", b.store.Leases.Release(b.ctx, "renew", "dead"))
 		b.acquires("renew", "third", time.Hour, false)
 	}},
-	{"of many who want a lease exactly one gets it", func(b *bench) {
+	{"of many concurrent callers exactly one gets a lease", func(b *bench) {
 		for i := range rounds {
 			var holders atomic.Int32
-			b.together(func(n int) {
-				got, err := b.store.Leases.Acquire(b.ctx, fmt.Sprintf("lease-%d", i), fmt.Sprintf("holder-%d", n), time.Hour)
+			b.concurrently(func(n int) {
+				key, holder := fmt.Sprintf("lease-%d", i), fmt.Sprintf("holder-%d", n)
+				got, err := b.store.Leases.Acquire(b.ctx, key, holder, time.Hour)
 				if err != nil {
 					b.Errorf("acquire: %v", err)
 				}

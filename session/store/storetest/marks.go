@@ -2,14 +2,14 @@ package storetest
 
 import "time"
 
-// markTests are about remembering that something was seen, a logout token above all (BC8).
+// markTests are about marks, which above all remember the jti of logout tokens.
 var markTests = []test{
 	{"a mark is new once", func(b *bench) {
 		b.marks("jti", time.Hour, true)
 		b.marks("jti", time.Hour, false)
 		b.marks("other", time.Hour, true)
 	}},
-	{"looking at a mark does not make it", func(b *bench) {
+	{"asking for a mark does not set it", func(b *bench) {
 		for range 2 {
 			if marked, err := b.store.Marks.Marked(b.ctx, "jti"); marked || err != nil {
 				b.Errorf("marked = %v %v before it was", marked, err)
@@ -20,7 +20,7 @@ var markTests = []test{
 			b.Errorf("marked = %v %v after it was", marked, err)
 		}
 	}},
-	{"a mark is forgotten when its time is over", func(b *bench) {
+	{"a mark expires", func(b *bench) {
 		b.marks("jti", -time.Second, true)
 		if marked, err := b.store.Marks.Marked(b.ctx, "jti"); marked || err != nil {
 			b.Errorf("marked = %v %v after its time", marked, err)
@@ -28,7 +28,7 @@ var markTests = []test{
 		b.marks("jti", time.Hour, true)
 		b.marks("jti", time.Hour, false)
 	}},
-	{"sweeping keeps marks whose time is not over", func(b *bench) {
+	{"sweeping keeps marks that have not expired", func(b *bench) {
 		b.marks("jti", time.Hour, true)
 		if _, err := b.store.Records.EndExpired(b.ctx, "expired", b.now, 10); err != nil {
 			b.Fatalf("end expired: %v", err)

@@ -2,7 +2,7 @@ package storetest
 
 import "testing"
 
-func TestMigrationsThatBreakTheBuildBeforeAreTold(t *testing.T) {
+func TestMigrationsThatBreakThePreviousBuildAreFound(t *testing.T) {
 	for migration, fault := range map[string]bool{
 		"CREATE TABLE a (b text NOT NULL); -- DROP TABLE c":               false,
 		"ALTER TABLE a ADD COLUMN b text, ADD COLUMN c int DEFAULT 0":     false,
@@ -14,7 +14,7 @@ func TestMigrationsThatBreakTheBuildBeforeAreTold(t *testing.T) {
 		"ALTER TABLE a ADD CONSTRAINT positive CHECK (b > 0)":             true,
 		"CREATE INDEX i ON a (b);\nUPDATE a SET b = b || 'in a new form'": true,
 	} {
-		if got := unadditive(migration); (got != "") != fault {
+		if got := nonAdditive(migration); (got != "") != fault {
 			t.Errorf("%q: %q, want a fault: %v", migration, got, fault)
 		}
 	}

@@ -7,21 +7,22 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// orderTests go through every order in which a few parties can take their steps, one at a time, and know after each step
-// what the store must say. What holds when steps overlap is contentionTests' business.
+// orderTests run the steps of a few parties in every possible order, one at a time, and check the
+// store after each step. Overlapping steps are the subject of contentionTests.
 var orderTests = []test{
-	// RN12, LO6, and each update is of what its writer has read.
+	// A logout wins, and each update is based on what its writer has read.
 	{"two writers, a reader and a logout, in every order", func(b *bench) {
 		ended := map[string]string{}
 		eachOrder([]int{2, 2, 1, 1}, nil, func(order []int) {
 			r := &race{bench: b, order: order, e: b.create(b.entry()), version: 1}
 			r.sealed = string(r.e.Sealed)
-			parties := [][]func(){r.writer("one"), r.writer("another"), {func() { r.read() }}, {r.end}}
+			read := func() { r.read() }
+			parties := [][]func(){r.writer("one"), r.writer("another"), {read}, {r.end}}
 			for _, p := range order {
 				parties[p][0]()
 				parties[p] = parties[p][1:]
 			}
-			for _, late := range []func(){func() { r.read() }, func() { r.update(r.version, "late") }, r.end} {
+			for _, late := range []func(){read, func() { r.update(r.version, "late") }, r.end} {
 				late()
 			}
 			ended[r.e.Name] = r.sealed
@@ -38,7 +39,8 @@ var orderTests = []test{
 	}},
 }
 
-// eachOrder visits every order in which parties with so many steps can take them: each is a list of whose turn it is.
+// eachOrder visits every order in which the parties can take their steps. steps is the number of
+// steps of each party; an order is a list of parties, one for each turn.
 func eachOrder(steps, order []int, visit func([]int)) {
 	over := true
 	for p := range steps {
@@ -55,7 +57,7 @@ func eachOrder(steps, order []int, visit func([]int)) {
 	}
 }
 
-// A race is one order at work, with what must be in the store just now.
+// A race runs one order. It knows what the store must hold at each moment.
 type race struct {
 	*bench
 	order []int
@@ -66,7 +68,7 @@ type race struct {
 	ended   bool
 }
 
-// writer reads, and writes over what it read.
+// writer returns the steps of a writer: it reads, and replaces what it has read.
 func (r *race) writer(name string) []func() {
 	var read uint64
 	return []func(){
@@ -75,17 +77,18 @@ func (r *race) writer(name string) []func() {
 	}
 }
 
-// read returns the version that is there, 0 when there is none.
+// read checks the record and returns its version, 0 if there is none.
 func (r *race) read() uint64 {
 	got, err := r.store.Records.Load(r.ctx, r.e.Name)
 	r.says("load", err, nil)
 	if err == nil && (got.Version != r.version || string(got.Sealed) != r.sealed) {
-		r.Errorf("order %v: read version %d %q, want version %d %q", r.order, got.Version, got.Sealed, r.version, r.sealed)
+		r.Errorf("order %v: read version %d %q, want version %d %q",
+			r.order, got.Version, got.Sealed, r.version, r.sealed)
 	}
 	return got.Version
 }
 
-// update writes over a version that was read.
+// update replaces a version that was read.
 func (r *race) update(version uint64, by string) {
 	mine := r.e
 	mine.Version, mine.Sealed = version, fmt.Appendf(nil, "version %d by %s", version+1, by)
@@ -104,7 +107,7 @@ func (r *race) end() {
 	r.ended = true
 }
 
-// says wants an answer, and after the end that nothing is there.
+// says checks the answer of the store: want, or after the end that there is no record.
 func (r *race) says(act string, got, want error) {
 	r.Helper()
 	if r.ended {

@@ -10,19 +10,19 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// recordTests are about one record: made, read, replaced, touched, ended.
+// recordTests are about the life of one record.
 var recordTests = []test{
 	{"a created record is read as it was written", func(b *bench) {
 		e := b.create(b.entry())
 		b.same(b.load(e.Name), e)
 	}},
-	{"a record without an idle time-out has none when it is read", func(b *bench) {
+	{"a record without an idle expiry has none when it is read", func(b *bench) {
 		e := b.entry()
 		e.IdleExpires = time.Time{}
 		b.create(e)
 		b.same(b.load(e.Name), e)
 	}},
-	{"a created record is at version 1, whatever it was given", func(b *bench) {
+	{"a created record is at version 1, whatever version the entry had", func(b *bench) {
 		e := b.entry()
 		e.Version = 7
 		b.create(e)
@@ -39,14 +39,14 @@ var recordTests = []test{
 			b.Errorf("a refused record is found: %v %v", found, err)
 		}
 	}},
-	{"a name that waits in the outbox is taken", func(b *bench) {
+	{"a name in the outbox is taken", func(b *bench) {
 		e := b.create(b.entry())
 		b.ok("end", b.store.Records.End(b.ctx, e.Name, "logout", b.now))
 		b.want("create under an ended name", b.store.Records.Create(b.ctx, e), storage.ErrExists)
 		_, err := b.store.Records.Load(b.ctx, e.Name)
 		b.want("load", err, storage.ErrNotFound)
 	}},
-	{"a record that is not there is not found", func(b *bench) {
+	{"a record that does not exist is not found", func(b *bench) {
 		e := b.entry()
 		_, err := b.store.Records.Load(b.ctx, e.Name)
 		b.want("load", err, storage.ErrNotFound)
@@ -62,7 +62,8 @@ var recordTests = []test{
 		next := e
 		next.Sealed, next.ExpiresAt = []byte("sealed anew"), e.ExpiresAt.Add(-time.Minute)
 		next.Indices = []string{e.Indices[0], "k-" + rand.Text()}
-		next.LastActive, next.IdleExpires = b.now.Add(time.Hour), b.now.Add(time.Hour) // not the update's to change
+		// An update does not change these:
+		next.LastActive, next.IdleExpires = b.now.Add(time.Hour), b.now.Add(time.Hour)
 		b.ok("update", b.store.Records.Update(b.ctx, next))
 		next.Version, next.LastActive, next.IdleExpires = 2, e.LastActive, e.IdleExpires
 		b.same(b.load(e.Name), next)
@@ -72,12 +73,14 @@ var recordTests = []test{
 			}
 		}
 	}},
-	{"an update at another version changes nothing (ST6)", func(b *bench) {
+	{"an update at another version changes nothing", func(b *bench) {
 		e := b.create(b.entry())
 		for _, version := range []uint64{0, 2} {
 			stale := e
-			stale.Version, stale.Sealed, stale.Indices = version, []byte("stale"), []string{"k-" + rand.Text()}
-			b.want("update at another version", b.store.Records.Update(b.ctx, stale), storage.ErrConflict)
+			stale.Version, stale.Sealed = version, []byte("stale")
+			stale.Indices = []string{"k-" + rand.Text()}
+			err := b.store.Records.Update(b.ctx, stale)
+			b.want("update at another version", err, storage.ErrConflict)
 			if found, err := b.store.Finder.Find(b.ctx, stale.Indices[0]); err != nil || len(found) != 0 {
 				b.Errorf("a refused update is found: %v %v", found, err)
 			}
@@ -88,7 +91,9 @@ var recordTests = []test{
 		e := b.create(b.entry())
 		later, idle := b.now.Add(time.Minute), e.IdleExpires.Add(time.Minute)
 		b.ok("touch", b.store.Records.Touch(b.ctx, e.Name, later, idle))
-		b.ok("touch again, late", b.store.Records.Touch(b.ctx, e.Name, later.Add(-30*time.Second), idle.Add(-30*time.Second)))
+		const back = -30 * time.Second
+		b.ok("touch again, late",
+			b.store.Records.Touch(b.ctx, e.Name, later.Add(back), idle.Add(back)))
 		b.ok("touch without idle expiry", b.store.Records.Touch(b.ctx, e.Name, later, time.Time{}))
 		e.LastActive, e.IdleExpires = later, idle
 		b.same(b.load(e.Name), e)
@@ -104,7 +109,7 @@ var recordTests = []test{
 			b.Errorf("outbox holds %d bytes of it, want %d", len(r.Sealed), len(e.Sealed))
 		}
 	}},
-	{"what a caller does to its bytes afterwards does not reach the store", func(b *bench) {
+	{"the store does not share bytes with its callers", func(b *bench) {
 		e := b.entry()
 		e.Sealed = []byte("as written")
 		b.create(e)
@@ -125,18 +130,19 @@ var recordTests = []test{
 		b.want("load", err, storage.ErrNotFound)
 		b.want("end again", b.store.Records.End(b.ctx, e.Name, "revoked", b.now), storage.ErrNotFound)
 		b.want("update", b.store.Records.Update(b.ctx, e), storage.ErrNotFound)
-		b.want("touch", b.store.Records.Touch(b.ctx, e.Name, b.now.Add(time.Hour), b.now.Add(2*time.Hour)), storage.ErrNotFound)
+		err = b.store.Records.Touch(b.ctx, e.Name, b.now.Add(time.Hour), b.now.Add(2*time.Hour))
+		b.want("touch", err, storage.ErrNotFound)
 		_, err = b.store.Records.Load(b.ctx, e.Name)
 		b.want("load after all that", err, storage.ErrNotFound)
 	}},
-	{"a call whose context has ended does nothing and does not say not found", func(b *bench) {
+	{"a call whose context has ended does nothing and does not return not found", func(b *bench) {
 		e := b.create(b.entry())
 		ctx, cancel := context.WithCancel(b.ctx)
 		cancel()
 		_, loadErr := b.store.Records.Load(ctx, e.Name)
 		_, missingErr := b.store.Records.Load(ctx, name())
 		for act, err := range map[string]error{
-			"load": loadErr, "load what is not there": missingErr,
+			"load": loadErr, "load a missing record": missingErr,
 			"create": b.store.Records.Create(ctx, b.entry()), "update": b.store.Records.Update(ctx, e),
 			"end": b.store.Records.End(ctx, e.Name, "logout", b.now),
 		} {

@@ -1,9 +1,9 @@
 // Package storetest is the suite of behaviour tests that every storage.Store passes.
 //
-// It says by example what the interface's comments say in words: the plain parts one method at a time,
-// the contention parts what holds when many call at once, the durability and outage parts what holds
-// when the process or the disk goes. It assumes nothing about where a store keeps things or whose clock
-// it reads, except that this process's clock is right to a second.
+// It tests what the comments of the interfaces promise. The plain parts test one method at a time,
+// the contention parts test concurrent callers, and the durability and outage parts test what
+// happens when the process or the disk fails. The suite assumes nothing about where a store keeps
+// its data. Whatever clock a store reads, it must agree with this process's clock to a second.
 package storetest
 
 import (
@@ -19,24 +19,23 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// patience bounds one test's calls together. It is no measure of speed.
-const patience = time.Minute
+// testTime bounds the calls of one test together. It does not measure speed.
+const testTime = time.Minute
 
 // Open returns an empty store that the test may write to. It is closed by whoever opened it, with
 // t.Cleanup.
 type Open func(t *testing.T) storage.Store
 
-// An Option adds parts that not every store can be put through.
+// An Option adds parts that are not for every store.
 type Option func(*suite)
 
-// Durable adds the part about what survives. reopen closes the store and returns one that finds what
-// was written.
+// Durable adds the part about durability. reopen closes the store and opens it again.
 func Durable(reopen func(t *testing.T, s storage.Store) storage.Store) Option {
 	return func(s *suite) { s.reopen = reopen }
 }
 
-// Outage adds the part about a store that can't write. obstruct makes every write fail or hang until
-// the function it returns is called.
+// Outage adds the part about outages. obstruct makes every write fail or hang until the function
+// that it returns is called.
 func Outage(obstruct func(t *testing.T, s storage.Store) (mend func())) Option {
 	return func(s *suite) { s.obstruct = obstruct }
 }
@@ -48,13 +47,16 @@ type suite struct {
 	another  func(*testing.T, storage.Store) storage.Store
 }
 
-// Run puts the store that open returns, a fresh one for each test, through the suite.
+// Run runs the suite. It calls open for each test.
 func Run(t *testing.T, open Open, options ...Option) {
 	s := &suite{open: open}
 	for _, o := range options {
 		o(s)
 	}
-	parts := [][]test{recordTests, clockTests, expiryTests, indexTests, outboxTests, markTests, keptTests, leaseTests, contentionTests, orderTests}
+	parts := [][]test{
+		recordTests, clockTests, expiryTests, indexTests, outboxTests,
+		markTests, keptTests, leaseTests, contentionTests, orderTests,
+	}
 	if s.reopen != nil {
 		parts = append(parts, durabilityTests(s.reopen))
 	}
@@ -66,9 +68,10 @@ func Run(t *testing.T, open Open, options ...Option) {
 	}
 	for _, tt := range slices.Concat(parts...) {
 		t.Run(tt.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), testTime)
 			defer cancel()
-			tt.run(&bench{T: t, ctx: ctx, store: s.open(t), now: time.Now().UTC().Truncate(time.Millisecond)})
+			now := time.Now().UTC().Truncate(time.Millisecond)
+			tt.run(&bench{T: t, ctx: ctx, store: s.open(t), now: now})
 		})
 	}
 }
@@ -78,7 +81,7 @@ type test struct {
 	run  func(*bench)
 }
 
-// A bench is one test at work.
+// A bench is the environment of one test.
 type bench struct {
 	*testing.T
 	ctx   context.Context
@@ -86,15 +89,16 @@ type bench struct {
 	now   time.Time
 }
 
-// name is one that no other test uses.
+// name returns a name that no other test uses.
 func name() string { return rand.Text() }
 
-// entry is a live record with a life of an hour and an idle time of ten minutes.
+// entry returns a live record that expires in an hour, or when it is idle for ten minutes.
 func (b *bench) entry() storage.Entry {
 	return storage.Entry{
 		Name: name(), Version: 1, Sealed: []byte("sealed " + rand.Text()), Provider: "main",
 		Indices:   []string{"k-" + rand.Text(), "k-" + rand.Text()},
-		CreatedAt: b.now, ExpiresAt: b.now.Add(time.Hour), IdleExpires: b.now.Add(10 * time.Minute), LastActive: b.now,
+		CreatedAt: b.now, LastActive: b.now,
+		ExpiresAt: b.now.Add(time.Hour), IdleExpires: b.now.Add(10 * time.Minute),
 	}
 }
 
@@ -125,10 +129,11 @@ func (b *bench) want(act string, got, want error) {
 	}
 }
 
-// same compares all that a store must keep; Indices may be left out by Load.
+// same compares everything that a store must keep. It ignores Indices, which Load may leave out.
 func (b *bench) same(got, want storage.Entry) {
 	b.Helper()
-	if got.Name != want.Name || got.Version != want.Version || got.Provider != want.Provider || !bytes.Equal(got.Sealed, want.Sealed) {
+	if got.Name != want.Name || got.Version != want.Version ||
+		got.Provider != want.Provider || !bytes.Equal(got.Sealed, want.Sealed) {
 		b.Errorf("record = %s, want %s", show(got), show(want))
 	}
 	for _, times := range []struct {
@@ -147,10 +152,11 @@ func (b *bench) same(got, want storage.Entry) {
 }
 
 func show(e storage.Entry) string {
-	return fmt.Sprintf("%s version %d provider %q with %d bytes", e.Name, e.Version, e.Provider, len(e.Sealed))
+	return fmt.Sprintf("%s version %d provider %q with %d bytes",
+		e.Name, e.Version, e.Provider, len(e.Sealed))
 }
 
-// due leases everything that can be had far in the future, and returns it by id.
+// due leases all items that are due within a day, and returns them by id.
 func (b *bench) due() map[string]storage.Revocation {
 	b.Helper()
 	items, err := b.store.Outbox.Lease(b.ctx, b.now.Add(24*time.Hour), time.Minute, 10_000)
