@@ -30,7 +30,10 @@ func TestEveryFieldOfARouteIsKnownToGuardOrNot(t *testing.T) {
 	if !in.sameGuard(order) {
 		t.Error("the order of methods is taken for a difference")
 	}
-	if a, b := (Route{Require: Require{Claims: map[string]string{"role": "a"}}}), (Route{Require: Require{Claims: map[string]string{"role": "b"}}}); a.sameGuard(b) || !a.sameGuard(a) {
+	role := func(name string) Route {
+		return Route{Require: Require{Claims: map[string]string{"role": name}}}
+	}
+	if a, b := role("a"), role("b"); a.sameGuard(b) || !a.sameGuard(a) {
 		t.Error("routes are told apart by the address of what they require, not by what it is")
 	}
 }
@@ -150,7 +153,10 @@ func TestEncodedSlashesPassWhereARouteAllowsThem(t *testing.T) {
 
 // A path that is refused belongs to a route where one of its readings does: the app never answers it.
 func TestAmbiguousPathsAreTheRoutesNotTheApps(t *testing.T) {
-	p := newTestProxy(t, Route{Path: "/api/", Upstream: upstream(t, "http://a")}, Route{Path: "/api/admin/", Upstream: upstream(t, "http://a"), Token: TokenUser})
+	p := newTestProxy(t,
+		Route{Path: "/api/", Upstream: upstream(t, "http://a")},
+		Route{Path: "/api/admin/", Upstream: upstream(t, "http://a"), Token: TokenUser},
+	)
 	for in, want := range map[string]bool{
 		"/api/x": true, "/;/api/x": true, "//api/x": true, "/x/../api/": true,
 		"/x/%2e%2e/api/x": true, "/%5capi/x": true, "/x%2F..%2Fapi": true,
@@ -169,14 +175,41 @@ func TestOverlappingRoutesAreNamed(t *testing.T) {
 		routes []Route
 		want   string
 	}{
-		"a looser way in": {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/svc/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser}}, "routes[0] (/x/) leads to http://u:80/svc/admin too, by /x/admin/"},
-		"kept by a third": {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/x/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser}}, ""},
-		"another upstream": {
-			[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone}, {Path: "/y/", Upstream: u("http://v/svc/admin"), Token: TokenUser}},
+		"a looser way in": {
+			[]Route{
+				{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone},
+				{Path: "/svc/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser},
+			},
+			"routes[0] (/x/) leads to http://u:80/svc/admin too, by /x/admin/",
+		},
+		"kept by a third": {
+			[]Route{
+				{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone},
+				{Path: "/x/admin/", Upstream: u("http://u/svc/admin"), Token: TokenUser},
+			},
 			"",
 		},
-		"a stricter way": {[]Route{{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/y/", Upstream: u("http://u/svc/open"), Token: TokenNone}}, ""},
-		"case alone":     {[]Route{{Path: "/x", Upstream: u("http://u/svc"), Token: TokenUser}, {Path: "/X/", Upstream: u("http://u/svc"), Token: TokenNone}}, "differ in case"},
+		"another upstream": {
+			[]Route{
+				{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenNone},
+				{Path: "/y/", Upstream: u("http://v/svc/admin"), Token: TokenUser},
+			},
+			"",
+		},
+		"a stricter way": {
+			[]Route{
+				{Path: "/x/", Upstream: u("http://u/svc"), Token: TokenUser},
+				{Path: "/y/", Upstream: u("http://u/svc/open"), Token: TokenNone},
+			},
+			"",
+		},
+		"case alone": {
+			[]Route{
+				{Path: "/x", Upstream: u("http://u/svc"), Token: TokenUser},
+				{Path: "/X/", Upstream: u("http://u/svc"), Token: TokenNone},
+			},
+			"differ in case",
+		},
 	} {
 		got := strings.Join(overlaps(c.routes), "\n")
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {

@@ -45,7 +45,8 @@ func TestAmbiguousPathsReachNoUpstream(t *testing.T) {
 // raw sends bytes and returns what comes back.
 func raw(b *world.Browser, request string) string {
 	b.T.Helper()
-	conn, err := net.DialTimeout("tcp", strings.Replace(strings.TrimPrefix(b.World.Origin, "http://"), "localhost", "127.0.0.1", 1), 5*time.Second)
+	address := strings.Replace(strings.TrimPrefix(b.World.Origin, "http://"), "localhost", "127.0.0.1", 1)
+	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
 	if err != nil {
 		b.T.Fatal(err)
 	}
@@ -66,7 +67,8 @@ func TestOddRequestsAreRefused(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
 	for request, want := range map[string]string{
-		"GET http://169.254.169.254/api/x HTTP/1.1\r\nHost: 169.254.169.254\r\n":                "401", // an address: judged as a path of ours, never dialled
+		// An address: it is read as a path of this service and never dialled.
+		"GET http://169.254.169.254/api/x HTTP/1.1\r\nHost: 169.254.169.254\r\n":                "401",
 		"GET http://evil.example/api/x HTTP/1.1\r\nHost: evil.example\r\n":                      "421",
 		"GET /api/x HTTP/1.1\r\nHost: evil.example\r\n":                                         "421",
 		"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n":                                   "4",
@@ -188,7 +190,9 @@ func TestUpstreamsCanNotActOnTheOrigin(t *testing.T) {
 	if cc := r.Header.Get("Cache-Control"); cc != "max-age=60, private" {
 		t.Errorf("Cache-Control = %q", cc)
 	}
-	if r.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(r.Header.Get("Content-Security-Policy"), "sandbox") || !strings.Contains(strings.Join(r.Header.Values("Vary"), ","), "Cookie") {
+	vary := strings.Join(r.Header.Values("Vary"), ",")
+	if r.Header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(vary, "Cookie") ||
+		!strings.Contains(r.Header.Get("Content-Security-Policy"), "sandbox") {
 		t.Errorf("headers = %v", r.Header)
 	}
 	if r.Trailer.Get("X-Sum") != "7" || r.Trailer.Get("Set-Cookie") != "" {
@@ -211,11 +215,13 @@ func TestLimitsAndOutagesOfUpstreams(t *testing.T) {
 	if pre.StatusCode != http.StatusNoContent || pre.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("preflight = %d %v", pre.StatusCode, pre.Header)
 	}
-	b.Do(http.MethodPost, "/api/x", strings.NewReader(strings.Repeat("x", 70_000))).Want(t, http.StatusRequestEntityTooLarge, "request_too_large")
+	b.Do(http.MethodPost, "/api/x", strings.NewReader(strings.Repeat("x", 70_000))).
+		Want(t, http.StatusRequestEntityTooLarge, "request_too_large")
 	if n := len(g.API.Requests()); n != 0 {
 		t.Errorf("requests at the API = %d, want 0", n)
 	}
-	b.Do(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader(strings.Repeat("x", 70_000)))).Want(t, http.StatusRequestEntityTooLarge, "request_too_large")
+	b.Do(http.MethodPost, "/api/x", io.MultiReader(strings.NewReader(strings.Repeat("x", 70_000)))).
+		Want(t, http.StatusRequestEntityTooLarge, "request_too_large")
 	b.Get("/dead/x").Want(t, http.StatusBadGateway, "upstream_unreachable")
 	g.API.Respond(func(_ http.ResponseWriter, r *http.Request) {
 		// On a slow machine the request whose body was too large may arrive only now. A handler that does not read
@@ -290,7 +296,9 @@ func TestWebSocketLivesAndDiesWithTheSession(t *testing.T) {
 		}
 	})
 	dial := func(origin string) (*websocket.Conn, int) {
-		c, res, err := websocket.Dial(t.Context(), g.Origin+"/api/echo", &websocket.DialOptions{HTTPClient: b.Client, HTTPHeader: http.Header{"Origin": {origin}}})
+		c, res, err := websocket.Dial(t.Context(), g.Origin+"/api/echo", &websocket.DialOptions{
+			HTTPClient: b.Client, HTTPHeader: http.Header{"Origin": {origin}},
+		})
 		if err != nil {
 			return nil, res.StatusCode
 		}
@@ -360,7 +368,9 @@ func TestEventsTellOfTheEnd(t *testing.T) {
 		}
 	}
 	text := strings.Join(got, "\n")
-	if !strings.HasPrefix(text, "event: session\ndata: {\"authenticated\":true,\"subject\":\"alice\"") || !strings.HasSuffix(text, "event: ended\ndata: {\"reason\":\"provider_logout\"}\nid: ended") {
+	const first = "event: session\ndata: {\"authenticated\":true,\"subject\":\"alice\""
+	const last = "event: ended\ndata: {\"reason\":\"provider_logout\"}\nid: ended"
+	if !strings.HasPrefix(text, first) || !strings.HasSuffix(text, last) {
 		t.Errorf("events:\n%s", text)
 	}
 }
@@ -385,7 +395,8 @@ func TestAmbiguousFramingIsRefused(t *testing.T) {
 			t.Errorf("%s = %.60q, want 400", name, answer)
 		}
 	}
-	smuggled := raw(b, "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	smuggled := raw(b, "POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\n"+
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /open/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if strings.Count(smuggled, "HTTP/1.1 ") > 1 {
 		t.Errorf("a request behind CL and TE was answered: %q", smuggled)
 	}

@@ -131,7 +131,8 @@ func TestStepUpEndsTheNeedForALogin(t *testing.T) {
 	b.UntilRefused()
 	undo()
 	b.StepUp("/bff/login?step_up=1").Want(t, http.StatusFound, "")
-	if said := b.Get("/bff/session").Text; !strings.Contains(said, `"authenticated":true`) || strings.Contains(said, "reauthentication_required") {
+	said := b.Get("/bff/session").Text
+	if !strings.Contains(said, `"authenticated":true`) || strings.Contains(said, "reauthentication_required") {
 		t.Errorf("session after the step-up = %s", said)
 	}
 }

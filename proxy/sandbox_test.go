@@ -117,10 +117,16 @@ func TestAnswersThatCouldRunAreSandboxedAndNotSniffed(t *testing.T) {
 		wantType  []string
 		sandboxed bool
 	}{
-		"no type":              {"GET", 200, nil, nil, []string{"application/octet-stream"}, true},
-		"an empty type":        {"GET", 200, []string{""}, nil, []string{"application/octet-stream"}, true},
-		"HTML":                 {"GET", 200, []string{"text/html"}, nil, []string{"text/html"}, true},
-		"its own policy":       {"GET", 200, []string{"text/html"}, []string{"sandbox allow-scripts allow-same-origin", "default-src *"}, []string{"text/html"}, true},
+		"no type":       {"GET", 200, nil, nil, []string{"application/octet-stream"}, true},
+		"an empty type": {"GET", 200, []string{""}, nil, []string{"application/octet-stream"}, true},
+		"HTML":          {"GET", 200, []string{"text/html"}, nil, []string{"text/html"}, true},
+		"its own policy": {
+			"GET", 200,
+			[]string{"text/html"},
+			[]string{"sandbox allow-scripts allow-same-origin", "default-src *"},
+			[]string{"text/html"},
+			true,
+		},
 		"two types":            {"GET", 200, []string{"text/plain", "text/html"}, nil, []string{"text/plain", "text/html"}, true},
 		"an error":             {"GET", 500, nil, nil, []string{"application/octet-stream"}, true},
 		"not found":            {"GET", 404, []string{"text/html"}, nil, []string{"text/html"}, true},
@@ -130,8 +136,14 @@ func TestAnswersThatCouldRunAreSandboxedAndNotSniffed(t *testing.T) {
 		"HEAD without a type":  {"HEAD", 200, nil, nil, []string{"application/octet-stream"}, true},
 		"nothing":              {"GET", 204, nil, nil, nil, true},
 		"not modified":         {"GET", 304, []string{"text/html"}, []string{"default-src *"}, nil, false}, // would change what is stored
-		"JSON":                 {"GET", 200, []string{"application/json"}, []string{"default-src 'self'"}, []string{"application/json"}, false},
-		"a PDF in part":        {"GET", 206, []string{"application/pdf"}, nil, []string{"application/pdf"}, false},
+		"JSON": {
+			"GET", 200,
+			[]string{"application/json"},
+			[]string{"default-src 'self'"},
+			[]string{"application/json"},
+			false,
+		},
+		"a PDF in part": {"GET", 206, []string{"application/pdf"}, nil, []string{"application/pdf"}, false},
 	} {
 		answer = func(w http.ResponseWriter, r *http.Request) {
 			h := w.Header()
@@ -163,7 +175,8 @@ func TestAnswersThatCouldRunAreSandboxedAndNotSniffed(t *testing.T) {
 		if c.sandboxed {
 			want = append(want, sandbox)
 		}
-		if res.StatusCode != c.status || !slices.Equal(h["Content-Type"], c.wantType) || !slices.Equal(h["Content-Security-Policy"], want) ||
+		if res.StatusCode != c.status || !slices.Equal(h["Content-Type"], c.wantType) ||
+			!slices.Equal(h["Content-Security-Policy"], want) ||
 			!slices.Equal(h["X-Content-Type-Options"], []string{"nosniff"}) || h.Get("Content-Disposition") != "attachment; filename=x" {
 			t.Errorf("%s: answer = %d %v, want %d, types %q, policies %q, nosniff and the disposition",
 				name, res.StatusCode, h, c.status, c.wantType, want)

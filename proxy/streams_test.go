@@ -86,10 +86,12 @@ func TestEveryEndEndsEveryStream(t *testing.T) {
 					t.Errorf("the API's stream goes on: %q", line)
 				}
 				line, _ := world.Next(t, o.events, within)
-				for strings.HasPrefix(line, "event: session") || strings.HasPrefix(line, "event: expiring") || strings.HasPrefix(line, `data: {"auth`) || strings.HasPrefix(line, `data: {"exp`) {
+				for strings.HasPrefix(line, "event: session") || strings.HasPrefix(line, "event: expiring") ||
+					strings.HasPrefix(line, `data: {"auth`) || strings.HasPrefix(line, `data: {"exp`) {
 					line, _ = world.Next(t, o.events, within)
 				}
-				if said, _ := world.Next(t, o.events, within); line != "event: ended" || said != fmt.Sprintf(`data: {"reason":%q}`, end.reason) {
+				said, _ := world.Next(t, o.events, within)
+				if line != "event: ended" || said != fmt.Sprintf(`data: {"reason":%q}`, end.reason) {
 					t.Errorf("events end with %q %q, want the reason %q", line, said, end.reason)
 				}
 			}
@@ -159,7 +161,8 @@ func TestEventsTellOfRenewalAndOfTheNearEnd(t *testing.T) {
 
 	// A browser that was away meanwhile is told once, and then not to come again.
 	back := b.Get("/bff/events", "Last-Event-ID", "1.abc")
-	if back.StatusCode != http.StatusOK || !strings.Contains(back.Text, `{"reason":"expired"}`) || !strings.Contains(back.Text, "id: ended") {
+	if back.StatusCode != http.StatusOK || !strings.Contains(back.Text, `{"reason":"expired"}`) ||
+		!strings.Contains(back.Text, "id: ended") {
 		t.Errorf("back after the end = %d %s", back.StatusCode, back.Text)
 	}
 	b.Get("/bff/events", "Last-Event-ID", "ended").Want(t, http.StatusNoContent, "")
@@ -188,7 +191,8 @@ func TestThousandListenersCostLittle(t *testing.T) {
 		}
 		defer conn.Close()
 		open = append(open, conn)
-		fmt.Fprintf(conn, "GET /bff/events HTTP/1.1\r\nHost: %s\r\nCookie: cloakroom=%s\r\nAccept: text/event-stream\r\nSec-Fetch-Site: same-origin\r\n\r\n",
+		fmt.Fprintf(conn, "GET /bff/events HTTP/1.1\r\nHost: %s\r\nCookie: cloakroom=%s\r\n"+
+			"Accept: text/event-stream\r\nSec-Fetch-Site: same-origin\r\n\r\n",
 			strings.TrimPrefix(g.Origin, "http://"), b.Cookie())
 		status := make([]byte, len("HTTP/1.1 200"))
 		if _, err := io.ReadFull(conn, status); err != nil || string(status) != "HTTP/1.1 200" {
@@ -314,7 +318,8 @@ func TestWebSocketsOfASessionAreBounded(t *testing.T) {
 	for range 3 {
 		open = append(open, alice.WebSocket(g.Origin, "/api/ws"))
 	}
-	alice.Get("/api/ws", "X-CSRF", "", "Origin", g.Origin, "Connection", "Upgrade", "Upgrade", "websocket").Want(t, http.StatusTooManyRequests, "rate_limited")
+	alice.Get("/api/ws", "X-CSRF", "", "Origin", g.Origin, "Connection", "Upgrade", "Upgrade", "websocket").
+		Want(t, http.StatusTooManyRequests, "rate_limited")
 	if got := handshake(alice, "/optional/ws"); got != http.StatusTooManyRequests {
 		t.Errorf("over another route: %d, want 429", got)
 	}

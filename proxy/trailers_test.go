@@ -47,7 +47,8 @@ func TestTrailersPassBothWays(t *testing.T) {
 		for caller, client := range map[string]*http.Client{"HTTP/1.1": {Transport: &http.Transport{}}, "HTTP/2": overHTTP2()} {
 			t.Run(fmt.Sprintf("caller over %s, API over %s", caller, api), func(t *testing.T) {
 				defer client.CloseIdleConnections()
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/api/x", io.MultiReader(strings.NewReader("hello")))
+				sent := io.MultiReader(strings.NewReader("hello"))
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/api/x", sent)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -91,7 +92,8 @@ func TestTrailersPassBothWays(t *testing.T) {
 func TestTrailersOfARequestThatIsSentAgain(t *testing.T) {
 	api := newScripted(t)
 	front := newFront(t, api.URL, api.certificate())
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/api/refused-late,ok/x", io.MultiReader(strings.NewReader("hello")))
+	body := io.MultiReader(strings.NewReader("hello"))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/api/refused-late,ok/x", body)
 	if err != nil {
 		t.Fatal(err)
 	}

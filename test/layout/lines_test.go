@@ -16,7 +16,6 @@ const (
 // has none; never add one.
 var notYetNarrow = []string{
 	"handlers",
-	"proxy",
 	"session",
 	"session/login",
 	"session/renewal",
