@@ -23,6 +23,8 @@ type document[T any] struct {
 	now            func() time.Time // this process's own clock
 	logger         *slog.Logger
 	flight         resilience.Flight[fetched[T]]
+	closing        context.Context // done once close was called
+	stop           context.CancelFunc
 
 	mu         sync.Mutex // guards all below; never held across I/O
 	value      T
@@ -43,7 +45,22 @@ type fetched[T any] struct {
 func newDocument[T any](
 	o Options, provider, name string, fetch func(context.Context) (T, error),
 ) *document[T] {
-	return &document[T]{provider: provider, name: name, fetch: fetch, now: o.Now, logger: o.Logger}
+	d := &document[T]{provider: provider, name: name, fetch: fetch, now: o.Now, logger: o.Logger}
+	d.closing, d.stop = context.WithCancel(context.Background())
+	return d
+}
+
+// close ends the fetch under way and waits for it. A fetch that starts later fails at once.
+func (d *document[T]) close() {
+	d.stop()
+	d.mu.Lock()
+	if !d.fetching {
+		d.mu.Unlock()
+		return
+	}
+	wait := d.join(context.Background())
+	d.mu.Unlock()
+	_, _ = wait(context.Background()) // its callers get the error
 }
 
 // peek returns the document, and whether it is known. It does no I/O.
@@ -107,7 +124,7 @@ func (d *document[T]) Newer(
 }
 
 // join starts a fetch if none is under way. The fetch does not stop when ctx ends, since others may
-// wait for it. d.mu is held.
+// wait for it, but only at close. d.mu is held.
 func (d *document[T]) join(ctx context.Context) (wait func(context.Context) (fetched[T], error)) {
 	d.fetching = true
 	ctx = context.WithoutCancel(ctx)
@@ -115,16 +132,20 @@ func (d *document[T]) join(ctx context.Context) (wait func(context.Context) (fet
 }
 
 func (d *document[T]) run(ctx context.Context) (fetched[T], error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.closing, cancel)()
 	value, err := d.fetch(ctx)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.fetching = false
 	d.flight.Forget()
-	if err != nil {
-		d.failed(err)
-	} else {
+	switch {
+	case err == nil:
 		d.value, d.fetched, d.failures, d.failure = value, d.now(), 0, nil
 		d.generation++
+	case d.closing.Err() == nil: // otherwise close may be the cause
+		d.failed(err)
 	}
 	return fetched[T]{value, d.generation}, err
 }

@@ -87,8 +87,8 @@ type Options struct {
 	Version   string                // of this product, for User-Agent; "": as the build information says
 }
 
-// A Provider talks to one OpenID provider. It is safe for concurrent use and starts no goroutine
-// that outlives a request by more than Options.Timeout.
+// A Provider talks to one OpenID provider. It is safe for concurrent use. Until Close, a fetch of
+// metadata or keys may outlive the request that started it, by Options.Timeout at most.
 type Provider struct {
 	config   Config
 	now      func() time.Time // Options.Shared
@@ -178,6 +178,13 @@ func (o Options) complete() Options {
 		o.Timeout = defaultTimeout
 	}
 	return o
+}
+
+// Close ends fetches of metadata and keys that are under way, and waits for them. Call it after the
+// last request. Idle connections are closed by their timeout.
+func (p *Provider) Close() {
+	p.keys.close() // waits for metadata, too
+	p.metadata.close()
 }
 
 // ID returns the operator's id of the provider.

@@ -84,6 +84,12 @@ func (s *Server) close() error {
 			}
 		}
 	}
+	if s.clients != nil {
+		s.clients.Close()
+	}
+	for _, p := range s.providers {
+		p.Close()
+	}
 	if s.sessions != nil {
 		s.sessions.Close()
 	}

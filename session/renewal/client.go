@@ -76,6 +76,10 @@ func NewClientTokens(o ClientOptions) *ClientTokens {
 	return c
 }
 
+// Close ends the token requests under way and waits for them: nothing is lost with their tokens.
+// Then tokens are handed out as long as they last.
+func (c *ClientTokens) Close() { c.flights.abandon() }
+
 // AccessToken returns an access token of the service itself at the provider, valid now. It fails as
 // Renewer.AccessToken does when the provider stands in the way. The order of scopes does not matter.
 func (c *ClientTokens) AccessToken(ctx context.Context, providerID string, scopes []string) (Token, error) {

@@ -83,7 +83,7 @@ var errPatience = errors.New("renewal takes longer than the old access token is 
 
 // A group has at most one flight per key.
 type group[K comparable, V any] struct {
-	base   context.Context // of every flight; ended by abandon alone
+	base   context.Context // of every flight; ended by close and abandon alone
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // Add only under mu while not closed
 
@@ -157,4 +157,13 @@ func (g *group[K, V]) close(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// abandon starts no more flights, ends those under way, and waits for them.
+func (g *group[K, V]) abandon() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.cancel()
+	g.wg.Wait()
 }
