@@ -51,7 +51,8 @@ func TestBackchannelLogoutBySID(t *testing.T) {
 	op.Navigate("/bff/frontchannel/main?iss=x&sid=sid-2").Want(t, http.StatusOK, "")
 	two.Get("/bff/user").Want(t, http.StatusOK, "")
 	framed := op.Navigate("/bff/frontchannel/main?iss=" + url.QueryEscape(g.OP.Issuer()) + "&sid=sid-2")
-	if csp := framed.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors "+g.OP.Issuer()) || framed.Header.Get("X-Frame-Options") != "" { // FC3
+	csp := framed.Header.Get("Content-Security-Policy")
+	if !strings.Contains(csp, "frame-ancestors "+g.OP.Issuer()) || framed.Header.Get("X-Frame-Options") != "" { // FC3
 		t.Errorf("front-channel page: %q, %q", csp, framed.Header.Get("X-Frame-Options"))
 	}
 	two.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
@@ -85,7 +86,8 @@ func TestBadLogoutRequestsAre400(t *testing.T) {
 		"large": b.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader("logout_token="+strings.Repeat("x", 100_000)),
 			"Content-Type", "application/x-www-form-urlencoded"),
 	} {
-		if r.StatusCode != http.StatusBadRequest || r.Header.Get("Cache-Control") != "no-store" || !strings.Contains(r.Text, "invalid_logout_token") {
+		if r.StatusCode != http.StatusBadRequest || r.Header.Get("Cache-Control") != "no-store" ||
+			!strings.Contains(r.Text, "invalid_logout_token") {
 			t.Errorf("%s = %d %s", name, r.StatusCode, r.Text)
 		}
 	}

@@ -15,15 +15,20 @@ func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
 	b := g.Browser()
 	readable := func(r *world.Reply) {
 		t.Helper()
-		if r.Header.Get("Access-Control-Allow-Origin") != world.SPAOrigin || r.Header.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(r.Header["Vary"], ","), "Origin") {
+		if r.Header.Get("Access-Control-Allow-Origin") != world.SPAOrigin ||
+			r.Header.Get("Access-Control-Allow-Credentials") != "true" ||
+			!strings.Contains(strings.Join(r.Header["Vary"], ","), "Origin") {
 			t.Errorf("%s %s can't be read: %v", r.Request.Method, r.Request.URL.Path, r.Header)
 		}
 	}
 	for path, methods := range map[string]string{"/api/x": "PUT", "/bff/user": "GET", "/bff/logout": "POST", "/bff/sessions/x": "DELETE"} {
-		r := b.Do(http.MethodOptions, path, nil, append(world.FromSPA(world.SPAOrigin), "X-CSRF", "", "Access-Control-Request-Method", methods, "Access-Control-Request-Headers", "content-type,x-csrf")...)
+		r := b.Do(http.MethodOptions, path, nil, append(world.FromSPA(world.SPAOrigin),
+			"X-CSRF", "", "Access-Control-Request-Method", methods,
+			"Access-Control-Request-Headers", "content-type,x-csrf")...)
 		r.Want(t, http.StatusNoContent, "")
 		readable(r)
-		if !strings.Contains(r.Header.Get("Access-Control-Allow-Methods"), methods) || r.Header.Get("Access-Control-Allow-Headers") != "content-type,x-csrf" {
+		if !strings.Contains(r.Header.Get("Access-Control-Allow-Methods"), methods) ||
+			r.Header.Get("Access-Control-Allow-Headers") != "content-type,x-csrf" {
 			t.Errorf("preflight of %s %s permits %v", methods, path, r.Header)
 		}
 	}
@@ -57,7 +62,10 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 	g := world.WithCORS(t)
 	b := g.Browser()
 	b.Login()
-	for _, origin := range []string{"http://localhost:4174", world.SPAOrigin + ".evil.example", "null", "http://LOCALHOST:4173", "https://localhost:4173", world.SPAOrigin + "/"} {
+	for _, origin := range []string{
+		"http://localhost:4174", world.SPAOrigin + ".evil.example", "null",
+		"http://LOCALHOST:4173", "https://localhost:4173", world.SPAOrigin + "/",
+	} {
 		for _, path := range []string{"/api/x", "/bff/user"} {
 			r := b.Get(path, world.FromSPA(origin)...)
 			r.Want(t, http.StatusForbidden, "csrf")
@@ -69,10 +77,14 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 			}
 		}
 	}
-	for _, to := range []string{world.SPAOrigin + ".evil.example/", world.SPAOrigin + "@evil.example/", "http://localhost:4174/", world.SPAOrigin + "\\@evil.example", world.SPAOrigin + "//evil.example", "//evil.example"} {
+	for _, to := range []string{
+		world.SPAOrigin + ".evil.example/", world.SPAOrigin + "@evil.example/", "http://localhost:4174/",
+		world.SPAOrigin + "\\@evil.example", world.SPAOrigin + "//evil.example", "//evil.example",
+	} {
 		b.Navigate("/bff/login?returnUrl="+url.QueryEscape(to)).Want(t, http.StatusBadRequest, "")
 	}
-	if off := world.New(t, "").Browser().Get("/bff/user", world.FromSPA(world.SPAOrigin)...); off.StatusCode != http.StatusForbidden || off.Header.Get("Access-Control-Allow-Origin") != "" {
+	off := world.New(t, "").Browser().Get("/bff/user", world.FromSPA(world.SPAOrigin)...)
+	if off.StatusCode != http.StatusForbidden || off.Header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("by default = %d %v", off.StatusCode, off.Header)
 	}
 }
@@ -82,7 +94,8 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 func TestPreflightIsNoWayPastForwardAuth(t *testing.T) {
 	g := world.WithCORS(t)
 	for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
-		r := g.Browser().Do(http.MethodOptions, path, nil, append(world.FromSPA(world.SPAOrigin), "X-CSRF", "", "Access-Control-Request-Method", "DELETE")...)
+		r := g.Browser().Do(http.MethodOptions, path, nil, append(world.FromSPA(world.SPAOrigin),
+			"X-CSRF", "", "Access-Control-Request-Method", "DELETE")...)
 		if r.StatusCode < 400 {
 			t.Errorf("a preflight at %s = %d, and the proxy passes it on", path, r.StatusCode)
 		}
@@ -95,14 +108,19 @@ func TestThirdPartyMayInitiateALogin(t *testing.T) {
 	iss := g.OP.Issuer()
 	b := g.Browser()
 	post := func(form url.Values) *world.Reply {
-		return b.Do(http.MethodPost, "/bff/login", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "",
-			"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site", "Origin", iss)
+		return b.Do(http.MethodPost, "/bff/login", strings.NewReader(form.Encode()),
+			"Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "",
+			"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document",
+			"Sec-Fetch-Site", "cross-site", "Origin", iss)
 	}
 	get := func(form url.Values) *world.Reply {
-		return b.Get("/bff/login?"+form.Encode(), "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
+		return b.Get("/bff/login?"+form.Encode(), "X-CSRF", "", "Accept", "text/html",
+			"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
 	}
 	for name, send := range map[string]func(url.Values) *world.Reply{"GET": get, "POST": post} {
-		for target, lands := range map[string]string{"": "/", "/orders?x=1": "/orders?x=1", g.Origin + "/orders": "/orders", g.Origin: "/"} {
+		for target, lands := range map[string]string{
+			"": "/", "/orders?x=1": "/orders?x=1", g.Origin + "/orders": "/orders", g.Origin: "/",
+		} {
 			form := url.Values{"iss": {iss}, "login_hint": {"alice"}, "prompt": {"consent"}, "acr_values": {"weak"}}
 			if target != "" {
 				form.Set("target_link_uri", target)
@@ -113,7 +131,8 @@ func TestThirdPartyMayInitiateALogin(t *testing.T) {
 			if err != nil || !strings.HasPrefix(to.String(), iss) {
 				t.Fatalf("%s: login = %d to %q", name, begin.StatusCode, to)
 			}
-			if to.Query().Get("login_hint") != "alice" || to.Query().Has("acr_values") || to.Query().Get("prompt") != "consent" && to.Query().Has("prompt") {
+			if q := to.Query(); q.Get("login_hint") != "alice" || q.Has("acr_values") ||
+				q.Get("prompt") != "consent" && q.Has("prompt") {
 				t.Errorf("%s: the provider is asked for %v", name, to.Query())
 			}
 			if back := b.Navigate(g.OP.Login(to.String()).RequestURI()); back.Header.Get("Location") != lands {
@@ -123,7 +142,10 @@ func TestThirdPartyMayInitiateALogin(t *testing.T) {
 		send(url.Values{"iss": {"https://evil.example"}}).Want(t, http.StatusNotFound, "")
 		send(url.Values{"iss": {iss, iss}}).Want(t, http.StatusNotFound, "")
 		send(url.Values{"target_link_uri": {"/x"}}).Want(t, http.StatusNotFound, "")
-		for _, target := range []string{"https://evil.example/", "//evil.example", g.Origin + ".evil.example/", g.Origin + "/bff/logout", g.Origin + "@evil.example"} {
+		for _, target := range []string{
+			"https://evil.example/", "//evil.example", g.Origin + ".evil.example/",
+			g.Origin + "/bff/logout", g.Origin + "@evil.example",
+		} {
 			send(url.Values{"iss": {iss}, "target_link_uri": {target}}).Want(t, http.StatusBadRequest, "")
 		}
 	}

@@ -13,7 +13,11 @@ import (
 // spellings are how an application may find a field that was sent otherwise: CGI and its like read an underscore as a
 // hyphen, and none of them minds case.
 func spellings(field string) []string {
-	return []string{field, strings.ToLower(field), strings.ReplaceAll(field, "-", "_"), strings.Replace(field, "-", "_", 1), strings.ToLower(strings.ReplaceAll(field, "-", "_")), strings.ReplaceAll(field, "-", ".")}
+	underscores := strings.ReplaceAll(field, "-", "_")
+	return []string{
+		field, strings.ToLower(field), underscores, strings.Replace(field, "-", "_", 1),
+		strings.ToLower(underscores), strings.ReplaceAll(field, "-", "."),
+	}
 }
 
 // What a browser says of whom it is for never reaches the application behind an example of deploy, under any name that
@@ -44,14 +48,16 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 					if slices.Contains(values, "evil") || slices.Contains(values, "Bearer evil") {
 						t.Errorf("the application saw %s of a browser", field)
 					}
-					if said := strings.Join(values, " "); strings.Contains(said, world.ProxySecret) || strings.Contains(said, "cloakroom=") {
+					said := strings.Join(values, " ")
+					if strings.Contains(said, world.ProxySecret) || strings.Contains(said, "cloakroom=") {
 						t.Errorf("the application saw a secret in %s", field)
 					}
 					if identity.Is(field) && field != identity.User && field != identity.Email {
 						t.Errorf("the application saw %s: %q", field, values)
 					}
 				}
-				if seen.Get(identity.User) != "alice" || seen.Get(identity.Email) != "alice@example.com" || seen.Get("X-Plain") != "stays" || len(seen[identity.User]) != 1 {
+				if seen.Get(identity.User) != "alice" || seen.Get(identity.Email) != "alice@example.com" ||
+					seen.Get("X-Plain") != "stays" || len(seen[identity.User]) != 1 {
 					t.Errorf("the application saw %v", seen)
 				}
 			}
@@ -60,7 +66,8 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 			for _, family := range identity.Prefixes() {
 				r := b.Get("/orders", family+"Anything", "evil")
 				if name == "nginx" && (r.StatusCode != http.StatusForbidden || len(g.API.Requests()) != asked) {
-					t.Errorf("%sAnything, which the example does not name = %d, %d requests", family, r.StatusCode, len(g.API.Requests())-asked)
+					t.Errorf("%sAnything, which the example does not name = %d, %d requests",
+						family, r.StatusCode, len(g.API.Requests())-asked)
 				}
 			}
 		})
@@ -95,7 +102,11 @@ func TestExamplesPassOnNoForwardingHeadersOfACaller(t *testing.T) {
 	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
 			g := behind(t)
-			for _, header := range [][]string{{"X-Forwarded-Host", "localhost"}, {"Forwarded", "for=192.0.2.1;host=localhost"}, {"X-Forwarded-Host", "localhost", "X-Forwarded-For", "192.0.2.1"}} {
+			for _, header := range [][]string{
+				{"X-Forwarded-Host", "localhost"},
+				{"Forwarded", "for=192.0.2.1;host=localhost"},
+				{"X-Forwarded-Host", "localhost", "X-Forwarded-For", "192.0.2.1"},
+			} {
 				req := world.MustRequest(t, g.Origin+"/bff/session", append(header, "X-CSRF", "1")...)
 				req.Host = "rebound.example"
 				g.Browser().Send(req).Want(t, http.StatusMisdirectedRequest, "misdirected_request")

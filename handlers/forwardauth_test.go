@@ -51,7 +51,8 @@ func behindCaddy(t *testing.T) *world.World {
 	t.Helper()
 	g, own := guarded(t)
 	servers.Caddy(t, g.Port, filledIn(t, "../deploy/caddy/Caddyfile", ":8080 {", fmt.Sprintf(":%d {\n\tbind 127.0.0.1", g.Port),
-		" CLOAKROOM {", fmt.Sprintf(" 127.0.0.1:%d {", own), `"SECRET"`, `"`+world.ProxySecret+`"`, "reverse_proxy APP", "reverse_proxy "+g.API.URL))
+		" CLOAKROOM {", fmt.Sprintf(" 127.0.0.1:%d {", own),
+		`"SECRET"`, `"`+world.ProxySecret+`"`, "reverse_proxy APP", "reverse_proxy "+g.API.URL))
 	return g
 }
 
@@ -74,7 +75,8 @@ func TestForwardAuth(t *testing.T) {
 			g.OP.SetTokenLife(2 * time.Second)
 			b := g.Browser()
 			r := b.Navigate("/orders?x=1&token=access")
-			if to, err := url.Parse(r.Header.Get("Location")); r.StatusCode != http.StatusFound || err != nil || to.Path != "/bff/login" || to.Query().Get("returnUrl") != "/orders?x=1&token=access" {
+			if to, err := url.Parse(r.Header.Get("Location")); r.StatusCode != http.StatusFound || err != nil ||
+				to.Path != "/bff/login" || to.Query().Get("returnUrl") != "/orders?x=1&token=access" {
 				t.Errorf("a page for nobody = %d to %q", r.StatusCode, r.Header.Get("Location"))
 			}
 			b.Get("/orders", "X-Auth-Request-User", "mallory").Want(t, http.StatusUnauthorized, "not_authenticated")
@@ -84,7 +86,8 @@ func TestForwardAuth(t *testing.T) {
 			}
 			b.Login()
 			for range 3 {
-				r := b.Get("/orders", "X-Auth-Request-User", "mallory", "X-Auth-Request-Email", "m@evil.example", "X-Auth-Request-Provider", "evil", "Authorization", "Bearer mine")
+				r := b.Get("/orders", "X-Auth-Request-User", "mallory", "X-Auth-Request-Email", "m@evil.example",
+					"X-Auth-Request-Provider", "evil", "Authorization", "Bearer mine")
 				r.Want(t, http.StatusOK, "")
 				if r.Header.Get("X-Auth-Request-Access-Token") != "" {
 					t.Error("the browser gets the access token")
@@ -92,7 +95,8 @@ func TestForwardAuth(t *testing.T) {
 				all := g.API.Requests()
 				seen := all[len(all)-1].Header
 				token := strings.TrimPrefix(seen.Get("Authorization"), "Bearer ")
-				if !g.OP.AccessTokenLives(token) || seen.Get("X-Auth-Request-User") != "alice" || seen.Get("X-Auth-Request-Email") != "alice@example.com" ||
+				if !g.OP.AccessTokenLives(token) || seen.Get("X-Auth-Request-User") != "alice" ||
+					seen.Get("X-Auth-Request-Email") != "alice@example.com" ||
 					seen.Get("Cookie") != "" || seen.Get("X-Auth-Request-Provider") != "" || seen.Get("X-Auth-Request-Access-Token") != "" {
 					t.Errorf("the application saw %v", seen)
 				}
@@ -102,7 +106,8 @@ func TestForwardAuth(t *testing.T) {
 				t.Error("the access token was not renewed")
 			}
 			// CGI, WSGI and their like read an underscore as a hyphen (PX8).
-			b.Get("/orders", "X_Auth_Request_User", "mallory", "X-Auth_Request-Email", "m@evil.example", "X-Plain", "stays").Want(t, http.StatusOK, "")
+			b.Get("/orders", "X_Auth_Request_User", "mallory", "X-Auth_Request-Email", "m@evil.example",
+				"X-Plain", "stays").Want(t, http.StatusOK, "")
 			seen := g.API.Requests()[len(g.API.Requests())-1].Header
 			for field := range seen {
 				if strings.Contains(field, "_") {
@@ -116,15 +121,18 @@ func TestForwardAuth(t *testing.T) {
 				b.Get("/app."+dest, loadedBy("same-origin", dest)...).Want(t, http.StatusOK, "")
 				b.Get("/app."+dest, loadedBy("cross-site", dest)...).Want(t, http.StatusForbidden, "")
 			}
-			b.Get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").Want(t, http.StatusForbidden, "")
+			b.Get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site",
+				"Sec-Fetch-Mode", "cors").Want(t, http.StatusForbidden, "")
 
 			// A browser that asks for itself learns who it is, which it knows, and nothing more.
 			own := b.Get("/bff/auth")
-			if own.StatusCode != http.StatusAccepted || own.Header.Get("X-Auth-Request-User") != "alice" || own.Header.Get("X-Auth-Request-Access-Token") != "" {
+			if own.StatusCode != http.StatusAccepted || own.Header.Get("X-Auth-Request-User") != "alice" ||
+				own.Header.Get("X-Auth-Request-Access-Token") != "" {
 				t.Errorf("a browser's own question = %d %v", own.StatusCode, own.Header)
 			}
 			for _, given := range []string{"", "wrong", world.ProxySecret} { // the proxy takes away what a browser sends
-				if r := b.Get("/bff/auth?token=access", "X-Forward-Auth-Secret", given); r.StatusCode != http.StatusForbidden || r.Header.Get("X-Auth-Request-Access-Token") != "" {
+				r := b.Get("/bff/auth?token=access", "X-Forward-Auth-Secret", given)
+				if r.StatusCode != http.StatusForbidden || r.Header.Get("X-Auth-Request-Access-Token") != "" {
 					t.Errorf("a browser that asks for its access token = %d %v", r.StatusCode, r.Header)
 				}
 			}
@@ -156,7 +164,8 @@ func TestForwardAuthHandsOutagesOn(t *testing.T) {
 			time.Sleep(1100 * time.Millisecond)
 			for _, r := range []*world.Reply{b.Get("/orders"), b.Navigate("/orders")} {
 				after, err := strconv.Atoi(r.Header.Get("Retry-After"))
-				if r.StatusCode != http.StatusServiceUnavailable || err != nil || after < 10 || !strings.Contains(r.Header.Get("Cache-Control"), "no-store") {
+				if r.StatusCode != http.StatusServiceUnavailable || err != nil || after < 10 ||
+					!strings.Contains(r.Header.Get("Cache-Control"), "no-store") {
 					t.Errorf("with the provider down = %d %v", r.StatusCode, r.Header)
 				}
 			}
@@ -205,7 +214,12 @@ func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
 	b.Login()
 	for mark, value := range map[string]string{"Sec-Fetch-Mode": "websocket", "Upgrade": "WebSocket", "Sec-WebSocket-Version": "13"} {
 		handshake := []string{"X-CSRF", "", mark, value}
-		for origin, want := range map[string]int{g.Origin: http.StatusAccepted, world.SPAOrigin: http.StatusForbidden, "https://evil.example": http.StatusForbidden, "": http.StatusForbidden} {
+		for origin, want := range map[string]int{
+			g.Origin:               http.StatusAccepted,
+			world.SPAOrigin:        http.StatusForbidden,
+			"https://evil.example": http.StatusForbidden,
+			"":                     http.StatusForbidden,
+		} {
 			for _, site := range []string{"same-origin", "same-site", ""} {
 				r := b.Get("/bff/auth", append(handshake, "Origin", origin, "Sec-Fetch-Site", site)...)
 				if site == "same-site" && origin == g.Origin {
@@ -231,7 +245,10 @@ func TestForwardAuthSaysEveryField(t *testing.T) {
 		b.Login()
 		for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
 			answer := b.Get(path)
-			for _, field := range []string{"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Preferred-Username", "X-Auth-Request-Issuer", "X-Auth-Request-Provider", "X-Auth-Request-Access-Token"} {
+			for _, field := range []string{
+				"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Preferred-Username",
+				"X-Auth-Request-Issuer", "X-Auth-Request-Provider", "X-Auth-Request-Access-Token",
+			} {
 				if len(answer.Header[field]) != 1 {
 					t.Errorf("%s with %s has %s %q, want it once", path, name, field, answer.Header[field])
 				}
@@ -259,7 +276,10 @@ func TestForwardAuthKeepsUnverifiedAddressesBack(t *testing.T) {
 }
 
 // followed is a link of another site that somebody follows, or an answer of the provider's that leads on.
-var followed = []string{"X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"}
+var followed = []string{
+	"X-CSRF", "", "Accept", "text/html",
+	"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site",
+}
 
 // A strict cookie stays behind on the way from another site, the provider's after a login included: the browser is made
 // to ask again before anybody is sent to log in.
@@ -311,7 +331,8 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 	returnsTo := func(r *world.Reply, want string) {
 		t.Helper()
 		to, err := url.Parse(r.Header.Get("Location"))
-		if r.StatusCode != http.StatusFound || err != nil || !strings.HasPrefix(to.String(), g.Origin+"/bff/login?") || to.Query().Get("returnUrl") != want {
+		if r.StatusCode != http.StatusFound || err != nil ||
+			!strings.HasPrefix(to.String(), g.Origin+"/bff/login?") || to.Query().Get("returnUrl") != want {
 			t.Errorf("nobody's page = %d to %q, want a login for %q", r.StatusCode, to, want)
 		}
 	}
@@ -328,7 +349,8 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 	b.Login()
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		r := b.Do(method, "/bff/auth/orders?token=access", nil, "X-Forward-Auth-Secret", world.ProxySecret)
-		if r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-User") != "alice" || !g.OP.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
+		if r.StatusCode != http.StatusOK || r.Header.Get("X-Auth-Request-User") != "alice" ||
+			!g.OP.AccessTokenLives(r.Header.Get("X-Auth-Request-Access-Token")) {
 			t.Errorf("%s = %d %v", method, r.StatusCode, r.Header)
 		}
 	}
@@ -336,14 +358,20 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 		t.Errorf("without the secret = %d %v", r.StatusCode, r.Header)
 	}
 	b.Get("/bff/auth/orders", "X-Forward-Auth-Secret", "wrong").Want(t, http.StatusForbidden, "forbidden")
-	b.Do(http.MethodPost, "/bff/auth/orders", nil, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate").Want(t, http.StatusForbidden, "")
+	b.Do(http.MethodPost, "/bff/auth/orders", nil, "Origin", "https://evil.example",
+		"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate").Want(t, http.StatusForbidden, "")
 
 	u, err := url.Parse(g.Origin)
 	if err != nil {
 		t.Fatal(err)
 	}
 	b = g.Browser() // net/http sends cookies by the Host field
-	for host, want := range map[string]int{u.Host: http.StatusUnauthorized, "evil.example": http.StatusMisdirectedRequest, "": http.StatusMisdirectedRequest, "evil.example, " + u.Host: http.StatusMisdirectedRequest} {
+	for host, want := range map[string]int{
+		u.Host:                    http.StatusUnauthorized,
+		"evil.example":            http.StatusMisdirectedRequest,
+		"":                        http.StatusMisdirectedRequest,
+		"evil.example, " + u.Host: http.StatusMisdirectedRequest,
+	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.Origin+"/bff/auth", nil)
 		if err != nil {
 			t.Fatal(err)

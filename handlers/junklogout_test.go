@@ -68,9 +68,11 @@ func TestJunkKeepsOutNoLogout(t *testing.T) {
 		crowd.Go(func() {
 			for ctx.Err() == nil {
 				i := int(posted.Add(1))
-				r := s.Do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {shapes[i%len(shapes)](i)}}.Encode()),
+				form := url.Values{"logout_token": {shapes[i%len(shapes)](i)}}.Encode()
+				r := s.Do(ctx, http.MethodPost, "/bff/backchannel/main", strings.NewReader(form),
 					"Content-Type", "application/x-www-form-urlencoded")
-				if r != nil && r.StatusCode != http.StatusBadRequest && (r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "") {
+				if r != nil && r.StatusCode != http.StatusBadRequest &&
+					(r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "") {
 					t.Errorf("junk of shape %d = %d %s", i%len(shapes), r.StatusCode, r.Text)
 				}
 			}
@@ -87,7 +89,8 @@ func TestJunkKeepsOutNoLogout(t *testing.T) {
 		b := g.Browser()
 		b.Client.Timeout = time.Minute
 		b.Login()
-		r := op.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(url.Values{"logout_token": {g.OP.LogoutToken(world.BySub(sub))}}.Encode()),
+		form := url.Values{"logout_token": {g.OP.LogoutToken(world.BySub(sub))}}.Encode()
+		r := op.Do(http.MethodPost, "/bff/backchannel/main", strings.NewReader(form),
 			"Content-Type", "application/x-www-form-urlencoded", "X-Forwarded-For", "192.0.2.1")
 		if r.StatusCode != http.StatusOK {
 			t.Errorf("logout token %d, beside %d pieces of junk = %d %s", n, posted.Load(), r.StatusCode, r.Text)

@@ -17,7 +17,10 @@ import (
 // The provider finds the public half of the key that this client signs with, and nothing else.
 func TestPublicKeysAreServed(t *testing.T) {
 	key := odd.NewKey("client", "ES256")
-	g := world.NewStage(t, odd.WithClient(odd.Client{ID: "cloakroom", Secret: "secret", Auth: "private_key_jwt", PublicKey: key.Private.Public(), Alg: "RS256"}))
+	g := world.NewStage(t, odd.WithClient(odd.Client{
+		ID: "cloakroom", Secret: "secret",
+		Auth: "private_key_jwt", PublicKey: key.Private.Public(), Alg: "RS256",
+	}))
 	der, err := x509.MarshalPKCS8PrivateKey(key.Private)
 	if err != nil {
 		t.Fatal(err)

@@ -81,7 +81,8 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 			}
 			b.Do(http.MethodHead, there+path, nil).Want(t, http.StatusMethodNotAllowed, "")
 			r := b.Navigate(there + path)
-			if r.StatusCode != http.StatusFound || r.Header.Get("Referrer-Policy") != "no-referrer" || r.Header.Get("Cache-Control") != "no-store" {
+			if r.StatusCode != http.StatusFound || r.Header.Get("Referrer-Policy") != "no-referrer" ||
+				r.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("the navigation = %d %v", r.StatusCode, r.Header)
 			}
 			hint := idToken(g, t, r.Header.Get("Location"))
@@ -125,7 +126,10 @@ func TestLogoutThatIsNotKnownEndsOnOurPage(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	next := strings.TrimPrefix(farewell(b, ""), g.Origin)
-	for _, query := range []string{"", "?handle=", "?handle=" + strings.Repeat("A", 43), "?handle=x&handle=y", next[strings.Index(next, "?"):] + "A"} {
+	for _, query := range []string{
+		"", "?handle=", "?handle=" + strings.Repeat("A", 43), "?handle=x&handle=y",
+		next[strings.Index(next, "?"):] + "A",
+	} {
 		r := b.Navigate("/bff/logout/continue" + query)
 		if r.StatusCode != http.StatusOK || !strings.Contains(r.Text, "You are logged out") || !strings.Contains(r.Text, `href="/"`) {
 			t.Errorf("%q = %d %s", query, r.StatusCode, r.Text)

@@ -49,7 +49,8 @@ func TestLoginCallLogoutRevoke(t *testing.T) {
 	called := b.Get("/api/x?a=1;b=2&c=%zz")
 	called.Want(t, http.StatusOK, "")
 	seen := g.API.Requests()[0]
-	if !strings.HasPrefix(seen.Header.Get("Authorization"), "Bearer ") || seen.Header.Get("Cookie") != "" || seen.Header.Get("X-Csrf") != "" {
+	if !strings.HasPrefix(seen.Header.Get("Authorization"), "Bearer ") ||
+		seen.Header.Get("Cookie") != "" || seen.Header.Get("X-Csrf") != "" {
 		t.Errorf("the API saw %v", seen.Header)
 	}
 	if seen.URL.Path != "/x" || seen.URL.RawQuery != "a=1;b=2&c=%zz" { // PX12
@@ -66,7 +67,9 @@ func TestLoginCallLogoutRevoke(t *testing.T) {
 		t.Fatalf("logout = %d to %s", out.StatusCode, to)
 	}
 	q := to.Query()
-	if q.Get("id_token_hint") == "" || q.Get("client_id") != g.OP.Client.ID || q.Get("post_logout_redirect_uri") != g.Origin+"/bff/logout/callback/main" || strings.Contains(q.Get("state"), "bye") {
+	if q.Get("id_token_hint") == "" || q.Get("client_id") != g.OP.Client.ID ||
+		q.Get("post_logout_redirect_uri") != g.Origin+"/bff/logout/callback/main" ||
+		strings.Contains(q.Get("state"), "bye") {
 		t.Errorf("end-session request = %v", q)
 	}
 	if b.Cookie() != "" || out.Header.Get("Clear-Site-Data") != `"cache"` {
@@ -89,7 +92,8 @@ func TestVisitorGetsNoCookieAndSaysWhereToLogIn(t *testing.T) {
 	b := g.Browser()
 	r := b.Get("/api/x", "Referer", g.Origin+"/orders?page=2")
 	r.Want(t, http.StatusUnauthorized, "not_authenticated")
-	if !strings.Contains(r.Text, `"login_url":"/bff/login?returnUrl=%2Forders%3Fpage%3D2"`) || r.Header.Get("Content-Type") != "application/problem+json" {
+	loginURL := `"login_url":"/bff/login?returnUrl=%2Forders%3Fpage%3D2"`
+	if !strings.Contains(r.Text, loginURL) || r.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("answer = %s %s", r.Header.Get("Content-Type"), r.Text)
 	}
 	for _, ref := range []string{"https://evil.example/x", g.Origin + "/bff/logout?sid=x", "nonsense"} {
@@ -183,7 +187,10 @@ func TestEveryEndpointAnswersBadInputWithAProblem(t *testing.T) {
 			t.Errorf("%s %s: no Allow", c.method, c.path)
 		}
 	}
-	for _, cookie := range []string{"cloakroom=garbage", "cloakroom=", "cloakroom=\xff\xfe", "=cloakroom=x", strings.Repeat("a=b; ", 2000)} {
+	for _, cookie := range []string{
+		"cloakroom=garbage", "cloakroom=", "cloakroom=\xff\xfe", "=cloakroom=x",
+		strings.Repeat("a=b; ", 2000),
+	} {
 		b.Get("/bff/user", "Cookie", cookie).Want(t, http.StatusUnauthorized, "not_authenticated")
 	}
 	if log := g.Log.String(); strings.Contains(log, `"level":"ERROR"`) {
@@ -218,7 +225,8 @@ func TestNavigationsThroughAServiceWorkerAreNavigations(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
 	passedOn := func(path string) *world.Reply {
-		return b.Get(path, "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin")
+		return b.Get(path, "X-CSRF", "", "Accept", "text/html",
+			"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", "same-origin")
 	}
 	begin := passedOn("/bff/login?returnUrl=/deep")
 	begin.Want(t, http.StatusFound, "")

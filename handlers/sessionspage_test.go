@@ -12,8 +12,10 @@ import (
 
 // userAgents are those of two browsers, and what a person calls them.
 var userAgents = map[string]string{
-	"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36":                                   "Chrome, Linux",
-	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1": "Safari, iPhone",
+	"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
+		"Chrome/140.0.0.0 Safari/537.36": "Chrome, Linux",
+	"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) " +
+		"Version/18.0 Mobile/15E148 Safari/604.1": "Safari, iPhone",
 }
 
 // loginWith is login in a browser of some kind.
@@ -40,7 +42,8 @@ func TestSessionsPageIsReachedFromOutside(t *testing.T) {
 	if r := b.Get(back.RequestURI(), followed...); r.StatusCode != http.StatusFound || r.Header.Get("Location") != "/bff/sessions" {
 		t.Fatalf("the login ends with %d at %q", r.StatusCode, r.Header.Get("Location"))
 	}
-	if r := g.Browser().Get("/bff/sessions", followed...); r.StatusCode != http.StatusOK || !strings.Contains(r.Text, `content="0; url=/bff/sessions"`) {
+	r := g.Browser().Get("/bff/sessions", followed...)
+	if r.StatusCode != http.StatusOK || !strings.Contains(r.Text, `content="0; url=/bff/sessions"`) {
 		t.Errorf("without the strict cookie = %d, want the way back to the page:\n%s", r.StatusCode, r.Text)
 	}
 	b.Navigate("/bff/sessions").Want(t, http.StatusOK, "")
@@ -54,7 +57,8 @@ func TestSessionsPageIsReachedFromOutside(t *testing.T) {
 func submit(b *world.Browser, fields url.Values, header ...string) *world.Reply {
 	b.T.Helper()
 	return b.Do(http.MethodPost, "/bff/sessions", strings.NewReader(fields.Encode()), append([]string{
-		"Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "", "Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document",
+		"Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "", "Accept", "text/html",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document",
 		"Sec-Fetch-Site", "same-origin", "Origin", b.World.Origin,
 	}, header...)...)
 }

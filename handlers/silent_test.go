@@ -92,7 +92,8 @@ func TestSilentLoginOfNobodyStartsASession(t *testing.T) {
 // beginSilently begins a silent login and returns where the provider sends the frame.
 func beginSilently(b *world.Browser) (callback string) {
 	b.T.Helper()
-	begin := b.Get("/bff/silent-login", "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-origin")
+	begin := b.Get("/bff/silent-login", "X-CSRF", "",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-origin")
 	if begin.StatusCode != http.StatusFound {
 		b.T.Fatalf("silent login = %d %s", begin.StatusCode, begin.Text)
 	}
@@ -120,7 +121,8 @@ func TestSilentLoginWhoseCookieStaysAwayAnswersAtOnce(t *testing.T) {
 	if n := len(g.OP.Grants("authorization_code")); n != 0 {
 		t.Errorf("codes sent to the provider = %d, want 0", n)
 	}
-	window := stranger.Get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
+	window := stranger.Get(callback, "X-CSRF", "",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site")
 	if world.Confirmation.MatchString(window.Text) {
 		t.Errorf("a window gets the page that speaks to its parent: %s", window.Text)
 	}
@@ -154,7 +156,8 @@ func TestSilentLoginsAtOnceAreBothConfirmed(t *testing.T) {
 	b.Login()
 	var pages []*world.Reply
 	for _, callback := range []string{beginSilently(b), beginSilently(b)} {
-		pages = append(pages, b.Get(callback, "X-CSRF", "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site"))
+		pages = append(pages, b.Get(callback, "X-CSRF", "",
+			"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site"))
 	}
 	for i, page := range pages {
 		if !b.SilentResult(page) {

@@ -78,7 +78,8 @@ func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	b.Get("/api/x").Want(t, http.StatusOK, "") // the session is good for all else
 
 	begin := b.Navigate(login)
-	if to, _ := url.Parse(begin.Header.Get("Location")); to.Query().Get("acr_values") != "gold platinum" || to.Query().Get("max_age") != "600" || to.Query().Has("step_up") {
+	to, _ := url.Parse(begin.Header.Get("Location"))
+	if q := to.Query(); q.Get("acr_values") != "gold platinum" || q.Get("max_age") != "600" || q.Has("step_up") {
 		t.Errorf("the provider is asked for %v", to.Query())
 	}
 	loggedInWith(g, "silver", 0)
@@ -111,7 +112,8 @@ func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	if after := b.Get("/bff/sessions").Text; idIn(t, after) != idIn(t, rows) {
 		t.Errorf("sessions were %s and are %s, want the same one", rows, after)
 	}
-	if after := b.Get("/bff/session").Text; field(t, after, "created_at") != field(t, session, "created_at") || field(t, after, "expires_at") != field(t, session, "expires_at") {
+	if after := b.Get("/bff/session").Text; field(t, after, "created_at") != field(t, session, "created_at") ||
+		field(t, after, "expires_at") != field(t, session, "expires_at") {
 		t.Errorf("session was %s and is %s, want the same life", session, after)
 	}
 }
@@ -216,9 +218,10 @@ func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
 	b := g.Browser()
 	b.Login()
 	for challenge, want := range map[string]map[string]string{
-		`Bearer error="insufficient_user_authentication", error_description="A different one, is required", acr_values="myACR other", max_age="5"`: {"acr_values": "myACR other", "max_age": "5"},
-		`Basic realm="x, y", Bearer error="insufficient_user_authentication", max_age=7`:                                                           {"max_age": "7"},
-		`Bearer realm="x", error=insufficient_user_authentication, max_age=0`:                                                                      {"max_age": "0", "acr_values": ""},
+		`Bearer error="insufficient_user_authentication", error_description="A different one, is required", ` +
+			`acr_values="myACR other", max_age="5"`: {"acr_values": "myACR other", "max_age": "5"},
+		`Basic realm="x, y", Bearer error="insufficient_user_authentication", max_age=7`: {"max_age": "7"},
+		`Bearer realm="x", error=insufficient_user_authentication, max_age=0`:            {"max_age": "0", "acr_values": ""},
 	} {
 		g.API.Respond(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", challenge)
@@ -272,7 +275,11 @@ func TestRouteDemandsClaimsAndScopes(t *testing.T) {
 	b.Login()
 	b.Get("/sales/x").Want(t, http.StatusOK, "")
 	g.Browser().Get("/sales/x").Want(t, http.StatusUnauthorized, "not_authenticated")
-	if _, res, err := websocket.Dial(t.Context(), g.Origin+"/gold/echo", &websocket.DialOptions{HTTPClient: &http.Client{Jar: b.Client.Jar}, HTTPHeader: http.Header{"Origin": {g.Origin}}}); err == nil || res.StatusCode != http.StatusUnauthorized {
+	_, res, err := websocket.Dial(t.Context(), g.Origin+"/gold/echo", &websocket.DialOptions{
+		HTTPClient: &http.Client{Jar: b.Client.Jar},
+		HTTPHeader: http.Header{"Origin": {g.Origin}},
+	})
+	if err == nil || res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a WebSocket without what the route demands: %v", err)
 	}
 }
@@ -352,7 +359,12 @@ func TestRequireIsJudgedByTheRenewedSession(t *testing.T) {
 func TestProvidersSessionExpiryShortensTheSession(t *testing.T) {
 	g := world.New(t, "  lifetime: 12h")
 	end := time.Now().Add(time.Hour).Truncate(time.Second)
-	for claim, want := range map[any]time.Duration{end.Unix(): time.Hour, end.Add(24 * time.Hour).Unix(): 12 * time.Hour, "soon": 12 * time.Hour, -1: 12 * time.Hour} {
+	for claim, want := range map[any]time.Duration{
+		end.Unix():                     time.Hour,
+		end.Add(24 * time.Hour).Unix(): 12 * time.Hour,
+		"soon":                         12 * time.Hour,
+		-1:                             12 * time.Hour,
+	} {
 		g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["session_expiry"] = claim })
 		b := g.Browser()
 		b.Login()

@@ -68,8 +68,11 @@ func (h *haul) wantNone(t *testing.T, log string) {
 func plants(h *haul, access string) odd.Claims {
 	jwt := h.token(odd.Sign(&odd.Key{Secret: []byte("s")}, odd.Claims{"alg": "HS256"}, odd.Claims{"sub": "alice"}))
 	return odd.Claims{
-		"_claim_names":     odd.Claims{"pay": "s", "groups": "t"},
-		"_claim_sources":   odd.Claims{"s": odd.Claims{"endpoint": "https://x.example", "access_token": stowaway}, "t": odd.Claims{"JWT": jwt}},
+		"_claim_names": odd.Claims{"pay": "s", "groups": "t"},
+		"_claim_sources": odd.Claims{
+			"s": odd.Claims{"endpoint": "https://x.example", "access_token": stowaway},
+			"t": odd.Claims{"JWT": jwt},
+		},
 		"idp_access_token": stowaway, "identities": []any{odd.Claims{"provider": "g", "accessToken": stowaway}},
 		"profile": "https://x.example/?t=" + access, "nickname": access, "locale": "Bearer " + access, access: true,
 		"vc": jwt, "website": base64.StdEncoding.EncodeToString([]byte(access)), "picture": []string{"a.png", access},
@@ -89,7 +92,10 @@ func echoing(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Link", "</x?t="+bare+">; rel=preload")
 	w.WriteHeader(http.StatusEarlyHints)
-	for _, name := range []string{"Authorization", "Authentication-Info", "X-Request-Headers", "X-Auth-Request-Access-Token", "Etag", "X-Request-Id", "Content-Language"} {
+	for _, name := range []string{
+		"Authorization", "Authentication-Info", "X-Request-Headers", "X-Auth-Request-Access-Token",
+		"Etag", "X-Request-Id", "Content-Language",
+	} {
 		h.Set(name, `"`+token+`"`)
 	}
 	h.Set("Location", "/elsewhere?token="+url.QueryEscape(bare))
@@ -134,7 +140,10 @@ func TestNoTokenReachesTheBrowser(t *testing.T) {
 	b := &hauler{h, g.Browser()}
 	b.see(b.Login())
 	ask := func(why string) {
-		for _, path := range []string{"/bff/user", "/bff/user?format=object", "/bff/session", "/bff/auth", "/bff/auth/x", "/bff/sessions", "/optional/x", "/open", "/nothing", "/api/challenge"} {
+		for _, path := range []string{
+			"/bff/user", "/bff/user?format=object", "/bff/session", "/bff/auth", "/bff/auth/x", "/bff/sessions",
+			"/optional/x", "/open", "/nothing", "/api/challenge",
+		} {
 			b.see(b.Get(path))
 		}
 		b.see(b.traced("/api/x"))
@@ -149,7 +158,8 @@ func TestNoTokenReachesTheBrowser(t *testing.T) {
 	ask("after the login")
 	b.see(b.Do(http.MethodPost, "/bff/session/refresh", nil))
 	ask("after a renewal")
-	if user := b.Get("/bff/user?format=object"); !strings.Contains(user.Text, `"picture":["a.png"]`) || !strings.Contains(user.Text, `"email":"alice@example.com"`) {
+	if user := b.Get("/bff/user?format=object"); !strings.Contains(user.Text, `"picture":["a.png"]`) ||
+		!strings.Contains(user.Text, `"email":"alice@example.com"`) {
 		t.Errorf("what holds no token is gone, too: %s", user.Text)
 	}
 	if r := b.traced("/api/x"); r.Header.Get("X-Kept") != "kept" || r.Trailer.Get("X-Fine") != "fine" || r.Header.Get("Set-Cookie") != "" {
@@ -179,7 +189,8 @@ func tellingErrors(h *haul) map[string]odd.Interceptor {
 			w.Header().Set("Retry-After", "0")
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = fmt.Fprintf(w, `{"error":"odd_%s","error_description":"no %s, nor %s","access_token":%q}`, sent(r), url.QueryEscape(sent(r)), stowaway, stowaway)
+			_, _ = fmt.Fprintf(w, `{"error":"odd_%s","error_description":"no %s, nor %s","access_token":%q}`,
+				sent(r), url.QueryEscape(sent(r)), stowaway, stowaway)
 		},
 		"no HTTP": func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 			conn, buf, err := http.NewResponseController(w).Hijack()

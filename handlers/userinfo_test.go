@@ -44,7 +44,9 @@ func TestClaimsOfUserinfoCount(t *testing.T) {
 	other.Login()
 	undo()
 	other.Get("/admins/x").Want(t, http.StatusForbidden, "forbidden")
-	if log := g.Log.String(); !strings.Contains(log, `"level":"WARN","msg":"userinfo was not to be had`) || !strings.Contains(log, "providers.userinfo: off") {
+	log := g.Log.String()
+	if !strings.Contains(log, `"level":"WARN","msg":"userinfo was not to be had`) ||
+		!strings.Contains(log, "providers.userinfo: off") {
 		t.Error("the log does not say what to do about userinfo")
 	}
 }
@@ -56,6 +58,8 @@ func TestRequiredUserinfoIsMissedAtTheStart(t *testing.T) {
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
 	cfg.Providers[0].Userinfo = "required"
 	g.Run(cfg)
-	world.Eventually(t, "the log to say so", func() bool { return strings.Contains(g.Log.String(), "no login at this provider can succeed") })
+	world.Eventually(t, "the log to say so", func() bool {
+		return strings.Contains(g.Log.String(), "no login at this provider can succeed")
+	})
 	g.Browser().Navigate("/bff/login").Want(t, http.StatusServiceUnavailable, "")
 }
