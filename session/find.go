@@ -141,7 +141,7 @@ func (m *Manager) withOutages(s *Session) *Session {
 // met remembers whose session s is.
 func (m *Manager) met(s *Session) {
 	r := s.Record
-	m.tombstones.Met(s.Name, local.Identity{
+	m.tombstones.Opened(s.Name, local.Identity{
 		ID: r.ID, Provider: r.Provider, Renewable: !r.RefreshToken.IsZero(), Renewals: r.Renewals,
 	})
 }

@@ -1,5 +1,5 @@
-// Package clock tells the time that replicas share: the session store's, or the machine's where the store
-// has none. It asks the store through a function of its caller's alone, and knows nothing of sessions.
+// Package clock tells the time that replicas share: that of the session store, or the machine's if
+// the store has none. It asks the store through a small interface, and knows nothing of sessions.
 package clock
 
 import (
@@ -13,29 +13,33 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// SmallOffset is what clocks that are kept by NTP are apart at most; more is told.
+// SmallOffset is the largest offset that is normal between clocks synchronized by NTP. A larger one
+// is logged.
 const SmallOffset = time.Second
 
 const (
-	// farJump is how far the store's time may jump and be believed at once. One that is farther, and that this machine's
-	// clock does not confirm, is believed when it has stood for jumpPatience: somebody may be about to set it right.
+	// farJump is how far the store's time may jump and be accepted at once. A farther jump that
+	// this machine's clock does not confirm is accepted only after jumpPatience: somebody may be
+	// about to correct the clock.
 	farJump      = 10 * time.Minute
 	jumpPatience = time.Minute
-	// driftShare is the part of an hour, or of any time, by which a machine's clock runs wrong at most: 100 ppm.
-	driftShare = 10_000
-	// resolution is that of a store that tells milliseconds.
+	// driftDivisor bounds how fast a machine's clock drifts: by one part in driftDivisor, 100 ppm.
+	driftDivisor = 10_000
+	// resolution is that of a store that tells the time in milliseconds.
 	resolution = time.Millisecond
 )
 
-// A Clock tells the time that replicas share: the store's. It takes the store's time at each question (see Ask) and
-// goes on from there by this process's monotonic clock, so that it does not matter what the machine's clock says, or how
-// it is set meanwhile. Of a store without a clock of its own it takes the machine's, in the same way.
+// A Clock tells the time that replicas share: that of the store. It takes the store's time at each
+// Ask and continues from there by this process's monotonic clock, so that the machine's clock does
+// not matter, nor changes to it. If the store has no clock of its own, it takes the machine's time
+// in the same way.
 //
-// It is for what is written down and read by others: expiries, due times, sealed times, and times in tokens. What this
-// process alone measures goes by time.Now.
+// It is for everything that is written down and read by others: expiries, due times, the times of
+// sealing, and times in tokens. What only this process measures goes by time.Now.
 //
-// The monotonic clock stands still while the machine sleeps; where the system tells for how long it did (Linux), that is
-// added at once. Its weak point: a store whose clock is wrong has all replicas follow it.
+// The monotonic clock stops while the machine sleeps. Where the system tells how long it slept
+// (Linux), the Clock adds that at once. Its weak point: if the store's clock is wrong, all replicas
+// follow it.
 type Clock struct {
 	wall   func() time.Time
 	slept  func() time.Duration
@@ -43,33 +47,33 @@ type Clock struct {
 	log    *slog.Logger
 	last   atomic.Pointer[sample] // never nil
 
-	mu    sync.Mutex    // guards what follows, and is held to replace last
-	told  time.Duration // the offset that was logged last; 0: that there is none
-	doubt sample        // the first of those that say that the time has jumped far; zero: the last one did not
-	mute  bool          // whether it was logged that the store does not tell its time
+	mu          sync.Mutex    // guards the fields below, and is held to replace last
+	logged      time.Duration // the offset that was logged last; 0: none, or a small one again
+	doubted     sample        // the first that claimed a far jump; zero: the last one did not
+	loggedNoOwn bool          // whether it was logged that the store does not tell the time
 }
 
-// A sample is what the store's clock said.
+// A sample is a reading of the store's clock.
 type sample struct {
-	at    time.Time     // by the store, to be believed at heard
-	heard time.Time     // with the monotonic time of this process
-	wrong time.Duration // by how much it may be, at most: half of the round trip
-	known bool          // false: it is the machine's, since the store was not asked yet
-	own   bool          // it is the machine's, since the store has none
-	wall  time.Time     // the machine's, at heard
-	slept time.Duration // of the machine, until heard
+	at     time.Time     // the store's time
+	heard  time.Time     // the moment of at, with this process's monotonic time
+	margin time.Duration // the largest error of at: half of the round trip
+	known  bool          // false: the store was not asked yet, so at is the machine's time
+	own    bool          // the store has no clock, so at is the machine's time
+	wall   time.Time     // the machine's time at heard
+	slept  time.Duration // how long the machine had slept until heard
 }
 
 // Options are what a Clock needs.
 type Options struct {
 	Wall    func() time.Time      // the machine's clock; nil: time.Now
-	Slept   func() time.Duration  // how long the machine has slept since it started; nil: as the system says
-	Shared  bool                  // whether the store is used from other machines, and so should have a clock of its own
+	Slept   func() time.Duration  // how long the machine has slept since its start; nil: from the system
+	Shared  bool                  // whether several machines use the store; then it should have a clock
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
 }
 
-// New makes a Clock that shows the machine's time until the store was asked.
+// New makes a Clock that shows the machine's time until it has asked the store.
 func New(o Options) *Clock {
 	if o.Wall == nil {
 		o.Wall = time.Now
@@ -86,7 +90,8 @@ func New(o Options) *Clock {
 	if o.Metrics != nil {
 		o.Metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cloakroom_clock_offset_seconds",
-			Help: "How far this machine's clock is ahead of the session store's, which is gone by; NaN until the store has answered.",
+			Help: "How far this machine's clock is ahead of the session store's, " +
+				"which is gone by; NaN until the store has answered.",
 		}, func() float64 {
 			if ahead, known := c.Ahead(); known {
 				return ahead.Seconds()
@@ -97,14 +102,16 @@ func New(o Options) *Clock {
 	return c
 }
 
-// Now is the shared time. It has no monotonic part: take the time between two moments of this process with time.Since.
+// Now returns the shared time. It has no monotonic part: measure intervals within this process with
+// time.Since.
 func (c *Clock) Now() time.Time {
 	last := c.last.Load()
 	return last.then(time.Now()).Add(c.missed(last))
 }
 
-// missed is what the monotonic clock has not seen since a sample: the machine's sleep and, where the machine's clock is
-// gone by, that this was set. If it was set far, that must stand first.
+// missed is how much time the monotonic clock has missed since a sample: the time that the machine
+// slept and, if the Clock goes by the machine's clock, the amount by which that was set. If it was
+// set far, take has to accept the jump first.
 func (c *Clock) missed(last *sample) time.Duration {
 	set := c.wall().Round(0).Sub(last.wall) - time.Since(last.heard)
 	if set.Abs() <= SmallOffset {
@@ -117,10 +124,10 @@ func (c *Clock) missed(last *sample) time.Duration {
 	return asleep
 }
 
-// sample is what was heard at a moment that is about now.
-func (c *Clock) sample(at, heard time.Time, wrong time.Duration, own bool) *sample {
+// sample makes a sample of a time that was heard at about now.
+func (c *Clock) sample(at, heard time.Time, margin time.Duration, own bool) *sample {
 	return &sample{
-		at: at.Round(0), heard: heard, wrong: wrong + resolution, own: own,
+		at: at.Round(0), heard: heard, margin: margin + resolution, own: own,
 		wall: c.wall().Round(0).Add(-time.Since(heard)), slept: c.slept(),
 	}
 }
@@ -128,26 +135,26 @@ func (c *Clock) sample(at, heard time.Time, wrong time.Duration, own bool) *samp
 // Known reports whether the store has told its time yet.
 func (c *Clock) Known() bool { return c.last.Load().known }
 
-// Ahead is how far this machine's clock is ahead of the shared time, negative if it is behind. It is not known until the
-// store has told its time.
+// Ahead returns how far this machine's clock is ahead of the shared time; it is negative if the
+// clock is behind. It is not known until the store has told its time.
 func (c *Clock) Ahead() (ahead time.Duration, known bool) {
 	return c.wall().Round(0).Sub(c.Now()), c.Known()
 }
 
-// then is the time at a moment of this process.
+// then returns the shared time at a moment of this process.
 func (r *sample) then(moment time.Time) time.Time { return r.at.Add(moment.Sub(r.heard)) }
 
-// wrongAt is by how much then may be wrong.
-func (r *sample) wrongAt(moment time.Time) time.Duration {
-	return r.wrong + moment.Sub(r.heard).Abs()/driftShare
+// marginAt returns the largest error of then.
+func (r *sample) marginAt(moment time.Time) time.Duration {
+	return r.margin + moment.Sub(r.heard).Abs()/driftDivisor
 }
 
-// A Pinger says what the store's clock says; see storage.Connection.
+// A Pinger returns the time of the store's clock; see storage.Connection.
 type Pinger interface {
 	Ping(ctx context.Context) (time.Time, error)
 }
 
-// Ask asks the store, and takes its time. The error is the store's.
+// Ask asks the store for its time and adopts it. The error is the store's.
 func (c *Clock) Ask(ctx context.Context, s Pinger) error {
 	sent := time.Now()
 	at, err := s.Ping(ctx)
@@ -165,10 +172,11 @@ func (c *Clock) Ask(ctx context.Context, s Pinger) error {
 	return err
 }
 
-// IsStores reports whether the store has a clock of its own, as far as is known.
+// IsStores reports whether the Clock goes by a clock of the store, as far as is known.
 func (c *Clock) IsStores() bool { return !c.last.Load().own }
 
-// take goes by a new sample from now on, unless the one there is tells more, or the new one is hard to believe.
+// take adopts a new sample, unless the present one is more precise, or the new one is hard to
+// believe.
 func (c *Clock) take(next *sample) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,37 +185,38 @@ func (c *Clock) take(next *sample) {
 	switch {
 	case !last.known:
 		c.last.Store(next)
-	case jump.Abs() <= next.wrong+last.wrongAt(next.heard): // both may be right
-		c.doubt = sample{}
-		if next.wrong <= last.wrongAt(next.heard) {
+	case jump.Abs() <= next.margin+last.marginAt(next.heard): // the samples may both be right
+		c.doubted = sample{}
+		if next.margin <= last.marginAt(next.heard) {
 			c.last.Store(next)
 		}
-	case c.believes(next, jump):
-		c.doubt = sample{}
+	case c.accepts(next, jump):
+		c.doubted = sample{}
 		c.last.Store(next)
 		if jump.Abs() > SmallOffset {
-			c.log.Warn("the time that sessions go by has jumped; idle time-outs stand still over it",
-				"by", jump.String(), "clock", clockName(next.own))
+			c.log.Warn("the time that sessions go by has jumped; "+
+				"idle time-outs stand still over it", "by", jump.String(), "clock", clockName(next.own))
 		}
 	}
-	c.tell(next)
+	c.logOffset(next)
 }
 
-// believes reports whether a jump is taken over now.
-func (c *Clock) believes(next *sample, jump time.Duration) bool {
+// accepts reports whether a jump is accepted now.
+func (c *Clock) accepts(next *sample, jump time.Duration) bool {
 	if jump.Abs() <= farJump {
 		return true
 	}
 	if !next.own && c.wall().Round(0).Sub(next.then(time.Now())).Abs() < time.Minute {
-		return true // it was our own time that stood still
+		return true // the jump brings us back to this machine's time: ours was the wrong one
 	}
-	again := c.doubt.known && next.at.Sub(c.doubt.then(next.heard)).Abs() <= SmallOffset+next.wrong+c.doubt.wrong
+	apart := next.at.Sub(c.doubted.then(next.heard)).Abs()
+	again := c.doubted.known && apart <= SmallOffset+next.margin+c.doubted.margin
 	if !again {
-		c.doubt = *next
-		c.log.Warn("the time that sessions go by should jump far; it does when that has stood for a while",
-			"by", jump.String(), "after", jumpPatience.String(), "clock", clockName(next.own))
+		c.doubted = *next
+		c.log.Warn("the time that sessions go by should jump far; "+
+			"it does when that has stood for a while", "by", jump.String(), "after", jumpPatience.String(), "clock", clockName(next.own))
 	}
-	return next.heard.Sub(c.doubt.heard) >= jumpPatience
+	return next.heard.Sub(c.doubted.heard) >= jumpPatience
 }
 
 func clockName(own bool) string {
@@ -217,23 +226,25 @@ func clockName(own bool) string {
 	return "the session store's"
 }
 
-// tell logs that this machine's clock is off, and when that has changed.
-func (c *Clock) tell(r *sample) {
+// logOffset logs when this machine's clock starts to be off, is off by a different amount, and
+// agrees again.
+func (c *Clock) logOffset(r *sample) {
 	if r.own {
-		if c.shared && !c.mute {
-			c.mute = true
-			c.log.Warn("the session store does not tell its time, so that this replica goes by its own clock; " +
-				"allow its user the command TIME")
+		if c.shared && !c.loggedNoOwn {
+			c.loggedNoOwn = true
+			c.log.Warn("the session store does not tell its time, so that this replica goes by " +
+				"its own clock; allow its user the command TIME")
 		}
 		return
 	}
 	ahead, _ := c.Ahead()
-	switch off := ahead.Abs() > SmallOffset+r.wrong; {
-	case off && (c.told == 0 || (ahead-c.told).Abs() > SmallOffset+c.told.Abs()/10):
-		c.told = ahead
-		c.log.Warn("this machine's clock differs from the session store's, which is gone by; set both by NTP", "ahead", ahead.String())
-	case c.told != 0 && ahead.Abs() < SmallOffset/2:
-		c.told = 0
+	switch off := ahead.Abs() > SmallOffset+r.margin; {
+	case off && (c.logged == 0 || (ahead-c.logged).Abs() > SmallOffset+c.logged.Abs()/10):
+		c.logged = ahead
+		c.log.Warn("this machine's clock differs from the session store's, which is gone by; "+
+			"set both by NTP", "ahead", ahead.String())
+	case c.logged != 0 && ahead.Abs() < SmallOffset/2:
+		c.logged = 0
 		c.log.Info("this machine's clock agrees with the session store's again")
 	}
 }

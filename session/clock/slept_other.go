@@ -4,7 +4,8 @@ package clock
 
 import "time"
 
-// sleepIsKnown: where it is not, a machine's clock that runs ahead of the monotonic one is taken to have slept.
+// sleepIsKnown is false here: if the machine's clock has run ahead of the monotonic one, the
+// machine is assumed to have slept.
 const sleepIsKnown = false
 
 func slept() time.Duration { return 0 }

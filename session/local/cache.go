@@ -1,12 +1,12 @@
 // Package local is what one process knows of sessions without asking the store: a Cache of opened
-// sessions, Tombstones of ended ones, the time that idle time-outs stood still, and a Follower of the
-// store's change feed.
+// sessions, Tombstones of ended ones, an IdleClock that knows when idle time-outs stood still, and
+// a Follower of the store's change feed.
 //
-// All of it is bounded, and none is the truth: what was forgotten costs a question to the store. Its weak
-// point is that without a change feed this process learns late of what others do.
+// All of it is bounded, and none of it is authoritative: what was forgotten costs a call of the
+// store. Its weak point is that without a change feed this process learns late of what others do.
 //
-// It knows neither tickets nor records: sessions, their names and the reasons that they end for are its
-// user's types.
+// The package knows neither tickets nor records: its user chooses the types of sessions, names and
+// reasons.
 package local
 
 import (
@@ -19,44 +19,47 @@ import (
 )
 
 const (
-	// perCached is what an entry takes beside its record: the list and map it is in, and the session.
+	// perCached is an entry's own memory, beside its record: list, map and session.
 	perCached = 1 << 10
-	maxCached = math.MaxInt32 // entries; memory is the bound
+	maxCached = math.MaxInt32 // entries; Memory is the limit that matters
 )
 
-// A Cache keeps opened sessions, S, by their names, N. One is served for MaxAge since the store was last
-// known to agree with it: since it was read or, where the store has a change feed, since the feed last
-// proved that it is behind nothing.
+// A Cache keeps opened sessions, S, by their names, N. It serves an entry for MaxAge since the
+// store was last known to agree with it: since it was read or, if the store has a change feed,
+// since the feed last proved that it had delivered all changes.
 //
-// What ends or changes a session drops it here; a reader who asked the store before that must not put its
-// old answer back after it, so whoever reads says so beforehand with Expect. It is safe for concurrent use.
+// Whoever ends or changes a session drops it from the Cache. A reader that asked the store before
+// the drop must not put its old answer back after it; so every reader announces itself with Expect.
+// A Cache is safe for concurrent use.
 type Cache[N comparable, S any] struct {
 	o CacheOptions
 
 	hits, misses, invalidations func() // counters
 
-	mu      sync.Mutex // guards what follows; never held across I/O
+	mu      sync.Mutex // guards the fields below; never held across I/O
 	held    *simplelru.LRU[N, cached[S]]
 	bytes   int
-	reading map[N]*reading // only names that somebody reads just now
-	up      bool           // whether the feed stands
-	era     int            // how often it came up; what was read in another era may have changed unheard
-	proven  time.Time      // what was done before this was heard
+	reading map[N]*reading // names that are being read
+	up      bool           // whether the feed works
+	// era is increased when the feed comes up and when it breaks: entries of another era may have
+	// missed changes.
+	era    int
+	proven time.Time // all changes before this moment have been heard
 }
 
 // CacheOptions are what a Cache needs.
 type CacheOptions struct {
-	MaxAge  time.Duration         // how old what is served may be; 0: nothing is kept
-	Memory  int                   // bytes that opened sessions may take together
-	Grace   time.Duration         // how long what is kept may be served while the store can't be asked; 0: not at all
-	Feed    bool                  // whether there is a change feed to go by
+	MaxAge  time.Duration         // how old an entry may be when it is served; 0: nothing is kept
+	Memory  int                   // limit in bytes for all entries together
+	Grace   time.Duration         // how old an entry may be during an outage; 0: none is served then
+	Feed    bool                  // whether there is a change feed
 	Metrics prometheus.Registerer // nil: not registered
 }
 
 type cached[S any] struct {
 	session S
 	version uint64
-	asOf    time.Time // before the store was asked
+	asOf    time.Time // the moment before the store was asked
 	size    int
 	era     int // when it was read; -1 while the feed was down
 }
@@ -105,7 +108,8 @@ func (c *Cache[N, S]) stale(found cached[S], now time.Time) bool {
 	return now.Sub(asOf) >= c.o.MaxAge
 }
 
-// LastResort returns what was read at most Grace before now, for want of a store that answers; or the zero value.
+// LastResort returns an entry of at most Grace before now, for use while the store does not answer;
+// or the zero value.
 func (c *Cache[N, S]) LastResort(name N, now time.Time) (held S) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,8 +120,8 @@ func (c *Cache[N, S]) LastResort(name N, now time.Time) (held S) {
 	return found.session
 }
 
-// agreed is when the store was last known to agree with an entry: of what was read before the feed broke,
-// the moment that it was read.
+// agreed is when the store was last known to agree with an entry. For an entry from before the feed
+// broke, that is when it was read.
 func (c *Cache[N, S]) agreed(found cached[S]) time.Time {
 	if c.o.Feed && c.up && found.era == c.era && c.proven.After(found.asOf) {
 		return c.proven
@@ -125,7 +129,7 @@ func (c *Cache[N, S]) agreed(found cached[S]) time.Time {
 	return found.asOf
 }
 
-// Drop forgets a session, and has everybody who reads it just now not keep what they read.
+// Drop removes a session, and makes all readers that are reading it discard their answers.
 func (c *Cache[N, S]) Drop(name N) {
 	if c.o.MaxAge == 0 {
 		return
@@ -140,7 +144,7 @@ func (c *Cache[N, S]) Drop(name N) {
 	}
 }
 
-// Changed forgets a session that is older than a version.
+// Changed removes a session if it is older than a version.
 func (c *Cache[N, S]) Changed(name N, version uint64) {
 	if c.o.MaxAge == 0 {
 		return
@@ -156,8 +160,8 @@ func (c *Cache[N, S]) Changed(name N, version uint64) {
 	}
 }
 
-// Replace puts another copy in the place of a session that is held: one with later times. How old the entry
-// is does not change: the store was not asked for the rest of it.
+// Replace replaces a session that is held with a copy that has later times. The age of the entry
+// does not change, because the store was not asked for the rest of it.
 func (c *Cache[N, S]) Replace(name N, by func(S) S) {
 	if c.o.MaxAge == 0 {
 		return
@@ -168,14 +172,14 @@ func (c *Cache[N, S]) Replace(name N, by func(S) S) {
 	if !ok {
 		return
 	}
-	c.bytes += found.size // Remove takes it off
+	c.bytes += found.size // Remove subtracts it
 	c.held.Remove(name)
 	found.session = by(found.session)
 	c.held.Add(name, found)
 }
 
-// Proven says that whatever was done before a moment was heard. The first time since the feed was down, what
-// is held from before counts for nothing.
+// Proven says that all changes before a moment were heard. When the feed comes up, entries from
+// before become stale.
 func (c *Cache[N, S]) Proven(moment time.Time) (cameUp bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,7 +193,7 @@ func (c *Cache[N, S]) Proven(moment time.Time) (cameUp bool) {
 	return cameUp
 }
 
-// Broken says that changes are not heard any more, and reports whether they were until now.
+// Broken says that the feed is broken, and reports whether it worked until now.
 func (c *Cache[N, S]) Broken() (wentDown bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -201,14 +205,14 @@ func (c *Cache[N, S]) Broken() (wentDown bool) {
 	return wentDown
 }
 
-// Size is how many entries are held, and what they take.
+// Size returns the number of entries, and the memory that they take.
 func (c *Cache[N, S]) Size() (entries, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.held.Len(), c.bytes
 }
 
-// IsUp reports whether the feed stands.
+// IsUp reports whether the feed works.
 func (c *Cache[N, S]) IsUp() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

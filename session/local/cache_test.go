@@ -40,8 +40,8 @@ func TestCacheOfLargeSessionsKeepsThoseInUse(t *testing.T) {
 	}
 }
 
-// What may not be served any more is not held for long either: a thousand users in two seconds need no
-// more memory than a thousand sessions.
+// What may not be served any more is not held for long either: a thousand users in two seconds need
+// no more memory than a thousand sessions.
 func TestCacheLetsGoOfWhatIsStale(t *testing.T) {
 	c, now := NewCache[string, *string](CacheOptions{MaxAge: time.Second, Memory: maxCachedBytes}), time.Now()
 	for i := range 1000 {

@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// beatsPerStaleness is how often in the time that something may be stale the feed has to prove itself:
-	// one or two lost beats must not make everything stale.
+	// beatsPerStaleness is how many heartbeats are sent in the time that an entry may be stale: one
+	// or two lost beats must not make everything stale.
 	beatsPerStaleness = 4
-	shortestBeat      = 100 * time.Millisecond
-	longestBeat       = 2 * time.Second
+	minBeat           = 100 * time.Millisecond
+	maxBeat           = 2 * time.Second
 )
 
-// A Follower follows a store's change feed, and begins anew when it breaks. All functions are called by one
-// goroutine at a time.
+// A Follower follows a store's change feed, and reconnects when it breaks. All functions are called
+// by one goroutine.
 type Follower struct {
 	Feed         storage.ChangeFeed
-	MaxStaleness time.Duration // how long what was heard last may be believed; it sets the pace of the beats
+	MaxStaleness time.Duration // how stale cached entries may be; sets the heartbeats' interval
 	Heard        func(storage.Change)
-	Proven       func(moment time.Time) // what was done before it was heard
-	Broken       func(cause error)      // until Proven is called again nothing is known
+	Proven       func(moment time.Time) // all changes before moment were heard
+	Broken       func(cause error)      // changes may be missed until Proven is called again
 }
 
 // Follow follows the feed until ctx ends.
 func (f Follower) Follow(ctx context.Context) {
-	every := max(min(f.MaxStaleness/beatsPerStaleness, longestBeat), shortestBeat)
+	every := max(min(f.MaxStaleness/beatsPerStaleness, maxBeat), minBeat)
 	if f.MaxStaleness == 0 {
-		every = longestBeat
+		every = maxBeat
 	}
 	pauses := resilience.ChangeFeed.Pauses().BackOff()
 	for ctx.Err() == nil {
@@ -47,17 +47,17 @@ func (f Follower) Follow(ctx context.Context) {
 	}
 }
 
-const refreshers = 4 // names that are refreshed at once
+const maxReaders = 4 // names that are refreshed at once
 
-// A Refresher reads anew what was heard to have changed, each name once however often it was heard. Its
-// goroutines live only while there is something to read. It is safe for concurrent use.
+// A Refresher reads changed names again, each once however often it was added. Its goroutines live
+// only while there is something to read. It is safe for concurrent use.
 type Refresher[N comparable] struct {
 	refresh func(context.Context, N)
 	ctx     context.Context // of the reads
 	stop    context.CancelFunc
-	work    sync.WaitGroup
+	running sync.WaitGroup
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	waiting map[N]struct{}
 	readers int
 	closed  bool
@@ -70,7 +70,7 @@ func NewRefresher[N comparable](refresh func(context.Context, N)) *Refresher[N] 
 	return r
 }
 
-// Add has a name refreshed soon. After Close it does nothing.
+// Add schedules a refresh of a name. After Close it does nothing.
 func (r *Refresher[N]) Add(name N) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,12 +78,13 @@ func (r *Refresher[N]) Add(name N) {
 		return
 	}
 	r.waiting[name] = struct{}{}
-	if r.readers < refreshers {
+	if r.readers < maxReaders {
 		r.readers++
-		r.work.Go(r.read)
+		r.running.Go(r.read)
 	}
 }
 
+// read refreshes waiting names until there are none.
 func (r *Refresher[N]) read() {
 	for {
 		r.mu.Lock()
@@ -102,9 +103,9 @@ func (r *Refresher[N]) read() {
 	}
 }
 
-// Later has something done after a while, unless Close comes first. A refresh may call it.
+// Later calls do after a while, unless Close comes first. A refresh may call it.
 func (r *Refresher[N]) Later(after time.Duration, do func()) {
-	r.work.Go(func() {
+	r.running.Go(func() {
 		select {
 		case <-time.After(after):
 			do()
@@ -113,11 +114,11 @@ func (r *Refresher[N]) Later(after time.Duration, do func()) {
 	})
 }
 
-// Close cuts the reads under way, and returns when nothing that the Refresher started is left.
+// Close cancels the reads under way, and returns when all goroutines of the Refresher have ended.
 func (r *Refresher[N]) Close() {
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()
 	r.stop()
-	r.work.Wait()
+	r.running.Wait()
 }

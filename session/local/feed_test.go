@@ -79,14 +79,15 @@ func TestRefresherReadsANameOnceHoweverOftenItWasHeard(t *testing.T) {
 		if n := reads.Load(); n < 10 || n > 14 {
 			t.Errorf("reads = %d, want one for each of ten names, and those heard while they were read", n)
 		}
-		if most.Load() > refreshers {
-			t.Errorf("at once = %d, want at most %d", most.Load(), refreshers)
+		if most.Load() > maxReaders {
+			t.Errorf("at once = %d, want at most %d", most.Load(), maxReaders)
 		}
 		r.Close()
 	})
 }
 
-// What is put off is done, unless the Refresher is closed first; and Close waits for what it started.
+// What is put off is done, unless the Refresher is closed first; and Close waits for what it
+// started.
 func TestRefresherThatIsClosedDoesNothingMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var done, cut atomic.Bool

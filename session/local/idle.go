@@ -8,40 +8,43 @@ import (
 	"github.com/cloakroom/cloakroom/session/clock"
 )
 
-// An IdleClock says how long the idle time-outs have stood still. While the store can't be asked nobody's activity can be
-// written down, so that time counts against nobody: after an outage each session has as much of its idle time-out left as
-// when it began. The absolute expiry is never put off.
+// An IdleClock knows how long idle time-outs have stood still. While the store can't be asked,
+// nobody's activity can be recorded, so that time does not count: after an outage each session has
+// as much of its idle time-out left as when the outage began. The absolute expiry is never
+// postponed.
 //
-// It goes by the pings of this process: those of the sweeper, and of whoever else asks whether the store answers. A
-// process that came up during the outage knows of no more than it has seen itself.
+// The IdleClock goes by the pings of this process: those of the sweeper, and of everybody else who
+// checks whether the store answers. A process that started during an outage knows only the part
+// that it has seen itself.
 //
-// It stands still, too, over a time that the clock that replicas share has jumped over: nobody lived through it.
+// Time that the shared clock jumped over does not count, either: nobody could have been active in
+// it.
 type IdleClock struct {
-	timeout time.Duration // 0: none, and nothing to know
+	timeout time.Duration // 0: there is no idle time-out
 	now     func() time.Time
 	clock   *clock.Clock // nil: now never jumps
 
-	mu       sync.Mutex // guards what follows
-	answered time.Time  // when the store last did
+	mu       sync.Mutex // guards the fields below
+	answered time.Time  // when the store last answered
 	heard    time.Time  // the same, by this process's monotonic clock
-	sure     bool       // whether answered is of a clock that was known
-	down     bool       // whether it has not since
-	outages  []outage   // those that a session which is not over can have seen, in order
+	sure     bool       // whether the shared time was known at answered
+	down     bool       // whether the store has failed since
+	outages  []outage   // in order; only those that a live session can have seen
 }
 
-// An outage is a time in which the store could not be asked, or that never was.
+// An outage is a time in which the store could not be asked, or that the clock jumped over.
 type outage struct{ from, to time.Time }
 
-// maxOutages bounds what is remembered; beyond it the first ones are forgotten.
+// maxOutages bounds memory; beyond it the oldest outages are forgotten.
 const maxOutages = 1000
 
-// NewIdleClock makes one for an idle time-out; 0 means none. Both now and shared, which may be nil, are
-// the time that replicas share.
+// NewIdleClock makes an IdleClock for an idle time-out; 0 means none. now is the time that replicas
+// share, and so is shared, which may be nil.
 func NewIdleClock(timeout time.Duration, now func() time.Time, shared *clock.Clock) *IdleClock {
 	return &IdleClock{timeout: timeout, now: now, clock: shared, answered: now(), heard: time.Now()}
 }
 
-// Up notes that the store answers.
+// Up records that the store answers.
 func (c *IdleClock) Up() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,9 +52,11 @@ func (c *IdleClock) Up() {
 	if o := c.since(now, moment); o.to.After(o.from) {
 		c.outages = append(c.outages, o)
 	}
-	c.forgetAfter(now)
-	c.down, c.answered, c.heard, c.sure = false, now, moment, c.clock == nil || c.clock.Known()
-	// Who was active last before an outage has run out once the time-out has passed since, without later outages.
+	c.cutAt(now)
+	c.down, c.answered, c.heard = false, now, moment
+	c.sure = c.clock == nil || c.clock.Known()
+	// A session that was last active before an outage has expired once the time-out has passed
+	// after it, not counting later outages. Such an outage can be forgotten.
 	awake, first := time.Duration(0), len(c.outages)
 	for at := now; first > 0 && len(c.outages)-first < maxOutages; first-- {
 		o := c.outages[first-1]
@@ -63,9 +68,9 @@ func (c *IdleClock) Up() {
 	c.outages = slices.Clone(c.outages[first:])
 }
 
-// forgetAfter cuts off what lies ahead of now: a clock that jumped ahead was set back, and idle time-outs don't stand still
-// until it is there again. mu is held.
-func (c *IdleClock) forgetAfter(now time.Time) {
+// cutAt removes outages after now: they come from a clock that was ahead and was set back, and idle
+// time-outs must not stand still until it gets there again. mu is held.
+func (c *IdleClock) cutAt(now time.Time) {
 	c.outages = slices.DeleteFunc(c.outages, func(o outage) bool { return !o.from.Before(now) })
 	for i := range c.outages {
 		if c.outages[i].to.After(now) {
@@ -74,20 +79,20 @@ func (c *IdleClock) forgetAfter(now time.Time) {
 	}
 }
 
-// Age is how long ago the store last answered.
+// Age returns how long ago the store last answered.
 func (c *IdleClock) Age() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Since(c.heard)
 }
 
-// since is the time since the last answer in which idle time-outs stood still; none when from and to are the same. It lies
-// between times as they are written down, so that what the clock has jumped over belongs to it. A clock that is set back
-// has everybody live longer as it is.
+// since returns the time after the last answer in which idle time-outs stood still; if there is
+// none, from and to are equal. Its limits are times as they are written down, so it includes time
+// that the clock jumped over. If the clock was set back, sessions live longer anyway.
 func (c *IdleClock) since(now, moment time.Time) outage {
 	last := c.answered
 	if c.clock != nil {
-		last = now.Add(-moment.Sub(c.heard)) // where the last answer lies now
+		last = now.Add(-moment.Sub(c.heard)) // the last answer, by the present clock
 	}
 	o := outage{last, last}
 	if c.sure && last.Sub(c.answered) > clock.SmallOffset {
@@ -99,22 +104,22 @@ func (c *IdleClock) since(now, moment time.Time) outage {
 	return o
 }
 
-// Fails notes that the store did not answer.
+// Fails records that the store did not answer.
 func (c *IdleClock) Fails() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.down = c.timeout > 0
-	if !c.sure && c.clock != nil && c.clock.Known() { // it takes no writes, and has said what time it is
+	if !c.sure && c.clock != nil && c.clock.Known() { // the store refuses writes but told the time
 		c.answered, c.heard, c.sure = c.now(), time.Now(), true
 	}
 }
 
-// SweepUntil is the idle or absolute expiry up to which no session can be alive any more.
+// SweepUntil returns the expiry, idle or absolute, up to which no session can be alive any more.
 func (c *IdleClock) SweepUntil(now time.Time) time.Time {
 	return now.Add(-c.stoodSince(time.Time{}))
 }
 
-// stoodSince is how long the clock has stood still after a moment, in outages that are over.
+// stoodSince returns how long the clock has stood still since a moment, in outages that are over.
 func (c *IdleClock) stoodSince(moment time.Time) (stood time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,8 +136,9 @@ func (c *IdleClock) stoodSince(moment time.Time) (stood time.Duration) {
 	return stood
 }
 
-// Expiry is the idle expiry that a session has with regard to outages, of its own and its absolute one. As
-// long as an outage lasts, a session does not run out by idleness at all that had not before it.
+// Expiry returns the idle expiry of a session after the time-outs stood still. It is never later
+// than the absolute expiry. During an outage, a session that had not expired before it does not
+// expire from being idle.
 func (c *IdleClock) Expiry(idleExpires, lastActive, absolute time.Time) time.Time {
 	end := idleExpires.Add(c.stoodSince(lastActive))
 	c.mu.Lock()

@@ -2,15 +2,19 @@ package local
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// register has the cache counted and measured.
+// register registers the metrics of the cache.
 func (c *Cache[N, S]) register(r prometheus.Registerer) {
 	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "cloakroom_session_cache_lookups_total", Help: "Sessions looked up in memory: hit or miss; a miss reads the store.",
+		Name: "cloakroom_session_cache_lookups_total",
+		Help: "Sessions looked up in memory: hit or miss; a miss reads the store.",
 	}, []string{"result"})
 	invalidations := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "cloakroom_session_cache_invalidations_total", Help: "Sessions dropped from memory because they changed or ended.",
+		Name: "cloakroom_session_cache_invalidations_total",
+		Help: "Sessions dropped from memory because they changed or ended.",
 	})
-	c.hits, c.misses, c.invalidations = lookups.WithLabelValues("hit").Inc, lookups.WithLabelValues("miss").Inc, invalidations.Inc
+	c.hits = lookups.WithLabelValues("hit").Inc
+	c.misses = lookups.WithLabelValues("miss").Inc
+	c.invalidations = invalidations.Inc
 	r.MustRegister(lookups, invalidations,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "cloakroom_session_cache_entries", Help: "Sessions in memory.",

@@ -8,7 +8,7 @@ import (
 func TestTombstonesStandForAnHour(t *testing.T) {
 	now := time.Now()
 	stones := NewTombstones[string, string]()
-	stones.Met("alice's", Identity{ID: "id", Provider: "main", Renewable: true})
+	stones.Opened("alice's", Identity{ID: "id", Provider: "main", Renewable: true})
 	if who := stones.Ended("alice's", "logout", now); who == nil || who.ID != "id" || !who.Renewable {
 		t.Errorf("it was %+v's", who)
 	}

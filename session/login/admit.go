@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// A Candidate is a user whose login has been verified and who has no session from it yet.
+// A Candidate is a user whose login has been verified and who has not got a session for it yet.
 type Candidate struct {
 	Provider string // configured id
 	Subject  string // the provider's sub
@@ -18,7 +18,7 @@ type Candidate struct {
 	Claims json.RawMessage
 }
 
-// A RefusalError is what Options.Admit returns to refuse a login. The user sees the page of
+// A RefusalError refuses a login when Options.Admit returns it. The user sees the page of
 // problem.AccessDenied.
 type RefusalError struct {
 	Reason string // shown on that page, as text; it may be empty
@@ -27,7 +27,7 @@ type RefusalError struct {
 // Error implements error.
 func (e *RefusalError) Error() string { return "the program refused the login: " + e.Reason }
 
-// admitted asks Options.Admit, if there is one, whether the user of rec may log in.
+// admitted asks Options.Admit, if it is set, whether the user of rec may log in.
 func (l *Login) admitted(ctx context.Context, rec *session.Record) *Failure {
 	if l.admit == nil {
 		return nil
@@ -39,5 +39,5 @@ func (l *Login) admitted(ctx context.Context, rec *session.Record) *Failure {
 	if refusal, ok := errors.AsType[*RefusalError](err); ok {
 		return &Failure{Kind: problem.AccessDenied, Reason: visible(refusal.Reason), Err: err}
 	}
-	return because(fmt.Errorf("ask the program whether the user may log in: %w", err))
+	return failureOf(fmt.Errorf("ask the program whether the user may log in: %w", err))
 }

@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	// attemptLife is how long a person may take at the provider (RFC 9700 §4.7.1).
+	// attemptLife is how long a user may take at the provider (RFC 9700 §4.7.1).
 	attemptLife = 10 * time.Minute
-	// silentLife is how long a provider may take that asks nobody anything. Where tracking prevention keeps the cookie
-	// from the callback, no answer takes the cookie back, and it must not crowd out the attempts of people.
+	// silentLife is how long a provider may take to answer without asking the user. Tracking
+	// prevention may keep the cookie from the callback; then no answer deletes the cookie, and it
+	// must not crowd out attempts that users make.
 	silentLife = time.Minute
 	// clockSkew is how far another replica's clock may be ahead of ours.
 	clockSkew = time.Minute
@@ -27,30 +28,32 @@ const (
 	maxCookie = 4096
 )
 
-// An attempt is what the callback must know of the authorization request that it answers.
+// An attempt holds what the callback needs to know of the authorization request.
 type attempt struct {
 	State    string `json:"s"`
 	Nonce    string `json:"n"` // ≤ 64 characters (FAPI 2.0 §5.3.3.2)
 	Verifier string `json:"v"` // PKCE (RFC 7636 §4.1)
-	Provider string `json:"p"` // the one it was sent to: answers of others are refused (RFC 9700 §4.4.2)
-	Return   string `json:"u"` // already judged; sealed, so that it still is at the end
+	Provider string `json:"p"` // only its response is accepted (RFC 9700 §4.4.2)
+	Return   string `json:"u"` // the return URL, validated at the start; the seal protects it
 	Started  int64  `json:"t"` // Unix milliseconds, by our clock
 
-	MaxAge      *int64   `json:"m,omitempty"` // seconds, as sent; nil: not asked
-	PromptLogin bool     `json:"l,omitempty"`
-	ACR         []string `json:"a,omitempty"` // essential; one of them must come back
+	MaxAge      *int64   `json:"m,omitempty"` // seconds, as sent; nil: not sent
+	PromptLogin bool     `json:"l,omitempty"` // prompt=login was sent
+	ACR         []string `json:"a,omitempty"` // essential: the ID token must have one of them
 	Silent      bool     `json:"q,omitempty"`
-	StepUp      bool     `json:"z,omitempty"` // what acr_values and max_age ask for must be met, and the session goes on
+	// StepUp: the ID token must meet acr_values and max_age, and the browser's session continues.
+	StepUp bool `json:"z,omitempty"`
 
-	OtherACR bool `json:"x,omitempty"` // a step-up that asks for other acr_values than the operator does for logins
+	// OtherACR: the step-up asks for acr_values that the operator does not ask for at logins.
+	OtherACR bool `json:"x,omitempty"`
 
-	// Previous is the session that the browser had at the start. A SameSite=Strict cookie does not
-	// come with the callback, and that session must end all the same.
+	// Previous is the session that the browser had at the start. The callback may come without its
+	// cookie, which is SameSite=Strict, and that session must end all the same.
 	Previous session.Name `json:"o,omitempty"`
 }
 
-// newAttempt draws what has to be unguessable: at least 128 bits each from the CSPRNG (RFC 9700
-// §4.7.1; crypto/rand.Text and oauth2.GenerateVerifier say so of themselves).
+// newAttempt draws the values that must be unguessable: at least 128 bits each from the CSPRNG (RFC
+// 9700 §4.7.1; see the documentation of crypto/rand.Text and oauth2.GenerateVerifier).
 func newAttempt(provider, returnURL string, now time.Time) *attempt {
 	return &attempt{
 		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
@@ -60,7 +63,7 @@ func newAttempt(provider, returnURL string, now time.Time) *attempt {
 
 func (a *attempt) started() time.Time { return time.UnixMilli(a.Started) }
 
-// life is how long an answer to the attempt is waited for.
+// life is how long the response to the attempt is accepted.
 func (a *attempt) life() time.Duration {
 	if a.Silent {
 		return silentLife
@@ -68,7 +71,7 @@ func (a *attempt) life() time.Duration {
 	return attemptLife
 }
 
-// expired judges by the time sealed inside: Max-Age only asks the browser.
+// expired goes by the sealed time, because browsers need not respect Max-Age.
 func (a *attempt) expired(now time.Time) bool {
 	age := now.Sub(a.started())
 	return age > a.life() || age < -clockSkew
@@ -84,20 +87,20 @@ func (a *attempt) maxAge() *time.Duration {
 	return &d
 }
 
-// errUnreadable is every reason why a cookie value is not an attempt of ours; which one is nobody's
-// business.
+// errUnreadable means that a cookie value is not an attempt of this service. It does not say why,
+// so that nobody can learn from it.
 var errUnreadable = errors.New("not an attempt of this service")
 
 // A codec seals attempts, each under the name of its cookie.
 type codec struct{ sealed *keys.Codec }
 
-// newCodec sets no limit of size: seal judges that, name included.
+// newCodec sets no size limit: seal checks the size of name and value together.
 func newCodec(ring *keys.Ring) codec { return codec{ring.Codec("attempt", 0)} }
 
 func (c codec) seal(name string, a *attempt) (string, error) {
 	var plain bytes.Buffer
 	enc := json.NewEncoder(&plain)
-	enc.SetEscapeHTML(false) // six bytes for each "&" of a return URL are too many
+	enc.SetEscapeHTML(false) // an escaped "&" of a return URL would need six bytes
 	if err := enc.Encode(a); err != nil {
 		return "", fmt.Errorf("encode attempt: %w", err)
 	}
@@ -106,12 +109,13 @@ func (c codec) seal(name string, a *attempt) (string, error) {
 		return "", fmt.Errorf("seal attempt: %w", err)
 	}
 	if len(name)+len(value) > maxCookie {
-		return "", fmt.Errorf("attempt cookie has %d bytes, more than browsers keep", len(name)+len(value))
+		return "", fmt.Errorf("attempt cookie has %d bytes, more than browsers keep",
+			len(name)+len(value))
 	}
 	return value, nil
 }
 
-// open returns what seal sealed under name. What else value may be is errUnreadable.
+// open opens a value that seal sealed under name. It returns errUnreadable for anything else.
 func (c codec) open(name, value string) (*attempt, error) {
 	plain, ok := c.sealed.Open(name, value)
 	if !ok {

@@ -151,12 +151,16 @@ func (d drawer) take(t *testing.T, answer *http.Response) {
 	}
 }
 
-// LS10: of fifty attempts the newest five stay, and requests stay small, whatever the return URLs are.
+// LS10: of fifty attempts the newest five stay, and requests stay small, whatever the return URLs
+// are.
 func TestBrowserHoldsFiveAttemptsAtMost(t *testing.T) {
 	for _, length := range []int{1, 300, site.MaxReturnURL} {
 		t.Run(fmt.Sprint(length), func(t *testing.T) {
 			now := time.Unix(1_800_000_000, 0)
-			jar := cookies{site: sitetest.New(t, "https://app.example.com", site.Options{}), codec: testCodec(key(1)), now: func() time.Time { return now }}
+			jar := cookies{
+				site:  sitetest.New(t, "https://app.example.com", site.Options{}),
+				codec: testCodec(key(1)), now: func() time.Time { return now },
+			}
 			browser := drawer{"theme": "dark"}
 			var states []string
 			for range 50 {
@@ -193,7 +197,10 @@ func TestBrowserHoldsFiveAttemptsAtMost(t *testing.T) {
 
 func TestDeadAttemptsAreTakenBack(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	jar := cookies{site: sitetest.New(t, "http://localhost", site.Options{CookieName: "c"}), codec: testCodec(key(1)), now: func() time.Time { return now }}
+	jar := cookies{
+		site:  sitetest.New(t, "http://localhost", site.Options{CookieName: "c"}),
+		codec: testCodec(key(1)), now: func() time.Time { return now },
+	}
 	old := newAttempt("main", "/", now.Add(-time.Hour))
 	value, err := jar.codec.seal(jar.name(old.State), old)
 	if err != nil {

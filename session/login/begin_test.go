@@ -13,8 +13,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// LS1, LS3, LS4, LS6: the authorization request is the code grant with S256, state and nonce, and its
-// redirect URI is the configured one whatever the request says.
+// LS1, LS3, LS4, LS6: the authorization request is the code grant with S256, state and nonce, and
+// its redirect URI is the configured one whatever the request says.
 func TestAuthorizationRequest(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -35,7 +35,8 @@ func TestAuthorizationRequest(t *testing.T) {
 			t.Errorf("%s = %q, want %q once", name, got, want)
 		}
 	}
-	if strings.Contains(q.Get("scope"), "admin") || len(q.Get("state")) < 22 || len(q.Get("nonce")) < 22 || len(q.Get("code_challenge")) != 43 {
+	if strings.Contains(q.Get("scope"), "admin") || len(q.Get("state")) < 22 ||
+		len(q.Get("nonce")) < 22 || len(q.Get("code_challenge")) != 43 {
 		t.Errorf("authorization URL = %s", to)
 	}
 	if strings.Contains(q.Get("state"), "orders") {
@@ -74,7 +75,8 @@ func TestStartedLoginsCostNoState(t *testing.T) {
 	}
 }
 
-// LS8, LS13: what may not be asked for is refused, without a cookie and without a word to the provider.
+// LS8, LS13: what may not be asked for is refused, without a cookie and without a word to the
+// provider.
 func TestBadLoginRequestsStartNothing(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()

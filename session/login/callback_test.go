@@ -13,12 +13,15 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// CB4, CB5: the issuer is compared byte for byte, and is missed where it was promised, before the code
-// goes anywhere.
+// CB4, CB5: the issuer is compared byte for byte, and is missed where it was promised, before the
+// code goes anywhere.
 func TestIssuerOfTheResponseIsChecked(t *testing.T) {
 	w := newWorld(t)
 	issuer := w.op.Issuer()
-	for _, iss := range []string{issuer + "/", strings.ToUpper(issuer), strings.Replace(issuer, "://", ":%2F%2F", 1), w.other.Issuer(), "null", " " + issuer} {
+	for _, iss := range []string{
+		issuer + "/", strings.ToUpper(issuer), strings.Replace(issuer, "://", ":%2F%2F", 1),
+		w.other.Issuer(), "null", " " + issuer,
+	} {
 		b := w.browser()
 		callback := with(b.away(""), "iss", iss)
 		before := w.stands()
@@ -82,7 +85,11 @@ func TestInjectedCodeIsRefused(t *testing.T) {
 // CB7, CB8: an answer that arrives at another provider's redirect URI never reaches that provider.
 func TestMixUpIsRefused(t *testing.T) {
 	w := newWorld(t)
-	for name, change := range map[string][]string{"with iss": nil, "without iss": {"iss", ""}, "with the evil one's iss": {"iss", w.other.Issuer()}} {
+	for name, change := range map[string][]string{
+		"with iss":                nil,
+		"without iss":             {"iss", ""},
+		"with the evil one's iss": {"iss", w.other.Issuer()},
+	} {
 		b := w.browser()
 		callback := with(b.away(""), change...)
 		callback.Path = "/bff/callback/other"
@@ -105,7 +112,8 @@ func TestErrorResponses(t *testing.T) {
 	b := w.browser()
 	open := b.away("returnUrl=/own")
 	before := w.stands()
-	if a := b.ask(b.get(w.app + "/bff/callback/main?error=access_denied&state=ABCDEFGHIJKLMNOPQRSTUVWXYZ")); a.Kind != problem.AttemptNotFound || a.Code != "" {
+	unknown := w.app + "/bff/callback/main?error=access_denied&state=ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	if a := b.ask(b.get(unknown)); a.Kind != problem.AttemptNotFound || a.Code != "" {
 		t.Errorf("an error out of nowhere came to %+v", a)
 	}
 	if a := b.ask(b.get(w.app + "/bff/callback/main?error=access_denied")); a.Kind != problem.InvalidResponse {

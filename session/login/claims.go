@@ -7,19 +7,22 @@ import (
 	"strings"
 )
 
-// protocolClaims say something about the token or the act of logging in. Only a signed ID token may.
+// protocolClaims are claims about the token or the login itself. Only a signed ID token may make
+// them.
 var protocolClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "nonce", "acr", "amr", "azp",
 	"at_hash", "c_hash", "s_hash", "sid", "session_state", "session_expiry", "events", "cnf", "typ",
 	"act", "may_act", "vot", "vtm",
 }
 
-// isProtocolClaim ignores case, as some who read claims do.
+// isProtocolClaim ignores case, as some readers of claims do.
 func isProtocolClaim(name string) bool {
-	return slices.ContainsFunc(protocolClaims, func(p string) bool { return strings.EqualFold(p, name) })
+	return slices.ContainsFunc(protocolClaims, func(p string) bool {
+		return strings.EqualFold(p, name)
+	})
 }
 
-// A claimSet is a JSON object of claims, the values untouched.
+// A claimSet is a JSON object of claims. Their values are kept as they are.
 type claimSet map[string]json.RawMessage
 
 func readClaims(object json.RawMessage) (claimSet, error) {
@@ -28,20 +31,21 @@ func readClaims(object json.RawMessage) (claimSet, error) {
 		return nil, fmt.Errorf("read claims: %w", err)
 	}
 	for name := range set {
-		if oursToSay(name) {
+		if isReserved(name) {
 			delete(set, name)
 		}
 	}
 	return set, nil
 }
 
-// oursToSay: names that the app believes because this service says them.
-func oursToSay(name string) bool {
+// isReserved reports whether a name is reserved for this service: the app trusts such claims.
+func isReserved(name string) bool {
 	return len(name) >= 4 && strings.EqualFold(name[:4], "bff:")
 }
 
-// complete adds what userinfo says on top. It never changes what the ID token says, nor adds a claim
-// that only an ID token may make. That an address was verified is only taken over with the address itself.
+// complete adds the claims of userinfo. It never changes a claim of the ID token, nor adds one that
+// only an ID token may make. It adds email_verified and phone_number_verified only if they are
+// about the same address or number.
 func (c claimSet) complete(userinfo claimSet) {
 	_, hasEmail := c["email"]
 	_, hasPhone := c["phone_number"]
@@ -56,8 +60,9 @@ func (c claimSet) complete(userinfo claimSet) {
 	}
 }
 
-// same reports whether two sets have one text by this name.
+// same reports whether the claim of this name is the same string in both sets.
 func (c claimSet) same(name string, other claimSet) bool {
 	var one, two string
-	return json.Unmarshal(c[name], &one) == nil && json.Unmarshal(other[name], &two) == nil && one == two
+	return json.Unmarshal(c[name], &one) == nil &&
+		json.Unmarshal(other[name], &two) == nil && one == two
 }

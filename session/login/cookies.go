@@ -13,29 +13,31 @@ import (
 )
 
 const (
-	// maxAttempts is how many attempts one browser can have open.
+	// maxAttempts is how many open attempts one browser can have.
 	maxAttempts = 5
-	// maxAttemptBytes bounds what they add to each request, so that all headers stay under 8 KB.
+	// maxAttemptBytes bounds the size of their cookies, so that all headers of a request stay under
+	// 8 KB.
 	maxAttemptBytes = 6000
-	// maxCleared bounds the deletions in one answer; the rest goes next time.
+	// maxCleared bounds the cookies that one response deletes; later responses delete the rest.
 	maxCleared = 20
 )
 
-// cookies are the attempt cookies of browsers: one per attempt, found again by its state.
+// cookies manages the attempt cookies of browsers. Each attempt has one, whose name derives from
+// its state.
 type cookies struct {
 	site  *site.Site
 	codec codec
 	now   func() time.Time
 }
 
-// name is the cookie of the attempt with that state. It is made of a hash, since names of cookies
-// are shown in places where values are not.
+// name returns the cookie name of the attempt with a state. It contains a hash of the state,
+// because names of cookies are shown where values are not.
 func (c cookies) name(state string) string {
 	sum := sha256.Sum256([]byte(state))
 	return c.site.AttemptCookie(base64.RawURLEncoding.EncodeToString(sum[:12]))
 }
 
-// set gives the browser a cookie for a, and takes back the oldest ones that have no room beside it.
+// set gives the browser a cookie for a, and deletes the oldest cookies for which there is no room.
 func (c cookies) set(w http.ResponseWriter, r *http.Request, a *attempt, formPost bool) error {
 	name := c.name(a.State)
 	value, err := c.codec.seal(name, a)
@@ -48,24 +50,24 @@ func (c cookies) set(w http.ResponseWriter, r *http.Request, a *attempt, formPos
 	cookie := c.site.NewCookie(name, value)
 	cookie.MaxAge = int(a.life() / time.Second)
 	if formPost && cookie.Secure {
-		// A form_post response is a cross-site POST, with which only None comes along; browsers
-		// take None from https alone.
+		// A form_post response is a cross-site POST, which only carries SameSite=None cookies.
+		// Browsers accept None only over https.
 		cookie.SameSite = http.SameSiteNoneMode
 	}
 	http.SetCookie(w, cookie)
 	return nil
 }
 
-// clear asks the browser to forget a cookie; the attributes must be those it was set with, or the
-// name's prefix makes browsers refuse the deletion.
+// clear deletes a cookie. The attributes must be those that it was set with: because of the name's
+// prefix, browsers refuse the deletion otherwise.
 func (c cookies) clear(w http.ResponseWriter, name string) {
 	cookie := c.site.NewCookie(name, "")
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
 }
 
-// surplus lists the names of r's attempt cookies that must go so that one more of size bytes fits:
-// those that are no open attempt, then the oldest.
+// surplus returns the names of r's attempt cookies that must be deleted to make room for one more
+// of size bytes: first those that hold no open attempt, then the oldest.
 func (c cookies) surplus(r *http.Request, size int) []string {
 	type held struct {
 		name    string
@@ -86,7 +88,8 @@ func (c cookies) surplus(r *http.Request, size int) []string {
 		}
 		open = append(open, held{cookie.Name, len(cookie.Name) + len(cookie.Value), a.started()})
 	}
-	slices.SortFunc(open, func(a, b held) int { return b.started.Compare(a.started) }) // newest first
+	newestFirst := func(a, b held) int { return b.started.Compare(a.started) }
+	slices.SortFunc(open, newestFirst)
 	kept := 1
 	for _, h := range open {
 		if size += h.size; kept >= maxAttempts || size > maxAttemptBytes {
@@ -98,9 +101,9 @@ func (c cookies) surplus(r *http.Request, size int) []string {
 	return gone[:min(len(gone), maxCleared)]
 }
 
-// find returns the attempt that r's cookie for this state holds, and whether there was any cookie
-// of that name. Of several by one name the first that opens counts: one planted by a sibling
-// subdomain must not keep anybody out.
+// find returns the attempt in r's cookie for a state, and whether there was any cookie of that
+// name. If there are several, the first that opens counts, so that a cookie planted by a sibling
+// subdomain can't prevent a login.
 func (c cookies) find(r *http.Request, state string) (a *attempt, present bool) {
 	name := c.name(state)
 	for _, cookie := range r.CookiesNamed(name) {

@@ -10,30 +10,31 @@ import (
 	"github.com/cloakroom/cloakroom/provider/jose"
 )
 
-// What Begin refuses beside a *ParameterError and a *Failure.
+// Begin returns these errors, a *ParameterError or a *Failure.
 var (
-	// ErrUnknownProvider: no provider of that id is configured; there is no default to fall back on.
+	// ErrUnknownProvider: no provider has that id. There is no default provider to use instead.
 	ErrUnknownProvider = problem.Sentinel(problem.UnknownProvider, "no such provider")
 	// ErrInvalidReturnURL: see site.Site.ReturnURL.
-	ErrInvalidReturnURL = problem.Sentinel(problem.InvalidReturnURL, "return URL is not a path of this app")
+	ErrInvalidReturnURL = problem.Sentinel(problem.InvalidReturnURL,
+		"return URL is not a path of this app")
 )
 
-// A Failure is a login that did not come to a session. No session was started or ended by it, and
-// whatever tokens had been issued are on their way to be revoked.
+// A Failure is a login that failed. It has started and ended no session, and all tokens that the
+// provider had issued are being revoked.
 type Failure struct {
-	Kind     problem.Code // why; it decides the page, the metric and whether to try again
+	Kind     problem.Code // why; it decides the page, the metric and whether to offer another try
 	Provider string       // configured id
 	// Code is the provider's error code, or the rule that a response or ID token broke; Description
-	// is the provider's own text. Both are bounded and printable, and still have to be escaped.
+	// is the provider's own text. Both are bounded and printable, and must be escaped.
 	Code, Description string
-	Reason            string        // what Options.Admit says to the user; "" for everybody else's refusal
-	ReturnURL         string        // where "try again" shall lead in the end; "/" when the attempt is not known
-	Silent            bool          // nobody is looking: the attempt was made in a hidden frame
+	Reason            string        // what Options.Admit tells the user; otherwise ""
+	ReturnURL         string        // where another try leads; "/" if the attempt is unknown
+	Silent            bool          // the login ran in a hidden frame, where nobody sees a page
 	RetryAfter        time.Duration // of problem.RateLimited
 	Err               error         // for the log; never shown
 }
 
-// Error implements error. It is for the log: the provider's description is not in it.
+// Error implements error. It is for the log, so it leaves the provider's description out.
 func (f *Failure) Error() string {
 	s := fmt.Sprintf("login at provider %q failed: %s", f.Provider, f.Kind)
 	if f.Code != "" {
@@ -45,10 +46,10 @@ func (f *Failure) Error() string {
 	return s
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Problem is what a failure is answered with. Its kind decides, not its cause.
+// Problem returns the answer to the browser. It depends on the kind, not on the cause.
 func (f *Failure) Problem() *problem.Problem {
 	p := problem.New(f.Kind)
 	if f.Kind == problem.RateLimited {
@@ -57,19 +58,20 @@ func (f *Failure) Problem() *problem.Problem {
 	return p
 }
 
-// Stale reports whether the attempt is simply not there any more, so that a browser that has a
-// session meanwhile need not be told of it.
+// Stale reports whether the attempt merely no longer exists. A browser that has got a session in
+// the meantime need not be told.
 func (f *Failure) Stale() bool {
 	switch f.Kind {
-	case problem.CookiesBlocked, problem.AttemptNotFound, problem.AttemptExpired, problem.AttemptSpent:
+	case problem.CookiesBlocked, problem.AttemptNotFound,
+		problem.AttemptExpired, problem.AttemptSpent:
 		return true
 	}
 	return false
 }
 
-// StaleFailure is the Failure of a callback that was already found stale, for the page that the
-// browser is led to in order to show its session cookie. kind comes from that page's URL: anything
-// but a stale kind becomes problem.AttemptNotFound.
+// StaleFailure rebuilds the Failure of a callback that was found stale. The browser is redirected
+// once more so that it sends its session cookie, and kind comes from the URL of that page: any kind
+// that is not stale becomes problem.AttemptNotFound.
 func StaleFailure(providerID, kind string) *Failure {
 	f := &Failure{Kind: problem.Code(kind), Provider: providerID, ReturnURL: "/"}
 	if !f.Stale() {
@@ -78,13 +80,13 @@ func StaleFailure(providerID, kind string) *Failure {
 	return f
 }
 
-// broken is a response or token that broke a rule.
+// broken returns the Failure of a response or token that broke a rule.
 func broken(kind problem.Code, rule string) *Failure {
 	return &Failure{Kind: kind, Code: rule}
 }
 
-// outage is the code of an err that is no user's doing, and says nothing about the login itself. Other
-// codes that an error names, such as that of a session which has ended, are not a login's.
+// outage returns the code of an error that is nobody's fault and says nothing about the login, such
+// as an unreachable store. It ignores other codes, such as that of a session that has ended.
 func outage(err error) (problem.Code, bool) {
 	p, known := problem.Of(err)
 	if !known {
@@ -97,8 +99,8 @@ func outage(err error) (problem.Code, bool) {
 	return "", false
 }
 
-// because sorts the error of a request to the provider or the store.
-func because(err error) *Failure {
+// failureOf classifies the error of a request to the provider or the store.
+func failureOf(err error) *Failure {
 	f := &Failure{Kind: problem.InternalError, Err: err}
 	var invalidResponse *provider.InvalidResponseError
 	var invalidToken *jose.InvalidTokenError

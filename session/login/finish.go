@@ -15,25 +15,28 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// finishTime bounds everything between an authorization response and the session, waiting for other token requests
-// included: as long as any request waits for a provider. A load balancer that gives up first takes the replica for dead.
+// finishTime bounds everything from the authorization response to the session, including the wait
+// for other token requests. It is as long as any request waits for a provider: a load balancer with
+// a shorter time-out would consider the replica dead.
 const finishTime = 10 * time.Second
 
-// An Outcome is a login that came to a session. The session's cookie is set already.
+// An Outcome is a login that succeeded. The session's cookie is already set.
 type Outcome struct {
-	ReturnURL string // where the browser goes now
+	ReturnURL string // where to redirect the browser
 	Session   *session.Session
-	Silent    bool // the attempt was made in a hidden frame
-	Kept      bool // the browser's own session goes on, and no cookie was set
+	Silent    bool // the login ran in a hidden frame
+	Kept      bool // the browser's session continues, and no cookie was set
 }
 
-// Finish takes an authorization response that came to the redirect URI of providerID, and starts the
-// session. params are the response's parameters, from the query or from a form, never from both.
-// Any error but ErrUnknownProvider is a *Failure.
+// Finish handles an authorization response that arrived at the redirect URI of providerID, and
+// starts the session. params are the response's parameters, from the query or from a form, never
+// from both. Any error but ErrUnknownProvider is a *Failure.
 //
-// From the moment the code is sent, it does not stop when the browser goes away: tokens that nobody
-// waits for would live on unrevoked.
-func (l *Login) Finish(w http.ResponseWriter, r *http.Request, providerID string, params url.Values) (*Outcome, error) {
+// Once the code has been sent, Finish continues even if the browser goes away: otherwise tokens
+// could be issued that nobody revokes.
+func (l *Login) Finish(
+	w http.ResponseWriter, r *http.Request, providerID string, params url.Values,
+) (*Outcome, error) {
 	p, ok := l.providers[providerID]
 	if !ok {
 		return nil, ErrUnknownProvider
@@ -47,14 +50,15 @@ func (l *Login) Finish(w http.ResponseWriter, r *http.Request, providerID string
 		return nil, l.failed(r.Context(), p, a, failure)
 	}
 	l.logins.WithLabelValues(p.ID(), "success").Inc()
-	l.logger.InfoContext(r.Context(), "login succeeded", "provider", p.ID(), "session", s.Record.ID, "silent", a.Silent)
+	l.logger.InfoContext(r.Context(), "login succeeded",
+		"provider", p.ID(), "session", s.Record.ID, "silent", a.Silent)
 	kept := s.Name == a.Previous || s.Name == l.sessions.NameFromRequest(r)
 	return &Outcome{ReturnURL: a.Return, Session: s, Silent: a.Silent, Kept: kept}, nil
 }
 
-// use finds the attempt of a state and uses it up: whatever the response turns out to be, the next
-// one with this state is refused. The attempt is returned with some failures too, for what the page
-// needs to know of it.
+// use finds the attempt of a state and spends the state: whatever this response is, the next one
+// with the same state is refused. With some failures it also returns the attempt, which the page
+// needs.
 func (l *Login) use(w http.ResponseWriter, r *http.Request, state string) (*attempt, *Failure) {
 	if state == "" {
 		return nil, broken(problem.InvalidResponse, "state")
@@ -78,13 +82,15 @@ func (l *Login) use(w http.ResponseWriter, r *http.Request, state string) (*atte
 	return a, nil
 }
 
-// redeem turns the response to an attempt into a session. What the token response brought is used
-// for nothing before it was verified, and revoked when the login fails after all.
-func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, params url.Values) (*session.Session, *Failure) {
+// redeem turns the response to an attempt into a session. It uses no part of the token response
+// before the ID token is verified, and revokes the tokens if the login fails.
+func (l *Login) redeem(
+	w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, params url.Values,
+) (*session.Session, *Failure) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), finishTime)
 	defer cancel()
-	// The redirect URI is the provider's own: an answer that arrives at another's is a mix-up, and
-	// its code must not reach that other's token endpoint (RFC 9700 §4.4.2).
+	// Each provider has its own redirect URI. A response that arrives at another's is a mix-up, and
+	// its code must not be sent to that other provider's token endpoint (RFC 9700 §4.4.2).
 	if a.Provider != p.ID() {
 		return nil, broken(problem.InvalidResponse, "provider")
 	}
@@ -94,7 +100,7 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	}
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
-		return nil, because(err)
+		return nil, failureOf(err)
 	}
 	if failure := response.checkIssuer(p, metadata); failure != nil {
 		return nil, failure
@@ -102,10 +108,11 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	if response.failed {
 		return nil, response.refusal()
 	}
-	if err := l.sessions.Know(ctx); err != nil { // else the ID token would be judged by a guess
-		return nil, because(err)
+	// Without the store's time, the times in the ID token would be checked against a guess.
+	if err := l.sessions.Know(ctx); err != nil {
+		return nil, failureOf(err)
 	}
-	done, failure := l.strangers.enter(ctx, p.ID(), l.client(r))
+	done, failure := l.limits.enter(ctx, p.ID(), l.client(r))
 	if failure != nil {
 		return nil, failure
 	}
@@ -115,13 +122,13 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 		if invalid := new(provider.InvalidResponseError); errors.As(err, &invalid) {
 			l.orphans.revoke(p, invalid.Issued, a.Previous)
 		}
-		return nil, because(err)
+		return nil, failureOf(err)
 	}
 	s, failure := l.start(ctx, w, r, p, a, response, tokens)
 	if failure != nil {
 		had := a.Previous
 		if errors.Is(failure.Err, session.ErrOtherUser) {
-			had = "" // the session before is another user's, so it has another grant
+			had = "" // the previous session is another user's, so it has another grant
 		}
 		l.orphans.revoke(p, tokens, had)
 		return nil, failure
@@ -129,15 +136,19 @@ func (l *Login) redeem(w http.ResponseWriter, r *http.Request, p *provider.Provi
 	return s, nil
 }
 
-// start verifies the tokens and begins the session they are for.
-func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Request, p *provider.Provider, a *attempt, resp response, tokens *provider.TokenResponse) (*session.Session, *Failure) {
+// start verifies the tokens and starts their session.
+func (l *Login) start(
+	ctx context.Context, w http.ResponseWriter, r *http.Request,
+	p *provider.Provider, a *attempt, resp response, tokens *provider.TokenResponse,
+) (*session.Session, *Failure) {
 	user, failure := l.identify(ctx, p, a, resp.iss, tokens)
 	if failure != nil {
 		return nil, failure
 	}
 	rec := user.record(p, tokens, resp.sessionState)
 	if dropped := rec.DropTokens(); len(dropped) > 0 {
-		l.logger.InfoContext(ctx, "claims were left out, in whole or in part, because they hold or name tokens",
+		l.logger.InfoContext(ctx,
+			"claims were left out, in whole or in part, because they hold or name tokens",
 			"provider", p.ID(), "claims", dropped)
 	}
 	if failure := l.admitted(ctx, rec); failure != nil {
@@ -145,9 +156,11 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 	}
 	rec.UserAgent, rec.RemoteAddr = visible(r.UserAgent()), shortened(l.site.Forwarded(r).Client)
 	if p.Config().RefreshOff && !rec.RefreshToken.IsZero() {
-		unwanted := &session.Record{Provider: p.ID(), Issuer: rec.Issuer, RefreshToken: rec.RefreshToken}
+		unwanted := &session.Record{
+			Provider: p.ID(), Issuer: rec.Issuer, RefreshToken: rec.RefreshToken,
+		}
 		if err := l.sessions.Enqueue(ctx, unwanted, session.ReasonRefused); err != nil {
-			return nil, because(err)
+			return nil, failureOf(err)
 		}
 		rec.RefreshToken = secret.Value{}
 	}
@@ -166,7 +179,7 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		}
 	}
 	s, err := l.sessions.Start(ctx, w, rec, shown)
-	if errors.Is(err, session.ErrEnded) { // since it was looked at; so the login is judged anew
+	if errors.Is(err, session.ErrEnded) { // it ended after successor has read it: decide again
 		rec.ID, rec.CreatedAt, rec.ExpiresAt = "", time.Time{}, user.token.SessionExpiry
 		if reason, failure = l.successor(ctx, a, rec, shown); failure != nil {
 			return nil, failure
@@ -174,15 +187,18 @@ func (l *Login) start(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		s, err = l.sessions.Start(ctx, w, rec, shown)
 	}
 	if err != nil {
-		return nil, because(err)
+		return nil, failureOf(err)
 	}
 	l.endOther(ctx, a, shown, reason)
 	return s, nil
 }
 
-// successor is why the session that the browser shows ends: it goes on as rec where a step-up or a silent login is of the
-// same user. A silent login never takes the place of somebody else's session: nobody would see it happen.
-func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, shown session.Name) (session.Reason, *Failure) {
+// successor decides why the session that the browser has ends. If a step-up or a silent login is of
+// the same user, that session continues as rec. A silent login never replaces another user's
+// session, because nobody would see it happen.
+func (l *Login) successor(
+	ctx context.Context, a *attempt, rec *session.Record, shown session.Name,
+) (session.Reason, *Failure) {
 	if !a.StepUp && !a.Silent {
 		return session.ReasonReplaced, nil
 	}
@@ -190,60 +206,71 @@ func (l *Login) successor(ctx context.Context, a *attempt, rec *session.Record, 
 	case err == nil:
 		return session.ReasonContinued, nil
 	case errors.Is(err, session.ErrUnavailable):
-		return "", because(err)
-	case a.OtherACR: // anybody can write a step-up's URL, and the operator asks for something else of a login
+		return "", failureOf(err)
+	case a.OtherACR:
+		// Anybody can link to a step-up, and the operator asks for other values at logins.
 		return "", &Failure{Kind: problem.StepUpNotMet, Code: "session", Err: err}
 	case a.Silent && errors.Is(err, session.ErrOtherUser):
 		return "", &Failure{Kind: problem.AccessDenied, Code: "other_user", Err: err}
-	case a.Silent && l.sessions.EndedSince(a.Previous, a.started()): // the user has logged out meanwhile, and stays logged out
+	case a.Silent && l.sessions.EndedSince(a.Previous, a.started()):
+		// The user has logged out since the login began. The logout wins.
 		return "", &Failure{Kind: problem.AccessDenied, Code: "logged_out", Err: err}
 	}
 	return session.ReasonReplaced, nil
 }
 
-// keep leaves the browser the session that it has, unless that waits for a login. The answer to a form_post in a frame
-// comes with a SameSite=None cookie, and Firefox may send that and drop every cookie that we set then: a session that went
-// on under a new ticket would be lost. The tokens that came are not needed.
+// keep lets the browser keep the session that it has, unless that session needs a login. The
+// response to a form_post in a frame arrives with a SameSite=None cookie, and Firefox may send that
+// cookie and still ignore all cookies that the answer sets: a session that continued under a new
+// ticket would be lost. The new tokens are not needed.
 func (l *Login) keep(
 	ctx context.Context, p *provider.Provider, tokens *provider.TokenResponse, shown session.Name,
 ) (*session.Session, *Failure) {
 	s, err := l.sessions.Get(ctx, shown)
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
-		return nil, because(err)
-	case err != nil: // it has ended since it was looked at
+		return nil, failureOf(err)
+	case err != nil: // it ended after successor has read it
 		return nil, &Failure{Kind: problem.AccessDenied, Code: "logged_out", Err: err}
-	case l.waitsForLogin(s.Record):
+	case l.needsLogin(s.Record):
 		return nil, nil
 	}
 	l.orphans.revoke(p, tokens, shown)
 	return s, nil
 }
 
-// waitsForLogin reports whether only a login brings a session an access token again.
-func (l *Login) waitsForLogin(rec *session.Record) bool {
-	return !rec.LoginNeeded.IsZero() || rec.RefreshToken.IsZero() && !l.now().Before(rec.AccessTokenExpires)
+// needsLogin reports whether only a login can give a session an access token again.
+func (l *Login) needsLogin(rec *session.Record) bool {
+	return !rec.LoginNeeded.IsZero() ||
+		rec.RefreshToken.IsZero() && !l.now().Before(rec.AccessTokenExpires)
 }
 
-// endOther ends the session that the browser had when the attempt began, where that is not the one
-// that it shows now and that the new session has replaced.
-func (l *Login) endOther(ctx context.Context, a *attempt, replaced session.Name, reason session.Reason) {
+// endOther ends the session that the browser had when the attempt began, unless the new session has
+// replaced that very one.
+func (l *Login) endOther(
+	ctx context.Context, a *attempt, replaced session.Name, reason session.Reason,
+) {
 	if a.Previous == "" || a.Previous == replaced {
 		return
 	}
 	if err := l.sessions.End(ctx, a.Previous, reason); err != nil {
-		l.logger.WarnContext(ctx, "end the session that a login replaced", "provider", a.Provider, "error", err)
+		l.logger.WarnContext(ctx, "end the session that a login replaced",
+			"provider", a.Provider, "error", err)
 	}
 }
 
-// failed completes a failure, counts and logs it.
+// failed completes, counts and logs a failure.
 func (l *Login) failed(ctx context.Context, p *provider.Provider, a *attempt, f *Failure) error {
 	f.Provider, f.ReturnURL = p.ID(), "/"
 	if a != nil {
 		f.ReturnURL, f.Silent = a.Return, a.Silent
 	}
 	l.logins.WithLabelValues(p.ID(), string(f.Kind)).Inc()
-	attrs := []slog.Attr{slog.String("provider", p.ID()), slog.String("outcome", string(f.Kind)), slog.Bool("silent", f.Silent)}
+	attrs := []slog.Attr{
+		slog.String("provider", p.ID()),
+		slog.String("outcome", string(f.Kind)),
+		slog.Bool("silent", f.Silent),
+	}
 	if f.Code != "" {
 		attrs = append(attrs, slog.String("code", f.Code))
 	}
@@ -254,10 +281,11 @@ func (l *Login) failed(ctx context.Context, p *provider.Provider, a *attempt, f 
 	return f
 }
 
-// level: what strangers can cause is no warning to an operator.
+// level returns no warning for failures that any visitor can cause.
 func (f *Failure) level() slog.Level {
 	switch f.Kind {
-	case problem.IDTokenInvalid, problem.ProviderUnreachable, problem.ProviderMisconfigured, problem.StoreUnavailable:
+	case problem.IDTokenInvalid, problem.ProviderUnreachable,
+		problem.ProviderMisconfigured, problem.StoreUnavailable:
 		return slog.LevelWarn
 	case problem.InternalError:
 		return slog.LevelError

@@ -40,17 +40,22 @@ func with(u *url.URL, pairs ...string) *url.URL {
 
 func TestLoginStartsASession(t *testing.T) {
 	w := newWorld(t)
-	w.op.SetUser(odd.Claims{"sub": "alice", "name": "Alice", "email": "alice@example.com", "bff:logout_url": "/evil", "session_state": "st"})
+	w.op.SetUser(odd.Claims{
+		"sub": "alice", "name": "Alice", "email": "alice@example.com",
+		"bff:logout_url": "/evil", "session_state": "st",
+	})
 	b := w.browser()
 	rec := b.login()
 	var claims map[string]any
 	if err := json.Unmarshal(rec.Claims, &claims); err != nil {
 		t.Fatal(err)
 	}
-	if rec.Provider != "main" || rec.Issuer != w.op.Issuer() || rec.Subject != "alice" || rec.SID == "" || rec.State != "st" || rec.AuthTime.IsZero() {
+	if rec.Provider != "main" || rec.Issuer != w.op.Issuer() || rec.Subject != "alice" ||
+		rec.SID == "" || rec.State != "st" || rec.AuthTime.IsZero() {
 		t.Errorf("record = %+v", rec.Record)
 	}
-	if rec.UserAgent != "test browser" || rec.RemoteAddr != "127.0.0.0" || rec.TokenType != "Bearer" || !strings.Contains(rec.Scope, "openid") {
+	if rec.UserAgent != "test browser" || rec.RemoteAddr != "127.0.0.0" ||
+		rec.TokenType != "Bearer" || !strings.Contains(rec.Scope, "openid") {
 		t.Errorf("record = %+v", rec.Record)
 	}
 	if claims["name"] != "Alice" || claims["bff:logout_url"] != nil { // MD12
@@ -183,7 +188,8 @@ func TestSilentAttemptStaysSilent(t *testing.T) {
 	}
 }
 
-// A logout in the very moment in which a silent login writes the record that its session goes on under.
+// A logout in the very moment in which a silent login writes the record that its session goes on
+// under.
 func TestSilentLoginUndoesNoLogoutInItsLastMoment(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -229,8 +235,8 @@ func TestBrowserThatGoesAwayLosesNoTokens(t *testing.T) {
 	}
 }
 
-// LG1, LG4: both ends of a login are logged with provider and reason, and without anything that lets
-// anybody in.
+// LG1, LG4: both ends of a login are logged with provider and reason, and without anything that
+// lets anybody in.
 func TestLogTellsLoginsAndKeepsSecrets(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
@@ -246,7 +252,11 @@ func TestLogTellsLoginsAndKeepsSecrets(t *testing.T) {
 		t.Fatalf("%+v", a)
 	}
 	logs := w.logs.String()
-	for _, want := range []string{`msg="login succeeded" provider=main session=` + rec.ID, `msg="login failed" provider=main outcome=id_token_invalid`, "code=nonce"} {
+	for _, want := range []string{
+		`msg="login succeeded" provider=main session=` + rec.ID,
+		`msg="login failed" provider=main outcome=id_token_invalid`,
+		"code=nonce",
+	} {
 		if !strings.Contains(logs, want) {
 			t.Errorf("the log lacks %q:\n%s", want, logs)
 		}

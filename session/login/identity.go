@@ -14,69 +14,77 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// An identity is who logged in, as far as it was verified.
+// An identity is what was verified about the user who logged in.
 type identity struct {
 	token  *jose.IDToken
-	claims json.RawMessage // the ID token's, completed by userinfo's
+	claims json.RawMessage // those of the ID token, completed by userinfo
 	scope  string          // granted
 }
 
-// identify verifies the ID token, and then asks userinfo for what else is known of the user. Nothing of
-// the token response is used before the ID token was verified (RFC 9700 §4.5.3.2). iss is
-// that of the authorization response, "" where it had none.
-func (l *Login) identify(ctx context.Context, p *provider.Provider, a *attempt, iss string, tokens *provider.TokenResponse) (*identity, *Failure) {
+// identify verifies the ID token, and then asks userinfo for more claims. No part of the token
+// response is used before the ID token is verified (RFC 9700 §4.5.3.2). iss is that of the
+// authorization response, "" if it had none.
+func (l *Login) identify(
+	ctx context.Context, p *provider.Provider, a *attempt, iss string,
+	tokens *provider.TokenResponse,
+) (*identity, *Failure) {
 	if tokens.IDToken.IsZero() {
 		return nil, broken(problem.IDTokenInvalid, "missing") // OIDC Core §3.1.3.3
 	}
 	token, err := p.Verifier().IDToken(ctx, tokens.IDToken, jose.Attempt{
-		Nonce: a.Nonce, Issuer: iss, AccessToken: tokens.AccessToken, MaxAge: a.maxAge(), Started: a.started(),
+		Nonce: a.Nonce, Issuer: iss, AccessToken: tokens.AccessToken,
+		MaxAge: a.maxAge(), Started: a.started(),
 		PromptLogin: a.PromptLogin, EssentialACR: a.ACR,
 	})
 	if err != nil {
-		return nil, a.tooWeak(because(err))
+		return nil, a.stepUpFailure(failureOf(err))
 	}
-	if holdsToken(token.Subject, tokens) {
-		return nil, broken(problem.IDTokenInvalid, "sub") // the browser is told the subject, and must not get a token
+	if holdsToken(token.Subject, tokens) { // the browser gets the subject, and must not get a token
+		return nil, broken(problem.IDTokenInvalid, "sub")
 	}
 	scope := tokens.Scope
 	if scope == "" {
-		scope = strings.Join(p.Config().Scopes, " ") // as asked (RFC 6749 §5.1)
+		scope = strings.Join(p.Config().Scopes, " ") // the requested one (RFC 6749 §5.1)
 	}
 	claims, err := readClaims(token.Claims)
 	if err != nil {
-		return nil, because(err)
+		return nil, failureOf(err)
 	}
 	if err := l.askUserinfo(ctx, p, tokens, token, claims); err != nil {
-		return nil, because(err)
+		return nil, failureOf(err)
 	}
 	object, err := json.Marshal(claims)
 	if err != nil {
-		return nil, because(fmt.Errorf("write claims: %w", err))
+		return nil, failureOf(fmt.Errorf("write claims: %w", err))
 	}
 	return &identity{token: token, claims: object, scope: scope}, nil
 }
 
-// holdsToken reports whether a text of the provider's holds one of the tokens that came with it.
+// holdsToken reports whether a text of the provider contains one of the tokens of the same
+// response.
 func holdsToken(text string, tokens *provider.TokenResponse) bool {
 	return secret.NewFinder(tokens.AccessToken, tokens.RefreshToken, tokens.IDToken).In(text)
 }
 
-// record is the session's record, but for the browser's part. A signed session_state wins over the
-// one that came through the browser.
-func (i *identity) record(p *provider.Provider, tokens *provider.TokenResponse, sessionState string) *session.Record {
+// record returns the session's record without what comes from the browser. A signed session_state
+// takes precedence over the one that came through the browser.
+func (i *identity) record(
+	p *provider.Provider, tokens *provider.TokenResponse, sessionState string,
+) *session.Record {
 	if i.token.SessionState != "" {
 		sessionState = i.token.SessionState
 	}
 	return &session.Record{
-		Provider: p.ID(), Issuer: i.token.Issuer, Subject: i.token.Subject, SID: i.token.SID, State: sessionState,
+		Provider: p.ID(), Issuer: i.token.Issuer, Subject: i.token.Subject,
+		SID: i.token.SID, State: sessionState,
 		Claims: i.claims, AuthTime: i.token.AuthTime, Scope: i.scope, TokenType: tokens.TokenType,
 		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken, IDToken: tokens.IDToken,
 		AccessTokenObtained: tokens.Issued, AccessTokenExpires: tokens.Issued.Add(tokens.ExpiresIn),
 	}
 }
 
-// shortened is an address with the part that names a single household or machine set to zero: people
-// shall know where a session of theirs began, and nobody needs more.
+// shortened clears the part of an address that identifies a single household or machine. What is
+// left is enough for users to recognize where a session of theirs began.
 func shortened(addr netip.Addr) string {
 	if !addr.IsValid() {
 		return ""
@@ -93,8 +101,9 @@ func shortened(addr netip.Addr) string {
 	return network.Addr().String()
 }
 
-// tooWeak says of a step-up's ID token that broke just what the step-up asked for, that it did.
-func (a *attempt) tooWeak(f *Failure) *Failure {
+// stepUpFailure changes the kind of a failure if a step-up's ID token lacks just what the step-up
+// asked for.
+func (a *attempt) stepUpFailure(f *Failure) *Failure {
 	if a.StepUp && f.Kind == problem.IDTokenInvalid && (f.Code == "acr" || f.Code == "auth_time") {
 		f.Kind = problem.StepUpNotMet
 	}

@@ -1,14 +1,15 @@
-// Package login is one login attempt: the authorization request that a browser is sent away with,
-// the encrypted cookie that it carries meanwhile, and the authorization response that it brings back.
+// Package login handles login attempts: the authorization request that a browser is redirected
+// with, the encrypted cookie that it carries meanwhile, and the authorization response that it
+// brings back.
 //
-// The server keeps nothing of an attempt: state, nonce, PKCE verifier, provider, return URL and time
-// travel in a cookie of the attempt's own, named after its state, so several tabs can log in at once.
-// That a state is used once is remembered in this process only. That is the weak point: a response
-// that is delivered to two replicas at the same moment is exchanged twice, and it is the provider
-// that refuses the second code.
+// The server stores nothing about an attempt. State, nonce, PKCE verifier, provider, return URL and
+// time travel in a cookie of the attempt's own, named after its state, so several tabs can log in
+// at once. Each process remembers for itself which states were used. That is the weak point: if a
+// response is delivered to two replicas at the same moment, both exchange the code, and only the
+// provider refuses the second exchange.
 //
-// It knows nothing of pages, HTTP statuses or the configuration file: it returns an Outcome or a
-// Failure, and others turn that into an answer.
+// The package knows nothing of pages, HTTP statuses or the configuration file. It returns an
+// Outcome or a Failure, and its callers turn that into an answer.
 package login
 
 import (
@@ -29,32 +30,34 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// rememberedStates is how many spent states this process remembers. Each was opened from a cookie
-// of ours, so filling the memory takes as many whole logins; what falls out of it can still be
-// replayed only with its cookie, within attemptLife, and with a code that the provider has seen.
+// rememberedStates is how many spent states this process remembers. A state counts only if a cookie
+// of ours holds it, so filling the memory takes as many complete logins. A forgotten state can be
+// replayed only with its cookie, within attemptLife, and with a code that the provider has already
+// seen.
 const rememberedStates = 16384
 
-// Options are what logging in needs.
+// Options are what a Login needs.
 type Options struct {
-	Site      *site.Site                    // the attempt cookies, where a login may return to, the browser's address
+	Site      *site.Site                    // for attempt cookies, return URLs and client addresses
 	Providers map[string]*provider.Provider // by configured id
 	Sessions  *session.Manager
-	Keys      *keys.Ring // what seals attempts
-	// Client tells clients apart, for the limit on refused codes; "" for one that can't be told from others, which
-	// has no limit. nil: nobody has one.
+	Keys      *keys.Ring // seals attempts
+	// Client identifies the client of a request, for the limit on refused codes. It returns "" for
+	// a client that can't be told from others; such a client has no limit. nil: no client has one.
 	Client func(*http.Request) string
-	// Admit decides whether a user whose login has been verified gets a session: at each login, silent
-	// ones and step-ups too. A *RefusalError refuses it; after any other error the login fails as by a
-	// fault of this service. Either way the tokens are revoked. It must be quick: ten seconds are all
-	// that the whole login has. nil: every user gets one.
+	// Admit decides whether a user whose login has been verified gets a session. It is called at
+	// each login, including silent ones and step-ups. A *RefusalError refuses the login; after any
+	// other error the login fails with an internal error. In both cases the tokens are revoked.
+	// Admit must be quick, because the whole login has only ten seconds. nil: every user gets a
+	// session.
 	Admit   func(ctx context.Context, who Candidate) error
 	Now     func() time.Time      // nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
 }
 
-// A Login starts and finishes attempts. It is safe for concurrent use. What refused logins leave behind is seen to
-// in the background, until Close.
+// A Login starts and finishes attempts. It is safe for concurrent use. It revokes the tokens of
+// refused logins in the background, until Close.
 type Login struct {
 	site      *site.Site
 	providers map[string]*provider.Provider
@@ -62,7 +65,7 @@ type Login struct {
 	cookies   cookies
 	client    func(*http.Request) string
 	admit     func(context.Context, Candidate) error // nil: every user gets a session
-	strangers *strangers
+	limits    *limits
 	now       func() time.Time
 	logger    *slog.Logger
 	logins    *prometheus.CounterVec
@@ -88,7 +91,7 @@ func New(o Options) (*Login, error) {
 			return nil, fmt.Errorf("register metrics of logins: %w", err)
 		}
 	}
-	strangers, err := newStrangers(o.Providers)
+	limits, err := newLimits(o.Providers)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +102,7 @@ func New(o Options) (*Login, error) {
 		cookies:   cookies{site: o.Site, codec: newCodec(o.Keys), now: o.Now},
 		client:    o.Client,
 		admit:     o.Admit,
-		strangers: strangers,
+		limits:    limits,
 		now:       o.Now,
 		logger:    o.Logger,
 		logins:    logins,
@@ -108,7 +111,7 @@ func New(o Options) (*Login, error) {
 	}, nil
 }
 
-// complete fills in what was left out, and refuses what can't work.
+// complete fills in defaults, and refuses options that can't work.
 func (o *Options) complete() error {
 	switch {
 	case o.Site == nil:
@@ -130,8 +133,8 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// spend uses a state up and reports whether it was still unused. Of several callers at once, one
-// hears true (RFC 9700 §4.2: a response is redeemed once).
+// spend marks a state as used and reports whether it was unused. Exactly one of several concurrent
+// callers gets true (RFC 9700 §4.2: a response is redeemed once).
 func (l *Login) spend(state string) bool {
 	seen, _ := l.spent.ContainsOrAdd(sha256.Sum256([]byte(state)), struct{}{})
 	return !seen

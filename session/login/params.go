@@ -13,24 +13,25 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// A ParameterError is a login request that names a parameter it may not, or gives one a value it may
-// not have. Nothing was started.
+// A ParameterError means that a login request has a parameter, or a value of one, that is not
+// allowed. Nothing was started.
 type ParameterError struct {
-	Name   string // one of the names that this package knows, never the caller's text
-	Reason string // in our words
+	Name   string // a name that this package knows, never the caller's text
+	Reason string // our own text
 }
 
 // Error implements error.
 func (e *ParameterError) Error() string { return "parameter " + e.Name + " " + e.Reason }
 
-// Problem is what it is answered with.
+// Problem returns the answer to the browser.
 func (e *ParameterError) Problem() *problem.Problem {
-	return problem.New(problem.BadRequest).WithDetail("The parameter " + e.Name + " " + e.Reason + ".")
+	return problem.New(problem.BadRequest).
+		WithDetail("The parameter " + e.Name + " " + e.Reason + ".")
 }
 
-// passedOn are the parameters that a caller may hand to the provider, with the check on each value
-// (OIDC Core §3.1.2.1).
-var passedOn = map[string]func(string) bool{
+// forwarded are the parameters that a caller may pass to the provider, each with a check of its
+// value (OIDC Core §3.1.2.1).
+var forwarded = map[string]func(string) bool{
 	"prompt":     validPrompt,
 	"login_hint": validText,
 	"acr_values": validText,
@@ -38,43 +39,44 @@ var passedOn = map[string]func(string) bool{
 	"ui_locales": validText,
 }
 
-// fixed are the parameters that make the authorization request ours. A caller who sends one wants it
-// changed, so the request is refused rather than quietly answered with something else.
+// fixed are the parameters that callers can't choose. A caller that sends one expects it to have an
+// effect, so the request is refused instead of ignoring the parameter.
 var fixed = []string{
 	"client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce",
-	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience", "claims",
-	"registration", "id_token_hint", "authorization_details", "dpop_jkt",
+	"code_challenge", "code_challenge_method", "request", "request_uri", "resource", "audience",
+	"claims", "registration", "id_token_hint", "authorization_details", "dpop_jkt",
 }
 
-// ours are the parameters of the login endpoint itself.
-var ours = []string{"returnUrl", "provider", StepUp}
+// own are the parameters of the login endpoint itself.
+var own = []string{"returnUrl", "provider", StepUp}
 
-// StepUp is the parameter of the login endpoint that makes acr_values a demand instead of a wish, and the login one
-// that the browser's session goes on with (RFC 9470 §5).
+// StepUp is the parameter of the login endpoint that makes a login a step-up: acr_values must be
+// met, and the browser's session continues (RFC 9470 §5).
 const StepUp = "step_up"
 
-// allowed picks from a caller's query what may go to the provider. Names that nobody knows are left
-// out: a page's own marks (utm_source) shall not stop a login.
+// allowed returns the parameters of a caller's query that may go to the provider. It ignores
+// unknown names: a page's own parameters (utm_source) must not prevent a login.
 func allowed(query url.Values) (url.Values, error) {
 	for _, name := range fixed {
 		if query.Has(name) {
 			return nil, &ParameterError{name, "can't be chosen by a caller"}
 		}
 	}
-	for _, name := range ours {
+	for _, name := range own {
 		if len(query[name]) > 1 {
 			return nil, &ParameterError{name, "is repeated"}
 		}
 	}
 	out := url.Values{}
 	if query.Get(StepUp) != "" {
-		out.Set(StepUp, "1") // expect takes it out again
+		out.Set(StepUp, "1") // expect removes it
 	}
-	for name, valid := range passedOn {
+	for name, valid := range forwarded {
 		switch values := query[name]; {
 		case len(values) > 1:
 			return nil, &ParameterError{name, "is repeated"} // RFC 6749 §3.1
-		case len(values) == 0 || values[0] == "": // sent without a value: as if omitted (RFC 6749 §3.1)
+		case len(values) == 0 || values[0] == "":
+			// An empty value counts as omitted (RFC 6749 §3.1).
 		case !valid(values[0]):
 			return nil, &ParameterError{name, "has a value that is not allowed"}
 		default:
@@ -92,11 +94,12 @@ func validMaxAge(s string) bool {
 	return len(s) <= 9 && strings.Trim(s, "0123456789") == ""
 }
 
-// validPrompt: known values, each once; none stands alone (OIDC Core §3.1.2.1).
+// validPrompt accepts known values, each at most once; none must stand alone (OIDC Core §3.1.2.1).
 func validPrompt(s string) bool {
+	known := []string{"none", "login", "consent", "select_account"}
 	prompts := strings.Split(s, " ")
 	for i, p := range prompts {
-		if !slices.Contains([]string{"none", "login", "consent", "select_account"}, p) || slices.Contains(prompts[:i], p) {
+		if !slices.Contains(known, p) || slices.Contains(prompts[:i], p) {
 			return false
 		}
 		if p == "none" && len(prompts) > 1 {
@@ -106,11 +109,12 @@ func validPrompt(s string) bool {
 	return true
 }
 
-// expect notes in a what the ID token will have to prove, from what is really sent: the operator's
-// parameters win over the caller's, except for prompt and for what it returns the names of.
+// expect records in a what the ID token must prove, according to the parameters that are sent. The
+// operator's parameters take precedence over the caller's, except prompt and those whose names
+// expect returns.
 //
-// acr_values is a wish (OIDC Core §5.5.1.1 makes it a voluntary claim), and not checked, but for a step-up: the
-// app sees acr. An operator who insists asks through the claims parameter.
+// acr_values is voluntary (OIDC Core §5.5.1.1) and not checked, except for a step-up: the app can
+// check acr. An operator who requires certain values sends the claims parameter.
 func (a *attempt) expect(params url.Values, c provider.Config) (outranking []string) {
 	if a.StepUp = params.Get(StepUp) != ""; a.StepUp {
 		params.Del(StepUp)
@@ -137,16 +141,20 @@ func (a *attempt) expect(params url.Values, c provider.Config) (outranking []str
 	return outranking
 }
 
-// outranking are a step-up's parameters that win over the operator's: a smaller max_age, and acr_values. Values that
-// the operator does not ask for may be weaker, and stand for a session that goes on alone. What the operator keeps
-// out, by an empty value, stays out.
+// outranking returns the names of a step-up's parameters that take precedence over the operator's:
+// a smaller max_age, and acr_values. Values that the operator does not ask for may be weaker, so
+// they count only for a session that continues. A parameter that the operator has set to an empty
+// value is never sent.
 func (a *attempt) outranking(params url.Values, c provider.Config) (names []string) {
 	asked, ok := maxAgeIn(params.Get("max_age"))
 	if operators, set := maxAgeIn(c.AuthParams["max_age"]); ok && set && asked < operators {
 		names = append(names, "max_age")
 	}
-	operators, values := strings.Fields(c.AuthParams["acr_values"]), strings.Fields(params.Get("acr_values"))
-	other := slices.ContainsFunc(values, func(acr string) bool { return !slices.Contains(operators, acr) })
+	operators := strings.Fields(c.AuthParams["acr_values"])
+	values := strings.Fields(params.Get("acr_values"))
+	other := slices.ContainsFunc(values, func(acr string) bool {
+		return !slices.Contains(operators, acr)
+	})
 	if len(operators) > 0 && len(values) > 0 && (!other || a.Previous != "") {
 		names, a.OtherACR = append(names, "acr_values"), other
 	}
@@ -161,21 +169,24 @@ func maxAgeIn(s string) (seconds int64, ok bool) {
 	return seconds, err == nil
 }
 
-// narrowed is what a login has to prove when the operator insists on one of some acr values and a step-up on one of
-// others. Anybody can write a step-up's URL, so it must not take the place of what the operator wants.
+// narrowed returns the acr values of which a step-up must prove one, given those that the operator
+// requires and those that the step-up asks for. Anybody can link to a step-up, so it must not
+// replace what the operator requires.
 func narrowed(essential, asked []string) []string {
 	if len(essential) == 0 {
 		return asked
 	}
-	both := slices.DeleteFunc(slices.Clone(essential), func(acr string) bool { return !slices.Contains(asked, acr) })
+	both := slices.DeleteFunc(slices.Clone(essential), func(acr string) bool {
+		return !slices.Contains(asked, acr)
+	})
 	if len(both) == 0 {
-		return essential // nothing meets both; what asked for more will say so again
+		return essential // nothing meets both; the API that asked for more will do so again
 	}
 	return both
 }
 
-// essentialACR are the values of acr that the claims parameter insists on (OIDC Core §5.5.1.1); nil
-// when it does not.
+// essentialACR returns the values of acr that the claims parameter requires (OIDC Core §5.5.1.1),
+// nil if it requires none.
 func essentialACR(claims string) []string {
 	var request struct {
 		IDToken struct {
@@ -186,7 +197,8 @@ func essentialACR(claims string) []string {
 			} `json:"acr"`
 		} `json:"id_token"`
 	}
-	if claims == "" || json.Unmarshal([]byte(claims), &request) != nil || !request.IDToken.ACR.Essential {
+	if claims == "" || json.Unmarshal([]byte(claims), &request) != nil ||
+		!request.IDToken.ACR.Essential {
 		return nil
 	}
 	if acr := request.IDToken.ACR; acr.Value != "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 )
 
-// LS8: what goes on to the provider is picked from a short list; the rest of a query changes nothing
-// or is refused.
+// LS8: what goes on to the provider is picked from a short list; the rest of a query changes
+// nothing or is refused.
 func TestCallersChooseFromAListOfParameters(t *testing.T) {
 	const refused = "refused"
 	for query, want := range map[string]string{
@@ -85,7 +85,7 @@ func TestCallersChooseFromAListOfParameters(t *testing.T) {
 
 // LS8: each name once, whether it is passed on, ours or forbidden.
 func TestRepeatedParametersAreRefused(t *testing.T) {
-	for _, name := range slices.Concat(fixed, ours, []string{"prompt", "login_hint", "acr_values", "max_age", "ui_locales"}) {
+	for _, name := range slices.Concat(fixed, own, []string{"prompt", "login_hint", "acr_values", "max_age", "ui_locales"}) {
 		if _, err := allowed(url.Values{name: {"1", "1"}}); err == nil {
 			t.Errorf("%s twice is accepted", name)
 		}
@@ -120,8 +120,16 @@ func TestExpectationIsWhatWasSent(t *testing.T) {
 		{"one essential acr", "", operator("claims", `{"id_token":{"acr":{"essential":true,"value":"a"}}}`), -1, false, "a"},
 		{"voluntary acr", "", operator("claims", `{"id_token":{"acr":{"values":["a"]}}}`, "acr_values", "x"), -1, false, ""},
 		{"a step-up's acr", "step_up=1&acr_values=a+b", operator(), -1, false, "a b"},
-		{"a step-up can't lower what the operator insists on", "step_up=1&acr_values=weak", operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`), -1, false, "a b"},
-		{"a step-up can raise it", "step_up=1&acr_values=b+c", operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`), -1, false, "b"},
+		{
+			"a step-up can't lower what the operator insists on", "step_up=1&acr_values=weak",
+			operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`),
+			-1, false, "a b",
+		},
+		{
+			"a step-up can raise it", "step_up=1&acr_values=b+c",
+			operator("claims", `{"id_token":{"acr":{"essential":true,"values":["a","b"]}}}`),
+			-1, false, "b",
+		},
 		{"a step-up's smaller max_age", "step_up=1&max_age=60", operator("max_age", "3600"), 60, false, ""},
 		{"a step-up's larger max_age", "step_up=1&max_age=60", operator("max_age", "0"), 0, false, ""},
 		{"a step-up's max_age where the operator keeps it out", "step_up=1&max_age=60", operator("max_age", ""), -1, false, ""},

@@ -8,13 +8,14 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// Bounds on what an authorization response may bring; codes of large providers are JWTs of 2 KB.
+// These limits bound an authorization response; large providers use JWTs of 2 KB as codes.
 const (
 	maxCode  = 8 << 10
 	maxState = 256
 )
 
-// A response is an authorization response (OIDC Core §3.1.2.5, §3.1.2.6), with each parameter once.
+// A response is an authorization response (OIDC Core §3.1.2.5, §3.1.2.6). No parameter was
+// repeated.
 type response struct {
 	code         secret.Value
 	iss          string
@@ -26,7 +27,7 @@ type response struct {
 	errorDescription string
 }
 
-// stateOf is the one state of a response, "" when there is none to find an attempt by.
+// stateOf returns the state of a response, "" if it has none or several, or one that is too long.
 func stateOf(params url.Values) string {
 	if states := params["state"]; len(states) == 1 && len(states[0]) <= maxState {
 		return states[0]
@@ -34,10 +35,13 @@ func stateOf(params url.Values) string {
 	return ""
 }
 
-// readResponse reads a response and refuses what is ambiguous: a repeated parameter (RFC 6749 §3.1),
-// a code beside an error, or neither. error_uri is left alone: no page of ours links to it.
+// readResponse refuses a response that is ambiguous: with a repeated parameter (RFC 6749 §3.1),
+// with both a code and an error, or with neither. It ignores error_uri, because no page of ours
+// links to it.
 func readResponse(params url.Values) (response, *Failure) {
-	for _, name := range []string{"code", "state", "iss", "error", "error_description", "error_uri", "session_state"} {
+	for _, name := range []string{
+		"code", "state", "iss", "error", "error_description", "error_uri", "session_state",
+	} {
 		if len(params[name]) > 1 {
 			return response{}, broken(problem.InvalidResponse, "repeated "+name)
 		}
@@ -55,13 +59,15 @@ func readResponse(params url.Values) (response, *Failure) {
 		code: secret.New(code),
 		iss:  params.Get("iss"), hasIss: params.Has("iss"),
 		sessionState: visible(params.Get("session_state")),
-		failed:       failed, errorCode: visible(params.Get("error")), errorDescription: visible(params.Get("error_description")),
+		failed:       failed, errorCode: visible(params.Get("error")),
+		errorDescription: visible(params.Get("error_description")),
 	}, nil
 }
 
-// checkIssuer is RFC 9207 §2.4: the issuer in the response must be the one that the request went to,
-// by simple string comparison (of an issuer template, one of its tenants', which the ID token must then name, too), and must be there when the provider announces it. It comes before the
-// code leaves for anywhere, and before an error is believed.
+// checkIssuer implements RFC 9207 §2.4. The response must name the issuer that the request went to,
+// by simple string comparison, and must name one at all if the provider's metadata promises it. At
+// a provider with an issuer template, any tenant's issuer fits; the ID token must then name the
+// same one. The check comes before the code is sent anywhere, and before an error is believed.
 func (r response) checkIssuer(p *provider.Provider, m *provider.Metadata) *Failure {
 	if r.hasIss && !p.IssuedBy(r.iss) {
 		return broken(problem.InvalidResponse, "iss")
@@ -72,7 +78,7 @@ func (r response) checkIssuer(p *provider.Provider, m *provider.Metadata) *Failu
 	return nil
 }
 
-// refusal is the error response as a Failure (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
+// refusal turns an error response into a Failure (RFC 6749 §4.1.2.1, OIDC Core §3.1.2.6).
 func (r response) refusal() *Failure {
 	f := &Failure{Kind: problem.ProviderRefused, Code: r.errorCode, Description: r.errorDescription}
 	switch r.errorCode {

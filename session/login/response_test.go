@@ -71,11 +71,16 @@ func TestProvidersTextIsMadeHarmless(t *testing.T) {
 
 // MD12: userinfo adds, and changes nothing; the service's own names are nobody else's.
 func TestUserinfoOnlyAdds(t *testing.T) {
-	idToken, err := readClaims(json.RawMessage(`{"sub":"alice","name":"Alice","big":12345678901234567890,"bff:logout_url":"x","BFF:Session_State":"x","amr":["pwd"]}`))
+	idToken, err := readClaims(json.RawMessage(`{
+		"sub":"alice","name":"Alice","big":12345678901234567890,
+		"bff:logout_url":"x","BFF:Session_State":"x","amr":["pwd"]
+	}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	userinfo, err := readClaims(json.RawMessage(`{"sub":"mallory","name":"M","email":"a@example.com","roles":["a","a"],"sid":"x","acr":"high","auth_time":1,
+	userinfo, err := readClaims(json.RawMessage(`{
+		"sub":"mallory","name":"M","email":"a@example.com","roles":["a","a"],
+		"sid":"x","acr":"high","auth_time":1,
 		"iss":"x","aud":"x","exp":1,"iat":1,"nonce":"x","azp":"x","at_hash":"x","bff:logout_url":"y","bff:x":1}`))
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +90,9 @@ func TestUserinfoOnlyAdds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"amr":["pwd"],"big":12345678901234567890,"email":"a@example.com","name":"Alice","roles":["a","a"],"sub":"alice"}`; string(got) != want {
+	want := `{"amr":["pwd"],"big":12345678901234567890,"email":"a@example.com",` +
+		`"name":"Alice","roles":["a","a"],"sub":"alice"}`
+	if string(got) != want {
 		t.Errorf("claims = %s\n    want %s", got, want)
 	}
 }

@@ -156,7 +156,8 @@ func TestParallelDeliveryRedeemsOnce(t *testing.T) {
 	}
 }
 
-// CB3: the attacker's callback gives the victim no session, and the victim's own attempt still works.
+// CB3: the attacker's callback gives the victim no session, and the victim's own attempt still
+// works.
 func TestForeignCallbackLogsNobodyIn(t *testing.T) {
 	w := newWorld(t)
 	attacker, victim := w.browser(), w.browser()

@@ -8,11 +8,11 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// maxText bounds what is kept of a text that a provider or a caller sent.
+// maxText bounds what is kept of a text from a provider or a caller, in bytes.
 const maxText = 200
 
-// visible makes s fit to be shown as text: bounded in bytes, valid UTF-8, on one line. Whoever puts
-// it into a page still has to escape it.
+// visible makes s fit to be displayed as text: bounded in bytes, valid UTF-8, on one line. It must
+// still be escaped for HTML.
 func visible(s string) string {
 	var b strings.Builder
 	for _, r := range s {

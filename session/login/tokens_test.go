@@ -49,8 +49,8 @@ func TestCodeIsSentOnce(t *testing.T) {
 	}
 }
 
-// ID1–ID13, TE3, TE5: nothing is used of a token response whose ID token does not hold (ID10), and what
-// was issued is revoked. That each rule is checked is shown in package jose.
+// ID1–ID13, TE3, TE5: nothing is used of a token response whose ID token does not hold (ID10), and
+// what was issued is revoked. That each rule is checked is shown in package jose.
 func TestBadIDTokenStartsNoSession(t *testing.T) {
 	claim := func(name string, value any) func(*world) {
 		return func(w *world) {
@@ -164,16 +164,20 @@ func noUserinfo() map[string]odd.Interceptor {
 	return map[string]odd.Interceptor{
 		"401": odd.Answer(http.StatusUnauthorized, "application/json", "{}", "WWW-Authenticate", `Bearer error="invalid_token"`),
 		"403": odd.Answer(http.StatusForbidden, "text/plain", ""), "404": odd.Answer(http.StatusNotFound, "text/plain", ""),
-		"429": odd.Answer(http.StatusTooManyRequests, "text/plain", "", "Retry-After", "60"), "503": odd.Answer(http.StatusServiceUnavailable, "text/plain", ""),
+		"429":    odd.Answer(http.StatusTooManyRequests, "text/plain", "", "Retry-After", "60"),
+		"503":    odd.Answer(http.StatusServiceUnavailable, "text/plain", ""),
 		"a page": odd.HTML(), "a redirect": odd.Redirect(http.StatusFound, "/login"), "nothing": odd.Drop(),
-		"JSON as text": odd.Answer(http.StatusOK, "text/plain", `{"sub":"alice","groups":["admins"]}`),
-		"no object":    odd.Answer(http.StatusOK, "application/json", `["sub","alice"]`), "no JSON": odd.Answer(http.StatusOK, "application/json", `{"sub":"alice"`),
-		"a member twice": odd.Answer(http.StatusOK, "application/json", `{"sub":"alice","sub":"alice"}`), "unsigned": odd.Answer(http.StatusOK, "application/jwt", "e30.e30."),
-		"too late": odd.Hang(nil),
+		"JSON as text":   odd.Answer(http.StatusOK, "text/plain", `{"sub":"alice","groups":["admins"]}`),
+		"no object":      odd.Answer(http.StatusOK, "application/json", `["sub","alice"]`),
+		"no JSON":        odd.Answer(http.StatusOK, "application/json", `{"sub":"alice"`),
+		"a member twice": odd.Answer(http.StatusOK, "application/json", `{"sub":"alice","sub":"alice"}`),
+		"unsigned":       odd.Answer(http.StatusOK, "application/jwt", "e30.e30."),
+		"too late":       odd.Hang(nil),
 	}
 }
 
-// TestLoginGoesOnWithoutUserinfo: by default what userinfo would say is worth a warning, and no login.
+// TestLoginGoesOnWithoutUserinfo: by default what userinfo would say is worth a warning, and no
+// login.
 func TestLoginGoesOnWithoutUserinfo(t *testing.T) {
 	w := newWorld(t)
 	w.op.OnClaims(func(_ string, c odd.Claims) { delete(c, "email") })
@@ -186,11 +190,14 @@ func TestLoginGoesOnWithoutUserinfo(t *testing.T) {
 			t.Errorf("a provider that hangs was waited for %v", took)
 		}
 		var claims map[string]any
-		if err := json.Unmarshal(rec.Claims, &claims); err != nil || claims["sub"] != "alice" || claims["email"] != nil || claims["groups"] != nil {
+		err := json.Unmarshal(rec.Claims, &claims)
+		if err != nil || claims["sub"] != "alice" ||
+			claims["email"] != nil || claims["groups"] != nil {
 			t.Errorf("%s: claims = %v, %v", name, claims, err)
 		}
 	}
-	if got, want := strings.Count(w.logs.String(), "providers.userinfo: off"), len(noUserinfo()); got != want || !strings.Contains(w.logs.String(), "level=WARN") {
+	got, want := strings.Count(w.logs.String(), "providers.userinfo: off"), len(noUserinfo())
+	if got != want || !strings.Contains(w.logs.String(), "level=WARN") {
 		t.Errorf("%d warnings with the remedy, want %d", got, want)
 	}
 }
@@ -199,7 +206,8 @@ func TestLoginGoesOnWithoutUserinfo(t *testing.T) {
 func TestLoginFailsWithoutRequiredUserinfo(t *testing.T) {
 	w := newWorld(t, func(c *provider.Config) { c.Userinfo = provider.UserinfoRequired })
 	for name, want := range map[string]problem.Code{
-		"401": problem.ProviderRefused, "503": problem.ProviderUnreachable, "a page": problem.ProviderUnreachable, "unsigned": problem.IDTokenInvalid,
+		"401": problem.ProviderRefused, "503": problem.ProviderUnreachable,
+		"a page": problem.ProviderUnreachable, "unsigned": problem.IDTokenInvalid,
 	} {
 		b := w.browser()
 		undo := w.op.Intercept(odd.Userinfo, noUserinfo()[name])

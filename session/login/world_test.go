@@ -144,7 +144,10 @@ func reply(rw http.ResponseWriter, a answer, err error) {
 	if err != nil {
 		status, a = http.StatusBadRequest, answer{Err: err.Error()}
 		if f := new(login.Failure); errors.As(err, &f) {
-			a = answer{Kind: f.Kind, Provider: f.Provider, Code: f.Code, Description: f.Description, ReturnURL: f.ReturnURL, Silent: f.Silent, Err: f.Error()}
+			a = answer{
+				Kind: f.Kind, Provider: f.Provider, Code: f.Code, Description: f.Description,
+				ReturnURL: f.ReturnURL, Silent: f.Silent, Err: f.Error(),
+			}
 		}
 	}
 	rw.WriteHeader(status)

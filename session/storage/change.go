@@ -8,28 +8,32 @@ import (
 	"time"
 )
 
-// A ChangeFeed tells each of the processes that share a store at once what is done to records. A store
-// without one belongs to one process, or what others do is noticed only after a while.
+// A ChangeFeed announces changes of records at once to all processes that share a store. Without
+// one, a store belongs to one process, or each process notices the changes of others only after a
+// while.
 type ChangeFeed interface {
-	// Listen tells of changes, this process's own included, in the order in which the store made those
-	// of one record, until ctx ends or the feed breaks; it returns why. Each time the feed has proven
-	// that nothing written before a moment is still on its way, proven is called with that moment, by
-	// this process's clock, for the first time when the feed stands. Both functions must be quick; they
-	// are called by one goroutine at a time.
-	Listen(ctx context.Context, every time.Duration, heard func(Change), proven func(time.Time)) error
+	// Listen calls heard for each change, including this process's own, until ctx ends or the feed
+	// breaks; it returns the reason. The changes of one record come in the order in which the store
+	// made them. Listen sends a heartbeat through the feed at every interval. Once that proves that
+	// all changes before a moment, by this process's clock, have been delivered, Listen calls
+	// proven with it, for the first time as soon as the feed works. Both functions must be quick;
+	// one goroutine calls them.
+	Listen(
+		ctx context.Context, every time.Duration, heard func(Change), proven func(time.Time),
+	) error
 }
 
-// A Change is what one process did to a record, as a store tells it to the others.
+// A Change is what one process did to a record, as the store announces it to all.
 type Change struct {
 	Kind    ChangeKind
 	Name    string
 	Version uint64 // after an update
 	Reason  string // of an end
-	// LastActive and IdleExpires are what a touch moved forward.
+	// LastActive and IdleExpires are the times after a touch.
 	LastActive, IdleExpires time.Time
 }
 
-// A ChangeKind says what was done.
+// A ChangeKind is a kind of change.
 type ChangeKind int
 
 // The kinds of change.
@@ -39,8 +43,8 @@ const (
 	RecordEnded
 )
 
-// String is the text in which stores tell a change: its kind's letter, the name, and what belongs to the
-// kind. What stores write themselves, in Lua or SQL, has this form too.
+// String returns the text by which stores announce a change: the letter of its kind, the name, and
+// the values of its kind. The announcements that stores write in Lua or SQL have this form, too.
 func (c Change) String() string {
 	switch c.Kind {
 	case RecordUpdated:
@@ -53,7 +57,8 @@ func (c Change) String() string {
 	return ""
 }
 
-// ParseChange reads what String wrote; false for anything else, which a later build may have written.
+// ParseChange reads what String wrote. It returns false for anything else, which a later build may
+// have written.
 func ParseChange(text string) (c Change, ok bool) {
 	parts := strings.Split(text, " ")
 	if len(parts) < 3 {
@@ -83,7 +88,7 @@ func ParseChange(text string) (c Change, ok bool) {
 	return c, true
 }
 
-// millis is a time in milliseconds since 1970; 0 is the zero time.
+// millis returns a time in milliseconds since 1970; 0 is the zero time.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -91,7 +96,7 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// moment reads what millis wrote.
+// moment is the inverse of millis.
 func moment(millis int64) time.Time {
 	if millis == 0 {
 		return time.Time{}

@@ -6,9 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// IndexKey hashes what a record is found by, or a mark is kept under, so that the store learns no subject
-// and no sid. The
-// parts are hashed with their lengths: no two different lists share a key.
+// IndexKey hashes what a record is found by, or a mark is kept under, so that the store learns no
+// subject and no sid. The parts are hashed with their lengths: no two different lists share a key.
 func IndexKey(parts ...string) string {
 	h := sha256.New()
 	for _, p := range parts {

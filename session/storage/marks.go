@@ -5,30 +5,32 @@ import (
 	"time"
 )
 
-// Marks keep small things for a time, under hashed keys.
+// Marks keep small values for a limited time, under hashed keys.
 type Marks interface {
-	// MarkOnce remembers key until the given time and reports whether it was new.
+	// MarkOnce marks key until the given time and reports whether it was not marked before.
 	MarkOnce(ctx context.Context, key string, until time.Time) (bool, error)
-	// Marked reports whether key is remembered, without marking it.
+	// Marked reports whether key is marked, without marking it.
 	Marked(ctx context.Context, key string) (bool, error)
-	// Keep keeps something sealed under a key that nothing is kept under, until ttl has passed, by the store's clock.
+	// Keep stores a sealed value under key, which must not be in use, until ttl has passed by the
+	// store's clock.
 	Keep(ctx context.Context, key string, sealed []byte, ttl time.Duration) error
-	// Take removes what is kept under key and returns it. ErrNotFound when there is nothing, or its time is over: so
-	// exactly one of several callers gets it.
+	// Take removes the value that is kept under key and returns it, so that exactly one of several
+	// callers gets it. It returns ErrNotFound if there is none, or if it has expired.
 	Take(ctx context.Context, key string) ([]byte, error)
 }
 
-// FrozenFactor is how many times its ttl a lease may last while its holder is frozen. A process whose machine lost its
-// power looks frozen, too, until the store gives up its connection.
+// FrozenFactor limits how long a lease lasts whose holder is frozen: FrozenFactor times its ttl. A
+// process whose machine lost power looks frozen, too, until the store gives up its connection.
 const FrozenFactor = 4
 
-// Leases let one process at a time do a thing.
+// Leases let one process at a time do something.
 type Leases interface {
-	// Acquire gives holder the lease on key, unless another has it, until it is released or ttl has
-	// passed, and reports whether it did. A lease outlives a crash of the store: whoever got it goes on believing
-	// in it. Where the store has a ChangeFeed, a lease also outlasts its ttl, up to FrozenFactor times, while the process
-	// that has it still listens: it has not died, but is frozen, and goes on as if nothing had been once it wakes.
+	// Acquire gives holder the lease on key until it is released or ttl has passed, unless somebody
+	// else holds it, and reports whether it did. A lease survives a crash of the store, because its
+	// holder goes on relying on it. If the store has a ChangeFeed, a lease also outlasts its ttl,
+	// up to FrozenFactor times, as long as the process that holds it is still listening: that
+	// process is not dead but frozen, and will go on as if nothing had happened once it wakes.
 	Acquire(ctx context.Context, key, holder string, ttl time.Duration) (bool, error)
-	// Release ends the lease on key if holder still has it. Releasing what another has changes nothing.
+	// Release ends the lease on key if holder still has it. Otherwise it changes nothing.
 	Release(ctx context.Context, key, holder string) error
 }

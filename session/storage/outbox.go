@@ -5,32 +5,33 @@ import (
 	"time"
 )
 
-// A Revocation is an item of the outbox: what is left to revoke of an ended session. Sealed is the
-// record as it was at the end, sealed under Origin as its name.
+// A Revocation is an item of the outbox: tokens of an ended session that are still to be revoked.
+// Sealed is the record as it was at the end, sealed under the name Origin.
 type Revocation struct {
-	ID        string // unique; chosen by the store for records it moved, equal to Origin there
-	Origin    string // the name Sealed was sealed under
+	ID        string // unique; equal to Origin for records that the store itself moved
+	Origin    string // the name that Sealed was sealed under
 	Provider  string
 	Reason    string // why the session ended
 	Sealed    []byte
 	EndedAt   time.Time
-	NotBefore time.Time // next attempt; leases push it ahead
+	NotBefore time.Time // when the next attempt is due; a lease postpones it
 	Attempts  int
-	LastError string // why the last attempt failed, already free of secrets; empty at first
-	Head      []byte // keys.HeadOf(Sealed), where Sealed is left out
+	LastError string // why the last attempt failed, without secrets; empty at first
+	Head      []byte // keys.HeadOf(Sealed), set where Sealed is left out
 }
 
-// An Outbox keeps what is to be revoked until that is done.
+// An Outbox keeps items until their tokens are revoked.
 type Outbox interface {
-	// Enqueue adds to the outbox something that no record holds (the tokens of a renewal that lost
-	// to a logout). Adding an ID again changes nothing.
+	// Enqueue adds an item that no record holds, such as the tokens of a renewal that lost to a
+	// logout. Adding an ID again changes nothing.
 	Enqueue(ctx context.Context, r Revocation) error
-	// Lease hands out at most limit items due at now and makes each due again only after lease.
+	// Lease returns at most limit items that are due at now, and postpones each by lease.
 	Lease(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]Revocation, error)
-	// Retry puts an item off until notBefore and notes the attempt.
+	// Retry postpones an item until notBefore, counts the attempt and stores its error.
 	Retry(ctx context.Context, id string, notBefore time.Time, lastError string) error
-	// Done removes an item. Removing one that is gone is no error.
+	// Done removes an item. It is no error if there is none.
 	Done(ctx context.Context, id string) error
-	// Revocations returns up to limit items, oldest first, without Sealed, with Head, and how many there are.
+	// Revocations returns up to limit items, oldest first, with Head but without Sealed, and the
+	// total number of items.
 	Revocations(ctx context.Context, limit int) ([]Revocation, int, error)
 }

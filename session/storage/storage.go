@@ -1,11 +1,11 @@
-// Package storage says what a session store must do: small interfaces, each for one kind of worker,
-// and what goes through them. It is for those who write a store and for the workers that use one;
-// whoever uses sessions needs package session alone.
+// Package storage defines what a session store must do: small interfaces, each for one kind of
+// worker, and the types that they use. It is for authors of stores and for the workers that use
+// one; callers that only use sessions need package session alone.
 //
-// A store keeps sealed bytes and never opens them. Names, reasons and keys are opaque to it: package
-// session gives them their meaning. What every store must do is tested by session/store/storetest.
+// A store keeps sealed bytes and never opens them. Names, reasons and keys are opaque to it;
+// package session gives them their meaning. session/store/storetest tests what every store must do.
 //
-// It knows no store by name, no key, and nothing of what a record holds.
+// The package knows no particular store, no key, and no content of a record.
 package storage
 
 import (
@@ -14,56 +14,59 @@ import (
 	"time"
 )
 
-// What a store says. Anything else it returns means that it can't be asked just now, which is never
-// a reason to treat anyone as logged out.
+// These are the answers of a store. Any other error means that it can't be asked at the moment,
+// which is never a reason to treat anyone as logged out.
 var (
 	// ErrNotFound: there is no such record; the only answer that means "logged out".
 	ErrNotFound = errors.New("no such session")
 	// ErrConflict: the record changed since the version that was read.
 	ErrConflict = errors.New("session changed since it was read")
-	// ErrExists: Create found the name taken.
+	// ErrExists: the name that Create was given is taken.
 	ErrExists = errors.New("session name is taken")
-	// ErrUnconfirmed: End did it, but a fail-over of the store may undo it.
+	// ErrUnconfirmed: End has ended the record, but a fail-over of the store may undo that.
 	ErrUnconfirmed = errors.New("ended, but a fail-over of the store may undo it")
-	// ErrNotAsked: nothing was sent to the store, so nothing can have been done there. After any other
-	// failure a write may or may not have been done, or may yet be: a server that froze does it when it wakes.
+	// ErrNotAsked: nothing was sent to the store, so nothing was done there. After any other
+	// failure, a write may have been done, or may still be done: a frozen server executes it once
+	// it wakes.
 	ErrNotAsked = errors.New("session store was not asked")
 )
 
-// A Store is one store by its parts, which may all be one value. Each worker is handed the part that
-// it needs, and no other. All methods of all parts are safe for concurrent use, by several processes
-// too where the store is shared. Times are kept to the millisecond at least.
+// A Store is one store, divided into parts that may all be one value. Each worker gets only the
+// parts that it needs. All methods of all parts are safe for concurrent use, also by several
+// processes if the store is shared. Times are kept at least to the millisecond.
 type Store struct {
-	Records    Records // for package session alone: it tells everybody when a session ends
+	Records    Records // only for package session, which announces each end
 	Finder     Finder
 	Outbox     Outbox
 	Leases     Leases
 	Marks      Marks
 	Connection Connection
-	Feed       ChangeFeed // nil: the store does not tell what other processes do
+	Feed       ChangeFeed // nil: the store does not announce what other processes do
 }
 
-// IsZero reports whether there is no part at all.
+// IsZero reports whether all parts are missing.
 func (s Store) IsZero() bool { return s == Store{} }
 
-// IsComplete reports whether no part is missing. The Feed may be.
+// IsComplete reports whether no part is missing, except perhaps the Feed.
 func (s Store) IsComplete() bool {
-	return s.Records != nil && s.Finder != nil && s.Outbox != nil && s.Leases != nil && s.Marks != nil && s.Connection != nil
+	return s.Records != nil && s.Finder != nil && s.Outbox != nil &&
+		s.Leases != nil && s.Marks != nil && s.Connection != nil
 }
 
-// A Connection is the way to the store.
+// A Connection is the connection to the store.
 type Connection interface {
-	// Ping returns nil when the store answers, and what its clock says; the zero time if it has none but this machine's.
-	// A store that takes no writes may tell the time beside its error.
+	// Ping returns nil if the store answers and accepts writes. It also returns the store's time,
+	// or the zero time if the store has no clock but this machine's. It may return the time
+	// together with an error if the store can be read but refuses writes.
 	Ping(ctx context.Context) (time.Time, error)
-	// Close lets go of the store. No method of any part may be called after it.
+	// Close closes the connection. No method of any part may be called after it.
 	Close() error
 }
 
-// An Inspection is what an operator should know of a store.
+// An Inspection is a report on a store for its operator.
 type Inspection struct {
-	Layout   string        // how its layout stands to this build; "": not said
-	Current  bool          // a start changes nothing about the layout
-	Warnings []string      // of settings that endanger sessions
-	Ahead    time.Duration // of this machine's clock, of the server's
+	Layout   string        // how the store's layout relates to this build's; "": unknown
+	Current  bool          // whether a start would leave the layout as it is
+	Warnings []string      // about settings that endanger sessions
+	Ahead    time.Duration // how far this machine's clock is ahead of the server's
 }

@@ -17,45 +17,46 @@ import (
 )
 
 const (
-	// A client whose codes were refused refusedBurst times may have one more sent every refusedPause. A person's code is
-	// hardly ever refused, so that any number of them may be behind one address.
+	// A client of which refusedBurst codes were refused may have one more sent every refusedPause.
+	// Codes of real users are hardly ever refused, so any number of them may share one address.
 	refusedBurst = 50
 	refusedPause = time.Second
-	// rememberedClients bounds the memory. A client that is forgotten has all its attempts again.
+	// rememberedClients bounds memory. A client that is forgotten starts again without a limit.
 	rememberedClients = 16384
 )
 
-// strangers bound what those can cause who begin logins and bring codes that they made up: nothing but a cookie of
-// ours, which anybody gets, stands between them and the provider.
-type strangers struct {
+// limits bound the load that clients can put on a provider by starting logins and sending codes
+// that they made up. They need only an attempt cookie for that, which anybody gets.
+type limits struct {
 	queues  map[string]*fairqueue.Queue       // by provider
 	refused *lru.Cache[string, *rate.Limiter] // by client
 }
 
-func newStrangers(providers map[string]*provider.Provider) (*strangers, error) {
+func newLimits(providers map[string]*provider.Provider) (*limits, error) {
 	refused, err := lru.New[string, *rate.Limiter](rememberedClients)
 	if err != nil {
 		return nil, fmt.Errorf("set up limits of logins: %w", err)
 	}
-	s := &strangers{queues: make(map[string]*fairqueue.Queue, len(providers)), refused: refused}
+	s := &limits{queues: make(map[string]*fairqueue.Queue, len(providers)), refused: refused}
 	for id := range providers {
 		s.queues[id] = fairqueue.New(resilience.Codes.Places())
 	}
 	return s, nil
 }
 
-// enter waits until a code may be sent for a client, "" for one that can't be told from others. done must be called
-// with what became of the code.
-func (s *strangers) enter(
+// enter waits until a code may be sent for a client; "" stands for one that can't be told from
+// others. done must be called with the result of sending the code.
+func (s *limits) enter(
 	ctx context.Context, providerID, client string,
 ) (done func(error), failure *Failure) {
 	leave, err := s.queues[providerID].Enter(ctx, client)
 	if err != nil {
-		return nil, because(&provider.UnreachableError{
-			Provider: providerID, Endpoint: "token", Reason: "too many logins are under way", Err: err,
+		return nil, failureOf(&provider.UnreachableError{
+			Provider: providerID, Endpoint: "token",
+			Reason: "too many logins are under way", Err: err,
 		})
 	}
-	// Asked now, and not before the wait: those in front may have been refused meanwhile.
+	// This comes after the wait: codes of the same client may have been refused in the meantime.
 	if wait := s.wait(client, time.Now()); wait > 0 {
 		leave()
 		return nil, &Failure{Kind: problem.RateLimited, RetryAfter: wait}
@@ -70,8 +71,8 @@ func (s *strangers) enter(
 	}, nil
 }
 
-// wait is how long a client whose codes were refused has to wait before the next.
-func (s *strangers) wait(client string, now time.Time) time.Duration {
+// wait returns how long a client must wait before it may have the next code sent.
+func (s *limits) wait(client string, now time.Time) time.Duration {
 	limit, known := s.refused.Get(client)
 	if !known {
 		return 0
@@ -82,8 +83,8 @@ func (s *strangers) wait(client string, now time.Time) time.Duration {
 	return 0
 }
 
-// count notes a refused code.
-func (s *strangers) count(client string, now time.Time) {
+// count counts a refused code.
+func (s *limits) count(client string, now time.Time) {
 	if client == "" {
 		return
 	}
@@ -94,11 +95,14 @@ func (s *strangers) count(client string, now time.Time) {
 	fresh.AllowN(now, 1)
 }
 
-// operators are the refusals of a code that are about this service, whoever brings the code.
-var operators = []string{"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope"}
+// misconfigured are the error codes that are about this service, not about the code that was sent.
+var misconfigured = []string{
+	"invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+}
 
-// isRefused reports whether the provider refused the code itself, in whatever words (RFC 6749 §5.2).
+// isRefused reports whether the provider refused the code itself, with any error code of RFC 6749
+// §5.2.
 func isRefused(err error) bool {
 	refusal := new(provider.OAuthError)
-	return errors.As(err, &refusal) && !slices.Contains(operators, refusal.Code)
+	return errors.As(err, &refusal) && !slices.Contains(misconfigured, refusal.Code)
 }
