@@ -13,7 +13,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// BC1, BC9–BC11, RV1: by subject, in any browser, without cookie or header.
+// BC1, BC9–BC11, RV1: a logout by subject ends the sessions in every browser. It needs no cookie
+// and no header.
 func TestBackchannelLogoutBySubject(t *testing.T) {
 	g := world.New(t, "")
 	one, two, op := g.Browser(), g.Browser(), g.Browser()
@@ -31,7 +32,7 @@ func TestBackchannelLogoutBySubject(t *testing.T) {
 	world.Eventually(t, "the refresh tokens to be dead", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
 }
 
-// BC9: sid alone, and sid with a sub that contradicts.
+// BC9: a logout token with a sid alone, and one whose sub contradicts its sid.
 func TestBackchannelLogoutBySID(t *testing.T) {
 	g := world.New(t, "")
 	login := func(sid string) *world.Browser {
@@ -58,7 +59,7 @@ func TestBackchannelLogoutBySID(t *testing.T) {
 	two.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 }
 
-// BC8: a token is good once, and never for a session that began after it.
+// BC8: a logout token is accepted once, and never ends a session that began after it.
 func TestReplayedLogoutTokenEndsNothing(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -72,7 +73,7 @@ func TestReplayedLogoutTokenEndsNothing(t *testing.T) {
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
-// BC1, BC11: whatever is wrong with the request, exactly 400.
+// BC1, BC11: whatever is wrong with the request, the answer is 400.
 func TestBadLogoutRequestsAre400(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -94,7 +95,8 @@ func TestBadLogoutRequestsAre400(t *testing.T) {
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
-// A stranger who floods the back channel uses up nobody's share but their own: the provider's logout is heard.
+// A stranger who floods the back channel uses up only their own share: the provider's logout is
+// still accepted.
 func TestFloodOfTheBackchannelDoesNotStopLogouts(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")

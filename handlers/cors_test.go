@@ -57,7 +57,7 @@ func TestPageOfAnAllowedOriginIsServed(t *testing.T) {
 	readable(r)
 }
 
-// CS4: exact match, and no word to anybody else.
+// CS4: origins must match exactly, and other origins get no CORS header.
 func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 	g := world.WithCORS(t)
 	b := g.Browser()
@@ -89,8 +89,8 @@ func TestPagesOfOtherOriginsStayOut(t *testing.T) {
 	}
 }
 
-// To a reverse proxy 2xx means that the request is somebody's: a preflight, which says nothing of who sends it, is
-// nobody's.
+// To a reverse proxy, 2xx means that the request belongs to a user. A preflight does not say who
+// sends it, so it is refused.
 func TestPreflightIsNoWayPastForwardAuth(t *testing.T) {
 	g := world.WithCORS(t)
 	for _, path := range []string{"/bff/auth", "/bff/auth/orders"} {
@@ -102,7 +102,7 @@ func TestPreflightIsNoWayPastForwardAuth(t *testing.T) {
 	}
 }
 
-// LS15, OIDC Core §4: a provider or a portal sends people to log in, by GET or POST.
+// LS15, OIDC Core §4: a provider or a portal starts logins, by GET or POST.
 func TestThirdPartyMayInitiateALogin(t *testing.T) {
 	g := world.New(t, "")
 	iss := g.OP.Issuer()

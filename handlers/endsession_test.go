@@ -10,8 +10,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// A provider that announces neither endpoint, as Cognito and Auth0 do without discovery: a logout goes to the address that the
-// operator gave, without an ID token that it does not ask for, or nowhere; the tokens are revoked where they said.
+// A provider may announce neither endpoint, as Cognito and Auth0 without discovery do. A logout
+// then goes to the address of the operator, or nowhere, and sends no ID token that the address does
+// not ask for. The tokens are revoked at the configured endpoint.
 func TestLogoutGoesWhereTheOperatorSays(t *testing.T) {
 	const template = "https://id.example/logout?client_id={client_id}&logout_uri={post_logout_redirect_uri}"
 	for setting, want := range map[string]string{

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// spellings are how an application may find a field that was sent otherwise: CGI and its like read an underscore as a
-// hyphen, and none of them minds case.
+// spellings are the names under which an application may find a field: CGI and similar interfaces
+// read an underscore as a hyphen, and ignore case.
 func spellings(field string) []string {
 	underscores := strings.ReplaceAll(field, "-", "_")
 	return []string{
@@ -20,9 +20,10 @@ func spellings(field string) []string {
 	}
 }
 
-// What a browser says of whom it is for never reaches the application behind an example of deploy, under any name that
-// is known here and in any spelling; nor does the secret that the proxy shares with this service, or the session cookie.
-// A field that is new in package identity fails this until each example has it.
+// A browser's own identity fields never reach the application behind an example of deploy, under
+// any name that is known here and in any spelling. Neither do the secret that the proxy shares with
+// this service and the session cookie. A new field in package identity fails this test until each
+// example has it.
 func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +62,8 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 					t.Errorf("the application saw %v", seen)
 				}
 			}
-			// nginx can't remove a family: what is not named in the example is refused with the request.
+			// nginx can't remove a family of fields: the request is refused if it has one that the
+			// example does not name.
 			asked := len(g.API.Requests())
 			for _, family := range identity.Prefixes() {
 				r := b.Get("/orders", family+"Anything", "evil")
@@ -74,7 +76,7 @@ func TestExamplesKeepEveryIdentityFromTheApplication(t *testing.T) {
 	}
 }
 
-// The proxy itself keeps the same fields from an API.
+// Our own proxy keeps the same fields from an API.
 func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -96,8 +98,9 @@ func TestAPIsSeeNoIdentityThatACallerSays(t *testing.T) {
 	}
 }
 
-// A page of a name that was rebound to the proxy can send forwarding headers of its own. The examples, whose
-// proxies are trusted, replace them, so that it can't pass for a page of the public origin.
+// A page under a name that was rebound to the proxy can send forwarding fields of its own. The
+// examples, whose proxies are trusted, replace them, so that the page does not count as one of the
+// public origin.
 func TestExamplesPassOnNoForwardingHeadersOfACaller(t *testing.T) {
 	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// guarded is a service that guards an application instead of proxying it. It listens on own; the public origin is
-// that of the proxy in front of both.
+// guarded is a service that guards an application instead of proxying it. It listens on own; its
+// public origin is that of the proxy in front of both.
 func guarded(t *testing.T) (g *world.World, own int) {
 	t.Helper()
 	g = world.NewStage(t)
@@ -56,7 +56,8 @@ func behindCaddy(t *testing.T) *world.World {
 	return g
 }
 
-// filledIn is an example from deploy with what is the operator's to fill in; pairs as for strings.NewReplacer.
+// filledIn returns an example from deploy with the placeholders replaced; pairs are as for
+// strings.NewReplacer.
 func filledIn(t *testing.T, path string, pairs ...string) string {
 	t.Helper()
 	example, err := os.ReadFile(path)
@@ -66,8 +67,8 @@ func filledIn(t *testing.T, path string, pairs ...string) string {
 	return strings.NewReplacer(pairs...).Replace(string(example))
 }
 
-// The proxy asks before each request: who is not logged in is sent to log in, who is reaches the application with their
-// name and an access token that is renewed unseen.
+// The proxy asks before each request. A visitor is sent to log in; a user reaches the application
+// with their name and with an access token, which is renewed without being noticed.
 func TestForwardAuth(t *testing.T) {
 	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +106,7 @@ func TestForwardAuth(t *testing.T) {
 			if n := len(g.OP.Grants("refresh_token")); n == 0 {
 				t.Error("the access token was not renewed")
 			}
-			// CGI, WSGI and their like read an underscore as a hyphen (PX8).
+			// CGI, WSGI and similar interfaces read an underscore as a hyphen (PX8).
 			b.Get("/orders", "X_Auth_Request_User", "mallory", "X-Auth_Request-Email", "m@evil.example",
 				"X-Plain", "stays").Want(t, http.StatusOK, "")
 			seen := g.API.Requests()[len(g.API.Requests())-1].Header
@@ -124,7 +125,7 @@ func TestForwardAuth(t *testing.T) {
 			b.Get("/orders", "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site",
 				"Sec-Fetch-Mode", "cors").Want(t, http.StatusForbidden, "")
 
-			// A browser that asks for itself learns who it is, which it knows, and nothing more.
+			// A browser that calls the endpoint itself learns only its own identity.
 			own := b.Get("/bff/auth")
 			if own.StatusCode != http.StatusAccepted || own.Header.Get("X-Auth-Request-User") != "alice" ||
 				own.Header.Get("X-Auth-Request-Access-Token") != "" {
@@ -145,7 +146,8 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
-// An outage behind the question is no fault of the application's, and says when to come again; nobody is sent to log in.
+// An outage behind forward-auth is not reported as a fault of the application. The answer says when
+// to retry, and nobody is sent to log in.
 func TestForwardAuthHandsOutagesOn(t *testing.T) {
 	for name, behind := range map[string]func(*testing.T) *world.World{"nginx": behindNginx, "Caddy": behindCaddy} {
 		t.Run(name, func(t *testing.T) {
@@ -181,12 +183,14 @@ func TestForwardAuthHandsOutagesOn(t *testing.T) {
 	})
 }
 
-// loadedBy is what a browser says of a style sheet, a script or an image that a page of some site names.
+// loadedBy returns the Fetch Metadata of a style sheet, a script or an image that a page of some
+// site loads.
 func loadedBy(site, dest string) []string {
 	return []string{"X-CSRF", "", "Accept", "*/*", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", dest}
 }
 
-// The guarded application's pages load what they are made of in mode no-cors; nobody else's may.
+// Pages of the guarded application load their resources in mode no-cors; pages of other sites may
+// not.
 func TestForwardAuthKnowsTheApplicationsOwnRequests(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -206,8 +210,8 @@ func TestForwardAuthKnowsTheApplicationsOwnRequests(t *testing.T) {
 	b.Get("/bff/user", append(loadedBy("same-origin", "script"), "X-CSRF", "1")...).Want(t, http.StatusForbidden, "csrf")
 }
 
-// WebSockets stay with the public origin, behind a proxy too, however much of a handshake the proxy hands over and
-// whatever other origins' pages may fetch.
+// WebSockets are only for the public origin, also behind a proxy, however much of the handshake the
+// proxy forwards and whatever pages of other origins may fetch.
 func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
 	g := world.WithCORS(t)
 	b := g.Browser()
@@ -234,8 +238,8 @@ func TestForwardAuthKeepsWebSocketsToThePublicOrigin(t *testing.T) {
 	b.Get("/bff/auth", append(world.FromSPA(world.SPAOrigin), "X-CSRF", "")...).Want(t, http.StatusAccepted, "")
 }
 
-// Envoy puts the fields that it is answered in the place of a browser's own, and leaves the others: each field is
-// there, so that nobody can say what this service does not know.
+// Envoy replaces request fields only by those in the answer. The answer therefore has every field,
+// so that a browser can't set one that this service leaves empty.
 func TestForwardAuthSaysEveryField(t *testing.T) {
 	g, own := guarded(t)
 	for name, email := range map[string]any{"none": "", "no text": 7, "two fields": "a@x\r\nX-Auth-Request-User: admin"} {
@@ -260,7 +264,7 @@ func TestForwardAuthSaysEveryField(t *testing.T) {
 	}
 }
 
-// OIDC Core §5.7: an address that nobody has verified says nothing about who it is.
+// OIDC Core §5.7: an e-mail address that is not verified identifies nobody.
 func TestForwardAuthKeepsUnverifiedAddressesBack(t *testing.T) {
 	g := world.New(t, "")
 	for verified, want := range map[any]string{false: "", "false": "", true: "alice@example.com", nil: "alice@example.com"} {
@@ -275,14 +279,15 @@ func TestForwardAuthKeepsUnverifiedAddressesBack(t *testing.T) {
 	}
 }
 
-// followed is a link of another site that somebody follows, or an answer of the provider's that leads on.
+// followed are the headers of a navigation from another site: by a link, or by a redirect of the
+// provider.
 var followed = []string{
 	"X-CSRF", "", "Accept", "text/html",
 	"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site",
 }
 
-// A strict cookie stays behind on the way from another site, the provider's after a login included: the browser is made
-// to ask again before anybody is sent to log in.
+// A SameSite=Strict cookie is not sent on a navigation from another site, such as the return from
+// the provider. The browser is made to repeat the request before anybody is sent to log in.
 func TestForwardAuthAsksForTheStrictCookie(t *testing.T) {
 	leadsBack := func(r *world.Reply, to string) {
 		t.Helper()
@@ -318,8 +323,9 @@ func TestForwardAuthAsksForTheStrictCookie(t *testing.T) {
 	leadsToLogin(world.New(t, "  cookie: {same_site: lax}").Browser().Get("/bff/auth/orders", followed...))
 }
 
-// Envoy's ext_authz asks with the request's own method and query, below a prefix; Traefik asks under a name of
-// its own. No program of theirs is at hand: these are the requests that their documentation describes.
+// Envoy's ext_authz asks with the method and query of the request, below a prefix; Traefik asks
+// under a host name of its own. Neither program is available here: these are the requests that
+// their documentation describes.
 func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
@@ -384,7 +390,7 @@ func TestForwardAuthAsEnvoyAndTraefikAsk(t *testing.T) {
 	}
 }
 
-// Whoever is no trusted proxy can't say under which name a request came.
+// Only a trusted proxy can say under which host name a request came.
 func TestForwardedHostIsATrustedProxysToSay(t *testing.T) {
 	g := world.New(t, "")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.Origin+"/bff/session", nil)

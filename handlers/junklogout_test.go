@@ -17,7 +17,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// unsigned makes a logout token whose signature is no signature.
+// unsigned returns a logout token with an invalid signature.
 func unsigned(header, claims odd.Claims) string {
 	part := func(v any) string {
 		b, _ := json.Marshal(v) // strings and numbers
@@ -26,7 +26,8 @@ func unsigned(header, claims odd.Claims) string {
 	return part(header) + "." + part(claims) + "." + base64.RawURLEncoding.EncodeToString(make([]byte, 256))
 }
 
-// junk are the shapes of logout tokens that strangers can make up, up to those that lack nothing but a signature.
+// junk are the kinds of logout token that strangers can make up, up to one that is right except for
+// its signature.
 func junk(g *world.World) []func(i int) string {
 	shape := func(change func(i int, h, c odd.Claims)) func(int) string {
 		return func(i int) string {
@@ -53,9 +54,9 @@ func junk(g *world.World) []func(i int) string {
 	}
 }
 
-// TestJunkKeepsOutNoLogout: strangers post logout tokens of every shape as fast as it goes, from the very address that
-// the provider's come from, which is so behind every proxy that is not trusted. Each of the provider's is answered
-// 200 and ends its session.
+// TestJunkKeepsOutNoLogout: strangers post logout tokens of every kind as fast as they can, from
+// the same address as the provider, as is the case behind every proxy that is not trusted. Each
+// token of the provider is answered with 200 and ends its session.
 func TestJunkKeepsOutNoLogout(t *testing.T) {
 	g := world.New(t, "")
 	shapes := junk(g)
@@ -130,8 +131,8 @@ func TestJunkInTheFrontChannelKeepsOutNoLogout(t *testing.T) {
 	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "")
 }
 
-// TestKeysThatHangHoldUpNoLogout: tokens of a key that nobody knows wait for the provider's keys, those of a known one
-// for nobody.
+// TestKeysThatHangHoldUpNoLogout: tokens of an unknown key wait for the provider's keys; tokens of
+// a known key do not wait.
 func TestKeysThatHangHoldUpNoLogout(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()

@@ -14,7 +14,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// The provider finds the public half of the key that this client signs with, and nothing else.
+// The endpoint publishes the public half of the key that this client signs with, and nothing else.
 func TestPublicKeysAreServed(t *testing.T) {
 	key := odd.NewKey("client", "ES256")
 	g := world.NewStage(t, odd.WithClient(odd.Client{

@@ -16,7 +16,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// farewell logs out by fetch and returns the address to go on to.
+// farewell logs out with fetch and returns the URL to continue at.
 func farewell(b *world.Browser, query string) string {
 	b.T.Helper()
 	r := b.Do(http.MethodPost, "/bff/logout"+query, nil)
@@ -28,7 +28,7 @@ func farewell(b *world.Browser, query string) string {
 	return body.Redirect
 }
 
-// idToken is the last that the provider issued.
+// idToken returns the last ID token that the provider issued.
 func idToken(g *world.World, t *testing.T, endSession string) string {
 	t.Helper()
 	u, err := url.Parse(endSession)
@@ -38,8 +38,9 @@ func idToken(g *world.World, t *testing.T, endSession string) string {
 	return u.Query().Get("id_token_hint")
 }
 
-// LO3: no script sees the ID token that the provider is shown. It waits sealed in the store, whichever that is, for one
-// navigation, at whichever replica. A script, a frame and a prefetch don't get it, and don't use it up.
+// LO3: no script sees the ID token that the provider is shown. The token waits, sealed, in the
+// store for one navigation, at any replica. A script, a frame or a prefetch does not get it, and
+// does not use it up.
 func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 	for name, store := range map[string]string{
 		"SQLite": "", "memory": "memory:", "Redis": servers.Redis(t).URL(), "PostgreSQL": servers.Postgres(t, "fsync=off").URL(),
@@ -110,7 +111,7 @@ func TestLogoutByFetchShowsNoScriptTheIDToken(t *testing.T) {
 	}
 }
 
-// wantNotStored wants no file of the store to hold a text.
+// wantNotStored checks that no file of the store contains a text.
 func wantNotStored(g *world.World, text string) {
 	g.T.Helper()
 	for _, suffix := range []string{"", "-wal"} {
@@ -120,7 +121,8 @@ func wantNotStored(g *world.World, text string) {
 	}
 }
 
-// An address that was made up, altered or repeated says that one is logged out here, and leads nowhere else.
+// A URL that was made up, altered or used before shows that the user is logged out here, and leads
+// nowhere else.
 func TestLogoutThatIsNotKnownEndsOnOurPage(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -140,7 +142,7 @@ func TestLogoutThatIsNotKnownEndsOnOurPage(t *testing.T) {
 	}
 }
 
-// The longest return path there may be fits into the address, ampersands and all.
+// The longest return path fits into the URL, even if it has many ampersands.
 func TestLogoutRemembersTheLongestReturnPath(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -179,7 +181,8 @@ func TestLogoutGoesOnOnce(t *testing.T) {
 	}
 }
 
-// Whoever sends many logouts of one session at once leaves one thing in the store. All are sent on to the provider.
+// Many concurrent logouts of one session leave one entry in the store. All of them are sent on to
+// the provider.
 func TestOnlyTheLogoutThatEndedTheSessionFillsTheStore(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -200,7 +203,8 @@ func TestOnlyTheLogoutThatEndedTheSessionFillsTheStore(t *testing.T) {
 	}
 }
 
-// The store fails at that moment: the person is logged out, and the provider is visited without the hint.
+// The store fails just then: the user is logged out, and the browser visits the provider without
+// the hint.
 func TestLogoutWithoutTheStoreGoesOnWithoutAHint(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -216,7 +220,7 @@ func TestLogoutWithoutTheStoreGoesOnWithoutAHint(t *testing.T) {
 	}
 }
 
-// sqlite is the store's file, as another program sees it.
+// sqlite opens the file of the store, as another program would.
 func sqlite(g *world.World) *sql.DB {
 	db, err := sql.Open("sqlite", g.DB)
 	if err != nil {

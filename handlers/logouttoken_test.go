@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// hydraLogout is a logout token as Ory Hydra makes it: no exp.
+// hydraLogout returns a logout token as Ory Hydra makes it, without exp.
 func hydraLogout(claims map[string]any) func(_, c odd.Claims) {
 	return func(_, c odd.Claims) {
 		delete(c, "exp")
@@ -18,8 +18,8 @@ func hydraLogout(claims map[string]any) func(_, c odd.Claims) {
 	}
 }
 
-// BC3, BC8: a logout token without exp is refused with a warning that names the remedy, and taken, once, where the
-// operator says so.
+// BC3, BC8: a logout token without exp is refused, with a warning that names the remedy. If the
+// operator allows it, it is accepted, once.
 func TestLogoutTokenWithoutExp(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")

@@ -14,7 +14,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// bounce logs in as often as it takes, with what happens between two logins, and wants the page that names the cause.
+// bounce logs in again and again, calls between before each repetition, and checks that the page
+// that ends the loop names the cause.
 func bounce(b *world.Browser, times int, between func(), cause, words string) *world.Reply {
 	b.T.Helper()
 	for range times {
@@ -32,7 +33,7 @@ func bounce(b *world.Browser, times int, between func(), cause, words string) *w
 	return page
 }
 
-// cookieCount is how many cookies the browser has.
+// cookieCount returns the number of cookies that the browser has.
 func cookieCount(b *world.Browser) int {
 	u, err := url.Parse(b.World.Origin)
 	if err != nil {
@@ -41,8 +42,8 @@ func cookieCount(b *world.Browser) int {
 	return len(b.Client.Jar.Cookies(u))
 }
 
-// A browser that bounces between login and app gets one page that names why, and not another redirect; from that page
-// it can try again.
+// A browser in a redirect loop between login and app gets a page that names the cause instead of
+// another redirect. From that page the user can try again.
 func TestLoginThatGoesRoundExplainsItself(t *testing.T) {
 	t.Run("the session cookie is lost", func(t *testing.T) {
 		g := world.New(t, "")

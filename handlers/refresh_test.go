@@ -9,7 +9,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// A session without a refresh token is as good as any: an app that decides by the code sends nobody away.
+// A session without a refresh token is a valid session: an app that goes by the code sends nobody
+// to log in.
 func TestRefreshOfASessionWithoutRefreshTokenIsNoLogout(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
@@ -23,7 +24,7 @@ func TestRefreshOfASessionWithoutRefreshTokenIsNoLogout(t *testing.T) {
 	g.Browser().Do(http.MethodPost, "/bff/session/refresh", nil).Want(t, http.StatusUnauthorized, "not_authenticated")
 }
 
-// Retry-After is the wait that is really asked for: half of the token's life, and 30 s at most.
+// Retry-After is the real wait: half of the life of the token, at most 30 s.
 func TestRefreshSaysWhenTheNextIsDue(t *testing.T) {
 	g := world.New(t, "")
 	for life, want := range map[time.Duration]int{time.Hour: 30, 20 * time.Second: 10} {

@@ -86,7 +86,7 @@ func TestLoginCallLogoutRevoke(t *testing.T) {
 	}
 }
 
-// SC4, BR5, LS13: a visitor gets an answer, and nothing is stored for them.
+// SC4, BR5, LS13: a visitor gets an answer, and nothing is stored.
 func TestVisitorGetsNoCookieAndSaysWhereToLogIn(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -111,7 +111,7 @@ func TestVisitorGetsNoCookieAndSaysWhereToLogIn(t *testing.T) {
 	}
 }
 
-// CS1–CS3, CS8, CS9: what could be forged is refused, and changes nothing.
+// CS1–CS3, CS8, CS9: a request that may be forged is refused, and changes nothing.
 func TestWhatCouldBeForgedIsRefused(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -220,7 +220,7 @@ func TestOnlyANavigationStartsALogin(t *testing.T) {
 	b.Login()
 }
 
-// LS9: an app's service worker passes navigations on with the destination empty.
+// LS9: the service worker of an app forwards navigations with the destination empty.
 func TestNavigationsThroughAServiceWorkerAreNavigations(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -249,7 +249,7 @@ func TestNavigationsThroughAServiceWorkerAreNavigations(t *testing.T) {
 	b.Get("/bff/user").Want(t, http.StatusUnauthorized, "not_authenticated")
 }
 
-// CB2: the back button after a login goes on to the app, and changes nothing.
+// CB2: the back button after a login leads to the app, and changes nothing.
 func TestStaleCallbackInALiveSessionGoesOn(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -279,7 +279,7 @@ func TestASecondLoginEndsTheFirstSession(t *testing.T) {
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
-// SC12: idle and absolute limits hold; asking about the session keeps nobody logged in.
+// SC12: idle and absolute limits hold; reading the session does not extend it.
 func TestExpiryHolds(t *testing.T) {
 	g := world.New(t, "  lifetime: 3s\n  idle_timeout: 1s\n  max_staleness: 0s")
 	idle, busy := g.Browser(), g.Browser()
@@ -296,7 +296,7 @@ func TestExpiryHolds(t *testing.T) {
 	world.Eventually(t, "expired sessions' tokens to be revoked", func() bool { return len(g.OP.LiveRefreshTokens()) == 0 })
 }
 
-// LO5: logging out without a session is no failure.
+// LO5: a logout without a session succeeds.
 func TestLogoutTwice(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()

@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// userAgents are those of two browsers, and what a person calls them.
+// userAgents are the User-Agent fields of two browsers, and their names for people.
 var userAgents = map[string]string{
 	"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) " +
 		"Chrome/140.0.0.0 Safari/537.36": "Chrome, Linux",
@@ -18,7 +18,7 @@ var userAgents = map[string]string{
 		"Version/18.0 Mobile/15E148 Safari/604.1": "Safari, iPhone",
 }
 
-// loginWith is login in a browser of some kind.
+// loginWith is Login with a given User-Agent.
 func loginWith(b *world.Browser, userAgent string) {
 	b.T.Helper()
 	begin := b.Navigate("/bff/login")
@@ -26,8 +26,9 @@ func loginWith(b *world.Browser, userAgent string) {
 	b.Get(back.RequestURI(), "User-Agent", userAgent, "X-CSRF", "", "Accept", "text/html").Want(b.T, http.StatusFound, "")
 }
 
-// Who comes from an e-mail, and is not logged in here, gets to the page by one login. Who is, and comes from another
-// site, sees it at once: their strict cookie stayed behind, and a login would have replaced their session.
+// A user who follows a link in an e-mail and is not logged in reaches the page with one login. A
+// user who is logged in sees it at once, although their SameSite=Strict cookie was not sent: a
+// login would have replaced their session.
 func TestSessionsPageIsReachedFromOutside(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -65,7 +66,7 @@ func submit(b *world.Browser, fields url.Values, header ...string) *world.Reply 
 
 var hidden = regexp.MustCompile(`name="(token|id)" value="([^"]*)"`)
 
-// A person sees where they are logged in, in words they know, and ends one after being asked.
+// A user sees in plain words where they are logged in, and ends a session after a confirmation.
 func TestPersonEndsASessionOnThePage(t *testing.T) {
 	g := world.New(t, "")
 	var browsers []*world.Browser

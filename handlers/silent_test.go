@@ -12,7 +12,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// A silent login of who is logged in already is no logout: the same session goes on, for as long as before.
+// A silent login of a user who is logged in does not log them out: the same session goes on, with
+// the same end.
 func TestSilentLoginGoesOnWithTheSameSession(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -45,7 +46,7 @@ func TestSilentLoginGoesOnWithTheSameSession(t *testing.T) {
 	}
 }
 
-// Nobody sees a hidden frame: it must not make the session somebody else's.
+// Nobody sees a hidden frame, so it must not replace the session by that of another user.
 func TestSilentLoginOfAnotherUserChangesNothing(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -62,7 +63,7 @@ func TestSilentLoginOfAnotherUserChangesNothing(t *testing.T) {
 	b.Get("/api/x").Want(t, http.StatusOK, "")
 }
 
-// Who logs out while a frame is at the provider stays logged out.
+// A user who logs out while a frame is at the provider stays logged out.
 func TestSilentLoginUndoesNoLogout(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -89,7 +90,7 @@ func TestSilentLoginOfNobodyStartsASession(t *testing.T) {
 	b.Get("/api/x").Want(t, http.StatusOK, "")
 }
 
-// beginSilently begins a silent login and returns where the provider sends the frame.
+// beginSilently begins a silent login and returns the URL that the provider redirects the frame to.
 func beginSilently(b *world.Browser) (callback string) {
 	b.T.Helper()
 	begin := b.Get("/bff/silent-login", "X-CSRF", "",
@@ -100,14 +101,15 @@ func beginSilently(b *world.Browser) (callback string) {
 	return callbackOf(b.World, begin)
 }
 
-// callbackOf is where the provider sends a browser whose login began with this answer; parameters of a form_post are
-// in the query, too.
+// callbackOf returns the URL that the provider redirects to, for a login that began with this
+// answer. It has the parameters of a form_post in its query, too.
 func callbackOf(g *world.World, begin *world.Reply) string {
 	return g.OP.Login(strings.Replace(begin.Header.Get("Location"), "response_mode=form_post", "response_mode=query", 1)).RequestURI()
 }
 
-// Tracking prevention keeps cookies from a frame that another site has led here: the answer is that nobody is logged
-// in, at once, and no code is sent anywhere. A window gets the page that says so.
+// Tracking prevention removes cookies from a frame that another site has redirected here. The
+// answer then says at once that nobody is logged in, and no code is sent. A window gets the page
+// that explains it.
 func TestSilentLoginWhoseCookieStaysAwayAnswersAtOnce(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -128,8 +130,8 @@ func TestSilentLoginWhoseCookieStaysAwayAnswersAtOnce(t *testing.T) {
 	}
 }
 
-// A browser that drops every cookie of the callback's answer has no session: it is told so, and the session that
-// nobody could use ends with its tokens.
+// A browser that drops all cookies of the callback's answer has no session. The answer says so, and
+// the session that nobody can use ends, with its tokens.
 func TestSilentLoginIsConfirmedByTheBrowserThatHasTheSession(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -148,8 +150,8 @@ func TestSilentLoginIsConfirmedByTheBrowserThatHasTheSession(t *testing.T) {
 		"Content-Type", "application/x-www-form-urlencoded").Want(t, http.StatusForbidden, "csrf")
 }
 
-// Two silent logins at once, as of two tabs: the session goes on under the ticket of the later one, and to both tabs
-// somebody is logged in.
+// Two silent logins run at once, as in two tabs. The session continues under the ticket of the
+// later one, and both tabs are told that a user is logged in.
 func TestSilentLoginsAtOnceAreBothConfirmed(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()
@@ -167,7 +169,7 @@ func TestSilentLoginsAtOnceAreBothConfirmed(t *testing.T) {
 	b.Get("/bff/user").Want(t, http.StatusOK, "")
 }
 
-// postBack brings a form_post from the provider's site.
+// postBack sends a form_post from the provider's site.
 func postBack(b *world.Browser, callback, dest string) *world.Reply {
 	b.T.Helper()
 	path, parameters, _ := strings.Cut(callback, "?")
@@ -175,8 +177,8 @@ func postBack(b *world.Browser, callback, dest string) *world.Reply {
 		"Origin", b.World.OP.Issuer(), "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", dest, "Sec-Fetch-Site", "cross-site")
 }
 
-// With form_post the attempt's cookie is SameSite=None, and comes where the session's may be dropped: the session that
-// the browser has stays as it is, and is not lost.
+// With form_post the attempt's cookie is SameSite=None, and is sent where the session cookie may
+// not be. The session that the browser has is unchanged and is not lost.
 func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
@@ -198,8 +200,8 @@ func TestSilentLoginByFormPostKeepsTheSession(t *testing.T) {
 	b.Get("/api/x").Want(t, http.StatusOK, "")
 }
 
-// A session that waits for a login takes the tokens that a silent one brings, also where it would keep its own: the
-// provider wants to see the user, or there is no refresh token.
+// A session that needs a login takes the tokens of a silent login, even where it would otherwise
+// keep its own: the provider wanted to see the user, or there is no refresh token.
 func TestSilentLoginByFormPostIsTheLoginThatASessionWaitsFor(t *testing.T) {
 	for name, off := range map[string]bool{"refused": false, "not renewable": true} {
 		t.Run(name, func(t *testing.T) {

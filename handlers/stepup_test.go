@@ -17,7 +17,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// stepUpRig has a route /gold/ that demands a strong login of late, and /sales/ that demands what no login brings.
+// stepUpRig has a route /gold/ that requires a recent strong login, and a route /sales/ that
+// requires a claim that no login has.
 func stepUpRig(t *testing.T) *world.World {
 	t.Helper()
 	g := world.NewStage(t)
@@ -30,7 +31,7 @@ func stepUpRig(t *testing.T) *world.World {
 	return g
 }
 
-// loggedInWith has the provider say how it logged the user in, and when.
+// loggedInWith makes the provider report how and when the user authenticated.
 func loggedInWith(g *world.World, value string, ago time.Duration) {
 	g.OP.OnClaims(func(_ string, claims odd.Claims) {
 		claims["acr"] = value
@@ -38,7 +39,7 @@ func loggedInWith(g *world.World, value string, ago time.Duration) {
 	})
 }
 
-// wantStepUp wants a 401 that says where to log in, and what to ask for there.
+// wantStepUp checks for a 401 that names the login URL and what it asks for.
 func wantStepUp(t *testing.T, r *world.Reply, want map[string]string) string {
 	t.Helper()
 	r.Want(t, http.StatusUnauthorized, "step_up_required")
@@ -60,7 +61,8 @@ func wantStepUp(t *testing.T, r *world.Reply, want map[string]string) string {
 	return body.LoginURL
 }
 
-// SP11, RFC 9470: what needs a stronger login says so, with where; after it the same session goes on under a new ticket.
+// SP11, RFC 9470: a request that needs a stronger login is answered with the URL for it. After that
+// login the same session continues under a new ticket.
 func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	g := stepUpRig(t)
 	b := g.Browser()
@@ -118,8 +120,8 @@ func TestStepUpGoesOnWithTheSameSession(t *testing.T) {
 	}
 }
 
-// The old ticket ends before the browser has the new one: a tab that comes back with it meanwhile has to come again,
-// and is not told of a logout that never was.
+// The old ticket ends before the browser has the new one. A tab that meanwhile uses the old one is
+// told to retry, and not that the user has logged out.
 func TestListenerThatComesBackBeforeTheNewTicketComesAgain(t *testing.T) {
 	var later atomic.Int64
 	g := world.NewStage(t)
@@ -146,7 +148,7 @@ func TestListenerThatComesBackBeforeTheNewTicketComesAgain(t *testing.T) {
 	}
 }
 
-// A strong login of long ago does not do where a late one is asked for.
+// An old strong login is not enough where a recent one is required.
 func TestStepUpForAFresherLogin(t *testing.T) {
 	g := stepUpRig(t)
 	loggedInWith(g, "gold", 20*time.Minute)
@@ -163,7 +165,7 @@ func TestStepUpForAFresherLogin(t *testing.T) {
 	b.Get("/gold/x").Want(t, http.StatusOK, "")
 }
 
-// What a step-up asks for counts, whatever the operator asks for at each login.
+// The requirements of a step-up count, whatever the operator configures for each login.
 func TestStepUpIsHeldToWhatItAsksForBesideAuthParams(t *testing.T) {
 	for _, params := range []map[string]string{{"max_age": "3600"}, {"acr_values": "silver"}} {
 		g := world.NewStage(t)
@@ -191,7 +193,8 @@ func TestStepUpIsHeldToWhatItAsksForBesideAuthParams(t *testing.T) {
 	}
 }
 
-// Anybody can write a step-up's URL. It is no way to log in without what the operator asks of each login.
+// Anybody can write the URL of a step-up. It must not allow a login without what the operator
+// requires of each login.
 func TestStepUpDoesNotLowerWhatALoginIsAskedFor(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
@@ -212,7 +215,8 @@ func TestStepUpDoesNotLowerWhatALoginIsAskedFor(t *testing.T) {
 	}
 }
 
-// The API itself may ask (RFC 9470 §3). What it says reaches the app as our own 401, and the session stays.
+// The API itself may ask (RFC 9470 §3). What it says reaches the app as our own 401, and the
+// session stays.
 func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
 	g := stepUpRig(t)
 	b := g.Browser()
@@ -237,7 +241,7 @@ func TestAPIsDemandForAStrongerLoginReachesTheApp(t *testing.T) {
 	b.Get("/api/x").Want(t, http.StatusOK, "")
 }
 
-// SP11: an API that is never content does not send people round for ever.
+// SP11: an API that is never satisfied does not cause an endless loop of logins.
 func TestAPIThatIsNeverContentIsExplained(t *testing.T) {
 	g := stepUpRig(t)
 	b := g.Browser()
@@ -284,7 +288,8 @@ func TestRouteDemandsClaimsAndScopes(t *testing.T) {
 	}
 }
 
-// What a route demands can't be got around by spelling its path so that the route above takes it (PX4).
+// A path can't be spelled so that a less strict route takes it and the requirement of a route is
+// avoided (PX4).
 func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
@@ -305,7 +310,8 @@ func TestRequireHoldsHoweverThePathIsSpelled(t *testing.T) {
 	b.Get("/api/%61bc;d/Admin").Want(t, http.StatusOK, "")
 }
 
-// Logging out is no way to get what a route demands, whatever it grants to visitors otherwise.
+// Logging out does not give access to a route with a requirement, even if it admits visitors
+// otherwise.
 func TestRequireIsNotMetByLoggingOut(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
@@ -322,7 +328,7 @@ func TestRequireIsNotMetByLoggingOut(t *testing.T) {
 	}
 }
 
-// A right that a renewal takes away is gone for the very request that the renewal was for.
+// A permission that a renewal removes is already missing for the request that caused the renewal.
 func TestRequireIsJudgedByTheRenewedSession(t *testing.T) {
 	g := stepUpRig(t)
 	g.OP.SetTokenLife(time.Second)
@@ -338,7 +344,7 @@ func TestRequireIsJudgedByTheRenewedSession(t *testing.T) {
 		t.Errorf("requests at the API = %d, want none", n)
 	}
 
-	// The API itself says that the token is no good any more.
+	// The API itself reports that the token is no longer valid.
 	g.OP.SetTokenLife(time.Hour)
 	g.OP.OnClaims(func(_ string, claims odd.Claims) { claims["department"] = "sales" })
 	b = g.Browser()
@@ -355,7 +361,7 @@ func TestRequireIsJudgedByTheRenewedSession(t *testing.T) {
 	}
 }
 
-// The session_expiry claim: the provider's own session ends before ours would.
+// The session_expiry claim: the provider's session ends before ours would.
 func TestProvidersSessionExpiryShortensTheSession(t *testing.T) {
 	g := world.New(t, "  lifetime: 12h")
 	end := time.Now().Add(time.Hour).Truncate(time.Second)
@@ -394,8 +400,8 @@ func field(t *testing.T, object, name string) string {
 	return s
 }
 
-// A provider may hold one grant for all logins of one provider session. The tokens of a login that was refused are not
-// revoked while the session that it was to make stronger goes on.
+// A provider may keep one grant for all logins of one of its sessions. After a refused step-up, the
+// tokens of that login are not revoked while the session goes on.
 func TestRefusedStepUpLeavesTheSessionsGrantAlone(t *testing.T) {
 	g := stepUpRig(t)
 	b := g.Browser()

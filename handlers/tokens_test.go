@@ -20,10 +20,10 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// stowaway is a token of somebody else's that a provider passes on.
+// stowaway is a token of another party that a provider passes on.
 const stowaway = "stowaway-token-of-another-provider"
 
-// A haul is all that browsers got, and all tokens that there were.
+// A haul is everything that browsers received, and all tokens that existed.
 type haul struct {
 	mu     sync.Mutex // guards all below
 	got    []string
@@ -45,7 +45,8 @@ func (h *haul) see(what string, v any) {
 	h.got = append(h.got, fmt.Sprintf("%s: %v", what, v))
 }
 
-// wantNone looks for every token, plain, escaped and in base64, in all that was seen and in the log.
+// wantNone searches everything that was received, and the log, for every token: plain, escaped and
+// in base64.
 func (h *haul) wantNone(t *testing.T, log string) {
 	t.Helper()
 	h.mu.Lock()
@@ -64,7 +65,7 @@ func (h *haul) wantNone(t *testing.T, log string) {
 	}
 }
 
-// plants are claims that hold a token in each place that somebody could look at, or overlook.
+// plants are claims with a token in each place that might be read or overlooked.
 func plants(h *haul, access string) odd.Claims {
 	jwt := h.token(odd.Sign(&odd.Key{Secret: []byte("s")}, odd.Claims{"alg": "HS256"}, odd.Claims{"sub": "alice"}))
 	return odd.Claims{
@@ -80,7 +81,7 @@ func plants(h *haul, access string) odd.Claims {
 	}
 }
 
-// echoing is an API that sends its callers' tokens back in every field that it has.
+// echoing is an API that returns its callers' tokens in every part of its answer.
 func echoing(w http.ResponseWriter, r *http.Request) {
 	token := r.Header.Get("Authorization")
 	bare := strings.TrimPrefix(token, "Bearer ")
@@ -111,8 +112,9 @@ func echoing(w http.ResponseWriter, r *http.Request) {
 	h.Set(http.TrailerPrefix+"X-Later", token)
 }
 
-// TestNoTokenReachesTheBrowser: a provider and an API that put tokens wherever they can, at login, at a renewal and
-// in their errors; then all that the browser got, and the whole log, is searched for them.
+// TestNoTokenReachesTheBrowser: a provider and an API put tokens wherever they can, at login, at a
+// renewal and in their errors. Everything that the browser received, and the whole log, is then
+// searched for the tokens.
 func TestNoTokenReachesTheBrowser(t *testing.T) {
 	h := &haul{tokens: map[string]bool{stowaway: true}}
 	g := world.NewStage(t)
@@ -181,7 +183,7 @@ func TestNoTokenReachesTheBrowser(t *testing.T) {
 	h.wantNone(t, g.Log.String())
 }
 
-// tellingErrors are refusals of the token endpoint that repeat what was sent.
+// tellingErrors are errors of the token endpoint that repeat what was sent.
 func tellingErrors(h *haul) map[string]odd.Interceptor {
 	sent := func(r *http.Request) string { return h.token(r.PostForm.Get("code") + r.PostForm.Get("refresh_token")) }
 	return map[string]odd.Interceptor{
@@ -208,7 +210,7 @@ func tellingErrors(h *haul) map[string]odd.Interceptor {
 	}
 }
 
-// A hauler is a browser that keeps what it gets.
+// A hauler is a browser that keeps what it receives.
 type hauler struct {
 	*haul
 	*world.Browser
@@ -218,7 +220,7 @@ func (b *hauler) see(r *world.Reply) {
 	b.haul.see(r.Request.Method+" "+r.Request.URL.Path, fmt.Sprint(r.Status, r.Header, r.Trailer, r.Text))
 }
 
-// traced is get with the interim responses kept, too.
+// traced is get, but also keeps the interim responses.
 func (b *hauler) traced(path string) *world.Reply {
 	b.T.Helper()
 	ctx := httptrace.WithClientTrace(b.T.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
@@ -233,7 +235,7 @@ func (b *hauler) traced(path string) *world.Reply {
 	return b.Send(req)
 }
 
-// firstEvents reads what an event stream begins with.
+// firstEvents reads the beginning of an event stream.
 func (b *hauler) firstEvents() {
 	b.T.Helper()
 	req, err := http.NewRequestWithContext(b.T.Context(), http.MethodGet, b.World.Origin+"/bff/events", nil)

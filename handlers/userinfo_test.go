@@ -10,8 +10,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// TestClaimsOfUserinfoCount: what userinfo alone says reaches the app, what routes require, and forward-auth. What an
-// ID token alone may say does not, and no refusal of userinfo keeps anybody out.
+// TestClaimsOfUserinfoCount: claims that only userinfo has reach the app, the requirements of
+// routes, and forward-auth. Claims that may come only from the ID token do not, and a refusal of
+// userinfo does not prevent a login.
 func TestClaimsOfUserinfoCount(t *testing.T) {
 	g := world.NewStage(t)
 	cfg := g.Config(g.Port, "sqlite:"+g.DB, "")
@@ -51,7 +52,8 @@ func TestClaimsOfUserinfoCount(t *testing.T) {
 	}
 }
 
-// TestRequiredUserinfoIsMissedAtTheStart: not by the first person who wants to log in.
+// TestRequiredUserinfoIsMissedAtTheStart: the fault is reported at the start, and not to the first
+// user who logs in.
 func TestRequiredUserinfoIsMissedAtTheStart(t *testing.T) {
 	g := world.NewStage(t)
 	g.OP.OnDiscovery(func(d odd.Claims) { delete(d, "userinfo_endpoint") })

@@ -8,7 +8,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world"
 )
 
-// LG9: the admin listener answers health to everyone and the rest to the token.
+// LG9: the admin listener reports health to everyone, and everything else only to holders of the
+// token.
 func TestAdminListener(t *testing.T) {
 	g := world.New(t, "")
 	b := g.Browser()

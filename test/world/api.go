@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// An API is the upstream: it records, and answers as it is told to.
+// An API is the upstream. It records requests and answers them as Respond says.
 type API struct {
 	*httptest.Server
 	Mu     sync.Mutex // guards seen and answer
@@ -29,14 +29,14 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "ok")
 }
 
-// Respond has the API answer with h from here on; nil: with ok.
+// Respond makes the API answer with h from now on; nil means the default answer.
 func (a *API) Respond(h http.HandlerFunc) {
 	a.Mu.Lock()
 	defer a.Mu.Unlock()
 	a.Answer = h
 }
 
-// Requests are those that came, the oldest first.
+// Requests returns the requests so far, the oldest first.
 func (a *API) Requests() []*http.Request {
 	a.Mu.Lock()
 	defer a.Mu.Unlock()

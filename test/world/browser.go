@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// A Browser keeps cookies and follows nothing by itself.
+// A Browser keeps cookies. It does not follow redirects.
 type Browser struct {
 	T      *testing.T
 	World  *World
 	Client *http.Client
 }
 
-// Browser is a new browser, without cookies.
+// Browser returns a new browser, without cookies.
 func (g *World) Browser() *Browser {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -30,13 +30,14 @@ func (g *World) Browser() *Browser {
 	}}
 }
 
-// A Reply is a response that was read.
+// A Reply is a response with its body read.
 type Reply struct {
 	*http.Response
 	Text string
 }
 
-// Do sends a request; headers are pairs. X-CSRF: 1 is sent unless another value is given ("" for none).
+// Do sends a request; headers alternate between name and value. It sends X-CSRF: 1 unless another
+// value is given; "" means none.
 func (b *Browser) Do(method, path string, body io.Reader, header ...string) *Reply {
 	b.T.Helper()
 	target := path
@@ -79,14 +80,14 @@ func (b *Browser) Get(path string, header ...string) *Reply {
 	return b.Do(http.MethodGet, path, nil, header...)
 }
 
-// Navigate loads a page, as a person does.
+// Navigate loads a page with the headers of a navigation by the user.
 func (b *Browser) Navigate(path string) *Reply {
 	b.T.Helper()
 	return b.Get(path, "X-CSRF", "", "Accept", "text/html",
 		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "same-origin")
 }
 
-// Login goes the whole way and returns the callback's answer.
+// Login makes a whole login and returns the callback's answer.
 func (b *Browser) Login() *Reply {
 	b.T.Helper()
 	begin := b.Navigate("/bff/login?returnUrl=/after")
@@ -101,7 +102,7 @@ func (b *Browser) Login() *Reply {
 	return answer
 }
 
-// Cookie is the session cookie the browser has; "" when none.
+// Cookie returns the session cookie that the browser has; "" if none.
 func (b *Browser) Cookie() string {
 	u, err := url.Parse(b.World.Origin)
 	if err != nil {
@@ -123,10 +124,10 @@ func (r *Reply) Want(t *testing.T, status int, code string) {
 	}
 }
 
-// patience is how long what happens behind a request may take on a busy machine.
+// patience is how long asynchronous work may take on a busy machine.
 const patience = time.Minute
 
-// Eventually waits for what happens behind a request.
+// Eventually waits for asynchronous work, and fails the test if it is not done in time.
 func Eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
@@ -136,5 +137,5 @@ func Eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// Quiet is a log that nobody reads.
+// Quiet returns a logger that discards everything.
 func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -19,12 +19,12 @@ func (b *Browser) Backchannel(token string) *Reply {
 		"Content-Type", "application/x-www-form-urlencoded", "X-CSRF", "")
 }
 
-// BySub is a change of claims: they are about sub.
+// BySub returns a change to claims that sets sub.
 func BySub(sub string) func(_, claims odd.Claims) {
 	return func(_, claims odd.Claims) { claims["sub"] = sub }
 }
 
-// ForgetCookie has the browser lose one, as if it had never kept it.
+// ForgetCookie removes a cookie from the browser.
 func (b *Browser) ForgetCookie(name string) {
 	u, err := url.Parse(b.World.Origin)
 	if err != nil {
@@ -43,10 +43,12 @@ func (b *Browser) ForgetCookie(name string) {
 	b.Client.Jar = jar
 }
 
-// ShortLife is a token's in these tests: renewed behind requests from about 2.2 s on, and in front of them from 2.7 s.
+// ShortLife is the lifetime of a token in these tests: it is renewed in the background from about
+// 2.2 s on, and before a request is served from 2.7 s on.
 const ShortLife = 3 * time.Second
 
-// UntilRefused calls the API until it answers 401, and wants every answer before that to be good.
+// UntilRefused calls the API until it answers 401, and fails the test if an earlier answer is not a
+// success.
 func (b *Browser) UntilRefused() *Reply {
 	b.T.Helper()
 	var answer *Reply
@@ -58,7 +60,7 @@ func (b *Browser) UntilRefused() *Reply {
 	return answer
 }
 
-// SilentLogin goes through a login in a hidden frame, and reports what the window around it is told.
+// SilentLogin makes a login in a hidden frame, and returns what the parent window is told.
 func (b *Browser) SilentLogin() (isLoggedIn bool) {
 	b.T.Helper()
 	frame := func(path, site string) *Reply {
@@ -71,10 +73,11 @@ func (b *Browser) SilentLogin() (isLoggedIn bool) {
 	return b.SilentResult(frame(b.World.OP.Login(begin.Header.Get("Location")).RequestURI(), "cross-site"))
 }
 
-// Confirmation finds what the last page of a silent login posts, and where to.
+// Confirmation matches what the last page of a silent login posts, and where to.
 var Confirmation = regexp.MustCompile(`data-confirm-url="([^"]*)" data-confirm="([^"]*)"`)
 
-// SilentResult does what the script of a silent login's last page does, and returns what it tells the parent window.
+// SilentResult does what the script on the last page of a silent login does, and returns what it
+// tells the parent window.
 func (b *Browser) SilentResult(page *Reply) (isLoggedIn bool) {
 	b.T.Helper()
 	found := Confirmation.FindStringSubmatch(page.Text)
@@ -92,7 +95,7 @@ func (b *Browser) SilentResult(page *Reply) (isLoggedIn bool) {
 	return answer.Text == `{"isLoggedIn":true}`+"\n"
 }
 
-// StepUp goes through the login that a 401 named, and returns the callback's answer.
+// StepUp makes the login that a 401 named, and returns the callback's answer.
 func (b *Browser) StepUp(loginURL string) *Reply {
 	b.T.Helper()
 	begin := b.Navigate(loginURL)

@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// SPAOrigin is another origin, whose pages may call the service of WithCORS.
+// SPAOrigin is another origin. Its pages may call the service of WithCORS.
 const SPAOrigin = "http://localhost:4173"
 
-// WithCORS is a World whose service the pages of SPAOrigin may call.
+// WithCORS returns a World whose service the pages of SPAOrigin may call.
 func WithCORS(t *testing.T) *World {
 	t.Helper()
 	g := NewStage(t)
@@ -18,15 +18,15 @@ func WithCORS(t *testing.T) *World {
 	return g
 }
 
-// FromSPA is what a browser says of a request by a page of that origin.
+// FromSPA returns the headers that a browser sends with a request by a page of an origin.
 func FromSPA(origin string) []string {
 	return []string{"Origin", origin, "Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}
 }
 
-// ProxySecret is one that a reverse proxy may prove itself by (forward_auth.secret).
+// ProxySecret authenticates a reverse proxy (forward_auth.secret).
 const ProxySecret = "a-secret-of-the-proxy-and-of-nobody-else"
 
-// MustRequest is a GET; headers are pairs.
+// MustRequest returns a GET request; headers alternate between name and value.
 func MustRequest(t *testing.T, target string, header ...string) *http.Request {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)

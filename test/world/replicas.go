@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/servers"
 )
 
-// Local is the address of a replica that nobody but tests would use.
+// Local returns an address of a replica that is not its public origin.
 func Local(port int) string { return fmt.Sprintf("http://localhost:%d", port) }
 
 // A Duo is two replicas over one store. Browsers log in at Here.
@@ -20,14 +20,14 @@ type Duo struct {
 	Other       string // origin of the second one, which nobody but tests would use
 }
 
-// NewKey is a key as session.keys has it.
+// NewKey returns a key in the format of session.keys.
 func NewKey() string {
 	b := make([]byte, 32)
 	rand.Read(b)
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// NewDuo runs two replicas over a store until the test ends; sessionYAML as for New.
+// NewDuo runs two replicas over a store until the test ends; sessionYAML is as for New.
 func NewDuo(t *testing.T, store, sessionYAML string) *Duo {
 	t.Helper()
 	p := &Duo{World: NewStage(t)}

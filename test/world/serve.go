@@ -10,7 +10,7 @@ import (
 	"github.com/cloakroom/cloakroom/server"
 )
 
-// Parse reads the text of a configuration file that has no fault.
+// Parse reads the text of a configuration file, and fails the test if it has a fault.
 func Parse(t testing.TB, text string) *config.Config {
 	t.Helper()
 	cfg, err := config.Parse("test.yaml", []byte(text), os.LookupEnv)
@@ -20,8 +20,8 @@ func Parse(t testing.TB, text string) *config.Config {
 	return cfg
 }
 
-// Serve runs a server until the test ends, and fails the test when it does not stop cleanly. Without
-// a Logger in o nobody reads its log.
+// Serve runs a server until the test ends, and fails the test if it does not stop cleanly. Without
+// a Logger in o its log is discarded.
 func Serve(t testing.TB, cfg *config.Config, o server.Options) *server.Server {
 	t.Helper()
 	s, stop := launch(t, cfg, o)

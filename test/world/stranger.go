@@ -13,14 +13,16 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// A Stranger is a client without a session; it keeps no cookies and no connections but those of a crowd.
+// A Stranger is a client without a session. It keeps no cookies. It keeps many idle connections, so
+// that it can send many requests at once.
 type Stranger struct {
 	World  *World
 	Client *http.Client
 	From   string // X-Forwarded-For; "" for none
 }
 
-// Stranger is a new one, which is said to come from an address by X-Forwarded-For; "": it says nothing.
+// Stranger returns a new stranger. from is its address in X-Forwarded-For; "" means that the field
+// is not sent.
 func (g *World) Stranger(from string) *Stranger {
 	return &Stranger{g, &http.Client{
 		Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 512},
@@ -28,7 +30,7 @@ func (g *World) Stranger(from string) *Stranger {
 	}, from}
 }
 
-// Do sends a request as a browser that navigates; nil when the test is over.
+// Do sends a request with the headers of a navigation. It returns nil if the test is over.
 func (s *Stranger) Do(ctx context.Context, method, target string, body io.Reader, header ...string) *Reply {
 	req, err := http.NewRequestWithContext(ctx, method, s.World.Origin+target, body)
 	if err != nil {
@@ -54,7 +56,7 @@ func (s *Stranger) Do(ctx context.Context, method, target string, body io.Reader
 	return &Reply{Response: res, Text: string(text)}
 }
 
-// Guess begins a login and brings a code that it made up.
+// Guess begins a login and sends a made-up code to the callback.
 func (s *Stranger) Guess(ctx context.Context) *Reply {
 	begin := s.Do(ctx, http.MethodGet, "/bff/login", nil)
 	if begin == nil || begin.StatusCode != http.StatusFound {
@@ -69,7 +71,7 @@ func (s *Stranger) Guess(ctx context.Context) *Reply {
 	return s.Do(ctx, http.MethodGet, "/bff/callback/main?"+answer.Encode(), nil, "Cookie", cookie)
 }
 
-// JunkLogout posts a logout token that names a key nobody knows.
+// JunkLogout posts a logout token that names an unknown key.
 func (s *Stranger) JunkLogout(ctx context.Context) {
 	real := s.World.OP.LogoutToken(func(_, c odd.Claims) { c["sub"] = "alice" })
 	_, rest, _ := strings.Cut(real, ".")

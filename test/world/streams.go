@@ -37,7 +37,7 @@ func (b *Browser) Stream(target string) <-chan string {
 	return lines
 }
 
-// Next is a stream's next line; false when the stream has ended.
+// Next returns a stream's next line; false if the stream has ended.
 func Next(t *testing.T, lines <-chan string, within time.Duration) (string, bool) {
 	t.Helper()
 	within = max(within, Busy)
@@ -50,11 +50,12 @@ func Next(t *testing.T, lines <-chan string, within time.Duration) (string, bool
 	}
 }
 
-// Busy is how long anything may take on a machine that has twenty other things to do. How soon it comes on one that
-// has not is measured in test/load.
+// Busy is how long anything may take on a busy machine. test/load measures how long it takes on an
+// idle one.
 const Busy = 20 * time.Second
 
-// ServeStreams has the API answer WebSockets and server-sent events that never end by themselves.
+// ServeStreams makes the API answer with WebSockets and event streams that do not end by
+// themselves.
 func (g *World) ServeStreams() {
 	g.API.Respond(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") == "" {
@@ -78,7 +79,7 @@ func (g *World) ServeStreams() {
 	})
 }
 
-// WebSocket opens one through a replica and sees that it works.
+// WebSocket opens a WebSocket through a replica and checks that it works.
 func (b *Browser) WebSocket(origin, path string) *websocket.Conn {
 	b.T.Helper()
 	c, _, err := websocket.Dial(b.T.Context(), origin+path, &websocket.DialOptions{
@@ -98,7 +99,7 @@ func (b *Browser) WebSocket(origin, path string) *websocket.Conn {
 	return c
 }
 
-// WantClosed waits for a WebSocket's end and wants a close frame with a code and a reason.
+// WantClosed waits until a WebSocket ends, and checks the code and reason of its close frame.
 func WantClosed(t *testing.T, c *websocket.Conn, code int, reason string, within time.Duration) {
 	t.Helper()
 	within = max(within, Busy)

@@ -1,5 +1,6 @@
-// Package world is a whole service for tests, between a scripted provider and an API that records what it
-// is sent, with browsers that keep cookies. The service is built as the command builds it.
+// Package world is a whole service for tests, between a scripted provider and an API that records
+// the requests it gets, with browsers that keep cookies. The service is built as the command builds
+// it.
 package world
 
 import (
@@ -19,7 +20,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
-// A World is a real server between a scripted provider and an API that records what it is sent.
+// A World is a real server between a scripted provider and an API that records the requests it
+// gets.
 type World struct {
 	T      *testing.T
 	OP     *odd.Provider
@@ -36,8 +38,8 @@ type World struct {
 // AdminToken is the token of the admin API.
 const AdminToken = "an-admin-token"
 
-// New runs a server until the test ends. sessionYAML are more lines of the session section, indented
-// by two.
+// New runs a server until the test ends. sessionYAML are more lines of the session section,
+// indented by two.
 func New(t *testing.T, sessionYAML string, options ...odd.Option) *World {
 	t.Helper()
 	g := NewStage(t, options...)
@@ -45,7 +47,7 @@ func New(t *testing.T, sessionYAML string, options ...odd.Option) *World {
 	return g
 }
 
-// NewStage is all of a World but its server.
+// NewStage returns a World without its server.
 func NewStage(t *testing.T, options ...odd.Option) *World {
 	t.Helper()
 	g := &World{T: t, OP: odd.New(t, options...), API: &API{}, Log: &parts.Log{}}
@@ -59,7 +61,7 @@ func NewStage(t *testing.T, options ...odd.Option) *World {
 	return g
 }
 
-// Config is what a server of this World is told.
+// Config returns the configuration of a server of this World.
 func (g *World) Config(port int, store, sessionYAML string) *config.Config {
 	g.T.Helper()
 	text := fmt.Sprintf(`
@@ -115,8 +117,8 @@ func (g *World) options() server.Options {
 	}
 }
 
-// WantNoSecretInLog is LG1: whatever a test did, no token of the provider is in the log, which is at
-// its most talkative.
+// WantNoSecretInLog is LG1: no token of the provider is in the log, which is at its most verbose
+// level.
 func (g *World) WantNoSecretInLog() {
 	log := g.Log.String()
 	for _, grant := range append(g.OP.Grants("authorization_code"), g.OP.Grants("refresh_token")...) {
@@ -128,7 +130,7 @@ func (g *World) WantNoSecretInLog() {
 	}
 }
 
-// WriteFile writes a file of the test's.
+// WriteFile writes a file for the test.
 func WriteFile(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
