@@ -4,6 +4,8 @@
 // The content of a page is one typed value, which html/template escapes. The texts are in locales/,
 // one file for each language. A page loads no resources and runs no script, and its
 // Content-Security-Policy permits none; only the page of the silent login has a script.
+//
+// It knows no request, session or error: whoever shows a page chooses it and its value.
 package templates
 
 import (

@@ -3,6 +3,9 @@
 //
 // It serves only files inside the folder: os.Root refuses paths and symbolic links that lead
 // outside. A navigation to a path without a file gets index.html, so that the app can route it.
+//
+// It knows nothing of sessions, endpoints and proxied routes: package server gives it the requests
+// that nobody else answers.
 package web
 
 import (

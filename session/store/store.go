@@ -1,5 +1,8 @@
 // Package store opens the store that a URL names. Each store has a package of its own below this
-// one, and all of them pass storetest.
+// one, and all of them pass storetest. Guard puts a time-out and a circuit breaker in front of one.
+//
+// It knows nothing of sessions: what a store keeps is sealed. Only this package knows which kinds
+// of stores there are.
 package store
 
 import (

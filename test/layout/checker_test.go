@@ -243,9 +243,12 @@ func TestCheckerFindsWhatItIsFor(t *testing.T) {
 			"package common says nothing",
 		},
 
-		{"a file of 500 lines", "proxy/x.go", code("") + strings.Repeat("\n", 498), ""},
-		{"a file of 501 lines", "proxy/x.go", code("") + strings.Repeat("\n", 499), "501 lines; split it"},
-		{"a test of 501 lines", "proxy/x_test.go", code("") + strings.Repeat("\n", 499), ""},
+		{"a file of 300 lines", "proxy/x.go", comment + "package x\n" + strings.Repeat("\n", 298), ""},
+		{"a file of 301 lines", "proxy/x.go", comment + "package x\n" + strings.Repeat("\n", 299), "301 lines; split it"},
+		{"a test of 301 lines", "proxy/x_test.go", comment + "package x\n" + strings.Repeat("\n", 299), ""},
+		{"a function of 60 lines", "proxy/x.go", comment + "package x\nfunc f() {" + strings.Repeat("\n", 59) + "}", ""},
+		{"a function of 61 lines", "proxy/x.go", comment + "package x\nfunc f() {" + strings.Repeat("\n", 60) + "}", "f has 61 lines"},
+		{"a test function of 61 lines", "proxy/x_test.go", comment + "package x\nfunc f() {" + strings.Repeat("\n", 60) + "}", ""},
 
 		{"a line of 140 columns", "fairqueue/x.go", code("\t// ") + strings.Repeat("é", 133), ""},
 		{

@@ -86,6 +86,7 @@ func faults(sources []source) []string {
 		found = append(found, packageName(s)...)
 		found = append(found, undocumented(s)...)
 		found = append(found, tooLong(s)...)
+		found = append(found, longFunctions(s)...)
 		found = append(found, tooWide(s)...)
 		found = append(found, clocks(s)...)
 		found = append(found, embedded(s)...)
@@ -135,19 +136,6 @@ func dependencies(t *testing.T, flags ...string) []string {
 		t.Fatalf("go %s: %v", strings.Join(args, " "), err)
 	}
 	return strings.Fields(string(out))
-}
-
-// most lines that a file may have; from 400 on, look for the seam.
-const most = 500
-
-func tooLong(s source) []string {
-	lines := strings.Count(s.text, "\n")
-	if s.test() || lines <= most {
-		return nil
-	}
-	return []string{fmt.Sprintf(
-		"%s: %d lines; split it where one part does not need the other (at most %d)", s.path, lines, most,
-	)}
 }
 
 // vague are names that do not say what a package owns.

@@ -58,15 +58,7 @@ func (s *Store) Listen(
 		case <-ctx.Done():
 		}
 	})
-	beating.Go(func() {
-		select {
-		case <-subscribed:
-			heartbeat.Beat(ctx, every, cancel)
-		case <-ctx.Done():
-		case <-time.After(answerTime):
-			cancel(errNotSubscribed)
-		}
-	})
+	beating.Go(func() { beatOnceSubscribed(ctx, subscribed, heartbeat, every, cancel) })
 
 	err = c.Dedicated(func(d rueidis.DedicatedClient) error {
 		subscribe := d.B().Subscribe().Channel(s.keys.changes(), beats).Build()
@@ -87,4 +79,19 @@ func (s *Store) Listen(
 		err = errUnsubscribed
 	}
 	return err
+}
+
+// beatOnceSubscribed waits for the subscription and then sends beats. If the server does not confirm
+// it in time, the feed is broken.
+func beatOnceSubscribed(
+	ctx context.Context, subscribed <-chan struct{},
+	heartbeat *liveness.Heartbeat, every time.Duration, broken context.CancelCauseFunc,
+) {
+	select {
+	case <-subscribed:
+		heartbeat.Beat(ctx, every, broken)
+	case <-ctx.Done():
+	case <-time.After(answerTime):
+		broken(errNotSubscribed)
+	}
 }
