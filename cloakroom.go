@@ -1,13 +1,14 @@
-// Package cloakroom is the whole service as a part of a Go program: its endpoints, its routes and
-// its sessions, without listeners of its own.
+// Package cloakroom embeds the whole service in a Go program: its endpoints, its routes and its
+// sessions. It does not listen on any port.
 //
 // New makes a Service from a configuration. The program mounts its Handler, or puts its Middleware
-// in front of an app of its own, and asks Session who is logged in. The command cloakroom is made of
-// the same parts (package server) and adds listeners alone, so all that the documentation says of
-// endpoints, cookies and errors holds here, too.
+// in front of its own handlers, and calls Session to learn who is logged in. The command cloakroom
+// is made of the same parts (package server) and adds only the listeners. So everything that the
+// documentation says about endpoints, cookies and errors applies here, too.
 //
-// The weak point is what only a listener can do: limits on callers that stall, and an orderly stop.
-// They are the program's; docs/embedding.md lists them.
+// Its weak point is that a listener has duties which this package can't fulfil: limits on clients
+// that stall, and a graceful shutdown. The program must do that itself; docs/embedding.md lists
+// what it takes.
 package cloakroom
 
 import (
@@ -30,46 +31,48 @@ import (
 	"github.com/cloakroom/cloakroom/site"
 )
 
-// Options are what a configuration does not say. The zero value works.
+// Options are the settings that a configuration file can't contain. The zero value is valid.
 type Options struct {
 	Logger *slog.Logger // nil: slog.Default
-	// Metrics gets the Service's own until Close. Two services need two; see
-	// prometheus.WrapRegistererWith. nil: Admin alone shows them.
+	// Metrics is where the Service registers its metrics, until Close. Each Service of a program
+	// needs its own registerer; see prometheus.WrapRegistererWith. If it is nil, only Admin shows
+	// the metrics.
 	Metrics prometheus.Registerer
-	// Store takes the place of the one that Config.Store names. Config.Keys must then be set. The
-	// program closes it, after the Service. The zero value: what the configuration says.
+	// Store is used instead of the store that Config.Store names, unless it is the zero value. It
+	// requires Config.Keys. The program closes it after it has closed the Service.
 	Store storage.Store
 
-	// Admit decides whether a user whose login has been verified gets a session: at each login, silent
-	// ones and step-ups too. An error that Refuse returns refuses it: the user sees an error page with
-	// the code access_denied. After any other error the page says internal_error. Either way the tokens
-	// are revoked. It must be quick: ten seconds are all that the whole login has. nil: every user gets
-	// one.
+	// Admit is called at each login, including silent ones and step-ups, once the login has been
+	// verified. If it returns nil, the user gets a session. If it returns an error made by Refuse,
+	// the user sees an error page with the code access_denied; after any other error, one with
+	// internal_error. In both cases the tokens are revoked. Admit must be quick, because the whole
+	// login has only ten seconds. If Admit is nil, every user gets a session.
 	Admit func(ctx context.Context, u User) error
-	// Claims changes what GET /bff/user shows of a user: claims are those of the login, numbers among
-	// them json.Number. The map as Claims leaves it is shown, except for names that begin with bff:. The
-	// request fails with its error. It must add no token: whatever it adds, scripts of the app can read.
-	// nil: the claims are shown as they are.
+	// Claims changes what GET /bff/user shows. It gets the claims of the login, with numbers as
+	// json.Number, and may change the map; the endpoint then shows the map without names that begin
+	// with bff:. If Claims returns an error, the request fails with it. Claims must not add a
+	// token, because scripts of the app can read everything that the endpoint shows. If Claims is
+	// nil, the claims are shown unchanged.
 	Claims func(ctx context.Context, s *Session, claims map[string]any) error
 
 	Now       func() time.Time  // this machine's clock, for tests; nil: time.Now
-	Transport http.RoundTripper // of all requests to providers; nil: as each one's configuration says
+	Transport http.RoundTripper // for all requests to providers; nil: made from their configuration
 }
 
-// A Service is a whole cloakroom but for its listeners. It is safe for concurrent use.
+// A Service is a complete cloakroom without listeners. It is safe for concurrent use.
 type Service struct {
 	server *server.Server
 	close  func() error
 }
 
-// New makes a Service and starts its workers. It asks no provider for anything: one that is down
-// does not stop it. cfg may be one that config.Load has read, or one that the program has made,
-// beginning with config.New; its faults are all in the error. What it says of listeners and of the
-// log has no meaning, but for Listen.ShutdownTimeout. cfg does not change, and must not be changed.
-// The caller calls Close.
+// New makes a Service and starts its workers. It sends no request to a provider, so it succeeds
+// even if one is down. cfg comes from config.Load, or the program makes it, starting from
+// config.New. The error lists all faults of cfg. New ignores what cfg says about listeners and the
+// log, except for Listen.ShutdownTimeout. New does not modify cfg, and the caller must not modify
+// it afterwards. The caller must call Close.
 func New(cfg *config.Config, o Options) (*Service, error) {
 	own := *cfg
-	own.Listen.Address, own.Listen.Admin = "127.0.0.1:0", "" // so that no upstream is taken for them
+	own.Listen.Address, own.Listen.Admin = "127.0.0.1:0", "" // so that no upstream looks like one of our own listeners
 	complete, err := own.Complete()
 	if err != nil {
 		return nil, fmt.Errorf("set up cloakroom: %w", err)
@@ -87,27 +90,28 @@ func New(cfg *config.Config, o Options) (*Service, error) {
 	return s, nil
 }
 
-// Close waits until renewals under way are saved, for Config.Listen.ShutdownTimeout at most, and stops
-// the workers. By then the program must pass no more requests on, as after http.Server.Shutdown.
-// Further calls return what the first did.
+// Close waits until the renewals in progress are saved, for Config.Listen.ShutdownTimeout at most,
+// and stops the workers. Call it after http.Server.Shutdown: the Service must get no more requests.
+// Further calls return the result of the first.
 func (s *Service) Close() error { return s.close() }
 
-// Drain ends event streams and WebSockets, whose browsers are told to come back, and has Admin say
-// that the service is not ready. Everything else is answered as before. Pass it to
-// http.Server.RegisterOnShutdown: Shutdown waits for what is under way, and streams end by nothing
-// else.
+// Drain ends event streams and WebSockets, and tells their browsers to reconnect. From then on,
+// Admin reports that the service is not ready. All other requests are answered as before. Pass
+// Drain to http.Server.RegisterOnShutdown: Shutdown waits for requests in progress, and streams
+// would not end otherwise.
 func (s *Service) Drain() { s.server.Drain() }
 
-// Handler answers all that browsers ask for: the endpoints below the base path, the routes, and the
-// app that Config.SPA names.
+// Handler returns the handler for all requests of browsers: for the endpoints below the base path,
+// the routes, and the app that Config.SPA names.
 func (s *Service) Handler() http.Handler { return s.server.Handler() }
 
-// Admin answers health, readiness, metrics and the admin API. It is for a listener that browsers
-// can't reach.
+// Admin returns the handler for health checks, metrics and the admin API. Use it only on a listener
+// that browsers can't reach.
 func (s *Service) Admin() http.Handler { return s.server.Admin() }
 
-// Middleware answers requests for the endpoints and the routes, however their paths are spelled, as
-// Handler does. All other requests go to next, untouched, and so do its answers.
+// Middleware returns a handler that answers requests for the endpoints and the routes as Handler
+// does, in every spelling of their paths. It passes all other requests to next, and changes neither
+// them nor the responses of next.
 func (s *Service) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.server.Answers(r) {
@@ -118,8 +122,9 @@ func (s *Service) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// EchoMiddleware is Middleware for Echo. Give it to Echo.Use or Echo.Pre, before what reads or
-// changes requests; a group's Use would leave most of its paths out.
+// EchoMiddleware is Middleware for Echo. Pass it to Echo.Use or Echo.Pre, before any middleware
+// that reads or changes requests. A group's Use is not enough: it would get only the paths of the
+// group.
 func (s *Service) EchoMiddleware(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !s.server.Answers(c.Request()) {
@@ -130,13 +135,15 @@ func (s *Service) EchoMiddleware(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// LoginURL is the path at which a login begins that leads back to returnURL, a path of this origin.
+// LoginURL returns the path that starts a login. After the login, the browser is redirected to
+// returnURL, which must be a path of this origin.
 func (s *Service) LoginURL(returnURL string) string { return s.server.Site().LoginBackTo(returnURL) }
 
-// CheckCSRF returns an error for Fail unless r shows that a page of the public origin, or of one of
-// Config.Site.AllowedOrigins, has sent it: it has the header X-CSRF: 1 and no mark of another origin.
-// Handlers of the program that change something for who is logged in must ask it, or have a defence
-// of their own: a session cookie alone does not tell who made the browser send it.
+// CheckCSRF returns nil if a page of the public origin, or of one of Config.Site.AllowedOrigins, has
+// sent r: r has the header X-CSRF: 1, and no header says that it comes from another origin. If not,
+// it returns an error for Fail. A handler of the program that changes something for a logged-in user
+// must call CheckCSRF or have a CSRF protection of its own: browsers send the session cookie with
+// requests that other sites forge, too.
 func (s *Service) CheckCSRF(r *http.Request) error {
 	if !s.server.Site().Admits(r, site.ForHeader) {
 		return problem.New(problem.CSRF)
@@ -144,16 +151,16 @@ func (s *Service) CheckCSRF(r *http.Request) error {
 	return nil
 }
 
-// Fail answers r with an error of this package, as the service's own endpoints do: problem details
-// (RFC 9457) for scripts, with where to log in if nobody is; a page for who navigates. Any other
-// error is an internal_error, whose text goes to the log alone.
+// Fail answers r with an error of this package, as the service's own endpoints do. A script gets
+// problem details (RFC 9457), with the login URL if nobody is logged in; a navigation gets a page.
+// Any other error is answered as internal_error, and its text is only logged.
 func (s *Service) Fail(w http.ResponseWriter, r *http.Request, err error) { s.server.Fail(w, r, err) }
 
-// Refuse returns the error by which Options.Admit refuses a login. The user reads the reason, which
-// may be empty.
+// Refuse returns an error with which Options.Admit refuses a login. The error page shows the
+// reason, which may be empty.
 func Refuse(reason string) error { return &login.RefusalError{Reason: reason} }
 
-// admit is Options.Admit as package login calls it.
+// admit adapts Options.Admit to package login.
 func admit(o Options) func(context.Context, login.Candidate) error {
 	if o.Admit == nil {
 		return nil
@@ -163,7 +170,7 @@ func admit(o Options) func(context.Context, login.Candidate) error {
 	}
 }
 
-// claims is Options.Claims as package handlers calls it.
+// claims adapts Options.Claims to package handlers.
 func (s *Service) claims(o Options) func(context.Context, *session.Session, map[string]any) error {
 	if o.Claims == nil {
 		return nil

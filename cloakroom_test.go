@@ -25,7 +25,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// greeting is a page of the program's own.
+// greeting is a page of the program.
 func greeting(bff *cloakroom.Service) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s, err := bff.Session(r)
@@ -80,8 +80,8 @@ func TestAProgramKnowsWhoIsLoggedIn(t *testing.T) {
 	})
 }
 
-// The endpoints answer with the headers that they promise, wherever they are mounted, and in whatever
-// spelling of their path; the program's own answers are left alone.
+// The endpoints answer with their documented headers wherever they are mounted, and in every
+// spelling of their path. The responses of the program are unchanged.
 func TestEndpointsAnswerWithTheirHeadersAndTheProgramWithItsOwn(t *testing.T) {
 	inBoth(t, func(t *testing.T, in func(*cloakroom.Service) http.Handler) {
 		h := newHost(t)
@@ -111,7 +111,7 @@ func TestEndpointsAnswerWithTheirHeadersAndTheProgramWithItsOwn(t *testing.T) {
 	})
 }
 
-// A program that asks an API itself is given a token that is valid now, and never an old one.
+// A program that calls an API itself gets a valid token, never an expired one.
 func TestAccessTokensAreRenewed(t *testing.T) {
 	h := newHost(t)
 	h.op.SetTokenLife(time.Second)
@@ -217,8 +217,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// Two services in one process, behind one origin even, share nothing: not a session, not a series of
-// metrics, not the end.
+// Two services in one process share no sessions and no metrics, and each is closed separately, even
+// if both are behind one origin.
 func TestTwoServicesDoNotDisturbEachOther(t *testing.T) {
 	h := newHost(t)
 	registry := prometheus.NewRegistry()
@@ -259,7 +259,7 @@ func TestTwoServicesDoNotDisturbEachOther(t *testing.T) {
 	}
 }
 
-// A store of the program's own outlives the services that use it, and their sessions with it.
+// A program's own store and its sessions outlive the services that use it.
 func TestAStoreOfTheProgramsOwnStaysOpen(t *testing.T) {
 	h := newHost(t)
 	cfg, own := h.config(), memory.New().Parts()
@@ -293,7 +293,7 @@ func TestFaultsOfAConfigurationAreAllTold(t *testing.T) {
 	}
 }
 
-// Handlers of the program can tell a request that another site's page has made, and answer as the
+// Handlers of the program can detect a request that another site has forged, and answer it as the
 // endpoints do.
 func TestAProgramRefusesForgedRequests(t *testing.T) {
 	h := newHost(t)
@@ -318,7 +318,7 @@ func TestAProgramRefusesForgedRequests(t *testing.T) {
 	b.fetch("/orders").want(t, http.StatusOK, "")
 }
 
-// Routes work behind both kinds of middleware, and so do answers that never end; Drain ends them.
+// Routes and endless responses work behind both kinds of middleware. Drain ends such responses.
 func TestRoutesAndEventStreamsWorkInAProgram(t *testing.T) {
 	inBoth(t, func(t *testing.T, in func(*cloakroom.Service) http.Handler) {
 		h := newHost(t)
@@ -373,7 +373,7 @@ func TestRoutesAndEventStreamsWorkInAProgram(t *testing.T) {
 	})
 }
 
-// counting is a transport that a program hands in.
+// counting is a transport that counts requests; a program passes it in Options.
 type counting struct{ requests atomic.Int64 }
 
 // RoundTrip implements http.RoundTripper.
@@ -382,8 +382,8 @@ func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// What the admin listener of the command tells is there for a program to mount.
-// Providers are asked through the transport that was handed in.
+// A program can mount the handler of the command's admin listener.
+// Requests to providers use the transport of Options.
 func TestAProgramMountsHealthAndMetrics(t *testing.T) {
 	h := newHost(t)
 	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// docs/embedding.md shows the examples as they run, and they are as short as it says.
+// docs/embedding.md quotes the examples verbatim, and each has at most 15 lines.
 func TestTheGuideShowsTheExamples(t *testing.T) {
 	guide, err := os.ReadFile("docs/embedding.md")
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/cloakroom/cloakroom/session/store/memory"
 )
 
-// settings are what each example's service is told. A file does as well: config.Load.
+// settings returns the configuration of the examples. A program may also call config.Load.
 func settings() *config.Config {
 	c := config.New()
 	c.Site.PublicURL = &url.URL{Scheme: "http", Host: "localhost:3000"}
@@ -35,10 +35,10 @@ func settings() *config.Config {
 	return c
 }
 
-// quiet has a service log nothing.
+// quiet is a logger that discards everything.
 var quiet = slog.New(slog.DiscardHandler)
 
-// A program with handlers of its own, in net/http.
+// A program with its own handlers, in net/http.
 func Example_netHTTP() {
 	bff, err := cloakroom.New(settings(), cloakroom.Options{Logger: quiet})
 	if err != nil {
@@ -62,7 +62,7 @@ func Example_netHTTP() {
 	// /hello: 401 not_authenticated, log in at /bff/login
 }
 
-// A program with routes of its own, in Echo.
+// A program with its own routes, in Echo.
 func Example_echo() {
 	bff, err := cloakroom.New(settings(), cloakroom.Options{Logger: quiet})
 	if err != nil {
@@ -87,8 +87,8 @@ func Example_echo() {
 	// /hello: 401 not_authenticated, log in at /bff/login
 }
 
-// counted is a store of the program's own: here one of cloakroom's, which it counts the reads of.
-// Each part may be of another kind. storetest shows whether a store keeps what it must.
+// counted is an example of a program's own store. It wraps one of cloakroom's and counts its reads.
+// The parts of a store may be of different kinds. Package storetest tests a store.
 type counted struct {
 	storage.Records
 	reads atomic.Int64
@@ -100,14 +100,14 @@ func (c *counted) Load(ctx context.Context, name string) (storage.Entry, error) 
 	return c.Records.Load(ctx, name)
 }
 
-// A program that keeps sessions in a store of its own.
+// A program that keeps sessions in its own store.
 func Example_store() {
 	own := memory.New().Parts()
 	records := &counted{Records: own.Records}
 	own.Records = records
 
 	cfg := settings()
-	cfg.Keys.Keys = []keys.Key{keys.Generate()} // keep it: it opens what the store holds
+	cfg.Keys.Keys = []keys.Key{keys.Generate()} // a real program keeps the key, to open the stored sessions again
 	bff, err := cloakroom.New(cfg, cloakroom.Options{Logger: quiet, Store: own})
 	if err != nil {
 		log.Fatal(err)
@@ -115,18 +115,19 @@ func Example_store() {
 	defer bff.Close()
 
 	show(bff.Handler(), "/bff/user")
-	fmt.Println("reads:", records.reads.Load()) // nothing is looked up without a signed cookie
+	fmt.Println("reads:", records.reads.Load()) // a request without a signed cookie reads nothing
 	// Output:
 	// /bff/user: 401 not_authenticated, log in at /bff/login
 	// reads: 0
 }
 
-// pages is a folder of the program's own; an embed.FS does it as well. What it lacks is built in.
+// pages is a folder with the program's own pages, as an embed.FS would be. The built-in pages
+// replace missing ones.
 var pages = fstest.MapFS{"error.html": {Data: []byte(
 	`{{define "title"}}Shop{{end}}{{define "main"}}<p>The shop can't show this: {{.Page.Code}}.</p>{{end}}`,
 )}}
 
-// A program with error pages of its own.
+// A program with its own error pages.
 func Example_pages() {
 	cfg := settings()
 	cfg.Pages.FS = pages
@@ -145,7 +146,7 @@ func Example_pages() {
 	// 404 true
 }
 
-// A program that decides who may log in, and what its app hears of them.
+// A program that decides who may log in, and which claims its app gets.
 func Example_hooks() {
 	bff, err := cloakroom.New(settings(), cloakroom.Options{
 		Logger: quiet,
@@ -162,7 +163,7 @@ func Example_hooks() {
 			return nil
 		},
 		Claims: func(_ context.Context, s *cloakroom.Session, claims map[string]any) error {
-			claims["roles"] = []string{"reader"} // of s.Subject, by the program's own database
+			claims["roles"] = []string{"reader"} // a real program looks up s.Subject in its database
 			delete(claims, "email")
 			return nil
 		},
@@ -174,17 +175,17 @@ func Example_hooks() {
 	// Output: <nil>
 }
 
-// show asks a handler as a script of the app's does.
+// show sends a handler a request as a script of the app does, and prints the response.
 func show(h http.Handler, path string) {
 	r := httptest.NewRequest(http.MethodGet, "http://localhost:3000"+path, nil)
 	r.Header.Set("X-CSRF", "1")
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
-	fmt.Printf("%s: %d%s\n", path, w.Code, rest(w))
+	fmt.Printf("%s: %d%s\n", path, w.Code, problemText(w))
 }
 
-// rest is the problem of a reply.
-func rest(w *httptest.ResponseRecorder) string {
+// problemText returns the parts of a problem document that show prints.
+func problemText(w *httptest.ResponseRecorder) string {
 	var problem struct {
 		Code     string
 		LoginURL string `json:"login_url"`

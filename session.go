@@ -12,15 +12,15 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// A User is somebody whose login has been verified.
+// A User is a user whose login has been verified.
 type User struct {
 	Provider string // configured id
-	Subject  string // the provider's sub: who it is, at that provider
+	Subject  string // the sub of the ID token, which identifies the user at the provider
 	claims   json.RawMessage
 }
 
-// Claims reads the claims of the login into a struct or a map: what the ID token says and userinfo
-// adds, without tokens.
+// Claims decodes the claims of the login into a struct or a map. These are the claims of the ID
+// token and of userinfo, without those that contain tokens.
 func (u User) Claims(into any) error {
 	if len(u.claims) == 0 {
 		return nil
@@ -31,21 +31,21 @@ func (u User) Claims(into any) error {
 	return nil
 }
 
-// A Session is a logged-in User. It is a snapshot: it says nothing of what happens later.
+// A Session is the session of a logged-in User. It is a snapshot and does not change later.
 type Session struct {
 	User
-	ID      string    // for logs and the admin API; it opens nothing
-	Expires time.Time // if nothing more happens: idle or absolute, whichever comes first
+	ID      string    // for logs and the admin API; nobody can log in with it
+	Expires time.Time // the earlier of the idle and the absolute expiry, without further activity
 
 	found   *session.Session
 	service *Service
 }
 
-// Session returns the session of the user who sent r, and counts as activity, as a request to a
-// route does. LoggedOut tells apart the errors that say that there is none from those that say that
-// this can't be told just now. Fail answers either.
+// Session returns the session of the user who sent r. The call counts as activity, as a request to
+// a route does. If LoggedOut is true for the error, nobody is logged in; after any other error this
+// is unknown, for example because the store is down. Fail answers both kinds.
 //
-// It does not tell whether r was forged by another site; see CheckCSRF.
+// Session does not detect requests that another site has forged; see CheckCSRF.
 func (s *Service) Session(r *http.Request) (*Session, error) {
 	sessions := s.server.Sessions()
 	found, err := sessions.FromRequest(r)
@@ -56,8 +56,8 @@ func (s *Service) Session(r *http.Request) (*Session, error) {
 	return s.sessionOf(found), nil
 }
 
-// LoggedOut reports whether an error says that only a login helps: there is no session, or it is
-// over, or the provider renews its access token no more.
+// LoggedOut reports whether err means that the user has to log in: there is no session, or it has
+// ended, or the provider does not renew its access token any more.
 func LoggedOut(err error) bool {
 	p, known := problem.Of(err)
 	return known && p.Status == http.StatusUnauthorized
@@ -70,15 +70,15 @@ func (s *Service) sessionOf(found *session.Session) *Session {
 	}
 }
 
-// AccessToken returns the user's access token at the provider, renewed if need be, for a request to
-// an API in the user's name. It is never to be sent to a browser. LoggedOut tells apart an error
-// that only a login mends.
+// AccessToken returns the user's access token, renewed if necessary, for requests to APIs on behalf
+// of the user. Never send it to a browser. If LoggedOut is true for the error, the user has to log
+// in again.
 func (s *Session) AccessToken(ctx context.Context) (secret.Value, error) {
 	token, err := s.service.server.AccessToken(ctx, s.found)
 	return token.AccessToken, err
 }
 
-// LogoutURL is the path that a link leads to which logs the user out.
+// LogoutURL returns the path of a link that logs the user out.
 func (s *Session) LogoutURL() string {
 	return s.service.server.Site().LogoutURL(s.found.Record.LogoutID)
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// A Service that was closed leaves no goroutine behind, whatever was done with it.
+// A closed Service leaves no goroutine behind.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A host is a program on a loopback listener, with a provider for its services.
@@ -33,7 +33,7 @@ type host struct {
 	origin string
 }
 
-// newHost listens; serve says what answers.
+// newHost starts to listen; serve sets the handler.
 func newHost(t *testing.T, options ...odd.Option) *host {
 	t.Helper()
 	h := &host{t: t, op: odd.New(t, options...), server: httptest.NewUnstartedServer(nil)}
@@ -47,7 +47,7 @@ func (h *host) serve(handler http.Handler) {
 	h.server.Start()
 }
 
-// config is of a service in this host.
+// config returns the configuration of a service in this host.
 func (h *host) config() *config.Config {
 	c := config.New()
 	c.Site.PublicURL, _ = url.Parse(h.origin)
