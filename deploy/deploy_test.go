@@ -1,4 +1,4 @@
-// Package deploy has packages for operators. Its tests check that they fit together: what is
+// Package deploy has samples for operators. Its tests check that they fit together: what is
 // registered at Keycloak must be exactly what cloakroom sends.
 package deploy
 
