@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -46,8 +47,13 @@ var generalText = []Code{
 // Each other code has a page text in each language, and each page text belongs to a code.
 func TestEveryCodeHasAPageText(t *testing.T) {
 	others := []string{"error.other", "failed", "failed.title", "failed.says", "failed.other_host", "failed.plain_http"}
-	for _, language := range []string{"en", "ja", "ko"} {
-		file, err := os.ReadFile("../templates/locales/" + language + ".json")
+	locales, err := filepath.Glob("../templates/locales/*.json")
+	if err != nil || len(locales) < 3 {
+		t.Fatalf("%d languages, %v", len(locales), err)
+	}
+	for _, locale := range locales {
+		language := strings.TrimSuffix(filepath.Base(locale), ".json")
+		file, err := os.ReadFile(locale)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,8 +64,12 @@ func TestEveryCodeHasAPageText(t *testing.T) {
 		for code := range table {
 			key := "error." + string(code)
 			told := texts[key] != "" && texts[key+".do"] != "" || texts["failed."+string(code)] != ""
-			if told == slices.Contains(generalText, code) {
-				t.Errorf("%s: %s has a text of its own: %v", language, code, told)
+			switch general := slices.Contains(generalText, code); {
+			case told && general:
+				t.Errorf("%s: %s has a page text; take it out of generalText", language, code)
+			case !told && !general:
+				t.Errorf("%s: %s has no page text; write %s and %s.do, or failed.%s for logins, or add it to generalText",
+					language, code, key, key, code)
 			}
 		}
 		for key := range texts {
