@@ -40,8 +40,8 @@ func BenchmarkStorm(b *testing.B) {
 	b.ReportMetric(float64(len(op.ReusedRefreshTokens())), "reused")
 }
 
-// BenchmarkNoWaitWhileValid compares a request that finds its token fresh with one that finds it aging
-// while the provider takes its time over the renewal.
+// BenchmarkNoWaitWhileValid compares a request that finds its token fresh with one that finds it
+// aging while the provider takes its time over the renewal.
 func BenchmarkNoWaitWhileValid(b *testing.B) {
 	for _, c := range []struct {
 		name string

@@ -16,8 +16,8 @@ import (
 )
 
 // TestCallerGoneAtEachStageLosesNothing (RN4): whoever asked may leave before the refresh token is
-// sent, while the provider thinks, or while the store is stalled at the commit. The next request finds
-// the renewed token, and the spent one is never sent again.
+// sent, while the provider thinks, or while the store is stalled at the commit. The next request
+// finds the renewed token, and the spent one is never sent again.
 func TestCallerGoneAtEachStageLosesNothing(t *testing.T) {
 	for _, stage := range []struct {
 		name  string
@@ -44,8 +44,8 @@ func TestCallerGoneAtEachStageLosesNothing(t *testing.T) {
 	}
 }
 
-// TestStoreFailingAtCommitLosesNothing (RN4): the tokens are used from memory while the write is tried
-// again, and the refresh token that is spent is not sent again.
+// TestStoreFailingAtCommitLosesNothing (RN4): the tokens are used from memory while the write is
+// tried again, and the refresh token that is spent is not sent again.
 func TestStoreFailingAtCommitLosesNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -77,7 +77,8 @@ func TestStoreFailingAtCommitLosesNothing(t *testing.T) {
 	})
 }
 
-// TestCommitWhoseAnswerWasLostIsNotRepeated (RN4): the write happened, the store's answer did not come.
+// TestCommitWhoseAnswerWasLostIsNotRepeated (RN4): the write happened, the store's answer did not
+// come.
 func TestCommitWhoseAnswerWasLostIsNotRepeated(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -95,8 +96,8 @@ func TestCommitWhoseAnswerWasLostIsNotRepeated(t *testing.T) {
 	})
 }
 
-// TestCommitIsNotDoneBeforeTheStoreSaysSo (RN4): each try writes, and the store's replicas don't confirm it. A fail-over now
-// would leave the old refresh token.
+// TestCommitIsNotDoneBeforeTheStoreSaysSo (RN4): each try writes, and the store's replicas don't
+// confirm it. A fail-over now would leave the old refresh token.
 func TestCommitIsNotDoneBeforeTheStoreSaysSo(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()

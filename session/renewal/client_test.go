@@ -18,7 +18,8 @@ func (w *world) clientTokens() *renewal.ClientTokens {
 	return renewal.NewClientTokens(renewal.ClientOptions{Providers: w.providers, Logger: quiet, Metrics: prometheus.NewRegistry()})
 }
 
-// TestClientTokenIsAskedForOnce by a hundred requests, kept, renewed behind them, and told apart by its scopes.
+// TestClientTokenIsAskedForOnce by a hundred requests, kept, renewed behind them, and told apart by
+// its scopes.
 func TestClientTokenIsAskedForOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		c := w.clientTokens()
@@ -91,8 +92,8 @@ func TestRejectedClientTokenIsReplacedOnce(t *testing.T) {
 	})
 }
 
-// TestClientTokenWhileTheProviderIsDown: a valid one is used, the provider is left in peace, and the
-// errors tell an outage from a refusal.
+// TestClientTokenWhileTheProviderIsDown: a valid one is used, the provider is left in peace, and
+// the errors tell an outage from a refusal.
 func TestClientTokenWhileTheProviderIsDown(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		c := w.clientTokens()

@@ -17,9 +17,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// TestOnlyInvalidGrantEndsASession (RN9): whatever else the provider says or does not say, the session
-// stays, a token that is still valid is used, and when the provider has come to its senses the same
-// refresh token works.
+// TestOnlyInvalidGrantEndsASession (RN9): whatever else the provider says or does not say, the
+// session stays, a token that is still valid is used, and when the provider has come to its senses
+// the same refresh token works.
 func TestOnlyInvalidGrantEndsASession(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -64,8 +64,8 @@ func TestOnlyInvalidGrantEndsASession(t *testing.T) {
 	}
 }
 
-// TestInvalidGrantEndsTheSession (RN9): it is gone at once, with its refresh token, and the provider is
-// not asked again.
+// TestInvalidGrantEndsTheSession (RN9): it is gone at once, with its refresh token, and the
+// provider is not asked again.
 func TestInvalidGrantEndsTheSession(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -104,9 +104,9 @@ func TestRefusedSessionEndsEvenIfTheStoreIsSlowToAllowIt(t *testing.T) {
 	})
 }
 
-// TestAnswerLostOnTheWireIsAskedForOnce (RN5): with a provider that had not seen the request, and with
-// one that had but does not rotate, the session lives on; with one that had rotated and detects reuse it
-// ends, by invalid_grant and nothing else.
+// TestAnswerLostOnTheWireIsAskedForOnce (RN5): with a provider that had not seen the request, and
+// with one that had but does not rotate, the session lives on; with one that had rotated and
+// detects reuse it ends, by invalid_grant and nothing else.
 func TestAnswerLostOnTheWireIsAskedForOnce(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -137,8 +137,8 @@ func TestAnswerLostOnTheWireIsAskedForOnce(t *testing.T) {
 	}
 }
 
-// TestThousandSessionsAtAProviderThatComesBack (RN14): while it is down it sees few requests, nobody is
-// logged out, and when it is back all are renewed without trampling it.
+// TestThousandSessionsAtAProviderThatComesBack (RN14): while it is down it sees few requests,
+// nobody is logged out, and when it is back all are renewed without trampling it.
 func TestThousandSessionsAtAProviderThatComesBack(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const n = 1000
@@ -179,7 +179,8 @@ func TestThousandSessionsAtAProviderThatComesBack(t *testing.T) {
 	})
 }
 
-// TestPeopleWhoTryToLogInDoNotProlongAnOutage (RN14): their logins are sent while renewals are held back, and fail too.
+// TestPeopleWhoTryToLogInDoNotProlongAnOutage (RN14): their logins are sent while renewals are held
+// back, and fail too.
 func TestPeopleWhoTryToLogInDoNotProlongAnOutage(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const n = 200
@@ -203,7 +204,9 @@ func TestPeopleWhoTryToLogInDoNotProlongAnOutage(t *testing.T) {
 		}
 		const logins = 60
 		for range logins {
-			if _, err := w.provider.Exchange(t.Context(), secret.New("a-code"), secret.New(strings.Repeat("v", 43))); !errors.Is(err, provider.ErrUnreachable) {
+			code, verifier := secret.New("a-code"), secret.New(strings.Repeat("v", 43))
+			_, err := w.provider.Exchange(t.Context(), code, verifier)
+			if !errors.Is(err, provider.ErrUnreachable) {
 				t.Fatalf("login = %v, want %v", err, provider.ErrUnreachable)
 			}
 			asks()
@@ -223,7 +226,8 @@ func TestPeopleWhoTryToLogInDoNotProlongAnOutage(t *testing.T) {
 	})
 }
 
-// TestProviderThatHungIsUsedAsSoonAsItIsWell: what hung may never be answered, and must not hold up what would be.
+// TestProviderThatHungIsUsedAsSoonAsItIsWell: what hung may never be answered, and must not hold up
+// what would be.
 func TestProviderThatHungIsUsedAsSoonAsItIsWell(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		const hung, waiting = 40, 20 // more than may be under way at once
@@ -255,8 +259,8 @@ func TestProviderThatHungIsUsedAsSoonAsItIsWell(t *testing.T) {
 	})
 }
 
-// TestSessionsThatWaitForAProbeCostTheStoreNothing: while one request looks whether the provider is back, which may hang,
-// whoever calls is told at once that it is not.
+// TestSessionsThatWaitForAProbeCostTheStoreNothing: while one request looks whether the provider is
+// back, which may hang, whoever calls is told at once that it is not.
 func TestSessionsThatWaitForAProbeCostTheStoreNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		probe, other := w.login(), w.login()

@@ -10,24 +10,25 @@ import (
 	"github.com/cloakroom/cloakroom/provider"
 )
 
-// errClosed answers who would start a flight after Close.
+// errClosed is the error of flights that would start after Close.
 var errClosed = fmt.Errorf("shutting down: %w", provider.ErrUnreachable)
 
-// A flight is one piece of work that many may wait for. It belongs to none of them: a waiter who
-// leaves does not stop it. It can have its outcome before its work is over (a renewal whose tokens
-// are there but not yet saved), and stays in the group until then.
+// A flight is a piece of work that several callers may wait for. It belongs to none of them: it
+// continues when a caller leaves. It can be settled before its work is over (renewed tokens that
+// are not saved yet), and stays in its group until then.
 //
-// singleflight can't do this: there the outcome and the end of the work are one; nobody can say under
-// its lock whether a flight may start, or look at the one under way; and no shutdown waits for them.
+// singleflight can't do this: there the outcome is the end of the work; callers can't decide under
+// its lock whether a flight may start, nor look at the flight under way; and a shutdown can't wait
+// for its flights.
 type flight[V any] struct {
-	settled chan struct{} // closed once value and err are set; they don't change after that
-	left    chan struct{} // closed when the flight has left its group
+	settled chan struct{} // closed once value and err are set; they don't change afterwards
+	left    chan struct{} // closed once the flight has left its group
 	once    sync.Once
 	value   V
 	err     error
 }
 
-// settle gives the outcome to everyone who waits; only the first call counts.
+// settle sets the outcome for all waiters. Only the first call counts.
 func (f *flight[V]) settle(value V, err error) {
 	f.once.Do(func() {
 		f.value, f.err = value, err
@@ -35,7 +36,7 @@ func (f *flight[V]) settle(value V, err error) {
 	})
 }
 
-// isSettled reports whether there is an outcome; value and err may be read then.
+// isSettled reports whether there is an outcome. If so, value and err may be read.
 func (f *flight[V]) isSettled() bool {
 	select {
 	case <-f.settled:
@@ -45,8 +46,8 @@ func (f *flight[V]) isSettled() bool {
 	}
 }
 
-// wait returns the outcome, or ctx's cause when that ends first. After patience (0: none) it returns
-// errPatience: the caller has something else to live on.
+// wait returns the outcome, or ctx's cause if ctx ends first. After patience (0: no limit) it
+// returns errPatience.
 func (f *flight[V]) wait(ctx context.Context, patience time.Duration) (V, error) {
 	var enough <-chan time.Time
 	if patience > 0 {
@@ -65,7 +66,7 @@ func (f *flight[V]) wait(ctx context.Context, patience time.Duration) (V, error)
 	}
 }
 
-// hasLeft reports whether the flight has left its group within d.
+// hasLeft reports whether the flight leaves its group within d.
 func (f *flight[V]) hasLeft(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -78,22 +79,22 @@ func (f *flight[V]) hasLeft(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// errPatience: the flight goes on, but this waiter wanted no more of it.
+// errPatience: the flight continues, but this waiter stopped waiting for it.
 var errPatience = errors.New("renewal takes longer than the old access token is worth waiting for")
 
 // A group has at most one flight per key.
 type group[K comparable, V any] struct {
-	base   context.Context // of every flight; ended by close and abandon alone
+	base   context.Context // of every flight; ended by close and abandon
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // Add only under mu while not closed
 
-	mu     sync.Mutex // guards what follows; never held across I/O
-	under  map[K]*flight[V]
+	mu     sync.Mutex // guards the fields below; never held across I/O
+	flying map[K]*flight[V]
 	closed bool
 }
 
 func newGroup[K comparable, V any]() *group[K, V] {
-	g := &group[K, V]{under: make(map[K]*flight[V])}
+	g := &group[K, V]{flying: make(map[K]*flight[V])}
 	g.base, g.cancel = context.WithCancel(context.Background())
 	return g
 }
@@ -102,16 +103,18 @@ func newGroup[K comparable, V any]() *group[K, V] {
 func (g *group[K, V]) find(key K) *flight[V] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.under[key]
+	return g.flying[key]
 }
 
-// join returns the flight under way for key, or, if permit agrees, starts one that does work and
-// reports so. Permit must be quick. Work runs on a context of its own; what it leaves unsettled when
-// it returns counts as failed.
-func (g *group[K, V]) join(key K, permit func() error, work func(context.Context, *flight[V])) (f *flight[V], started bool, err error) {
+// join returns the flight for key that is under way. If there is none and permit allows it, join
+// starts one that does work, and reports that it did. permit must be quick. work gets a context of
+// the group's own; if it returns without settling the flight, the flight fails.
+func (g *group[K, V]) join(
+	key K, permit func() error, work func(context.Context, *flight[V]),
+) (f *flight[V], started bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if f := g.under[key]; f != nil {
+	if f := g.flying[key]; f != nil {
 		return f, false, nil
 	}
 	if g.closed {
@@ -121,7 +124,7 @@ func (g *group[K, V]) join(key K, permit func() error, work func(context.Context
 		return nil, false, err
 	}
 	f = &flight[V]{settled: make(chan struct{}), left: make(chan struct{})}
-	g.under[key] = f
+	g.flying[key] = f
 	g.wg.Go(func() {
 		defer g.leave(key, f)
 		work(g.base, f)
@@ -129,18 +132,18 @@ func (g *group[K, V]) join(key K, permit func() error, work func(context.Context
 	return f, true, nil
 }
 
-// leave takes a flight out of the group, before its waiters can start the next one.
+// leave removes a flight from the group, before its waiters can start the next one.
 func (g *group[K, V]) leave(key K, f *flight[V]) {
 	g.mu.Lock()
-	delete(g.under, key)
+	delete(g.flying, key)
 	g.mu.Unlock()
 	close(f.left)
 	var none V
 	f.settle(none, errors.New("renewal came to no outcome"))
 }
 
-// close starts no more flights and waits for those under way until ctx ends; what then still flies
-// is abandoned.
+// close starts no more flights and waits for those under way. When ctx ends it gives up and cancels
+// them.
 func (g *group[K, V]) close(ctx context.Context) error {
 	g.mu.Lock()
 	g.closed = true

@@ -31,7 +31,8 @@ func (w *world) replicas(n int) (all []*renewal.Renewer, closeAll func()) {
 	}
 }
 
-// D3: however many replicas are asked at that moment, the provider sees one renewal, ten times over.
+// D3: however many replicas are asked at that moment, the provider sees one renewal, ten times
+// over.
 func TestStormOverReplicasIsOneRenewal(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -122,8 +123,8 @@ func TestHolderThatDiedCostsTheLease(t *testing.T) {
 	})
 }
 
-// The nasty order: a replica takes the lease, is frozen, and wakes when the lease has run out and another
-// has renewed. It must not send the token that is spent by now.
+// The nasty order: a replica takes the lease, is frozen, and wakes when the lease has run out and
+// another has renewed. It must not send the token that is spent by now.
 func TestFrozenHolderSendsNothingWhenItWakes(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -177,7 +178,10 @@ func TestLeaseThatRanOutBeforeSendingIsTakenAnew(t *testing.T) {
 			once.Do(func() { time.Sleep(4 * time.Second) }) // the flight's first read
 			return nil
 		})
-		short := renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Leases: w.store, Lease: 6 * time.Second, Logger: quiet})
+		short := renewal.New(renewal.Options{
+			Providers: w.providers, Sessions: w.sessions, Leases: w.store,
+			Lease: 6 * time.Second, Logger: quiet,
+		})
 		if _, err := short.AccessToken(t.Context(), s); err != nil {
 			t.Errorf("token: %v", err)
 		}
@@ -192,7 +196,8 @@ func TestLeaseThatRanOutBeforeSendingIsTakenAnew(t *testing.T) {
 	})
 }
 
-// A renewal that failed gives the lease back: another replica may have a better way to the provider.
+// A renewal that failed gives the lease back: another replica may have a better way to the
+// provider.
 func TestFailedRenewalReleasesTheLease(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -209,7 +214,8 @@ func TestFailedRenewalReleasesTheLease(t *testing.T) {
 	})
 }
 
-// Without the store nothing is sent: what came back could not be saved, and who else sends can't be known.
+// Without the store nothing is sent: what came back could not be saved, and who else sends can't be
+// known.
 func TestNothingIsSentWithoutALease(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -250,7 +256,8 @@ func TestShutdownDoesNotWaitForAnotherReplicasRenewal(t *testing.T) {
 	})
 }
 
-// The nasty order: a store that froze does not answer, wakes, and then takes the lease for who has given up.
+// The nasty order: a store that froze does not answer, wakes, and then takes the lease for who has
+// given up.
 func TestLeaseTakenAfterTheAnswerWasGivenUpIsReleased(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()

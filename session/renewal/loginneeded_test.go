@@ -15,8 +15,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// wantLoginNeeded wants an access token to be refused for want of a login, and the session to say so and to have kept
-// its refresh token.
+// wantLoginNeeded wants an access token to be refused for want of a login, and the session to say
+// so and to have kept its refresh token.
 func (w *world) wantLoginNeeded(s *session.Session) {
 	w.t.Helper()
 	if _, err := w.token(s); !errors.Is(err, renewal.ErrLoginNeeded) || errors.Is(err, provider.ErrUnreachable) {
@@ -35,8 +35,9 @@ func (w *world) wantNoLoginNeeded(s *session.Session) {
 	}
 }
 
-// TestRefusalThatOnlyALoginHelpsKeepsTheSession (RN17): the valid token is used to its end, whichever way the
-// provider puts it; then only a login helps, or a renewal that succeeds after all. The provider is asked once a minute.
+// TestRefusalThatOnlyALoginHelpsKeepsTheSession (RN17): the valid token is used to its end,
+// whichever way the provider puts it; then only a login helps, or a renewal that succeeds after
+// all. The provider is asked once a minute.
 func TestRefusalThatOnlyALoginHelpsKeepsTheSession(t *testing.T) {
 	for code, status := range map[string]int{
 		"interaction_required": 400, "login_required": 400, "consent_required": 403, "account_selection_required": 400,
@@ -62,7 +63,8 @@ func TestRefusalThatOnlyALoginHelpsKeepsTheSession(t *testing.T) {
 					w.wantLoginNeeded(s)
 				}
 				now := w.get(s.Name)
-				if _, err := w.renewer.AfterRejection(context.Background(), now, now.Record.AccessToken); !errors.Is(err, renewal.ErrLoginNeeded) {
+				_, err := w.renewer.AfterRejection(context.Background(), now, now.Record.AccessToken)
+				if !errors.Is(err, renewal.ErrLoginNeeded) {
 					t.Errorf("after a rejection: %v, want %v", err, renewal.ErrLoginNeeded)
 				}
 				if n := w.op.Count(odd.Token) - before; n != 1 {
@@ -86,7 +88,8 @@ func TestRefusalThatOnlyALoginHelpsKeepsTheSession(t *testing.T) {
 	}
 }
 
-// TestProviderIsAskedOnceAMinuteByAllReplicas, and the record is written no more often, however many ask.
+// TestProviderIsAskedOnceAMinuteByAllReplicas, and the record is written no more often, however
+// many ask.
 func TestProviderIsAskedOnceAMinuteByAllReplicas(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -118,8 +121,9 @@ func TestProviderIsAskedOnceAMinuteByAllReplicas(t *testing.T) {
 	})
 }
 
-// TestRenewalElsewhereBeatsARefusal: two replicas send the same refresh token since a lease was lost. One is told that
-// a login is needed, the other gets tokens; in either order the session is well.
+// TestRenewalElsewhereBeatsARefusal: two replicas send the same refresh token since a lease was
+// lost. One is told that a login is needed, the other gets tokens; in either order the session is
+// well.
 func TestRenewalElsewhereBeatsARefusal(t *testing.T) {
 	for name, delays := range map[string][2]time.Duration{
 		"the renewal is first": {time.Second, 3 * time.Second}, "the refusal is first": {3 * time.Second, time.Second},
@@ -174,8 +178,8 @@ func TestRenewalElsewhereBeatsARefusal(t *testing.T) {
 	}
 }
 
-// TestLogoutBeatsANeededLogin: it comes while the provider refuses, or later. The session stays ended, and its refresh
-// token, which was kept, is revoked.
+// TestLogoutBeatsANeededLogin: it comes while the provider refuses, or later. The session stays
+// ended, and its refresh token, which was kept, is revoked.
 func TestLogoutBeatsANeededLogin(t *testing.T) {
 	for name, after := range map[string]time.Duration{"while the provider thinks": time.Second, "later": 30 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +209,8 @@ func TestLogoutBeatsANeededLogin(t *testing.T) {
 	}
 }
 
-// TestOperatorsFaultAsksNobodyToLogIn: the provider refuses the client, or what it asks for. The log says what to do.
+// TestOperatorsFaultAsksNobodyToLogIn: the provider refuses the client, or what it asks for. The
+// log says what to do.
 func TestOperatorsFaultAsksNobodyToLogIn(t *testing.T) {
 	for code, status := range map[string]int{
 		"invalid_client": 401, "unauthorized_client": 400, "unsupported_grant_type": 400, "invalid_scope": 400, "invalid_request": 400,
@@ -232,7 +237,8 @@ func TestOperatorsFaultAsksNobodyToLogIn(t *testing.T) {
 	}
 }
 
-// TestUnreachableProviderDoesNotHideThatALoginIsNeeded: it has said so, and its outage changes nothing about it.
+// TestUnreachableProviderDoesNotHideThatALoginIsNeeded: it has said so, and its outage changes
+// nothing about it.
 func TestUnreachableProviderDoesNotHideThatALoginIsNeeded(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -263,8 +269,8 @@ func refusing(s *session.Session, with odd.Interceptor) odd.Interceptor {
 	}
 }
 
-// TestRenewalWhoseIDTokenCanNotBeCheckedEndsTheWaitForALogin: the provider renews again, and its keys can't be fetched. That
-// passes without a login.
+// TestRenewalWhoseIDTokenCanNotBeCheckedEndsTheWaitForALogin: the provider renews again, and its
+// keys can't be fetched. That passes without a login.
 func TestRenewalWhoseIDTokenCanNotBeCheckedEndsTheWaitForALogin(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()

@@ -14,9 +14,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// TestLogoutDuringRenewalWins (RN12): while the provider thinks about the renewal, or while it is being
-// committed, the session ends, by the user or by the provider's back-channel logout. It stays ended,
-// nobody gets the new token, and the newest refresh token is what waits to be revoked.
+// TestLogoutDuringRenewalWins (RN12): while the provider thinks about the renewal, or while it is
+// being committed, the session ends, by the user or by the provider's back-channel logout. It stays
+// ended, nobody gets the new token, and the newest refresh token is what waits to be revoked.
 func TestLogoutDuringRenewalWins(t *testing.T) {
 	for _, reason := range []session.Reason{session.ReasonLogout, session.ReasonProviderLogout, session.ReasonRevoked} {
 		for _, stage := range []struct {
@@ -70,8 +70,8 @@ func TestLogoutWhileTokensAreInMemoryWins(t *testing.T) {
 	})
 }
 
-// TestLogoutWhileTheIDTokenCanNotBeChecked (RN12): the provider has issued tokens, its keys can't be fetched, and the
-// user logs out. Nobody will use what was issued.
+// TestLogoutWhileTheIDTokenCanNotBeChecked (RN12): the provider has issued tokens, its keys can't
+// be fetched, and the user logs out. Nobody will use what was issued.
 func TestLogoutWhileTheIDTokenCanNotBeChecked(t *testing.T) {
 	for name, rotation := range map[string]bool{"a new refresh token": true, "the old refresh token": false} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +132,9 @@ func TestSessionThatExpiresDuringRenewalStaysExpired(t *testing.T) {
 		s := w.login()
 		w.op.Intercept(odd.Token, odd.Delay(2*time.Second))
 		time.Sleep(12*time.Hour - time.Second)
-		if _, err := w.renewer.AccessToken(context.Background(), s); err != nil && !errors.Is(err, session.ErrSessionExpired) && !errors.Is(err, session.ErrEnded) {
+		_, err := w.renewer.AccessToken(context.Background(), s)
+		if err != nil && !errors.Is(err, session.ErrSessionExpired) &&
+			!errors.Is(err, session.ErrEnded) {
 			t.Errorf("token at the session's end = %v", err)
 		}
 		time.Sleep(10 * time.Second)

@@ -11,18 +11,18 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// maxPauses bounds the memory that failures can take. Who falls out may try again early, which
-// the provider's own breaker still limits.
+// maxPauses bounds the memory that failures can take. A key that is forgotten may try again early;
+// the provider's circuit breaker still limits it.
 const maxPauses = 1 << 16
 
-// A pause is what is remembered of a session (or a client token) whose last renewals failed.
+// A pause follows failed renewals of a session or grants of a client token.
 type pause struct {
 	until    time.Time
 	failures int
 	err      error // the last one
 }
 
-// pauses keeps those who failed from trying again at once.
+// pauses keep keys whose renewals failed from trying again at once.
 type pauses[K comparable] struct {
 	mu sync.Mutex // guards m
 	m  *simplelru.LRU[K, pause]
@@ -36,8 +36,9 @@ func newPauses[K comparable]() *pauses[K] {
 	return &pauses[K]{m: m}
 }
 
-// failed notes a failure and has key pause: longer each time, with jitter, and never shorter than Retry-After. A
-// provider that was not even asked has failed nobody, and is asked again as soon as it is back.
+// failed records a failure and starts a pause for key. Each pause is longer than the one before,
+// with jitter, and never shorter than Retry-After. If the provider was not even asked, there is no
+// pause, so that key may try as soon as the provider is asked again.
 func (p *pauses[K]) failed(key K, now time.Time, cause error) {
 	unreachable, ok := errors.AsType[*provider.UnreachableError](cause)
 	if ok && unreachable.NotAsked {
@@ -55,22 +56,23 @@ func (p *pauses[K]) failed(key K, now time.Time, cause error) {
 	p.m.Add(key, pause{until: now.Add(wait), failures: failures, err: cause})
 }
 
-// hold keeps key from trying until a moment, with err as the reason.
+// hold keeps key from trying until a moment. err is the reason.
 func (p *pauses[K]) hold(key K, until time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.m.Add(key, pause{until: until, err: err})
 }
 
-// over forgets the failures of key.
-func (p *pauses[K]) over(key K) {
+// clear forgets the failures of key.
+func (p *pauses[K]) clear(key K) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.m.Remove(key)
 }
 
-// err is why key may not try now, nil when it may: a provider that refuses this client, or this user
-// without a login, stays one, and anything else is a provider that can't be reached for the rest of the pause.
+// err returns why key may not try now, nil if it may. It returns the error itself if the provider
+// refuses this client or wants a login; any other error becomes an UnreachableError for the rest of
+// the pause.
 func (p *pauses[K]) err(key K, providerID string, now time.Time) error {
 	p.mu.Lock()
 	last, ok := p.m.Get(key)
@@ -83,12 +85,13 @@ func (p *pauses[K]) err(key K, providerID string, now time.Time) error {
 		return last.err
 	}
 	return &provider.UnreachableError{
-		Provider: providerID, Endpoint: "token", Reason: "the last renewal failed; the next is not due yet", RetryAfter: left,
+		Provider: providerID, Endpoint: "token",
+		Reason: "the last renewal failed; the next is not due yet", RetryAfter: left,
 	}
 }
 
-// resting is why a provider is asked nothing at the moment; nil when it may be, or is none.
-func resting(p *provider.Provider) error {
+// blocked returns why the provider may not be asked at the moment, nil if it may or if p is nil.
+func blocked(p *provider.Provider) error {
 	if p == nil {
 		return nil
 	}

@@ -35,7 +35,7 @@ func TestPausesGrowWithJitterAndObeyRetryAfter(t *testing.T) {
 	if err := p.err("b", "main", now); err != nil {
 		t.Errorf("another session = %v, want no pause", err)
 	}
-	p.over("a")
+	p.clear("a")
 	if err := p.err("a", "main", now); err != nil {
 		t.Errorf("after a success = %v, want no pause", err)
 	}

@@ -10,26 +10,28 @@ import (
 )
 
 const (
-	// enoughRefusals in a row, over patienceWithRefusals at least, amount to one that says so.
-	enoughRefusals       = 5
-	patienceWithRefusals = 5 * time.Minute
-	// maxNeighbours is how many users of one provider are remembered, the latest.
-	maxNeighbours = 4096
+	// minRefusals in a row, over at least minRefusalTime, count as a refusal that only a login can
+	// resolve.
+	minRefusals    = 5
+	minRefusalTime = 5 * time.Minute
+	// maxUsers is how many users are remembered for each provider; the oldest are forgotten.
+	maxUsers = 4096
 )
 
-// A refusals remembers which sessions a provider has refused to renew in words that say nothing of the
-// user, and how other users fared meanwhile. A provider that renews the others and not this one, again
-// and again, has something against this session that only a login can clear up. One that fails many
-// users has troubles of its own, and nobody is sent to log in for them.
+// refusals remember which sessions a provider has refused to renew with errors that say nothing
+// about the user, and whether it renewed other users' sessions in the same time. If it renews the
+// others, but again and again not this one, only a login can help. If it fails many users, the
+// provider itself has a problem, and nobody is asked to log in.
 //
-// It is of this process alone: each replica sees enough by itself, and what it comes to is in the record.
+// They are kept in this process only: each replica sees enough by itself, and writes its conclusion
+// to the record.
 type refusals struct {
-	mu         sync.Mutex                                 // guards what follows
-	runs       *simplelru.LRU[session.Name, run]          // of those refused lately
-	neighbours map[string]*simplelru.LRU[string, fortune] // by provider and subject
+	mu    sync.Mutex                                  // guards the fields below
+	runs  *simplelru.LRU[session.Name, run]           // of sessions that were refused lately
+	users map[string]*simplelru.LRU[string, activity] // by provider and user
 }
 
-// A run is refusals of one session with no renewal between them.
+// A run is a series of refusals of one session without a renewal in between.
 type run struct {
 	renewals  int // of the record: another process may have renewed it
 	count     int
@@ -37,45 +39,47 @@ type run struct {
 	breakdown bool // whether one of them was a 5xx
 }
 
-// A fortune is how one user fared, with whichever session: each counts once, however many they have.
-type fortune struct{ renewed, brokeDown time.Time }
+// An activity says when a user's sessions were last renewed and last failed. Each user counts once,
+// however many sessions they have.
+type activity struct{ renewed, brokeDown time.Time }
 
 func newRefusals() *refusals {
 	runs, err := simplelru.NewLRU[session.Name, run](maxPauses, nil)
 	if err != nil {
 		panic(err) // only for a size below one
 	}
-	return &refusals{runs: runs, neighbours: map[string]*simplelru.LRU[string, fortune]{}}
+	return &refusals{runs: runs, users: map[string]*simplelru.LRU[string, activity]{}}
 }
 
-// renewed notes that the provider has renewed a session.
+// renewed records that the provider has renewed a session.
 func (r *refusals) renewed(s *session.Session, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.runs.Remove(s.Name)
-	r.note(s, func(f *fortune) { f.renewed = now })
+	r.note(s, func(a *activity) { a.renewed = now })
 }
 
-func (r *refusals) note(s *session.Session, change func(*fortune)) {
-	users := r.neighbours[s.Record.Provider]
+func (r *refusals) note(s *session.Session, change func(*activity)) {
+	users := r.users[s.Record.Provider]
 	if users == nil {
 		var err error
-		if users, err = simplelru.NewLRU[string, fortune](maxNeighbours, nil); err != nil {
+		if users, err = simplelru.NewLRU[string, activity](maxUsers, nil); err != nil {
 			panic(err) // only for a size below one
 		}
-		r.neighbours[s.Record.Provider] = users // there are as many as there are configured
+		r.users[s.Record.Provider] = users // at most as many as providers are configured
 	}
-	f, _ := users.Get(userOf(s))
-	change(&f)
-	users.Add(userOf(s), f)
+	a, _ := users.Get(userOf(s))
+	change(&a)
+	users.Add(userOf(s), a)
 }
 
-// userOf names a user of a provider: the issuer and its subject (OIDC Core §2). No issuer holds a blank.
+// userOf identifies a user of a provider by issuer and subject (OIDC Core §2). No issuer contains a
+// space.
 func userOf(s *session.Session) string { return s.Record.Issuer + " " + s.Record.Subject }
 
-// amountToOne notes an error that a session's renewal was answered with, and reports whether it is the
-// last of so many that only a login will help.
-func (r *refusals) amountToOne(s *session.Session, err error, now time.Time) bool {
+// needLogin records an error that a provider answered to a session's renewal, and reports whether
+// there were so many that only a login can help.
+func (r *refusals) needLogin(s *session.Session, err error, now time.Time) bool {
 	kind := kindOf(err)
 	if kind == noRefusal {
 		return false
@@ -89,32 +93,32 @@ func (r *refusals) amountToOne(s *session.Session, err error, now time.Time) boo
 	this.count++
 	if kind == breakdown {
 		this.breakdown = true
-		r.note(s, func(f *fortune) { f.brokeDown = now })
+		r.note(s, func(a *activity) { a.brokeDown = now })
 	}
 	r.runs.Add(s.Name, this)
-	if this.count < enoughRefusals || now.Sub(this.first) < patienceWithRefusals {
+	if this.count < minRefusals || now.Sub(this.first) < minRefusalTime {
 		return false
 	}
-	return r.othersFareBetter(s, this)
+	return r.othersAreRenewed(s, this)
 }
 
-// othersFareBetter reports whether the provider has renewed anybody else's session during a run. After
-// a 5xx it must have renewed at least as many users as it still fails, this one included: a provider that
-// is half down fails more than one.
-func (r *refusals) othersFareBetter(s *session.Session, this run) bool {
-	users := r.neighbours[s.Record.Provider]
+// othersAreRenewed reports whether the provider has renewed another user's session during a run.
+// After a 5xx it must have renewed at least as many users as it still fails, this one included: a
+// provider that is partly down fails more than one.
+func (r *refusals) othersAreRenewed(s *session.Session, this run) bool {
+	users := r.users[s.Record.Provider]
 	if users == nil {
 		return false
 	}
-	well, broken := 0, 1
+	renewed, failing := 0, 1
 	for _, user := range users.Keys() {
-		f, _ := users.Peek(user)
-		if !f.renewed.Before(this.first) {
-			well++
+		a, _ := users.Peek(user)
+		if !a.renewed.Before(this.first) {
+			renewed++
 		}
-		if user != userOf(s) && !f.brokeDown.Before(this.first) && f.brokeDown.After(f.renewed) {
-			broken++
+		if user != userOf(s) && !a.brokeDown.Before(this.first) && a.brokeDown.After(a.renewed) {
+			failing++
 		}
 	}
-	return well >= 1 && (!this.breakdown || well >= broken)
+	return renewed >= 1 && (!this.breakdown || renewed >= failing)
 }

@@ -21,8 +21,9 @@ func (w *world) loginAs(subject string) *session.Session {
 	return w.login()
 }
 
-// neededAfter asks for tokens of all sessions every ten seconds and returns after how long the first is said to need a
-// login; 0 for never in twelve minutes. An error of the others is none of this test's.
+// neededAfter asks for tokens of all sessions every ten seconds and returns after how long the
+// first is said to need a login; 0 for never in twelve minutes. An error of the others is none of
+// this test's.
 func (w *world) neededAfter(s *session.Session, others ...*session.Session) time.Duration {
 	w.t.Helper()
 	began := time.Now()
@@ -42,7 +43,8 @@ func (w *world) neededAfter(s *session.Session, others ...*session.Session) time
 	return 0
 }
 
-// TestRefusalsWithoutReasonAskForALoginWhenOthersAreRenewed (RN18): five in a row, over five minutes.
+// TestRefusalsWithoutReasonAskForALoginWhenOthersAreRenewed (RN18): five in a row, over five
+// minutes.
 func TestRefusalsWithoutReasonAskForALoginWhenOthersAreRenewed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -89,8 +91,9 @@ func TestRefusalsWithoutReasonAskForALoginWhenOthersAreRenewed(t *testing.T) {
 	}
 }
 
-// TestProviderThatFailsMoreUsersThanItRenewsSendsNobodyToLogIn: a 5xx says something of a session only if it is alone
-// with it. Nobody can tip the scales with sessions of their own, however many are renewed.
+// TestProviderThatFailsMoreUsersThanItRenewsSendsNobodyToLogIn: a 5xx says something of a session
+// only if it is alone with it. Nobody can tip the scales with sessions of their own, however many
+// are renewed.
 func TestProviderThatFailsMoreUsersThanItRenewsSendsNobodyToLogIn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.op.SetTokenLife(time.Minute)
@@ -134,8 +137,8 @@ func TestRefusalsInARowEndWithARenewal(t *testing.T) {
 	})
 }
 
-// The clock that replicas share is set, as it is by a fail-over to a server with another one. How long a provider is left
-// alone, and refuses, is this process's to measure.
+// The clock that replicas share is set, as it is by a fail-over to a server with another one. How
+// long a provider is left alone, and refuses, is this process's to measure.
 func TestJumpOfTheSharedClockChangesNoPause(t *testing.T) {
 	for name, jump := range map[string]time.Duration{"back": -2 * time.Minute, "ahead": 6 * time.Minute} {
 		t.Run(name, func(t *testing.T) {

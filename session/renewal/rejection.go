@@ -7,14 +7,14 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// maxRejectionSpacing is the longest time that a rejected token may have to wait for a renewal
-// because the one before it was rejected, too.
+// maxRejectionSpacing is the longest time between two renewals of one session because an upstream
+// rejected its token.
 const maxRejectionSpacing = 30 * time.Second
 
 func (l life) rejectionSpacing() time.Duration { return min(l.length()/2, maxRejectionSpacing) }
 
-// rejections remembers when a token was last renewed because an upstream rejected it, so that an API
-// that rejects every token does not turn each request into a renewal.
+// rejections remember when a token was last renewed because an upstream rejected it. So an API that
+// rejects every token does not turn each request into a renewal.
 type rejections[K comparable] struct {
 	mu sync.Mutex // guards m
 	m  *simplelru.LRU[K, time.Time]
@@ -28,7 +28,8 @@ func newRejections[K comparable]() *rejections[K] {
 	return &rejections[K]{m: m}
 }
 
-// allow returns nil when key may be renewed now, and notes it; otherwise a TooSoonError.
+// allow returns nil if key may be renewed now, and remembers that; otherwise it returns a
+// TooSoonError.
 func (r *rejections[K]) allow(key K, now time.Time, spacing time.Duration) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// TestTenRequestsRejectedWithTheSameTokenAreOneRenewal (RN10), whether they ask at once or one after the other.
+// TestTenRequestsRejectedWithTheSameTokenAreOneRenewal (RN10), whether they ask at once or one
+// after the other.
 func TestTenRequestsRejectedWithTheSameTokenAreOneRenewal(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -40,7 +41,9 @@ func TestAPIThatRejectsEveryTokenIsBoundedOverTime(t *testing.T) {
 		refused := 0
 		for range 600 { // ten requests a second for a minute
 			token := w.mustToken(s)
-			if _, err := w.renewer.AfterRejection(context.Background(), token.Session, token.AccessToken); errors.Is(err, renewal.ErrNotRenewed) {
+			_, err := w.renewer.AfterRejection(
+				context.Background(), token.Session, token.AccessToken)
+			if errors.Is(err, renewal.ErrNotRenewed) {
 				refused++
 			} else if err != nil {
 				t.Fatalf("after the rejection: %v", err)

@@ -1,16 +1,17 @@
-// Package renewal keeps access tokens valid without the browser noticing: a user's own (Renewer) and
-// the service's (ClientTokens).
+// Package renewal keeps access tokens valid without the browser noticing: those of users (Renewer)
+// and those of the service itself (ClientTokens).
 //
-// In this process one flight at a time renews a session, one lease across replicas. The lease saves
-// traffic and spares the provider a token that is spent; what keeps two holders apart is the version
-// check when they commit. A flight belongs to no request: from the moment the refresh token
-// leaves, the old one may be dead at the provider (RFC 9700 §4.14), so nothing that happens to a
-// caller stops it before its tokens are saved, or revoked because a logout came first.
+// In each process, one flight at a time renews a session; across replicas, a lease ensures that
+// only one does. The lease saves traffic, and keeps spent tokens from being sent to the provider.
+// Correctness does not depend on it: if two replicas renew the same session, the version check lets
+// only one commit. A flight belongs to no request. Once the refresh token is sent, the old one may
+// be invalid (RFC 9700 §4.14). So a flight continues, whatever happens to its callers, until the
+// new tokens are saved, or revoked because a logout came first.
 //
-// Its weak point: between the provider's answer and the commit the new refresh token is in memory
-// alone. A process that is killed there loses the session (not the user's data: they log in again).
+// Its weak point: between the provider's answer and the commit, the new refresh token exists only
+// in memory. If the process is killed then, the session is lost, and the user must log in again.
 //
-// It knows nothing of HTTP requests, cookies or routes.
+// The package knows nothing of HTTP requests, cookies or routes.
 package renewal
 
 import (
@@ -31,27 +32,30 @@ import (
 )
 
 var (
-	// ErrRefused means that only a new login brings this session an access token again. The provider
-	// answered invalid_grant (RFC 6749 §5.2) or its answer broke the rules of OIDC Core §12.2, and the
-	// session has ended; or it is ErrNotRenewable.
-	ErrRefused = problem.Sentinel(problem.ReauthenticationRequired, "provider refused the refresh token")
+	// ErrRefused means that only a new login can give this session an access token. Either the
+	// provider answered invalid_grant (RFC 6749 §5.2), or its answer broke the rules of OIDC Core
+	// §12.2, and the session has ended; or the error is ErrNotRenewable or ErrLoginNeeded, and it
+	// has not.
+	ErrRefused = problem.Sentinel(problem.ReauthenticationRequired,
+		"provider refused the refresh token")
 
-	// ErrNotRenewable is the ErrRefused of a session that has no refresh token and whose access token
-	// ran out. Nobody refused anything, so the session goes on: who is logged in is still known, and
+	// ErrNotRenewable is the ErrRefused of a session without a refresh token whose access token has
+	// expired. Nobody refused anything, so the session continues: the user is still known, and
 	// routes that need no token work. The next login in that browser replaces it.
-	ErrNotRenewable = fmt.Errorf("access token ran out and there is no refresh token: %w", ErrRefused)
+	ErrNotRenewable = fmt.Errorf(
+		"access token ran out and there is no refresh token: %w", ErrRefused)
 
-	// ErrLoginNeeded is the ErrRefused of a session that the provider does not renew until its user has
-	// logged in again. The session stays, with its refresh token, and says so (Record.LoginNeeded): the
-	// new login replaces it. Until then the provider is asked again now and then; a renewal that
-	// succeeds after all ends it.
+	// ErrLoginNeeded is the ErrRefused of a session that the provider does not renew until its user
+	// has logged in again. The session continues, with its refresh token and with
+	// Record.LoginNeeded set, until the new login replaces it. In the meantime the provider is
+	// asked again from time to time, and a renewal that succeeds clears LoginNeeded.
 	ErrLoginNeeded = fmt.Errorf("provider wants the user to log in again: %w", ErrRefused)
 
-	// ErrNotRenewed means that AfterRejection has no other token to offer: pass the upstream's 401 on.
+	// ErrNotRenewed means that AfterRejection has no other token: forward the upstream's 401.
 	ErrNotRenewed = errors.New("access token was renewed too recently for another try")
 )
 
-// A TooSoonError is the ErrNotRenewed of who may have another try after a while.
+// A TooSoonError is an ErrNotRenewed that says when another attempt is possible.
 type TooSoonError struct{ RetryAfter time.Duration }
 
 // Error implements error.
@@ -59,7 +63,7 @@ func (e *TooSoonError) Error() string {
 	return fmt.Sprintf("%v; the next is due in %v", ErrNotRenewed, e.RetryAfter)
 }
 
-// Unwrap gives ErrNotRenewed.
+// Unwrap returns ErrNotRenewed.
 func (e *TooSoonError) Unwrap() error { return ErrNotRenewed }
 
 // A Token is an access token that is valid now.
@@ -73,14 +77,15 @@ type Token struct {
 type Options struct {
 	Providers map[string]*provider.Provider // by id; not changed
 	Sessions  *session.Manager
-	Leases    storage.Leases // so that one replica at a time renews a session
-	// Soft is the share of an access token's life after which it is renewed behind the request, with a
-	// jitter of 5 % of the life to either side; 0 means 0.75. From 1.05 on no renewal is early.
+	Leases    storage.Leases // ensure that one replica at a time renews a session
+	// Soft is the share of an access token's life after which it is renewed in the background, with
+	// a jitter of 5 % of the life to either side; 0 means 0.75. From 1.05 on no renewal is early.
 	Soft float64
-	// Lease is how long a replica that died while it renewed a session keeps the others from it; 0 means
-	// 30 s. It should be longer than a token request may take, twice, or than a replica may be frozen.
+	// Lease is how long other replicas wait for a replica that died while it renewed a session; 0
+	// means 30 s. It should be longer than two token requests may take, and than a replica may be
+	// frozen.
 	Lease   time.Duration
-	Now     func() time.Time      // what tokens' lives go by; nil: time.Now
+	Now     func() time.Time      // the clock for tokens' lifetimes; nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
 }
@@ -92,9 +97,9 @@ type Renewer struct {
 	leases    storage.Leases
 	soft      float64
 	lease     time.Duration
-	closing   context.Context // ended when Close begins: waiting for other replicas ends
+	closing   context.Context // ends when Close begins; stops the wait for other replicas
 	close     context.CancelFunc
-	ghosts    sync.WaitGroup // releases of leases that may have been taken; they end when closing does
+	releases  sync.WaitGroup // releases of leases in the background; they end with closing
 	now       func() time.Time
 	log       *slog.Logger
 	metrics   *metrics
@@ -108,9 +113,12 @@ type Renewer struct {
 // New makes a Renewer. Close it before the store.
 func New(o Options) *Renewer {
 	r := &Renewer{
-		providers: o.Providers, sessions: o.Sessions, leases: o.Leases, soft: o.Soft, lease: o.Lease, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
-		flights: newGroup[session.Name, *session.Session](), pauses: newPauses[session.Name](), rejections: newRejections[session.Name](),
-		refusals: newRefusals(),
+		providers: o.Providers, sessions: o.Sessions, leases: o.Leases,
+		soft: o.Soft, lease: o.Lease, now: o.Now, log: o.Logger, metrics: newMetrics(o.Metrics),
+		flights:    newGroup[session.Name, *session.Session](),
+		pauses:     newPauses[session.Name](),
+		rejections: newRejections[session.Name](),
+		refusals:   newRefusals(),
 	}
 	r.closing, r.close = context.WithCancel(context.Background())
 	if r.soft == 0 {
@@ -128,26 +136,27 @@ func New(o Options) *Renewer {
 	return r
 }
 
-// Close waits until every renewal under way has been committed. When ctx ends first it gives up and
-// returns ctx's error; sessions whose new tokens could not be saved by then may have to log in again.
-// After Close tokens are handed out as long as they last.
+// Close waits until every renewal under way has been committed. If ctx ends first, Close gives up
+// and returns ctx's error; users whose new tokens could not be saved by then may have to log in
+// again. After Close, tokens are handed out until they expire.
 func (r *Renewer) Close(ctx context.Context) error {
 	r.close()
 	err := r.flights.close(ctx)
-	r.ghosts.Wait()
+	r.releases.Wait()
 	if err != nil {
 		return fmt.Errorf("wait for renewals under way: %w", err)
 	}
 	return nil
 }
 
-// AccessToken returns an access token of s that is valid now. In the last part of its life it renews
-// it, behind the request while the old one has some time left, else in front of it. It returns
-// ErrRefused (see there), session.ErrEnded when a logout came first, provider.ErrUnreachable or
-// provider.ErrMisconfigured when the provider stands in the way, session.ErrUnavailable when the
-// store does: the last three only once the old token can't be used any more, and the session stays.
+// AccessToken returns an access token of s that is valid now. In the last part of its life the
+// token is renewed, in the background as long as the old one has some time left, otherwise before
+// AccessToken returns. It returns ErrRefused (see there), session.ErrEnded if a logout came first,
+// provider.ErrUnreachable or provider.ErrMisconfigured if the provider can't renew it, and
+// session.ErrUnavailable if the store can't be used. It returns the last three only when the old
+// token can't be used any more; the session then continues.
 //
-// It stops waiting when ctx ends; the renewal does not stop.
+// When ctx ends, AccessToken stops waiting, but the renewal continues.
 func (r *Renewer) AccessToken(ctx context.Context, s *session.Session) (Token, error) {
 	if r.age(s) == fresh {
 		return tokenOf(s), nil
@@ -175,18 +184,20 @@ func (r *Renewer) AccessToken(ctx context.Context, s *session.Session) (Token, e
 	return tokenOf(next), nil
 }
 
-// longestWait is how long a request waits for a renewal, which goes on without it.
+// longestWait is how long a request waits for a renewal. The renewal continues after it.
 const longestWait = 10 * time.Second
 
 // AfterRejection returns another token after an upstream answered 401 invalid_token (RFC 6750 §3.1)
-// to the rejected one: the session's current token if it is another already, else that of one
-// renewal. An API that refuses every token gets one renewal per session in half a token's life (at
-// most 30 s), and a TooSoonError beyond that. After ErrLoginNeeded only a login helps; after any other
-// ErrRefused and session.ErrEnded the session is over; after any other error the upstream's 401 is the
-// best answer there is.
-func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, rejected secret.Value) (Token, error) {
+// to the rejected one: the session's current token if that is different, otherwise one from a
+// renewal. An API that rejects every token causes one renewal per session in half a token's life
+// (at most 30 s); beyond that, AfterRejection returns a TooSoonError. After ErrLoginNeeded only a
+// login helps. After any other ErrRefused, and after session.ErrEnded, the session is over. After
+// any other error, the upstream's 401 is the best answer.
+func (r *Renewer) AfterRejection(
+	ctx context.Context, s *session.Session, rejected secret.Value,
+) (Token, error) {
 	notRenewed := ErrNotRenewed
-	for range 2 { // the second look is for a renewal that ended between the first and the flight
+	for range 2 { // a renewal may end between the read and the flight; then the second read sees it
 		newest, err := r.newestUnlike(ctx, r.newer(s), rejected)
 		if err != nil {
 			return Token{}, err
@@ -209,8 +220,11 @@ func (r *Renewer) AfterRejection(ctx context.Context, s *session.Session, reject
 	return Token{}, notRenewed
 }
 
-// newestUnlike is s if its access token is not the rejected one, else the session as the store has it.
-func (r *Renewer) newestUnlike(ctx context.Context, s *session.Session, rejected secret.Value) (*session.Session, error) {
+// newestUnlike returns s if its access token is not the rejected one, otherwise the session as the
+// store has it.
+func (r *Renewer) newestUnlike(
+	ctx context.Context, s *session.Session, rejected secret.Value,
+) (*session.Session, error) {
 	if s.Record.AccessToken != rejected {
 		return s, nil
 	}
@@ -229,7 +243,7 @@ func (r *Renewer) age(s *session.Session) age {
 	return lifeOf(s.Record).at(r.now(), r.soft, s.Record.ID)
 }
 
-// newer is the session with tokens that a flight holds and could not save yet, or s itself.
+// newer returns the session with the tokens of a flight that are not saved yet, or s itself.
 func (r *Renewer) newer(s *session.Session) *session.Session {
 	f := r.flights.find(s.Name)
 	if f == nil || !f.isSettled() || f.err != nil {
@@ -241,13 +255,13 @@ func (r *Renewer) newer(s *session.Session) *session.Session {
 	return f.value
 }
 
-// newest reads the session as it is now; session.ErrEnded when it is gone.
+// newest reads the session from the store. It returns session.ErrEnded if the session is gone.
 func (r *Renewer) newest(ctx context.Context, name session.Name) (*session.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	s, err := r.sessions.Newest(ctx, name)
 	if errors.Is(err, session.ErrNoSession) {
-		return nil, overBecause(err)
+		return nil, endOf(err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the session to renew: %w", err)
@@ -255,16 +269,16 @@ func (r *Renewer) newest(ctx context.Context, name session.Name) (*session.Sessi
 	return s, nil
 }
 
-// overBecause is what the waiters for a renewal are told of a session that has ended meanwhile, as err
-// of the session manager says: another replica may have been told invalid_grant, and ended it for that.
-func overBecause(err error) error {
+// endOf returns the error for waiters whose session has ended, given the session manager's err. If
+// another replica ended it because of invalid_grant, that is ErrRefused, too.
+func endOf(err error) error {
 	if errors.Is(err, session.ErrRenewalRefused) {
 		return fmt.Errorf("%w: %w", ErrRefused, session.ErrEnded)
 	}
 	return session.ErrEnded
 }
 
-// isOver reports whether err leaves nothing of the session to use.
+// isOver reports whether err means that the session can't be used any more.
 func isOver(err error) bool {
 	goesOn := errors.Is(err, ErrLoginNeeded) || errors.Is(err, ErrNotRenewable)
 	return errors.Is(err, ErrRefused) && !goesOn || errors.Is(err, session.ErrEnded) ||

@@ -89,8 +89,8 @@ func TestRenewalLoopIsBoundedForNonsenseExpiry(t *testing.T) {
 	}
 }
 
-// TestIDTokenThatIsNotTheFirstOnesLikeEndsTheSession (RN6, RN7): the whole answer is unused, and what
-// was issued waits to be revoked, the session's own tokens too.
+// TestIDTokenThatIsNotTheFirstOnesLikeEndsTheSession (RN6, RN7): the whole answer is unused, and
+// what was issued waits to be revoked, the session's own tokens too.
 func TestIDTokenThatIsNotTheFirstOnesLikeEndsTheSession(t *testing.T) {
 	for name, change := range map[string]func(c odd.Claims){
 		"other iss":       func(c odd.Claims) { c["iss"] = "https://elsewhere.example" },
@@ -157,8 +157,9 @@ func TestIDTokenThatMayDifferIsAccepted(t *testing.T) {
 	}
 }
 
-// TestClaimsOfTheLoginStayThroughRenewals (RN8): acr, amr and auth_time are the login's, roles are taken
-// from the renewed ID token, userinfo's claims stay, and a new sid is the one that the session is found by.
+// TestClaimsOfTheLoginStayThroughRenewals (RN8): acr, amr and auth_time are the login's, roles are
+// taken from the renewed ID token, userinfo's claims stay, and a new sid is the one that the
+// session is found by.
 func TestClaimsOfTheLoginStayThroughRenewals(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.op.OnClaims(func(grant string, c odd.Claims) {
@@ -191,8 +192,8 @@ func TestClaimsOfTheLoginStayThroughRenewals(t *testing.T) {
 	})
 }
 
-// TestRenewedSessionExpiryOnlyShortens: the session_expiry claim of a renewed ID token brings the session's end
-// forward; one that is later, or makes no sense, leaves it where it is.
+// TestRenewedSessionExpiryOnlyShortens: the session_expiry claim of a renewed ID token brings the
+// session's end forward; one that is later, or makes no sense, leaves it where it is.
 func TestRenewedSessionExpiryOnlyShortens(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -217,8 +218,8 @@ func TestRenewedSessionExpiryOnlyShortens(t *testing.T) {
 	})
 }
 
-// TestIDTokenThatCanNotBeCheckedNow: the keys can't be fetched. The access token is not used, but the
-// refresh token that came with it is kept, since the old one is spent.
+// TestIDTokenThatCanNotBeCheckedNow: the keys can't be fetched. The access token is not used, but
+// the refresh token that came with it is kept, since the old one is spent.
 func TestIDTokenThatCanNotBeCheckedNow(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()

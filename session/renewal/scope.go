@@ -7,10 +7,10 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// applyScope writes the scope of a renewal into rec. Absent, it is as before (RFC 6749 §6). What was
-// granted at login is the ceiling: §6 lets nobody ask for more in a renewal, so what an answer says
-// beyond it is not believed, or a route's require.scopes would let in a user whom the login did not.
-// A narrower scope counts, and may grow again up to the ceiling.
+// applyScope writes the scope of a renewal into rec. If the answer has none, it is unchanged (RFC
+// 6749 §6). A renewal can't extend the scope that was granted at login (§6), so anything beyond
+// that is ignored: otherwise a route's require.scopes would admit a user whom the login did not. A
+// narrower scope is accepted, and a later renewal may extend it again up to the granted scope.
 func applyScope(rec *session.Record, answered string) {
 	if answered == "" {
 		return
@@ -26,7 +26,7 @@ func applyScope(rec *session.Record, answered string) {
 		}
 	}
 	rec.Scope = strings.Join(scope, " ")
-	if len(scope) == len(ceiling) { // the same, in whichever order
+	if len(scope) == len(ceiling) { // the same scope, in any order
 		rec.Scope, rec.Granted = rec.Granted, ""
 	}
 }

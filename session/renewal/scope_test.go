@@ -9,8 +9,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// TestRenewalNeverGoesBeyondTheScopeOfTheLogin: what was granted at login is the ceiling, whether time
-// or a rejected token is the reason for the renewal. What is narrower counts, and may grow again.
+// TestRenewalNeverGoesBeyondTheScopeOfTheLogin: what was granted at login is the ceiling, whether
+// time or a rejected token is the reason for the renewal. What is narrower counts, and may grow
+// again.
 func TestRenewalNeverGoesBeyondTheScopeOfTheLogin(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		login := "openid profile offline_access"
@@ -43,7 +44,8 @@ func TestRenewalNeverGoesBeyondTheScopeOfTheLogin(t *testing.T) {
 	})
 }
 
-// TestSessionsOfAnEarlierBuildHaveTheirScopeAsCeiling: their records say nothing of the login's grant.
+// TestSessionsOfAnEarlierBuildHaveTheirScopeAsCeiling: their records say nothing of the login's
+// grant.
 func TestSessionsOfAnEarlierBuildHaveTheirScopeAsCeiling(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		answered := "openid"

@@ -9,8 +9,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
-// A slowClock is the clock of a machine that has too much to do: once starved, half a second goes by between
-// one look and the next.
+// A slowClock is the clock of a machine that has too much to do: once starved, half a second goes
+// by between one look and the next.
 type slowClock struct {
 	starved atomic.Bool
 	late    atomic.Int64 // nanoseconds
@@ -24,8 +24,8 @@ func (c *slowClock) now() time.Time {
 }
 
 // TestTokenThatRanOutWhileItCameIsHandedOut: a token of one second has run out by the time that the
-// request for which it was renewed goes on. There is no younger one, so the API judges it; the provider is not
-// called unreachable.
+// request for which it was renewed goes on. There is no younger one, so the API judges it; the
+// provider is not called unreachable.
 func TestTokenThatRanOutWhileItCameIsHandedOut(t *testing.T) {
 	var clock slowClock
 	op := odd.New(t, odd.WithClock(clock.now))

@@ -125,8 +125,8 @@ func TestHangingProviderDoesNotSpoilAValidToken(t *testing.T) {
 	})
 }
 
-// TestOtherReplicaRenewedFirst, after a lease that ran out: its tokens are used, and the session is not ended for the invalid_grant
-// that the second one gets (RN2, RN9).
+// TestOtherReplicaRenewedFirst, after a lease that ran out: its tokens are used, and the session is
+// not ended for the invalid_grant that the second one gets (RN2, RN9).
 func TestOtherReplicaRenewedFirst(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -159,7 +159,8 @@ func TestOtherReplicaRenewedFirst(t *testing.T) {
 	})
 }
 
-// TestBothReplicasWereAnswered, after a lease that ran out: the first commit wins, and the loser uses the winner's tokens.
+// TestBothReplicasWereAnswered, after a lease that ran out: the first commit wins, and the loser
+// uses the winner's tokens.
 func TestBothReplicasWereAnswered(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		s := w.login()
@@ -196,7 +197,8 @@ func TestBothReplicasWereAnswered(t *testing.T) {
 func (w *world) replica() *renewal.Renewer {
 	w.t.Helper()
 	sessions, err := session.NewManager(session.Options{
-		Store: w.store.Parts(), Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour, Site: sitetest.New(w.t, "http://localhost", site.Options{}), Logger: quiet,
+		Store: w.store.Parts(), Keys: keys.NewRing(keys.Key{1}), Lifetime: 12 * time.Hour,
+		Site: sitetest.New(w.t, "http://localhost", site.Options{}), Logger: quiet,
 	})
 	if err != nil {
 		w.t.Fatalf("new manager: %v", err)

@@ -9,24 +9,26 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// renewBehind starts a renewal that nobody waits for, unless the last one failed a moment ago. While
-// shutting down none starts, either; the old token lasts.
+// renewBehind starts a renewal in the background, unless permit forbids it or the Renewer is
+// closed. The old token is still valid.
 func (r *Renewer) renewBehind(s *session.Session) {
 	if !s.Record.RefreshToken.IsZero() {
-		_, _, _ = r.flights.join(s.Name, r.permit(s, secret.Value{}), r.work(s, secret.Value{}))
+		_, _, _ = r.flights.join(s.Name, r.permit(s, secret.Value{}), r.job(s, secret.Value{}))
 	}
 }
 
-// permit says whether a flight for s may start: not while the provider is left alone, not in the pause after a failure,
-// and not again and again because an upstream rejects every token.
+// permit returns a function that says whether a flight for s may start. It may not while the
+// provider's circuit breaker is open, during the pause after a failure, or too often because an
+// upstream rejects every token.
 func (r *Renewer) permit(s *session.Session, rejected secret.Value) func() error {
 	return func() error {
-		if err := resting(r.providers[s.Record.Provider]); err != nil {
+		if err := blocked(r.providers[s.Record.Provider]); err != nil {
 			return err
 		}
 		err := r.pauses.err(s.Name, s.Record.Provider, time.Now())
-		renewedSince := errors.Is(err, ErrLoginNeeded) && s.Record.LoginNeeded.IsZero() // by another replica
-		if err != nil && !renewedSince {
+		// Another replica may have renewed the session since.
+		renewed := errors.Is(err, ErrLoginNeeded) && s.Record.LoginNeeded.IsZero()
+		if err != nil && !renewed {
 			return err
 		}
 		if rejected.IsZero() {
@@ -36,8 +38,9 @@ func (r *Renewer) permit(s *session.Session, rejected secret.Value) func() error
 	}
 }
 
-// renewWhileValid renews in front of the request a token that has not quite run out. It waits for at
-// most half of what is left: a provider that hangs must not turn a valid token into a 503.
+// renewWhileValid renews a token that has almost expired before the request continues. It waits for
+// at most half of the time that is left: a provider that hangs must not turn a valid token into a
+// 503.
 func (r *Renewer) renewWhileValid(ctx context.Context, s *session.Session) (Token, error) {
 	if s.Record.RefreshToken.IsZero() {
 		return tokenOf(s), nil
@@ -52,16 +55,19 @@ func (r *Renewer) renewWhileValid(ctx context.Context, s *session.Session) (Toke
 	return tokenOf(s), nil
 }
 
-// renewed joins the flight that renews s, or starts it, and waits for its outcome. Rejected is the
-// token that an upstream would not have; zero when time alone is the reason.
+// renewed joins the flight that renews s, or starts it, and waits for its outcome. rejected is the
+// token that an upstream rejected; it is zero if the token is renewed because of its age.
 //
-// A token that came while it waited is handed out even if it has run out since, as it may have where the machine is
-// starved and the token's life is short: there is no younger one, and the API is the judge.
-func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secret.Value, patience time.Duration) (*session.Session, error) {
+// A token that arrived while renewed waited is returned even if it has expired by now, which can
+// happen on a starved machine with short-lived tokens: there is no newer token, and the API
+// decides.
+func (r *Renewer) renewed(
+	ctx context.Context, s *session.Session, rejected secret.Value, patience time.Duration,
+) (*session.Session, error) {
 	r.metrics.waiters.Inc()
 	defer r.metrics.waiters.Dec()
 	for {
-		f, started, err := r.flights.join(s.Name, r.permit(s, rejected), r.work(s, rejected))
+		f, started, err := r.flights.join(s.Name, r.permit(s, rejected), r.job(s, rejected))
 		if err != nil {
 			return nil, err
 		}
@@ -75,9 +81,9 @@ func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secr
 		}
 		switch {
 		case started:
-			return nil, ErrNotRenewed // the provider gave the same access token once more
-		case f.hasLeft(ctx, landingTime):
-			s = next // the flight was started for an older token than this waiter's
+			return nil, ErrNotRenewed // the provider issued the same access token again
+		case f.hasLeft(ctx, saveTime):
+			s = next // the flight was for an older token than this waiter's
 		case r.age(next) == dead:
 			return nil, session.Unavailable(errUnsaved)
 		default:
@@ -86,8 +92,8 @@ func (r *Renewer) renewed(ctx context.Context, s *session.Session, rejected secr
 	}
 }
 
-// landingTime is how long a flight may stay after its outcome; one that stays longer has trouble
-// saving it.
-const landingTime = 100 * time.Millisecond
+// saveTime is how long a flight usually needs to save its outcome. One that takes longer has
+// trouble saving it.
+const saveTime = 100 * time.Millisecond
 
 var errUnsaved = errors.New("renewed tokens could not be saved and have run out")

@@ -36,8 +36,8 @@ func TestAgeOfATokenFollowsItsLife(t *testing.T) {
 	}
 }
 
-// TestSoftTimesOfManySessionsAreSpread: sessions that began together are not renewed together, and one
-// session has the same soft time wherever it is asked for.
+// TestSoftTimesOfManySessionsAreSpread: sessions that began together are not renewed together, and
+// one session has the same soft time wherever it is asked for.
 func TestSoftTimesOfManySessionsAreSpread(t *testing.T) {
 	t0 := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	l := life{t0, t0.Add(1000 * time.Second)}

@@ -58,7 +58,10 @@ func newWorld(t testing.TB, op *odd.Provider, transport http.RoundTripper, now f
 		o.Now, o.Logger = now, log
 	})
 	w.providers = map[string]*provider.Provider{"main": w.provider}
-	w.renewer = renewal.New(renewal.Options{Providers: w.providers, Sessions: w.sessions, Leases: w.store, Now: now, Logger: log, Metrics: w.metrics})
+	w.renewer = renewal.New(renewal.Options{
+		Providers: w.providers, Sessions: w.sessions, Leases: w.store,
+		Now: now, Logger: log, Metrics: w.metrics,
+	})
 	return w
 }
 

@@ -6,18 +6,19 @@ import (
 	"github.com/cloakroom/cloakroom/resilience"
 )
 
-// maxHeld is how many items are held in memory for one provider: all that one look at the outbox can lease.
+// maxHeld is how many items of one provider are held in memory: as many as one poll of the outbox
+// can lease.
 const maxHeld = leaseBatch * maxLeases
 
-// A bulkhead is what one provider's deliveries have to themselves, so that a slow one holds up its own alone.
+// A bulkhead limits the deliveries of one provider, so that a slow provider delays only its own.
 type bulkhead struct {
-	held     *semaphore.Weighted // one per item in memory
-	underWay *semaphore.Weighted // one per delivery
+	held    *semaphore.Weighted // one unit for each item in memory
+	running *semaphore.Weighted // one unit for each delivery
 }
 
 func newBulkhead() *bulkhead {
 	return &bulkhead{
-		held:     semaphore.NewWeighted(maxHeld),
-		underWay: semaphore.NewWeighted(int64(resilience.Revocations.Places())),
+		held:    semaphore.NewWeighted(maxHeld),
+		running: semaphore.NewWeighted(int64(resilience.Revocations.Places())),
 	}
 }

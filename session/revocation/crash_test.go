@@ -16,8 +16,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/world/parts"
 )
 
-// TestCrashBetweenTheStepsLosesNoRevocation (LO6, RV4), over a real file: the process dies after the
-// logout, after leasing the item, or after revoking but before noting it. The next one delivers.
+// TestCrashBetweenTheStepsLosesNoRevocation (LO6, RV4), over a real file: the process dies after
+// the logout, after leasing the item, or after revoking but before noting it. The next one
+// delivers.
 func TestCrashBetweenTheStepsLosesNoRevocation(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -15,8 +15,9 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// TestWhatTheProviderAnswers (RV3): 200 is success for an unknown token, too; 503 is tried again when
-// Retry-After allows; a token that it will never revoke is given up and does not keep the other from being tried.
+// TestWhatTheProviderAnswers (RV3): 200 is success for an unknown token, too; 503 is tried again
+// when Retry-After allows; a token that it will never revoke is given up and does not keep the
+// other from being tried.
 func TestWhatTheProviderAnswers(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -98,8 +99,8 @@ func TestProviderWithoutRevocationEndpointKeepsNothingWaiting(t *testing.T) {
 	})
 }
 
-// TestOfflineAccessAtAProvidersLogout (RV1, OIDC Back-Channel Logout §2.7) is as the setting says; any
-// other end revokes it.
+// TestOfflineAccessAtAProvidersLogout (RV1, OIDC Back-Channel Logout §2.7) is as the setting says;
+// any other end revokes it.
 func TestOfflineAccessAtAProvidersLogout(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.options.RevokeOnBackchannel = false
@@ -133,8 +134,8 @@ func TestExpiredAccessTokenIsNotRevoked(t *testing.T) {
 	})
 }
 
-// TestWhatOnlyAnOperatorCanMendIsKeptAndReported: a provider or a key that is no longer configured. When
-// it is back the revocation is delivered; after thirty days it is dropped.
+// TestWhatOnlyAnOperatorCanMendIsKeptAndReported: a provider or a key that is no longer configured.
+// When it is back the revocation is delivered; after thirty days it is dropped.
 func TestWhatOnlyAnOperatorCanMendIsKeptAndReported(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		all := w.options.Providers
@@ -143,7 +144,10 @@ func TestWhatOnlyAnOperatorCanMendIsKeptAndReported(t *testing.T) {
 		w.options.Providers = map[string]*provider.Provider{"slow": all["slow"]}
 		worker := w.run()
 		w.end(s, session.ReasonLogout)
-		unreadable := storage.Revocation{ID: "x", Origin: "x", Provider: "slow", Reason: string(session.ReasonLogout), Sealed: []byte("no"), EndedAt: time.Now(), NotBefore: time.Now()}
+		unreadable := storage.Revocation{
+			ID: "x", Origin: "x", Provider: "slow", Reason: string(session.ReasonLogout),
+			Sealed: []byte("no"), EndedAt: time.Now(), NotBefore: time.Now(),
+		}
 		if err := w.store.Enqueue(context.Background(), unreadable); err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,7 @@ const (
 	outcomeRetried         = "retried"          // no usable answer; it will be tried again
 	outcomeNotRevocable    = "not_revocable"    // the provider will never revoke one of the tokens
 	outcomeUnsupported     = "unsupported"      // the provider has no revocation endpoint
-	outcomeKept            = "kept"             // left alone: offline_access at a provider's logout
+	outcomeKept            = "kept"             // not revoked: offline_access at a provider's logout
 	outcomeWaiting         = "waiting"          // a newer session holds the same grant
 	outcomeUnreadable      = "unreadable"       // the sealed record does not open
 	outcomeUnknownProvider = "unknown_provider" // no longer configured
@@ -23,10 +23,12 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		pending: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "cloakroom_revocations_pending", Help: "Ended sessions whose tokens are yet to be revoked.",
+			Name: "cloakroom_revocations_pending",
+			Help: "Ended sessions whose tokens are yet to be revoked.",
 		}),
 		revocations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "cloakroom_revocations_total", Help: "Tries to revoke the tokens of an ended session, by provider and outcome.",
+			Name: "cloakroom_revocations_total",
+			Help: "Tries to revoke the tokens of an ended session, by provider and outcome.",
 		}, []string{"provider", "outcome"}),
 	}
 	if r != nil {

@@ -5,16 +5,17 @@ import (
 	"log/slog"
 )
 
-// An outage tells of a failure that goes on for long once, and of its end.
+// An outage logs the beginning and the end of a series of failures.
 type outage struct {
 	log   *slog.Logger
 	what  string
-	tries int // failed in a row
+	tries int // failures in a row
 }
 
+// note records the result of an attempt.
 func (o *outage) note(ctx context.Context, err error) {
 	switch {
-	case ctx.Err() != nil: // stopping: not the store's fault
+	case ctx.Err() != nil: // shutting down: not the store's fault
 	case err == nil && o.tries > 0:
 		o.log.Info("over: "+o.what, "tries", o.tries)
 		o.tries = 0

@@ -4,7 +4,7 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// Defaults are Options of which the operator has said nothing.
+// Defaults returns the Options that apply unless the operator sets others.
 func Defaults() Options { return Options{RevokeOnBackchannel: true} }
 
 // Settings are the keys of revocation.

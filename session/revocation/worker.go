@@ -1,14 +1,14 @@
-// Package revocation delivers the outbox: it revokes the tokens of sessions that ended (RFC 7009),
-// whichever way they ended, and ends those that ran out.
+// Package revocation delivers the outbox: it revokes the tokens of ended sessions (RFC 7009),
+// whatever the reason of the end. It also ends sessions that have expired.
 //
-// An item leaves the outbox only after the provider has answered, so a crash, a provider that is down
-// or a store that fails delay a revocation and never lose one; the price is that a token may be revoked
-// twice, which RFC 7009 §2.2 makes harmless. The last resort is age: what was tried, and could not
-// be delivered in MaxAge, is reported and dropped.
+// An item leaves the outbox only after the provider has answered. So a crash, a provider that is
+// down or a store that fails delays a revocation but never loses one. The price is that a token may
+// be revoked twice, which RFC 7009 §2.2 makes harmless. Only age ends the attempts: an item that
+// could not be delivered within MaxAge is logged and dropped.
 //
-// Its weak point: what a provider without revocation endpoint has issued lives there until it runs out.
+// Its weak point: at a provider without a revocation endpoint, tokens stay valid until they expire.
 //
-// It knows nothing of HTTP requests or of how sessions are used.
+// The package knows nothing of HTTP requests or of how sessions are used.
 package revocation
 
 import (
@@ -25,19 +25,22 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Options are what a Worker needs. Zero durations and counts mean the defaults named.
+// Options are what a Worker needs. Durations that are zero get the default that is given with them.
 type Options struct {
 	Sessions  *session.Manager
 	Outbox    storage.Outbox
 	Providers map[string]*provider.Provider // by id; not changed
-	// RevokeOnBackchannel says whether a logout at the provider (back- or front-channel) revokes a grant
-	// with offline_access too. OIDC Back-Channel Logout §2.7 says it should not; false follows that.
+	// RevokeOnBackchannel says whether a logout at the provider (back- or front-channel) also
+	// revokes a grant with offline_access. OIDC Back-Channel Logout §2.7 says that it should not;
+	// false follows that.
 	RevokeOnBackchannel bool
 
-	Poll       time.Duration // how often the outbox is looked at when nobody wakes the worker; 1 s
+	Poll       time.Duration // how often the outbox is polled when nobody calls Wake; 1 s
 	SweepEvery time.Duration // how often expired sessions are ended; 5 s
-	Lease      time.Duration // how long an item is this worker's; longer than a delivery takes; 1 min
-	MaxAge     time.Duration // since the session's end, after which an item is dropped that was tried once; 30 days
+	Lease      time.Duration // how long an item is leased; longer than a delivery takes; 1 min
+	// MaxAge is the time after the session's end when an item is dropped that was tried at least
+	// once; 30 days.
+	MaxAge time.Duration
 
 	Now     func() time.Time      // nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
@@ -50,12 +53,12 @@ const (
 	storeTimeout = 5 * time.Second
 	sweepBatch   = 200
 	leaseBatch   = 64
-	// maxLeases bounds one look at the outbox. A provider that is down makes the worker skip its items;
-	// this many batches of them are passed over in one go to find another's.
+	// maxLeases bounds one poll of the outbox. If a provider is down, the worker skips its items;
+	// one poll can skip that many batches to find items of others.
 	maxLeases = 16
 )
 
-// A Worker delivers the outbox. Several, on several replicas, may share one store.
+// A Worker delivers the outbox. Several Workers, on several replicas, may share one store.
 type Worker struct {
 	o       Options
 	metrics *metrics
@@ -66,13 +69,13 @@ type Worker struct {
 	bulkheads  map[string]*bulkhead // by provider id; the map does not change
 }
 
-// NewWorker makes a Worker; Run makes it work.
+// NewWorker makes a Worker. Run starts it.
 func NewWorker(o Options) *Worker {
 	setDefault(&o.Poll, resilience.OutboxLook.Pauses().First())
 	setDefault(&o.SweepEvery, resilience.ExpirySweep.Pauses().First())
 	setDefault(&o.Lease, defaultLease)
-	// Nobody tells a client how long a refresh token lives. Thirty days is what common providers give
-	// an idle one, and nobody has used these since their session ended.
+	// A client is not told how long a refresh token is valid. Common providers invalidate one that
+	// was idle for thirty days, and nobody has used these since their session ended.
 	setDefault(&o.MaxAge, resilience.Revocation.Within())
 	if o.Now == nil {
 		o.Now = time.Now
@@ -96,7 +99,8 @@ func setDefault(d *time.Duration, value time.Duration) {
 	}
 }
 
-// Wake has the outbox looked at now. It never blocks; waking a Worker that does not run is remembered.
+// Wake makes the worker poll the outbox now. It never blocks. If the worker is not waiting, it
+// polls once more afterwards.
 func (w *Worker) Wake() {
 	select {
 	case w.wake <- struct{}{}:
@@ -104,8 +108,8 @@ func (w *Worker) Wake() {
 	}
 }
 
-// Run works until ctx ends, and returns when nothing it started is left. Deliveries under way are cut;
-// their items become due again when their lease is over.
+// Run works until ctx ends, and returns when everything that it started has ended. Deliveries under
+// way are canceled; their items are due again when their lease is over.
 func (w *Worker) Run(ctx context.Context) {
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() { w.sweep(ctx) })
@@ -114,14 +118,14 @@ func (w *Worker) Run(ctx context.Context) {
 
 	outage := outage{log: w.log, what: "outbox can't be read"}
 	for ctx.Err() == nil {
-		err := w.look(ctx)
+		err := w.poll(ctx)
 		outage.note(ctx, err)
 		w.sleep(ctx, resilience.OutboxLook.Pauses().From(w.o.Poll).After(outage.tries+1))
 	}
 }
 
-// look leases what is due and starts its delivery, until nothing more is due.
-func (w *Worker) look(ctx context.Context) error {
+// poll leases all items that are due and starts their deliveries.
+func (w *Worker) poll(ctx context.Context) error {
 	defer w.countPending(ctx)
 	if err := w.knowTime(ctx); err != nil {
 		return err
@@ -143,8 +147,8 @@ func (w *Worker) look(ctx context.Context) error {
 	return nil
 }
 
-// knowTime is nil once it is known what time it is: by a clock that is wrong an item may be too old, or be leased until
-// another day.
+// knowTime returns nil once the time is known. With a wrong clock, an item might seem too old, or
+// be leased for days.
 func (w *Worker) knowTime(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
@@ -165,13 +169,14 @@ func (w *Worker) countPending(ctx context.Context) {
 	}
 }
 
-// sweep ends what ran out, in batches, so that expired sessions' tokens are revoked too.
+// sweep ends expired sessions, in batches, so that their tokens are revoked, too.
 func (w *Worker) sweep(ctx context.Context) {
 	outage := outage{log: w.log, what: "expired sessions can't be ended"}
 	for ctx.Err() == nil {
 		err := w.endExpired(ctx)
 		outage.note(ctx, err)
-		resilience.Sleep(ctx, resilience.ExpirySweep.Pauses().From(w.o.SweepEvery).After(outage.tries+1))
+		pauses := resilience.ExpirySweep.Pauses().From(w.o.SweepEvery)
+		resilience.Sleep(ctx, pauses.After(outage.tries+1))
 	}
 }
 
@@ -189,7 +194,7 @@ func (w *Worker) endExpired(ctx context.Context) error {
 	}
 }
 
-// sleep waits for d, for ctx's end, or until somebody wakes the worker.
+// sleep waits for d, until ctx ends, or until somebody calls Wake.
 func (w *Worker) sleep(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -17,8 +17,8 @@ import (
 	"github.com/cloakroom/cloakroom/test/providers/odd"
 )
 
-// TestProviderDownForAnHourIsToldInTheEnd (RV4): no logout waits for it, nothing is lost, and it is not
-// trampled meanwhile.
+// TestProviderDownForAnHourIsToldInTheEnd (RV4): no logout waits for it, nothing is lost, and it is
+// not trampled meanwhile.
 func TestProviderDownForAnHourIsToldInTheEnd(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		worker := w.run()
@@ -43,7 +43,8 @@ func TestProviderDownForAnHourIsToldInTheEnd(t *testing.T) {
 				t.Errorf("item after an hour: %d attempts, last error %q; want both told", item.Attempts, item.LastError)
 			}
 			for _, s := range sessions {
-				if strings.Contains(item.LastError, s.Record.RefreshToken.Reveal()) || strings.Contains(item.LastError, s.Record.AccessToken.Reveal()) {
+				if strings.Contains(item.LastError, s.Record.RefreshToken.Reveal()) ||
+					strings.Contains(item.LastError, s.Record.AccessToken.Reveal()) {
 					t.Error("the last error shows a token")
 				}
 			}
@@ -55,8 +56,8 @@ func TestProviderDownForAnHourIsToldInTheEnd(t *testing.T) {
 	})
 }
 
-// TestSlowProviderHoldsUpNobodyElse: its answers take nine seconds and its backlog is longer than what
-// the worker holds; the other's are revoked at once.
+// TestSlowProviderHoldsUpNobodyElse: its answers take nine seconds and its backlog is longer than
+// what the worker holds; the other's are revoked at once.
 func TestSlowProviderHoldsUpNobodyElse(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slow.Intercept(odd.Revocation, odd.Delay(9*time.Second))
@@ -79,7 +80,8 @@ func TestSlowProviderHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
-// TestTwoWorkersNeverDeliverOneItemAtOnce although the provider is so slow that the backlog outlasts the leases.
+// TestTwoWorkersNeverDeliverOneItemAtOnce although the provider is so slow that the backlog
+// outlasts the leases.
 func TestTwoWorkersNeverDeliverOneItemAtOnce(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		var mu sync.Mutex // guards underWay and overlaps
@@ -151,8 +153,8 @@ func TestEveryEndRevokesTheRefreshTokenFirst(t *testing.T) {
 	}
 }
 
-// TestExpiredSessionsAreRevoked (RV1): those that were idle too long and those that reached their end,
-// more than one batch of them; nobody has to call.
+// TestExpiredSessionsAreRevoked (RV1): those that were idle too long and those that reached their
+// end, more than one batch of them; nobody has to call.
 func TestExpiredSessionsAreRevoked(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		for range 500 {
@@ -167,7 +169,8 @@ func TestExpiredSessionsAreRevoked(t *testing.T) {
 	})
 }
 
-// TestStoreOutageDelaysAndLosesNothing (RV4): the outbox can't be read for a while, then not written.
+// TestStoreOutageDelaysAndLosesNothing (RV4): the outbox can't be read for a while, then not
+// written.
 func TestStoreOutageDelaysAndLosesNothing(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		worker := w.run()
@@ -187,8 +190,8 @@ func TestStoreOutageDelaysAndLosesNothing(t *testing.T) {
 	})
 }
 
-// TestStoppedWorkerLeavesItsItemsToTheNext: a delivery that is cut by the shutdown is made by another
-// worker after its lease.
+// TestStoppedWorkerLeavesItsItemsToTheNext: a delivery that is cut by the shutdown is made by
+// another worker after its lease.
 func TestStoppedWorkerLeavesItsItemsToTheNext(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		undo := w.main.Intercept(odd.Revocation, odd.Hang(nil))
@@ -211,8 +214,8 @@ func TestStoppedWorkerLeavesItsItemsToTheNext(t *testing.T) {
 	})
 }
 
-// TestRevocationIsJudgedByNoClockThatMayBeWrong: the machine's clock is two months ahead, and the store is slow to say what
-// time it is. The item is not given up as too old.
+// TestRevocationIsJudgedByNoClockThatMayBeWrong: the machine's clock is two months ahead, and the
+// store is slow to say what time it is. The item is not given up as too old.
 func TestRevocationIsJudgedByNoClockThatMayBeWrong(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.end(w.login("main"), session.ReasonLogout)
@@ -232,8 +235,8 @@ func TestRevocationIsJudgedByNoClockThatMayBeWrong(t *testing.T) {
 	})
 }
 
-// TestOldRevocationIsTriedBeforeItIsGivenUp: no worker ran for a month, or the clock has jumped that far. What can be
-// revoked still is; what can't be is given up after one try.
+// TestOldRevocationIsTriedBeforeItIsGivenUp: no worker ran for a month, or the clock has jumped
+// that far. What can be revoked still is; what can't be is given up after one try.
 func TestOldRevocationIsTriedBeforeItIsGivenUp(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.end(w.login("main"), session.ReasonLogout)

@@ -16,8 +16,6 @@ const (
 // has none; never add one.
 var notYetNarrow = []string{
 	"session",
-	"session/renewal",
-	"session/revocation",
 }
 
 // tooWide finds lines that end beyond the widest column.
