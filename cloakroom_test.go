@@ -20,6 +20,8 @@ import (
 
 	"github.com/cloakroom/cloakroom"
 	"github.com/cloakroom/cloakroom/config"
+	"github.com/cloakroom/cloakroom/problem"
+	"github.com/cloakroom/cloakroom/provider"
 	"github.com/cloakroom/cloakroom/proxy"
 	"github.com/cloakroom/cloakroom/session/store/memory"
 	"github.com/cloakroom/cloakroom/test/providers/odd"
@@ -202,6 +204,18 @@ func TestAProgramRefusesALogin(t *testing.T) {
 	page.want(t, http.StatusInternalServerError, "internal_error")
 	if strings.Contains(page.text, "database") {
 		t.Errorf("the user is told %s", page.text)
+	}
+	// Whatever the program's error wraps, it is not taken for a failure of this login.
+	for _, wrapped := range []error{
+		problem.New(problem.CSRF), provider.ErrUnreachable,
+		&provider.OAuthError{Code: "hostile", Description: "not of this provider"},
+	} {
+		verdict = fmt.Errorf("look up the user: %w", wrapped)
+		page = b.login("/bff", "/")
+		page.want(t, http.StatusInternalServerError, "internal_error")
+		if strings.Contains(page.text, "hostile") || strings.Contains(page.text, "not of this provider") {
+			t.Errorf("the user is told %s", page.text)
+		}
 	}
 	verdict = nil
 	b.login("/bff", "/")

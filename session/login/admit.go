@@ -39,5 +39,8 @@ func (l *Login) admitted(ctx context.Context, rec *session.Record) *Failure {
 	if refusal, ok := errors.AsType[*RefusalError](err); ok {
 		return &Failure{Kind: problem.AccessDenied, Reason: visible(refusal.Reason), Err: err}
 	}
-	return failureOf(fmt.Errorf("ask the program whether the user may log in: %w", err))
+	// Not wrapped: a code, or an answer of another provider, that the program's error holds is not
+	// about this login.
+	err = fmt.Errorf("ask the program whether the user may log in: %v", err)
+	return &Failure{Kind: problem.InternalError, Err: err}
 }
