@@ -125,6 +125,9 @@ func checkEndSession(s string) *setting.Fault {
 		return setting.NewFault("has a placeholder before its query",
 			"write out the host and the path; only the query, after the ?, may have placeholders")
 	}
+	if strings.Contains(address, " ") {
+		return setting.NewFault("has a blank", "write it as %20")
+	}
 	for _, name := range placeholder.FindAllString(query, -1) {
 		if !slices.Contains(endSessionPlaceholders(), name) {
 			return setting.NewFault("has an unknown placeholder", "the placeholders are "+known)

@@ -246,7 +246,7 @@ func TestConfiguredEndSessionURL(t *testing.T) {
 	for _, bad := range []string{
 		"javascript:alert(1)", "http://x.example/", "https://{client_id}.example/", "https://x.example/{state}", "https://x.example/?a={b}",
 		"https://x.example/?a={state", "https://u@x.example/", "https://x.example/#{state}",
-		"https://x.example/?a=b c", "on", "https:///?a={state}",
+		"https://x.example/?a=b c", "https://x.example/log out", "on", "https:///?a={state}",
 	} {
 		_, err := provider.New(provider.Config{
 			ID: "main", Issuer: "https://id.example.com", ClientID: "c", ClientAuth: "none", EndSession: bad,
