@@ -99,9 +99,12 @@ func TestEveryFaultOfAProgramsConfigIsNamed(t *testing.T) {
 	c.Store.URL = secret.New("redis://user:hunter2@redis.example.com")
 	c.Providers = []provider.Config{
 		{ID: "main", Issuer: "https://id.example.com", ClientID: "app", ClientSecret: secret.New("hush")},
-		{ID: "main", Issuer: "http://id.example.com", ClientAuth: "basic", Scopes: []string{"profile"}},
+		{ID: "main", Issuer: "http://id.example.com", ClientAuth: "basic", Scopes: []string{"profile"}, TrustedAudiences: []string{""}},
 	}
-	c.Proxy.Routes = []proxy.Route{{Path: "/bff/x", Upstream: address(t, "http://127.0.0.1:9000"), Methods: []string{"get"}}}
+	c.Proxy.Routes = []proxy.Route{
+		{Path: "/bff/x", Upstream: address(t, "http://127.0.0.1:9000"), Methods: []string{"get"}},
+		{Path: "/a", Upstream: address(t, "http://127.0.0.1:9000"), Require: proxy.Require{ACR: []string{""}}},
+	}
 	got, err := c.Complete()
 	if err == nil {
 		t.Fatalf("config = %+v", got)
@@ -111,6 +114,7 @@ func TestEveryFaultOfAProgramsConfigIsNamed(t *testing.T) {
 		"providers[1].id", "providers[1].issuer is http", "providers[1].client_id is missing",
 		"providers[1].client_auth is none of", "providers[1].scopes lacks openid",
 		"routes[0].path is below server.base_path", "routes[0].methods[0] is not in capitals",
+		"providers[1].trusted_audiences[0] is empty", "routes[1].require.acr is not a list of acr values",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error lacks %q:\n%v", want, err)

@@ -53,7 +53,16 @@ func checkMethod(s string) *setting.Fault {
 // commonMethods are the methods of which other spellings are surely mistakes.
 func commonMethods() []string { return append(defaultMethods(), "OPTIONS") }
 
-func acrText(values []string) string { return strings.Join(values, " ") }
+// acrText is the text of acr values. A list of nothing but an empty one is a blank, which parseACR
+// refuses: "" would mean that nothing is required, while the route would require a login without
+// acr.
+func acrText(values []string) string {
+	text := strings.Join(values, " ")
+	if text == "" && len(values) > 0 {
+		return " "
+	}
+	return text
+}
 
 // parseACR accepts the value of acr_values (OIDC Core §3.1.2.1).
 func parseACR(s string) ([]string, *setting.Fault) {

@@ -117,6 +117,11 @@ func TestOptionsOfAProgramAreCheckedAsAFileIs(t *testing.T) {
 			t.Errorf("error = %v, want %q in it", err, want)
 		}
 	}
+	empty := &options{scopes: []string{"openid", ""}}
+	err = Verify(empty.settings(), fresh().settings(), func(Check) {})
+	if err == nil || !strings.Contains(err.Error(), "scopes[1] is empty") {
+		t.Errorf("error of an empty item = %v", err)
+	}
 	good := &options{
 		word: "green", life: time.Minute, off: true, hidden: secret.New("s"), scopes: []string{"openid"},
 	}

@@ -121,13 +121,23 @@ func (v *values) list(path string, l, fresh List) {
 	for i := range l.len() {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		v.given[at] = true
-		if item, ok := l.Item(i).(Scalar); ok {
-			if f := item.Set(item.present()); f != nil {
-				v.Report(at, *f)
-			}
-		}
-		if item, ok := l.Item(i).(Block); ok {
+		switch item := l.Item(i).(type) {
+		case Scalar:
+			v.item(at, item)
+		case Block:
 			v.block(at, item, fresh.resetToOne().(Block))
 		}
+	}
+}
+
+// item checks a single value of a list. It has no default, so an empty one is a fault, as in a file.
+func (v *values) item(path string, s Scalar) {
+	text := s.present()
+	if text == "" && !s.Empty {
+		v.Report(path, Fault{"is empty", "give it a value, or take it out"})
+		return
+	}
+	if f := s.Set(text); f != nil {
+		v.Report(path, *f)
 	}
 }
