@@ -73,8 +73,8 @@ func TestEndElsewhereIsNoticedWithinMaxStaleness(t *testing.T) {
 	}
 }
 
-// The nasty order: a reader asks the store, the session ends, and only then the reader's answer comes.
-// Served to that reader it may be; kept it may not.
+// The nasty order: a reader asks the store, the session ends, and only then the reader's answer
+// comes. Served to that reader it may be; kept it may not.
 func TestReaderOvertakenByAnEndDoesNotPutTheSessionBack(t *testing.T) {
 	overtaken(t, func(w *world, s *session.Session) {
 		if err := w.End(context.Background(), s.Name, session.ReasonLogout); err != nil {

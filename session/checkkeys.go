@@ -9,13 +9,13 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// keySample is how many records CheckKeys looks at.
+// keySample is how many records CheckKeys reads.
 const keySample = 20
 
-// CheckKeys looks at some of the stored records and returns an error if there are any and none opens
-// because its key is not here: then session.keys is not the one that this store was written with, every
-// user would be asked to log in again, and nothing could be revoked (ST3). Some foreign keys among ours
-// are what a rotation leaves behind, and no error.
+// CheckKeys reads some of the stored records. It returns an error if there are records and none of
+// them opens because its key is missing: then session.keys are not the keys of this store, every
+// user would have to log in again, and nothing could be revoked. It is no error if only some keys
+// are missing, as after a rotation.
 func (m *Manager) CheckKeys(ctx context.Context) error {
 	page, err := m.finder.List(ctx, "", keySample)
 	if err != nil {
@@ -39,5 +39,7 @@ func (m *Manager) CheckKeys(ctx context.Context) error {
 	if foreign == 0 {
 		return nil
 	}
-	return fmt.Errorf("no stored session opens (%d tried): %w; put the key that sealed them into session.keys, after the new one", foreign, keys.ErrUnknownKey)
+	return fmt.Errorf("no stored session opens (%d tried): %w; "+
+		"put the key that sealed them into session.keys, after the new one",
+		foreign, keys.ErrUnknownKey)
 }

@@ -29,7 +29,8 @@ type replica struct {
 	slept   atomic.Int64
 }
 
-// clocked runs a test with replicas over a store whose clock can be set, too. Their machines' clocks are ahead by so much.
+// clocked runs a test with replicas over a store whose clock can be set, too. Their machines'
+// clocks are ahead by so much.
 func clocked(t *testing.T, test func(t *testing.T, store *hand, replicas []*replica), ahead ...time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -138,8 +139,8 @@ func TestUnknownTimeLogsNobodyOut(t *testing.T) {
 	}, 0, 24*time.Hour)
 }
 
-// A store that takes no writes, such as one that is out of memory, is unavailable for them alone: a replica that has just
-// been started reads sessions, and knows what time it is.
+// A store that takes no writes, such as one that is out of memory, is unavailable for them alone: a
+// replica that has just been started reads sessions, and knows what time it is.
 func TestStoreThatTakesNoWritesTellsTheTimeAllTheSame(t *testing.T) {
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
 		_, c := all[0].start()

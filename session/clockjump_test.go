@@ -37,7 +37,8 @@ func TestJumpOfTheStoresTimeTakesNoIdleTimeAway(t *testing.T) {
 	}
 }
 
-// In an outage the clock may be another afterwards, and the outage counts against nobody all the same.
+// In an outage the clock may be another afterwards, and the outage counts against nobody all the
+// same.
 func TestOutageThatEndsAtAServerWithAnotherClockLogsNobodyOut(t *testing.T) {
 	for _, jump := range []time.Duration{5 * time.Minute, -5 * time.Minute, -3 * time.Hour} {
 		clocked(t, func(t *testing.T, store *hand, all []*replica) {
@@ -56,7 +57,8 @@ func TestOutageThatEndsAtAServerWithAnotherClockLogsNobodyOut(t *testing.T) {
 	}
 }
 
-// Somebody sets the store's clock wrong, and right again: what would end everybody is believed when it has stood.
+// Somebody sets the store's clock wrong, and right again: what would end everybody is believed when
+// it has stood.
 func TestFarJumpOfTheStoresTimeIsBelievedWhenItHasStood(t *testing.T) {
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
 		_, c := all[0].start()
@@ -82,7 +84,8 @@ func TestFarJumpOfTheStoresTimeIsBelievedWhenItHasStood(t *testing.T) {
 	}, 0, 0)
 }
 
-// A store without a clock of its own: the machine's is gone by, and a jump of it that passes changes nothing.
+// A store without a clock of its own: the machine's is gone by, and a jump of it that passes
+// changes nothing.
 func TestMachinesClockThatJumpsForAMomentEndsNobodysSession(t *testing.T) {
 	clocked(t, func(t *testing.T, _ *hand, all []*replica) {
 		r := all[0]
@@ -102,8 +105,8 @@ func TestMachinesClockThatJumpsForAMomentEndsNobodysSession(t *testing.T) {
 	}, 0)
 }
 
-// Somebody sets the store's clock ahead, and right again later. What the idle time-outs stood still over lies ahead then,
-// and must not keep idle sessions alive until it is reached.
+// Somebody sets the store's clock ahead, and right again later. What the idle time-outs stood still
+// over lies ahead then, and must not keep idle sessions alive until it is reached.
 func TestJumpThatIsTakenBackLeavesIdleTimeOutsAsTheyAre(t *testing.T) {
 	for _, jump := range []time.Duration{9 * time.Minute, 3 * time.Hour} {
 		t.Run(jump.String(), func(t *testing.T) {
@@ -143,8 +146,8 @@ func (h hooked) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// A request, or the sweeper, may come in the very moment between a ping that hears of a jump and the idle time-outs'
-// standing still over it.
+// A request, or the sweeper, may come in the very moment between a ping that hears of a jump and
+// the idle time-outs' standing still over it.
 func TestNobodyIsJudgedByAJumpThatIdleTimeOutsHaveYetToStandStillOver(t *testing.T) {
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
 		var r *replica
@@ -180,8 +183,8 @@ func TestNobodyIsJudgedByAJumpThatIdleTimeOutsHaveYetToStandStillOver(t *testing
 	}, 0)
 }
 
-// A primary that takes over may have a clock that is behind. One replica has heard of it, the user logs in there, and
-// comes to another one, which has not.
+// A primary that takes over may have a clock that is behind. One replica has heard of it, the user
+// logs in there, and comes to another one, which has not.
 func TestSessionThatSeemsToHaveRunOutIsJudgedByTheStoresTime(t *testing.T) {
 	clocked(t, func(t *testing.T, store *hand, all []*replica) {
 		sweep(t, time.Second, all...)

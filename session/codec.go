@@ -10,8 +10,9 @@ import (
 	"github.com/cloakroom/cloakroom/secret"
 )
 
-// stored is a Record as it lies, sealed, in a store. Here, and nowhere else, its secrets are written
-// out. Names are short since a million of them are kept; times are milliseconds.
+// stored is the form of a Record that is sealed and kept in a store. Only here are its secrets
+// written out. The names are short because a store may keep a million of them. Times are
+// milliseconds.
 type stored struct {
 	ID           string          `json:"id,omitempty"`
 	LogoutID     string          `json:"lo,omitempty"`
@@ -23,7 +24,7 @@ type stored struct {
 	Claims       json.RawMessage `json:"c,omitempty"`
 	AuthTime     millis          `json:"at,omitempty"`
 	Scope        string          `json:"sc,omitempty"`
-	Granted      string          `json:"sg,omitempty"` // left out where it is Scope
+	Granted      string          `json:"sg,omitempty"` // left out if equal to Scope
 	TokenType    string          `json:"tt,omitempty"`
 	UserAgent    string          `json:"ua,omitempty"`
 	RemoteAddr   string          `json:"ra,omitempty"`
@@ -55,7 +56,8 @@ func (m millis) time() time.Time {
 	return time.UnixMilli(int64(m)).UTC()
 }
 
-// encode writes rec out for sealing, without tokens among its claims. It fails only on Claims that are no JSON.
+// encode encodes rec for sealing, without tokens in its claims. It fails only if Claims is not
+// JSON.
 func encode(rec *Record) ([]byte, error) {
 	clean := *rec
 	clean.DropTokens()
@@ -68,13 +70,15 @@ func encode(rec *Record) ([]byte, error) {
 		granted = ""
 	}
 	err := e.Encode(stored{
-		ID: rec.ID, LogoutID: rec.LogoutID, Provider: rec.Provider, Issuer: rec.Issuer, Subject: rec.Subject, SID: rec.SID,
-		State: rec.State, Claims: rec.Claims, AuthTime: millisOf(rec.AuthTime), Scope: rec.Scope, Granted: granted, TokenType: rec.TokenType,
-		UserAgent: rec.UserAgent, RemoteAddr: rec.RemoteAddr,
-		AccessToken: rec.AccessToken.Reveal(), RefreshToken: rec.RefreshToken.Reveal(), IDToken: rec.IDToken.Reveal(),
+		ID: rec.ID, LogoutID: rec.LogoutID, Provider: rec.Provider, Issuer: rec.Issuer,
+		Subject: rec.Subject, SID: rec.SID, State: rec.State, Claims: rec.Claims,
+		AuthTime: millisOf(rec.AuthTime), Scope: rec.Scope, Granted: granted,
+		TokenType: rec.TokenType, UserAgent: rec.UserAgent, RemoteAddr: rec.RemoteAddr,
+		AccessToken: rec.AccessToken.Reveal(), RefreshToken: rec.RefreshToken.Reveal(),
+		IDToken:  rec.IDToken.Reveal(),
 		Obtained: millisOf(rec.AccessTokenObtained), Expires: millisOf(rec.AccessTokenExpires),
-		CreatedAt: millisOf(rec.CreatedAt), ExpiresAt: millisOf(rec.ExpiresAt), Renewals: rec.Renewals,
-		LoginNeeded: millisOf(rec.LoginNeeded),
+		CreatedAt: millisOf(rec.CreatedAt), ExpiresAt: millisOf(rec.ExpiresAt),
+		Renewals: rec.Renewals, LoginNeeded: millisOf(rec.LoginNeeded),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
@@ -82,21 +86,23 @@ func encode(rec *Record) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decode reads what encode wrote. Its errors tell nothing of the content.
+// decode decodes what encode wrote. Its errors say nothing about the content.
 func decode(plain []byte) (*Record, error) {
 	var s stored
 	if err := json.Unmarshal(plain, &s); err != nil {
 		return nil, fmt.Errorf("%w: not a record", keys.ErrUnreadable)
 	}
 	rec := &Record{
-		ID: s.ID, LogoutID: s.LogoutID, Provider: s.Provider, Issuer: s.Issuer, Subject: s.Subject, SID: s.SID,
-		State: s.State, Claims: s.Claims, AuthTime: s.AuthTime.time(), Scope: s.Scope, Granted: s.Granted, TokenType: s.TokenType,
-		UserAgent: s.UserAgent, RemoteAddr: s.RemoteAddr,
-		AccessToken: secret.New(s.AccessToken), RefreshToken: secret.New(s.RefreshToken), IDToken: secret.New(s.IDToken),
+		ID: s.ID, LogoutID: s.LogoutID, Provider: s.Provider, Issuer: s.Issuer,
+		Subject: s.Subject, SID: s.SID, State: s.State, Claims: s.Claims,
+		AuthTime: s.AuthTime.time(), Scope: s.Scope, Granted: s.Granted,
+		TokenType: s.TokenType, UserAgent: s.UserAgent, RemoteAddr: s.RemoteAddr,
+		AccessToken: secret.New(s.AccessToken), RefreshToken: secret.New(s.RefreshToken),
+		IDToken:             secret.New(s.IDToken),
 		AccessTokenObtained: s.Obtained.time(), AccessTokenExpires: s.Expires.time(),
-		CreatedAt: s.CreatedAt.time(), ExpiresAt: s.ExpiresAt.time(), Renewals: s.Renewals,
-		LoginNeeded: s.LoginNeeded.time(),
+		CreatedAt: s.CreatedAt.time(), ExpiresAt: s.ExpiresAt.time(),
+		Renewals: s.Renewals, LoginNeeded: s.LoginNeeded.time(),
 	}
-	rec.DropTokens() // it may be from a version that kept them
+	rec.DropTokens() // an older version may have written it
 	return rec, nil
 }

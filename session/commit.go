@@ -10,16 +10,16 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// maxCommitTries bounds how often one write is tried against others. One writer wins each round, so
-// even a crowd is through sooner.
+// maxCommitTries bounds how often one write is tried while others write, too. One writer succeeds
+// in each round, so even many writers need fewer rounds.
 const maxCommitTries = 50
 
-// Commit applies change to a copy of the newest record, and writes it if nothing else was written
-// meanwhile; otherwise it applies change anew, to what is newest then. An error of change ends it and is
-// returned as it is. change may be called several times, must replace slices instead of writing into
-// them, and can bring the session's end forward, but never put it off. ErrEnded means that the session is gone, and stays gone: what
-// change would have put into it is the caller's to revoke. After an error that is ErrUnavailable the
-// record may or may not have been written.
+// Commit applies change to a copy of the newest record and writes it. If something else was written
+// in the meantime, it applies change again, to the then newest record. An error of change ends
+// Commit, which returns it unchanged. change may be called several times. It must replace slices
+// instead of writing into them. It can make the session end earlier, but never later. ErrEnded
+// means that the session is gone for good; the caller must then revoke any tokens that change would
+// have stored. After an error that is ErrUnavailable the record may or may not have been written.
 func (m *Manager) Commit(ctx context.Context, s *Session, change func(*Record) error) (*Session, error) {
 	for range maxCommitTries {
 		written, err := m.tryCommit(ctx, s.Name, change)
@@ -30,8 +30,11 @@ func (m *Manager) Commit(ctx context.Context, s *Session, change func(*Record) e
 	return nil, Unavailable(fmt.Errorf("write session %q: %w", s.Record.ID, storage.ErrConflict))
 }
 
-// tryCommit reads, changes and writes once. storage.ErrConflict means that another writer came between.
-func (m *Manager) tryCommit(ctx context.Context, name Name, change func(*Record) error) (*Session, error) {
+// tryCommit reads, changes and writes the record once. storage.ErrConflict means that another
+// writer was faster.
+func (m *Manager) tryCommit(
+	ctx context.Context, name Name, change func(*Record) error,
+) (*Session, error) {
 	e, err := m.records.Load(ctx, string(name))
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, ErrEnded
@@ -57,7 +60,9 @@ func (m *Manager) tryCommit(ctx context.Context, name Name, change func(*Record)
 }
 
 // write replaces the record that was read as e by rec.
-func (m *Manager) write(ctx context.Context, e storage.Entry, read *Session, rec *Record) (*Session, error) {
+func (m *Manager) write(
+	ctx context.Context, e storage.Entry, read *Session, rec *Record,
+) (*Session, error) {
 	rec.ID, rec.LogoutID, rec.Provider = read.Record.ID, read.Record.LogoutID, read.Record.Provider
 	rec.CreatedAt = read.Record.CreatedAt
 	if rec.ExpiresAt.After(read.Record.ExpiresAt) {
@@ -67,7 +72,7 @@ func (m *Manager) write(ctx context.Context, e storage.Entry, read *Session, rec
 	if err != nil {
 		return nil, fmt.Errorf("write session %q: %w", rec.ID, err)
 	}
-	kept, err := decode(plain) // as it will be read again, and shared with nobody who could change it
+	kept, err := decode(plain) // a copy that shares nothing with the caller, as a reader would get it
 	if err != nil {
 		return nil, fmt.Errorf("write session %q: %w", rec.ID, err)
 	}
@@ -76,7 +81,7 @@ func (m *Manager) write(ctx context.Context, e storage.Entry, read *Session, rec
 	e.Sealed, e.Indices, e.ExpiresAt = m.keys.Seal(e.Name, plain), indices(rec), kept.ExpiresAt
 	err = m.records.Update(ctx, e)
 	if err != nil {
-		m.cache.Drop(read.Name) // it may have been written all the same
+		m.cache.Drop(read.Name) // the record may have been written despite the error
 	}
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
@@ -86,10 +91,13 @@ func (m *Manager) write(ctx context.Context, e storage.Entry, read *Session, rec
 	case err != nil:
 		return nil, Unavailable(err)
 	}
-	s := &Session{Name: read.Name, Version: e.Version + 1, Record: kept, IdleExpires: read.IdleExpires, LastActive: read.LastActive}
-	m.met(s)
+	s := &Session{
+		Name: read.Name, Version: e.Version + 1, Record: kept,
+		IdleExpires: read.IdleExpires, LastActive: read.LastActive,
+	}
+	m.remember(s)
 	m.cache.Changed(s.Name, s.Version)
 	reading.Put(s, s.Version, len(e.Sealed))
-	m.hub.changed(s)
+	m.broker.changed(s)
 	return s, nil
 }

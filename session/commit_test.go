@@ -113,7 +113,8 @@ func TestCommitCanNotMoveWhatASessionIs(t *testing.T) {
 	}
 }
 
-// A commit may bring the end forward, and then the stored record too is one that has run out by then.
+// A commit may bring the end forward, and then the stored record too is one that has run out by
+// then.
 func TestCommitCanBringTheEndForward(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start()

@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// maxSignatures bounds how many cookies of our name are checked in one request, and maxTickets
-	// how many well-signed ones may each cost a look into the store. A browser sends one; more come
-	// from a sibling subdomain that tosses its own (SC6).
+	// maxSignatures bounds how many cookies of our name are verified in one request, and maxTickets
+	// how many validly signed ones may each cost a read of the store. A browser sends one; more
+	// come from a sibling subdomain that sets cookies of the same name.
 	maxSignatures = 64
 	maxTickets    = 4
 )
 
-// tickets returns the tickets that r's cookies hold, in the order they came. The header is read as it
-// stands: Request.Cookies returns nothing at all above a count limit (SC8), and trims what makes
-// look-alikes of the name look alike (SC7). Here a name is ours byte for byte or not at all, and a
-// value is taken as it is, quotes and all.
+// tickets returns the tickets in r's cookies, in the order of the cookies. It parses the header
+// itself: Request.Cookies returns nothing above a limit of cookies, and trims characters, so that
+// different names look the same. Here a name must match byte for byte, and a value is taken
+// unchanged, including quotes.
 func (m *Manager) tickets(r *http.Request) []ticket {
 	var found []ticket
 	checked := 0
@@ -43,13 +43,13 @@ func (m *Manager) tickets(r *http.Request) []ticket {
 	return found
 }
 
-// ClearCookie asks the browser to forget the session cookie. It must be asked with the attributes
-// that the cookie was set with, or it ignores the deletion (SC10).
+// ClearCookie makes the browser delete the session cookie. The attributes must be those that the
+// cookie was set with, otherwise the browser ignores the deletion.
 func (m *Manager) ClearCookie(w http.ResponseWriter) {
 	m.scs.WriteSessionCookie(context.Background(), w, "", time.Time{})
 	noStore(w)
 }
 
-// noStore replaces what scs adds beside a cookie (`no-cache="Set-Cookie"`): an answer that sets a
-// session cookie may not be kept by anyone.
+// noStore replaces the Cache-Control header that scs adds (`no-cache="Set-Cookie"`): nobody may
+// store an answer that sets a session cookie.
 func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }

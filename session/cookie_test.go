@@ -8,7 +8,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// SC6: cookies of our name that a sibling subdomain plants neither choose the session nor lock anyone out.
+// SC6: cookies of our name that a sibling subdomain plants neither choose the session nor lock
+// anyone out.
 func TestOfSeveralCookiesTheFirstLiveSessionCounts(t *testing.T) {
 	w := newWorld(t)
 	alice, good := w.start()

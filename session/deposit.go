@@ -10,13 +10,15 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// handleSize is how many random bytes a handle has.
+// handleSize is the number of random bytes in a handle.
 const handleSize = 32
 
-// Deposit seals what is to be fetched once, and leaves it in the store until life has passed. It returns the handle to
-// fetch it with: 256 random bits, of which the store knows only the hash. Its error is ErrUnavailable when the store
-// did not take it.
-func (m *Manager) Deposit(ctx context.Context, purpose string, plain []byte, life time.Duration) (handle string, err error) {
+// Deposit seals a value that is to be fetched once, and keeps it in the store until life has
+// passed. It returns the handle to fetch it with: 256 random bits, of which the store knows only
+// the hash. The error is ErrUnavailable if the store did not take the value.
+func (m *Manager) Deposit(
+	ctx context.Context, purpose string, plain []byte, life time.Duration,
+) (handle string, err error) {
 	b := make([]byte, handleSize)
 	rand.Read(b) // never fails (crypto/rand, Go 1.24)
 	handle = base64.RawURLEncoding.EncodeToString(b)
@@ -27,8 +29,9 @@ func (m *Manager) Deposit(ctx context.Context, purpose string, plain []byte, lif
 	return handle, nil
 }
 
-// Fetch returns what Deposit was given for the same purpose, to exactly one of several callers. It is ErrNoDeposit when
-// nothing lies there: fetched, out of time, or never there. It is gone after any answer but one that is ErrUnavailable.
+// Fetch returns a value that Deposit was given for the same purpose, to exactly one of several
+// callers. It returns ErrNoDeposit if there is no such value: it was fetched, has expired, or never
+// existed. After any other result than ErrUnavailable the value is gone.
 func (m *Manager) Fetch(ctx context.Context, purpose, handle string) ([]byte, error) {
 	key := storage.IndexKey(purpose, handle)
 	sealed, err := m.marks.Take(ctx, key)

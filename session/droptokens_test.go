@@ -62,8 +62,8 @@ func TestNamesOfDroppedClaimsAreFitForTheLog(t *testing.T) {
 	}
 }
 
-// TestRecordsAreReadAndWrittenWithoutTokens: neither a caller's claims nor those that an older version has
-// stored bring a token back.
+// TestRecordsAreReadAndWrittenWithoutTokens: neither a caller's claims nor those that an older
+// version has stored bring a token back.
 func TestRecordsAreReadAndWrittenWithoutTokens(t *testing.T) {
 	rec := &Record{ID: "1", Claims: json.RawMessage(`{"_claim_sources":{"s":{"access_token":"stowaway"}},"sub":"alice"}`)}
 	written, err := encode(rec)

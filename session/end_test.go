@@ -196,7 +196,8 @@ func TestLoginStandsWhenTheOldSessionCanNotBeEnded(t *testing.T) {
 	}
 }
 
-// SC4: a login that could not be written leaves nothing in the browser, and the old session as it was.
+// SC4: a login that could not be written leaves nothing in the browser, and the old session as it
+// was.
 func TestLoginThatCanNotBeWrittenSetsNoCookie(t *testing.T) {
 	w := newWorld(t)
 	old, oldCookie := w.start()
@@ -213,8 +214,8 @@ func TestLoginThatCanNotBeWrittenSetsNoCookie(t *testing.T) {
 	}
 }
 
-// SC12: limits hold on the server, whether or not the sweeper came by, and an expired session is told
-// from none at all.
+// SC12: limits hold on the server, whether or not the sweeper came by, and an expired session is
+// told from none at all.
 func TestWhatRanOutIsExpiredSweptOrNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -375,8 +376,9 @@ func TestOutboxOpensUnderItsOwnNameAndKeyAlone(t *testing.T) {
 	}
 }
 
-// A silent or a stronger login has a session go on under a new ticket. A logout in the moment between its look at the
-// session and the new record wins; another tab that did the same as this one is no logout.
+// A silent or a stronger login has a session go on under a new ticket. A logout in the moment
+// between its look at the session and the new record wins; another tab that did the same as this
+// one is no logout.
 func TestSessionThatIsEndedWhileItGoesOnStaysEnded(t *testing.T) {
 	for reason, want := range map[session.Reason]error{
 		session.ReasonLogout: session.ErrEnded, session.ReasonProviderLogout: session.ErrEnded, session.ReasonContinued: nil,

@@ -8,27 +8,29 @@ import (
 )
 
 var (
-	// ErrNoSession means that nobody is logged in: no ticket, a forged one, or one whose session is
-	// gone. Which of these it was is not told (a stranger could learn from it).
+	// ErrNoSession means that nobody is logged in: there is no ticket, it is forged, or its session
+	// is gone. It does not say which, because a stranger could learn from that.
 	ErrNoSession = problem.Sentinel(problem.NotAuthenticated, "no session")
-	// ErrSessionExpired means that the session was good once and ran out, by age or idleness.
+	// ErrSessionExpired means that the session has expired, by age or because it was idle.
 	ErrSessionExpired = problem.Sentinel(problem.SessionExpired, "session expired")
-	// ErrRenewalRefused is the ErrNoSession of a session that ended because the provider refused its
-	// refresh token. Its browser is told to log in again, not that nobody was logged in.
+	// ErrRenewalRefused is the ErrNoSession of a session that ended because the provider refused
+	// its refresh token. The browser is told to log in again, not that nobody was logged in.
 	ErrRenewalRefused = fmt.Errorf("%w: %w",
-		problem.Sentinel(problem.ReauthenticationRequired, "provider refused to renew the session"), ErrNoSession)
-	// ErrEnded means that the session ended before the write that it was to get.
+		problem.Sentinel(problem.ReauthenticationRequired,
+			"provider refused to renew the session"), ErrNoSession)
+	// ErrEnded means that the session ended before it could be written.
 	ErrEnded = problem.Sentinel(problem.NotAuthenticated, "session has ended")
-	// ErrOtherUser means that a session is not the user's who logged in.
+	// ErrOtherUser means that a session belongs to another user than the one who logged in.
 	ErrOtherUser = errors.New("the session is another user's")
-	// ErrNoDeposit means that nothing lies under a handle, for Fetch to return.
+	// ErrNoDeposit means that there is no value under a handle.
 	ErrNoDeposit = errors.New("nothing was left under this handle")
-	// ErrUnavailable means that the store can't be asked, or holds what this process has no key for.
-	// Nobody is logged out by it.
+	// ErrUnavailable means that the store can't be asked, or that a record's key is not configured.
+	// It never means that somebody is logged out.
 	ErrUnavailable = problem.Sentinel(problem.StoreUnavailable, "session store can't be asked")
 )
 
-// Unavailable marks err, which came from a part of the store, as ErrUnavailable; nil stays nil.
+// Unavailable marks err, which came from a part of the store, as ErrUnavailable. It returns nil for
+// nil.
 func Unavailable(err error) error {
 	if err == nil || errors.Is(err, ErrUnavailable) {
 		return err

@@ -15,8 +15,9 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// A fedStore is a storetest.Faulty that tells its listeners what is done to records, with a feed that can be
-// cut and held up. The stores proper are put through the same in storetest, and through storms in test/faults.
+// A fedStore is a storetest.Faulty that tells its listeners what is done to records, with a feed
+// that can be cut and held up. The stores proper are put through the same in storetest, and through
+// storms in test/faults.
 type fedStore struct {
 	*storetest.Faulty
 
@@ -131,7 +132,8 @@ func two(t *testing.T, change ...func(*session.Options)) (here, there *world, st
 	return here, there, store
 }
 
-// D5: with a feed, a session in use costs one read however long it is used, not one in each max_staleness.
+// D5: with a feed, a session in use costs one read however long it is used, not one in each
+// max_staleness.
 func TestHotSessionCostsNoReadWhileTheFeedStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, _, store := two(t)
@@ -236,8 +238,8 @@ func TestActivityElsewhereKeepsASessionAlive(t *testing.T) {
 	})
 }
 
-// While the feed is down nothing is served from memory, and what is put there counts for nothing once the
-// feed is back: it may have changed in between.
+// While the feed is down nothing is served from memory, and what is put there counts for nothing
+// once the feed is back: it may have changed in between.
 func TestBrokenFeedEmptiesTheCache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there, store := two(t)
@@ -279,7 +281,8 @@ func TestBrokenFeedEmptiesTheCache(t *testing.T) {
 	})
 }
 
-// The nasty order: a reader asks, the feed goes and comes back, and a change in between was heard by nobody.
+// The nasty order: a reader asks, the feed goes and comes back, and a change in between was heard
+// by nobody.
 func TestReadAcrossABreakOfTheFeedIsNotKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, there, store := two(t)
@@ -315,7 +318,8 @@ func TestReadAcrossABreakOfTheFeedIsNotKept(t *testing.T) {
 	})
 }
 
-// A feed that says nothing more, and does not break either, makes what is cached stale all the same.
+// A feed that says nothing more, and does not break either, makes what is cached stale all the
+// same.
 func TestSilentFeedIsNotTrusted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here, _, store := two(t)

@@ -12,11 +12,12 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// FromRequest finds the session that r's cookie names. The error is ErrNoSession without a cookie or with a forged one,
-// which are found out without the store, and when the session is gone: ErrRenewalRefused, an ErrNoSession too, if it
-// ended since the provider refused to renew it. It is ErrSessionExpired when the session ran out. Any other error means
-// that it can't be told just now. Of several cookies of the name the first that leads to a live session counts (SC6).
-// Finding a session is no activity; see Touch.
+// FromRequest finds the session of r's cookie. It returns ErrNoSession if there is no cookie or a
+// forged one, which is decided without the store, or if the session is gone; ErrRenewalRefused,
+// which is an ErrNoSession, too, if it ended because the provider refused to renew it; and
+// ErrSessionExpired if it has expired. Any other error means that this can't be decided at the
+// moment. If there are several cookies of the name, the first one with a live session counts.
+// Finding a session does not count as activity; see Touch.
 func (m *Manager) FromRequest(r *http.Request) (*Session, error) {
 	answer := ErrNoSession
 	for _, t := range m.tickets(r) {
@@ -33,8 +34,8 @@ func (m *Manager) FromRequest(r *http.Request) (*Session, error) {
 	return nil, answer
 }
 
-// NameFromRequest returns the name that r's first well-signed cookie stands for, without asking
-// whether its session lives; "" when there is none.
+// NameFromRequest returns the name for r's first validly signed cookie, whether or not its session
+// is alive; "" if there is none.
 func (m *Manager) NameFromRequest(r *http.Request) Name {
 	for _, t := range m.tickets(r) {
 		return t.name()
@@ -42,13 +43,13 @@ func (m *Manager) NameFromRequest(r *http.Request) Name {
 	return ""
 }
 
-// Get returns a session by its name: ErrNoSession when it is gone, ErrSessionExpired when it ran out,
-// any other error when that can't be told.
+// Get returns a session by its name. It returns ErrNoSession if the session is gone,
+// ErrSessionExpired if it has expired, and any other error if that can't be decided.
 func (m *Manager) Get(ctx context.Context, name Name) (*Session, error) {
 	return m.find(ctx, name, time.Time{})
 }
 
-// Newest is Get from the store itself, never from memory: what a renewal must go by, which may not send a
+// Newest is Get from the store, never from memory. Renewals use it, because they must not send a
 // refresh token that another process has spent.
 func (m *Manager) Newest(ctx context.Context, name Name) (*Session, error) {
 	if err := m.Know(ctx); err != nil {
@@ -57,8 +58,8 @@ func (m *Manager) Newest(ctx context.Context, name Name) (*Session, error) {
 	return m.read(ctx, name, time.Time{}, m.now())
 }
 
-// find returns a live session, from the cache or from the store. A time of issue other than zero helps
-// to tell a session that ran out from one that was ended, when the record is gone.
+// find returns a live session, from the cache or from the store. If the record is gone, a non-zero
+// issued helps to tell a session that expired from one that was ended.
 func (m *Manager) find(ctx context.Context, name Name, issued time.Time) (*Session, error) {
 	if err := m.Know(ctx); err != nil {
 		return nil, err
@@ -100,20 +101,22 @@ func (m *Manager) read(ctx context.Context, name Name, issued, now time.Time) (*
 	return s, nil
 }
 
-// freshTime is how old the store's time may be for somebody to be told that their session has run out.
+// freshTime is how old the store's time may be when somebody is told that their session has
+// expired.
 const freshTime = time.Second
 
-// aliveByTheStore is alive for a session that seems to have run out, by the store's time as it is now. It may have been
-// set back, by a fail-over to a server with another clock, and another replica go by it already.
+// aliveByTheStore is alive for a session that seems to have expired, with the store's present time.
+// That may have been set back, by a fail-over to a server with another clock, and another replica
+// may already go by it.
 func (m *Manager) aliveByTheStore(ctx context.Context, s *Session) *Session {
 	if m.clock == nil || !m.clock.IsStores() || m.idle.Age() < freshTime {
 		return nil
 	}
-	_ = m.Ping(ctx) // what it finds out is noted; if it fails, idle time-outs stand still
+	_ = m.Ping(ctx) // updates the clock; if it fails, idle time-outs stand still
 	return m.alive(s, m.now())
 }
 
-// alive returns s with its idle expiry as outages have moved it, or nil if it has run out by now.
+// alive returns s with its idle expiry moved by outages, or nil if it has expired by now.
 func (m *Manager) alive(s *Session, now time.Time) *Session {
 	if s == nil {
 		return nil
@@ -124,7 +127,7 @@ func (m *Manager) alive(s *Session, now time.Time) *Session {
 	return s
 }
 
-// withOutages returns s with the idle expiry that it has with regard to outages.
+// withOutages returns s with its idle expiry moved by outages.
 func (m *Manager) withOutages(s *Session) *Session {
 	if s.IdleExpires.IsZero() {
 		return s
@@ -138,16 +141,16 @@ func (m *Manager) withOutages(s *Session) *Session {
 	return &moved
 }
 
-// met remembers whose session s is.
-func (m *Manager) met(s *Session) {
+// remember remembers whose session s is.
+func (m *Manager) remember(s *Session) {
 	r := s.Record
 	m.tombstones.Opened(s.Name, local.Identity{
 		ID: r.ID, Provider: r.Provider, Renewable: !r.RefreshToken.IsZero(), Renewals: r.Renewals,
 	})
 }
 
-// gone is the answer for a session whose record is no more. Without knowing why it ended, one that was
-// old enough to have run out is taken to have done so.
+// gone returns the error for a session whose record is gone. If the reason is unknown, a session
+// that was old enough to have expired counts as expired.
 func (m *Manager) gone(reason Reason, issued, now time.Time) error {
 	switch reason {
 	case ReasonExpired:
@@ -164,8 +167,8 @@ func (m *Manager) gone(reason Reason, issued, now time.Time) error {
 	return ErrNoSession
 }
 
-// endUnreadable ends a session whose record broke: no repetition will make it open, and an error at
-// each request would lock its user out (ST3).
+// endUnreadable ends a session whose record is corrupt: it will never open, and an error at each
+// request would lock its user out.
 func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) error {
 	m.log.ErrorContext(ctx, "stored session does not open and is ended", "error", cause)
 	if err := m.End(ctx, name, reasonUnreadable); err != nil {
@@ -174,8 +177,8 @@ func (m *Manager) endUnreadable(ctx context.Context, name Name, cause error) err
 	return fmt.Errorf("%w: %w", ErrNoSession, cause)
 }
 
-// load reads a session from the store, expired or not, and keeps it in the cache unless something
-// happened to it meanwhile. Errors are the store's, keys.ErrUnreadable or keys.ErrUnknownKey.
+// load reads a session from the store, expired or not, and puts it into the cache unless it changed
+// in the meantime. Errors are the store's, keys.ErrUnreadable or keys.ErrUnknownKey.
 func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 	reading := m.cache.Expect(name, time.Now())
 	defer reading.Forget()
@@ -187,12 +190,12 @@ func (m *Manager) load(ctx context.Context, name Name) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.met(s)
+	m.remember(s)
 	reading.Put(s, s.Version, len(e.Sealed))
 	return s, nil
 }
 
-// open makes a session of what a store keeps.
+// open opens a stored entry.
 func (m *Manager) open(e storage.Entry) (*Session, error) {
 	plain, err := m.keys.Open(e.Name, e.Sealed)
 	if err != nil {
@@ -202,7 +205,10 @@ func (m *Manager) open(e storage.Entry) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Session{Name: Name(e.Name), Version: e.Version, Record: rec, IdleExpires: e.IdleExpires, LastActive: e.LastActive}, nil
+	return &Session{
+		Name: Name(e.Name), Version: e.Version, Record: rec,
+		IdleExpires: e.IdleExpires, LastActive: e.LastActive,
+	}, nil
 }
 
 // findBy returns the live sessions with an index key.
@@ -214,8 +220,8 @@ func (m *Manager) findBy(ctx context.Context, key string) ([]*Session, error) {
 	return m.living(ctx, names)
 }
 
-// List returns live sessions with names greater than after, by name, and the name to go on after; ""
-// when there are no more. It looks at limit records, so that a page may have fewer sessions.
+// List returns live sessions whose names follow after, ordered by name, and the name to continue
+// after; "" if there are no more. It reads limit records, so a page may have fewer sessions.
 func (m *Manager) List(ctx context.Context, after Name, limit int) (found []*Session, next Name, err error) {
 	page, err := m.finder.List(ctx, string(after), limit)
 	if err != nil {
@@ -231,7 +237,7 @@ func (m *Manager) List(ctx context.Context, after Name, limit int) (found []*Ses
 	return found, Name(names[len(names)-1]), nil
 }
 
-// living returns the sessions of names that live.
+// living returns those of the named sessions that are alive.
 func (m *Manager) living(ctx context.Context, names []string) ([]*Session, error) {
 	var found []*Session
 	for _, name := range names {

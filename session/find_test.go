@@ -199,8 +199,8 @@ func BenchmarkFromRequestForged(b *testing.B) {
 	}
 }
 
-// BenchmarkFromRequestRead is the same for a session that is not in the cache: a read from memory and
-// the opening of its record.
+// BenchmarkFromRequestRead is the same for a session that is not in the cache: a read from memory
+// and the opening of its record.
 func BenchmarkFromRequestRead(b *testing.B) {
 	w := newWorld(b, noCache)
 	_, c := w.start()

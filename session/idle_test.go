@@ -12,10 +12,12 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// sweepLag is how much longer than it was an outage is to a sweeper: from its last look before to its first one after.
+// sweepLag is how much longer than it was an outage is to a sweeper: from its last look before to
+// its first one after.
 const sweepLag = (6 + 71 + 6) * time.Second
 
-// inOutages runs a test over a store that two processes share, each with a sweeper, and that fails while down.
+// inOutages runs a test over a store that two processes share, each with a sweeper, and that fails
+// while down.
 func inOutages(t *testing.T, test func(w *world, down func(time.Duration)), change ...func(*session.Options)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -59,7 +61,8 @@ func (w *world) wantCalls(c *http.Cookie, want error) {
 	}
 }
 
-// ST1: nobody can be active while the store can't be asked, and nobody is logged out for it, at any of the replicas.
+// ST1: nobody can be active while the store can't be asked, and nobody is logged out for it, at any
+// of the replicas.
 func TestOutageLongerThanTheIdleTimeOutLogsNobodyOut(t *testing.T) {
 	inOutages(t, func(w *world, down func(time.Duration)) {
 		s, c := w.start()
@@ -84,7 +87,8 @@ func TestOutageLongerThanTheIdleTimeOutLogsNobodyOut(t *testing.T) {
 	})
 }
 
-// A session has after the outage what it had left before it: nothing, if that was nothing, and no more than it had.
+// A session has after the outage what it had left before it: nothing, if that was nothing, and no
+// more than it had.
 func TestOutageGivesNoIdleTimeAway(t *testing.T) {
 	inOutages(t, func(w *world, down func(time.Duration)) {
 		_, out := w.start()
@@ -131,7 +135,8 @@ func TestOutageAfterOutageLogsNobodyOut(t *testing.T) {
 	})
 }
 
-// An outage that was over before a session was last active gives it nothing, however many short ones follow.
+// An outage that was over before a session was last active gives it nothing, however many short
+// ones follow.
 func TestOutageBeforeASessionGivesItNothing(t *testing.T) {
 	inOutages(t, func(w *world, down func(time.Duration)) {
 		down(3 * idle)
@@ -162,7 +167,8 @@ func TestSessionOutlastsAStoreThatOnlyTakesNoWrites(t *testing.T) {
 	})
 }
 
-// session.on_outage: serve_cached. A user whose calls were answered all the time is not logged out when it is over.
+// session.on_outage: serve_cached. A user whose calls were answered all the time is not logged out
+// when it is over.
 func TestSessionServedInAnOutageOutlastsIt(t *testing.T) {
 	inOutages(t, func(w *world, _ func(time.Duration)) {
 		_, c := w.start()

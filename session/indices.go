@@ -10,10 +10,10 @@ func subjectKey(provider, subject string) string {
 // sidKey finds the session that a provider (configured id) calls sid.
 func sidKey(provider, sid string) string { return storage.IndexKey("sid", provider, sid) }
 
-// idKey finds the session with a public handle, Record.ID.
+// idKey finds the session by its public handle, Record.ID.
 func idKey(id string) string { return storage.IndexKey("id", id) }
 
-// indices are the keys that rec is found by.
+// indices returns the keys that rec is found by.
 func indices(rec *Record) []string {
 	keys := []string{subjectKey(rec.Provider, rec.Subject), idKey(rec.ID)}
 	if rec.SID != "" {

@@ -1,13 +1,15 @@
 // Package session owns what a login started: the ticket in the browser's cookie, the sealed record
 // in the store, and the rules by which the record is read, written, and ended.
 //
-// Three things keep it right. A ticket is signed, so a forged one costs nothing, and the store knows
-// only its hash. A record is written by compare-and-set on its version and removed for good, so that a
-// session that ended never comes back, in no order of events. Every end goes through one function, so
-// that none is forgotten by streams, listeners, the log, or the revocation outbox.
+// Three things keep it correct. A ticket is signed, so a forged one is refused without asking the
+// store, and the store knows only its hash. A record is written by compare-and-set on its version
+// and removed for good, so a session that ended never comes back, whatever the order of events.
+// Every end goes through one function, so streams, listeners, the log and the revocation outbox
+// learn of each.
 //
-// Its weak point: opened records are kept in memory. Where the store tells of changes an end elsewhere is
-// noticed at once; when that feed breaks, or where there is none, it may go unnoticed for MaxStaleness.
+// Its weak point: opened records are kept in memory. If the store announces changes, an end in
+// another process is noticed at once. If that feed breaks, or there is none, it may go unnoticed
+// for MaxStaleness.
 //
 // Package scs manages what a browser has of a session. RenewToken makes the ticket of each login
 // and step-up, in place of the one before; the deadline is the record's absolute end; the codec
@@ -50,26 +52,28 @@ import (
 
 // Options are what a Manager needs.
 type Options struct {
-	Store        storage.Store
-	Keys         *keys.Ring        // what seals and signs; it may be replaced while the Manager is in use
-	Lifetime     time.Duration     // absolute
-	IdleTimeout  time.Duration     // 0: none. Activity is noted at most ten times in it, so a session may end up to a tenth early
-	MaxStaleness time.Duration     // how long an opened session is served without hearing from the store; 0: never
-	Issuers      map[string]string // configured issuer by provider: what a stored record without one counts as
-	MaxPerUser   int               // sessions that one user of one provider can have; 0: any number
+	Store    storage.Store
+	Keys     *keys.Ring    // seals and signs; its keys may be replaced while the Manager is in use
+	Lifetime time.Duration // absolute
+	// IdleTimeout is 0 for none. Activity is recorded at most ten times in it, so a session may end
+	// up to a tenth early.
+	IdleTimeout  time.Duration
+	MaxStaleness time.Duration     // how long an opened session is served without news from the store; 0: never
+	Issuers      map[string]string // by provider: the issuer of stored records that name none
+	MaxPerUser   int               // how many sessions one user of one provider can have; 0: any number
 	CacheMemory  int64             // bytes that opened sessions may take; 0: 64 MiB
-	OnOutage     string            // what happens while the store can't be asked: "fail" (also "") or "serve_cached"
-	OutageLimit  time.Duration     // how long after it was last read a session is served then
+	OnOutage     string            // what happens during an outage: "fail" (also "") or "serve_cached"
+	OutageLimit  time.Duration     // how long after it was read a session is served during an outage
 
 	Site *site.Site // the session cookie's name and attributes
 
-	Clock   *clock.Clock          // the time that replicas share; it is set by each Ping. nil: Now is gone by
+	Clock   *clock.Clock          // the time that replicas share, updated by each Ping; nil: use Now
 	Now     func() time.Time      // without a Clock; nil: time.Now
 	Logger  *slog.Logger          // nil: slog.Default
 	Metrics prometheus.Registerer // nil: not registered
 }
 
-// A writer is the part of storage.Records that ends nothing: see ender.
+// A writer is the part of storage.Records that can't end sessions; see ender.
 type writer interface {
 	Create(ctx context.Context, e storage.Entry) error
 	Load(ctx context.Context, name string) (storage.Entry, error)
@@ -101,12 +105,13 @@ type Manager struct {
 	cache      *local.Cache[Name, *Session]
 	idle       *local.IdleClock
 	tombstones *local.Tombstones[Name, Reason]
-	hub        *hub
+	broker     *broker
 	touches    *toucher
 	metrics    *metrics
 }
 
-// NewManager makes a Manager over a store that the caller keeps and closes, after Close.
+// NewManager makes a Manager over a store. The caller owns the store and closes it after the
+// Manager.
 func NewManager(o Options) (*Manager, error) {
 	if err := o.complete(); err != nil {
 		return nil, fmt.Errorf("set up sessions: %w", err)
@@ -119,10 +124,11 @@ func NewManager(o Options) (*Manager, error) {
 		issuers:      o.Issuers,
 		maxStaleness: o.MaxStaleness,
 		cache: local.NewCache[Name, *Session](local.CacheOptions{
-			MaxAge: o.MaxStaleness, Memory: int(o.CacheMemory), Grace: o.servedCached(), Feed: o.Store.Feed != nil, Metrics: o.Metrics,
+			MaxAge: o.MaxStaleness, Memory: int(o.CacheMemory), Grace: o.servedCached(),
+			Feed: o.Store.Feed != nil, Metrics: o.Metrics,
 		}),
 		idle:       local.NewIdleClock(o.IdleTimeout, o.Now, o.Clock),
-		tombstones: local.NewTombstones[Name, Reason](), hub: newHub(),
+		tombstones: local.NewTombstones[Name, Reason](), broker: newBroker(),
 	}
 	m.ends = ender{o.Store.Records, m.announce}
 	m.signer = newSigner(o.Site.SessionCookie(), o.Keys)
@@ -132,7 +138,7 @@ func NewManager(o Options) (*Manager, error) {
 	return m, nil
 }
 
-// complete fills in what was left out, and refuses what can't work.
+// complete fills in defaults, and refuses options that can't work.
 func (o *Options) complete() error {
 	if o.Clock != nil {
 		o.Now = o.Clock.Now
@@ -163,18 +169,18 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// Close writes what activity is still to be noted and returns when nothing that the Manager started is
-// left. No method may be called after it.
+// Close writes activity that is still to be recorded, and returns when all goroutines of the
+// Manager have ended. No method may be called after it.
 func (m *Manager) Close() { m.touches.close() }
 
-// Ping returns nil when the store answers, otherwise an error that is ErrUnavailable. What it finds is noted: no session
-// runs out by idleness in an outage.
+// Ping returns nil if the store answers, otherwise an error that is ErrUnavailable. It also records
+// the result, because no session expires from being idle during an outage.
 func (m *Manager) Ping(ctx context.Context) error {
 	err := m.ask(ctx)
 	switch {
 	case err == nil:
 		m.idle.Up()
-	case !errors.Is(ctx.Err(), context.Canceled): // otherwise it says nothing of the store
+	case !errors.Is(ctx.Err(), context.Canceled): // a canceled call says nothing of the store
 		m.idle.Fails()
 	}
 	return Unavailable(err)
@@ -188,20 +194,21 @@ func (m *Manager) ask(ctx context.Context) error {
 	return err
 }
 
-// Know has the store asked for its time if it has not told it yet: no session, token or revocation may be judged, or begin,
-// by a clock that may be wrong. Its error is Ping's.
+// Know asks the store for its time if that is not known yet: no session, token or revocation may be
+// judged, or begin, by a clock that may be wrong. Its error is Ping's.
 func (m *Manager) Know(ctx context.Context) error {
 	if m.clock == nil || m.clock.Known() {
 		return nil
 	}
 	err := m.Ping(ctx)
-	if m.clock.Known() { // though there may be something else wrong with the store
+	if m.clock.Known() { // even if the store has another problem
 		return nil
 	}
 	return err
 }
 
-// ClockAhead is how far this machine's clock is ahead of the time that replicas share; see clock.Clock.Ahead.
+// ClockAhead returns how far this machine's clock is ahead of the time that replicas share; see
+// clock.Clock.Ahead.
 func (m *Manager) ClockAhead() (ahead time.Duration, known bool) {
 	if m.clock == nil {
 		return 0, true

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// countEvery is how old the number of sessions may be; counting a million is not free.
+	// countEvery is how old the number of sessions may be, because counting a million takes time.
 	countEvery = 15 * time.Second
 	countTime  = 2 * time.Second
 )
 
-// metrics counts what happens to sessions. Labels are configured ids and our own reasons, never anything
-// that a caller sent.
+// metrics counts what happens to sessions. Labels are configured ids and our own reasons, never
+// text that a caller sent.
 type metrics struct {
 	started   *prometheus.CounterVec
 	ended     *prometheus.CounterVec
@@ -35,20 +35,22 @@ func newMetrics(m *Manager, r prometheus.Registerer) *metrics {
 		}, []string{"reason"}),
 		unrenewed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "cloakroom_sessions_ended_unrenewed_total",
-			Help: "Sessions that ended with a refresh token that was never used, by provider; where that is the rule, refresh: off is safer.",
+			Help: "Sessions that ended with a refresh token that was never used, by provider; " +
+				"where that is the rule, refresh: off is safer.",
 		}, []string{"provider"}),
 	}
 	if r != nil {
 		count := &counter{m: m}
 		live := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "cloakroom_sessions", Help: "Sessions in the store, up to 15 s ago; not a number while the store can't be asked.",
+			Name: "cloakroom_sessions",
+			Help: "Sessions in the store, up to 15 s ago; not a number while the store can't be asked.",
 		}, count.get)
 		r.MustRegister(c.started, c.ended, c.unrenewed, live)
 	}
 	return c
 }
 
-// sessionEnded counts an end; who is nil when it is not known whose session it was.
+// sessionEnded counts an end. who is nil if it is not known whose session it was.
 func (c *metrics) sessionEnded(reason Reason, who *local.Identity) {
 	c.ended.WithLabelValues(string(reason)).Inc()
 	if who != nil && who.Renewable && who.Renewals == 0 {
@@ -56,11 +58,11 @@ func (c *metrics) sessionEnded(reason Reason, who *local.Identity) {
 	}
 }
 
-// A counter counts the sessions now and then.
+// A counter counts the sessions from time to time.
 type counter struct {
 	m *Manager
 
-	mu    sync.Mutex // guards what follows; held while the store counts, so that it is asked once
+	mu    sync.Mutex // guards the fields below; held while the store counts, so that it is asked once
 	value float64
 	at    time.Time
 }

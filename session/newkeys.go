@@ -11,21 +11,21 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// newKeysSample is how many records, and how many waiting revocations, CheckNewKeys looks at. It reads
-// a few bytes of each.
+// newKeysSample is how many records, and how many waiting revocations, CheckNewKeys examines. It
+// reads a few bytes of each.
 const newKeysSample = 5000
 
-// A keyFit says how many of the sessions and revocations looked at are sealed under a key that is not
-// among some keys.
+// A keyFit says how many of the examined sessions and revocations are sealed under a key that is
+// missing from a ring.
 type keyFit struct {
 	looked, foreign int
-	foreignKeys     []string // their ids, as KeyUse has them
+	foreignKeys     []string // the ids of those keys; see KeyUse
 }
 
-// CheckNewKeys says whether the keys of next may take the place of those there are. They may not when something is
-// stored and they open none of it: every user would be refused until the old key is back. While the
-// store can't be asked, only keys that hold all present ones may: those lose nothing. It logs
-// how many records they don't open.
+// CheckNewKeys reports whether the keys of next may replace the present ones. They may not if there
+// are stored sessions and they open none of them: every user would be refused until the old key is
+// back. While the store can't be asked, next must contain all present keys, because then nothing is
+// lost. CheckNewKeys logs how many records next does not open.
 func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) error {
 	var fit keyFit
 	sessions, err := m.someHeads(ctx)
@@ -57,7 +57,8 @@ func (m *Manager) CheckNewKeys(ctx context.Context, next *keys.Ring) error {
 	return nil
 }
 
-// someHeads are the heads of some of the stored records. Names are hashes, so the first ones are any.
+// someHeads returns the heads of some of the stored records. Names are hashes, so the first ones
+// are a random sample.
 func (m *Manager) someHeads(ctx context.Context) (heads [][]byte, err error) {
 	enough := errors.New("seen enough")
 	err = m.eachHead(ctx, func(page []storage.Entry) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// ST3: keys that open nothing of what is stored don't take the place of those that do. A rotation in its
-// order, and an empty store, are no mistake; what single records don't open is counted.
+// ST3: keys that open nothing of what is stored don't take the place of those that do. A rotation
+// in its order, and an empty store, are no mistake; what single records don't open is counted.
 func TestNewKeysThatOpenNothingAreRefused(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t)

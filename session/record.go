@@ -26,7 +26,7 @@ type Record struct {
 	Claims     json.RawMessage // one JSON object: the ID token's claims, completed by userinfo's
 	AuthTime   time.Time       // auth_time claim; zero when absent
 	Scope      string          // as granted last, space separated; never more than Granted
-	Granted    string          // what the login was granted, where a renewal was granted less; empty: Scope is all of it
+	Granted    string          // the login's scope, if a renewal was granted less; empty: it is Scope
 	TokenType  string          // as the provider spelled it
 	UserAgent  string          // of the browser at login, at most 256 bytes
 	RemoteAddr string          // shortened address of the browser at login
@@ -40,8 +40,8 @@ type Record struct {
 	CreatedAt           time.Time
 	ExpiresAt           time.Time // absolute
 	Renewals            int       // renewals so far; 0 at the end means the refresh token was never needed
-	// LoginNeeded is when the provider last refused to renew the session until its user has logged in again. Zero: it does
-	// not refuse. The session and its refresh token stay until that login.
+	// LoginNeeded is when the provider last refused to renew the session until its user has logged
+	// in again. Zero: it does not refuse. The session and its refresh token stay until that login.
 	LoginNeeded time.Time
 }
 
@@ -86,8 +86,8 @@ const (
 	ReasonProviderLogout Reason = "provider_logout" // back-channel or front-channel
 	ReasonReplaced       Reason = "replaced"        // a new login in the same browser
 	ReasonSurplus        Reason = "surplus"         // a newer one of a user with too many
-	ReasonRefused        Reason = "refused"         // the provider refused the refresh token, or its answer broke the rules
-	ReasonContinued      Reason = "continued"       // a stronger or a silent login of the same user; it goes on under a new ticket
+	ReasonRefused        Reason = "refused"         // the provider refused the refresh token or broke the rules
+	ReasonContinued      Reason = "continued"       // it continues under a new ticket: a step-up or a silent login
 	reasonUnreadable     Reason = "unreadable"      // the stored record does not open
 )
 

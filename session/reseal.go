@@ -25,8 +25,8 @@ type KeyUse struct {
 	Revocations int // of those that wait for delivery
 }
 
-// KeyUses counts what is sealed under each key: the configured ones, in their order, then others. It goes
-// through all sessions and tells progress how many it has seen.
+// KeyUses counts what is sealed under each key: first the configured keys, in their order, then
+// others. It reads all sessions and calls progress with the number read so far.
 func (m *Manager) KeyUses(ctx context.Context, progress func(seen int)) ([]KeyUse, error) {
 	var uses []KeyUse
 	at := map[string]int{}
@@ -78,9 +78,9 @@ func (m *Manager) eachHead(ctx context.Context, visit func([]storage.Entry) erro
 	}
 }
 
-// Reseal seals anew, under the first key, every record that is under another of the configured ones, beside
-// a service that goes on. It tells progress how many it has seen and moved, and returns how many it moved.
-// What waits in the outbox stays under its key.
+// Reseal seals every record that is sealed under another configured key again, under the first key.
+// The service may keep running. Reseal calls progress with the numbers of records read and moved,
+// and returns how many it moved. Items of the outbox keep their key.
 func (m *Manager) Reseal(ctx context.Context, progress func(seen, moved int)) (moved int, err error) {
 	first := m.keys.IDs()[0]
 	err = m.eachHead(ctx, func(page []storage.Entry) error {
@@ -105,7 +105,8 @@ func (m *Manager) Reseal(ctx context.Context, progress func(seen, moved int)) (m
 	return moved, err
 }
 
-// reseal writes one record as it is. One that is gone, or that a key seals which is not here, is passed over.
+// reseal writes one record unchanged, and so under the first key. It skips a record that is gone or
+// whose key is missing.
 func (m *Manager) reseal(ctx context.Context, name Name) (moved int, err error) {
 	for range maxCommitTries {
 		_, err = m.tryCommit(ctx, name, func(*Record) error { return nil })

@@ -94,7 +94,8 @@ func flip(at int) func([]byte) []byte {
 	}
 }
 
-// ST3: a wrong key everywhere is an operator's fault. Nobody is logged out for it, and nothing is lost.
+// ST3: a wrong key everywhere is an operator's fault. Nobody is logged out for it, and nothing is
+// lost.
 func TestRecordOfAnUnknownKeyIsAnOutageNotAnEnd(t *testing.T) {
 	w := newWorld(t)
 	s, _ := w.start()
@@ -139,7 +140,8 @@ func TestKeysThatOpenNothingAreNoticedAtTheStart(t *testing.T) {
 	wantUnavailable(t, w.CheckKeys(ctx))
 }
 
-// Every field comes back from the store; one that is added and forgotten in the encoding fails here.
+// Every field comes back from the store; one that is added and forgotten in the encoding fails
+// here.
 func TestWholeRecordComesBackFromTheStore(t *testing.T) {
 	w := newWorld(t, noCache)
 	at := time.Date(2026, 11, 20, 1, 2, 3, 456e6, time.UTC)

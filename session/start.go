@@ -10,13 +10,15 @@ import (
 	"github.com/cloakroom/cloakroom/session/storage"
 )
 
-// Start begins a session under a new ticket (SC5) and sets its cookie on w. Then it ends the previous session, if there
-// is one, with ReasonReplaced, and sessions that the user has too many of. rec stays the caller's. Start fills in its
-// LogoutID, and its ID, CreatedAt and ExpiresAt where they are not set. An ID says that the previous session goes on (see
-// Continue); an ExpiresAt is the latest that the session may live to.
+// Start begins a session under a new ticket and sets its cookie on w. Then it ends the previous
+// session, if there is one, with ReasonReplaced, and sessions of a user who has too many. rec stays
+// the caller's. Start sets its LogoutID, and its ID, CreatedAt and ExpiresAt if they are not set.
+// If ID is set, the previous session continues (see Continue). If ExpiresAt is set, the session
+// ends then at the latest.
 //
-// The error is ErrEnded when the session that should go on was ended meanwhile; then none begins. An error that is
-// ErrUnavailable leaves open whether the record was written; nobody has its ticket then, and the sweeper finds it.
+// The error is ErrEnded if the session that should continue has ended in the meantime; then no
+// session begins. After an error that is ErrUnavailable the record may have been written; nobody
+// has its ticket, and the sweeper will end it.
 func (m *Manager) Start(ctx context.Context, w http.ResponseWriter, rec *Record, previous Name) (*Session, error) {
 	if err := m.Know(ctx); err != nil {
 		return nil, fmt.Errorf("start session: %w", err)
@@ -65,9 +67,9 @@ func (m *Manager) issue(ctx context.Context, w http.ResponseWriter, rec *Record,
 	return nil
 }
 
-// begin writes the record of the session that a call starts, and then ends the one that was deleted
-// for it. When that was to go on, and somebody else has ended it, the new one ends, too: the error
-// is ErrEnded.
+// begin writes the record of the session that a call starts, and then ends the one that it
+// replaces. If that one was to continue, but somebody else has ended it, the new one ends, too, and
+// the error is ErrEnded.
 func (m *Manager) begin(ctx context.Context, call *scsCall, plain []byte) error {
 	s, r := call.started, call.started.Record
 	err := m.records.Create(ctx, storage.Entry{
@@ -78,7 +80,7 @@ func (m *Manager) begin(ctx context.Context, call *scsCall, plain []byte) error 
 	if err != nil {
 		return Unavailable(err)
 	}
-	m.met(s)
+	m.remember(s)
 	m.metrics.started.WithLabelValues(r.Provider).Inc()
 	m.log.InfoContext(ctx, "session started", "session", r.ID, "provider", r.Provider)
 	first := m.replace(ctx, call.deleted, call.reason)
@@ -92,9 +94,10 @@ func (m *Manager) begin(ctx context.Context, call *scsCall, plain []byte) error 
 	return ErrEnded
 }
 
-// Continue makes rec, of a new login, the record of a session that goes on: with its public handle, its beginning
-// and its absolute end, so that no further login makes a session live longer. It is ErrOtherUser when the session is
-// not the same user's; otherwise errors are Get's. rec is then as it was.
+// Continue makes rec, of a new login, the record of a session that continues: it gets that
+// session's public handle, beginning and absolute end, so that no login makes a session live
+// longer. It returns ErrOtherUser if the session is another user's; other errors are Get's. After
+// an error rec is unchanged.
 func (m *Manager) Continue(ctx context.Context, rec *Record, previous Name) error {
 	if previous == "" {
 		return ErrNoSession
@@ -114,8 +117,8 @@ func (m *Manager) Continue(ctx context.Context, rec *Record, previous Name) erro
 	return nil
 }
 
-// replace ends the session that a new one takes the place of, and reports whether nobody else has. The new one stands
-// if that fails: the old one then ends when it runs out.
+// replace ends the session that a new one replaces, and reports whether nobody else has ended it.
+// If that fails, the new session stays, and the old one ends when it expires.
 func (m *Manager) replace(ctx context.Context, previous Name, reason Reason) (first bool) {
 	if previous == "" {
 		return true
@@ -128,8 +131,8 @@ func (m *Manager) replace(ctx context.Context, previous Name, reason Reason) (fi
 	return first
 }
 
-// endedByOthers reports whether a session that is gone was ended, by a logout or whatever else, and does not go on under
-// another ticket already. Another replica's news of that may be on its way.
+// endedByOthers reports whether a session that is gone has ended, by a logout or otherwise, and has
+// not continued under another ticket. It waits a moment for another replica's announcement.
 func (m *Manager) endedByOthers(ctx context.Context, name Name) bool {
 	reason, known := m.EndReason(name)
 	if !known {
@@ -142,8 +145,8 @@ func (m *Manager) endedByOthers(ctx context.Context, name Name) bool {
 	return reason != ReasonContinued && reason != ReasonExpired
 }
 
-// idleExpiry is when a session that was active at the given time ends if nothing more happens. The
-// absolute expiry stays the last moment.
+// idleExpiry returns when a session that was last active at the given time ends. It is never after
+// the absolute expiry.
 func (m *Manager) idleExpiry(active, expiresAt time.Time) time.Time {
 	if m.idleTimeout == 0 {
 		return time.Time{}

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// surplusShare is the part of a user's sessions that goes at once when there are too many: looking for the ones that
-// were idle the longest means reading all of them, which must not be done at each of a flood of logins.
+// surplusShare is the fraction of a user's sessions that is ended at once if there are too many.
+// Finding those that were idle the longest means reading all of them, which must not happen at each
+// of a flood of logins.
 const surplusShare = 100
 
-// endSurplus ends sessions of a user who has too many, the longest idle first, and never the one that just started
-// (ST5): whoever has one account can't fill the store by logging in. Where it can't be
-// done now, the user's next login does it.
+// endSurplus ends sessions of a user who has too many, the longest idle first, and never the one
+// that just started: so nobody with an account can fill the store by logging in. If it fails, the
+// user's next login tries again.
 func (m *Manager) endSurplus(ctx context.Context, started *Session) {
 	if m.maxPerUser == 0 {
 		return
@@ -26,18 +27,19 @@ func (m *Manager) endSurplus(ctx context.Context, started *Session) {
 		err = m.endLongestIdle(ctx, started)
 	}
 	if err != nil {
-		m.log.WarnContext(ctx, "whether a user has too many sessions is not known", "session", started.Record.ID, "error", err)
+		m.log.WarnContext(ctx, "whether a user has too many sessions is not known",
+			"session", started.Record.ID, "error", err)
 	}
 }
 
-// endLongestIdle ends sessions of a user, the longest idle first, until few enough are left. It spares those
-// that started after the given one, which goes last: so two logins at once end the earlier one, as if they had come one
-// after the other, and never each other.
+// endLongestIdle ends sessions of a user, the longest idle first, until few enough are left. It
+// spares those that started after the given one, which ends last. So of two concurrent logins the
+// later one ends the earlier one, and they never end each other.
 func (m *Manager) endLongestIdle(ctx context.Context, started *Session) error {
 	r := started.Record
 	all, err := m.OfUser(ctx, r.Provider, r.Issuer, r.Subject)
 	if err != nil || len(all) <= m.maxPerUser {
-		return err // what the index still named was over already
+		return err // some sessions in the index had already ended
 	}
 	surplus := len(all) - (m.maxPerUser - m.maxPerUser/surplusShare)
 	older := slices.DeleteFunc(all, func(s *Session) bool { return byStart(s, started) > 0 })
@@ -50,7 +52,10 @@ func (m *Manager) endLongestIdle(ctx context.Context, started *Session) error {
 	return nil
 }
 
-// byStart orders sessions by when they started, any two of them.
+// byStart orders sessions by when they started, and by name if they started at the same time.
 func byStart(a, b *Session) int {
-	return cmp.Or(a.Record.CreatedAt.Compare(b.Record.CreatedAt), strings.Compare(string(a.Name), string(b.Name)))
+	return cmp.Or(
+		a.Record.CreatedAt.Compare(b.Record.CreatedAt),
+		strings.Compare(string(a.Name), string(b.Name)),
+	)
 }

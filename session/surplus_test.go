@@ -15,7 +15,8 @@ import (
 
 func atMost(n int) func(*session.Options) { return func(o *session.Options) { o.MaxPerUser = n } }
 
-// ST5: the session that was idle the longest makes room, not the one that began first; another user's never does.
+// ST5: the session that was idle the longest makes room, not the one that began first; another
+// user's never does.
 func TestOneLoginTooManyEndsTheLongestIdleSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, atMost(3))

@@ -11,14 +11,15 @@ import (
 	"github.com/cloakroom/cloakroom/keys"
 )
 
-// A ticket names a session to whoever holds it. Its value is scs's: 256 random bits, base64url.
+// A ticket gives whoever holds it access to a session. Its value is made by scs: 256 random bits,
+// base64url.
 type ticket struct {
 	value  string
 	issued time.Time // to the second
 }
 
-// name is what the store knows the ticket's session by: the ticket's hash, so that whoever reads the
-// store can't log in with what is there.
+// name returns the name that the store knows the session by: the ticket's hash, so that nobody can
+// log in with what the store holds.
 func (t ticket) name() Name {
 	sum := sha256.Sum256([]byte(t.value))
 	return Name(base64.RawURLEncoding.EncodeToString(sum[:]))
@@ -28,16 +29,16 @@ const (
 	ticketVersion = 1
 	ticketBytes   = 32
 	ticketPayload = 1 + 8 + ticketBytes // version, issue time, random bytes
-	// maxTicketCookie is more than the length of a cookie's value; what is longer is not looked at.
+	// maxTicketCookie bounds the length of a cookie's value; longer values are not decoded.
 	maxTicketCookie = 256
 )
 
 var errTicket = errors.New("not a ticket of ours")
 
 // A signer turns tickets into cookie values that nobody else can make, so that a forged cookie is
-// recognised without asking the store (ST4). The first key signs, all verify.
+// recognized without asking the store. The first key signs; all keys verify.
 type signer struct {
-	cookie string // the cookie's name; the signature holds for it alone
+	cookie string // the cookie's name; a signature is valid only for it
 	codec  *keys.Codec
 }
 
@@ -62,8 +63,8 @@ func (s *signer) sign(t ticket) (string, error) {
 	return value, nil
 }
 
-// verify returns the ticket that a cookie's value was made of. Whatever is wrong with it, the answer
-// is the same (LG8).
+// verify returns the ticket in a cookie's value. The error does not depend on what is wrong with
+// it.
 func (s *signer) verify(value string) (ticket, error) {
 	payload, ok := s.codec.Open(s.cookie, value)
 	if !ok || len(payload) != ticketPayload || payload[0] != ticketVersion {

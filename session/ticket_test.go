@@ -190,9 +190,9 @@ func TestCookiesAndRecordsOfAnOlderKeyStillOpen(t *testing.T) {
 	older.wantGone(err)
 }
 
-// FuzzTicket: whatever a Cookie header says, only the one value that was signed leads to a session, and
-// nothing else costs a look into the store. VALUE stands for that value, which each fuzzing process has
-// its own of.
+// FuzzTicket: whatever a Cookie header says, only the one value that was signed leads to a session,
+// and nothing else costs a look into the store. VALUE stands for that value, which each fuzzing
+// process has its own of.
 func FuzzTicket(f *testing.F) {
 	w := newWorld(f, noCache)
 	s, c := w.start()

@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// touchesPerIdle is how often activity is written down within one idle time-out, at most. So much
-	// of the time-out a session may be short of at its end.
+	// touchesPerIdle is how often activity is recorded within one idle time-out, at most. A session
+	// may lose that fraction of its time-out.
 	touchesPerIdle = 10
-	// touchInterval is how often activity is written down without an idle time-out, for the list of a
+	// touchInterval is how often activity is recorded without an idle time-out, for the list of a
 	// user's sessions.
 	touchInterval = 5 * time.Minute
 	maxTouched    = 10_000 // names whose last touch is remembered
@@ -25,9 +25,10 @@ const (
 	touchLogEvery = 10 * time.Second
 )
 
-// Touch notes that the session is in use: its idle expiry moves. It writes at most ten times in an idle
-// time-out, behind the caller's back: the caller waits for nothing and hears of no failure. A session
-// whose last moments could not be written ends that much earlier, unless it was an outage: see idleClock.
+// Touch records that the session is in use, which moves its idle expiry. It writes in the
+// background, at most ten times in an idle time-out; the caller neither waits nor learns of a
+// failure. A session whose last activity could not be written ends that much earlier, unless there
+// was an outage: see local.IdleClock.
 func (m *Manager) Touch(_ context.Context, s *Session) {
 	now := m.now().UTC().Truncate(time.Millisecond)
 	m.touches.add(touch{session: s, at: now, idleExpires: m.idleExpiry(now, s.Record.ExpiresAt)})
@@ -38,15 +39,15 @@ type touch struct {
 	at, idleExpires time.Time
 }
 
-// A toucher writes touches down. Its goroutines live only while there is something to write.
+// A toucher writes touches. Its goroutines live only while there is something to write.
 type toucher struct {
-	m     *Manager
-	every time.Duration
-	ctx   context.Context // of the writes; cancelled some time after close
-	stop  context.CancelFunc
-	work  sync.WaitGroup
+	m       *Manager
+	every   time.Duration
+	ctx     context.Context // of the writes; canceled some time after close
+	stop    context.CancelFunc
+	running sync.WaitGroup
 
-	mu      sync.Mutex                  // guards what follows
+	mu      sync.Mutex                  // guards the fields below
 	last    *lru.Cache[Name, time.Time] // last touch that was taken, by name
 	waiting []touch
 	writers int
@@ -67,7 +68,7 @@ func newToucher(m *Manager) *toucher {
 	return t
 }
 
-// add takes a touch unless there was one lately.
+// add queues a touch unless there was one recently.
 func (t *toucher) add(next touch) {
 	name := next.session.Name
 	if next.at.Sub(next.session.LastActive) < t.every {
@@ -85,11 +86,11 @@ func (t *toucher) add(next touch) {
 	t.waiting = append(t.waiting, next)
 	if t.writers < touchWriters {
 		t.writers++
-		t.work.Go(t.write)
+		t.running.Go(t.write)
 	}
 }
 
-// write writes touches until none waits.
+// write writes touches until the queue is empty.
 func (t *toucher) write() {
 	for {
 		t.mu.Lock()
@@ -115,14 +116,14 @@ func (t *toucher) writeOne(next touch) {
 	case err == nil:
 		touched := func(s *Session) *Session { return s.activeAt(next.at, next.idleExpires) }
 		t.m.cache.Replace(name, touched)
-		t.m.hub.changed(touched(next.session))
-	case !errors.Is(err, storage.ErrNotFound): // not found: it ended, which others see to
+		t.m.broker.changed(touched(next.session))
+	case !errors.Is(err, storage.ErrNotFound): // if it is not found, the session has ended
 		t.forget(name) // the next activity tries again
 		t.report(err)
 	}
 }
 
-// report logs a failure, not each one of an outage.
+// report logs a failure, but only one of a series.
 func (t *toucher) report(err error) {
 	now := time.Now()
 	t.mu.Lock()
@@ -142,13 +143,13 @@ func (t *toucher) forget(name Name) {
 	t.last.Remove(name)
 }
 
-// close has what waits written, within touchTime, and returns when no writer is left.
+// close writes the queued touches, within touchTime, and returns when all writers have ended.
 func (t *toucher) close() {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
 	limit := time.AfterFunc(touchTime, t.stop)
 	defer limit.Stop()
-	t.work.Wait()
+	t.running.Wait()
 	t.stop()
 }

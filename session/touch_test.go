@@ -22,8 +22,8 @@ func (w *world) use(c session.Name) *session.Session {
 	return s
 }
 
-// D1: activity is a touch of the expiry, at most once in a tenth of the idle time-out; with and without
-// a cache, and whichever of many requests brings it.
+// D1: activity is a touch of the expiry, at most once in a tenth of the idle time-out; with and
+// without a cache, and whichever of many requests brings it.
 func TestActivityIsWrittenTenTimesInAnIdleTimeOut(t *testing.T) {
 	for _, change := range []func(*session.Options){func(*session.Options) {}, noCache} {
 		synctest.Test(t, func(t *testing.T) {
@@ -68,7 +68,8 @@ func TestManyRequestsAtOnceTouchOnce(t *testing.T) {
 	})
 }
 
-// SC12: activity moves the idle expiry, in the store and in what is served, and never past the absolute one.
+// SC12: activity moves the idle expiry, in the store and in what is served, and never past the
+// absolute one.
 func TestActivityKeepsASessionUntilItsAbsoluteEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -5,20 +5,21 @@ import (
 	"slices"
 )
 
-// OfUser returns the live sessions of a user: who that is, an issuer and its subject say together (OIDC
-// Core §2). A provider with an issuer template has users of several issuers under one index key, so that
-// neighbours in version find the same sessions; nobody is given another issuer's.
+// OfUser returns the live sessions of a user, who is identified by issuer and subject together
+// (OIDC Core §2). At a provider with an issuer template, users of several issuers share one index
+// key, so that builds of adjacent versions find the same sessions; OfUser returns only those of the
+// given issuer.
 func (m *Manager) OfUser(ctx context.Context, provider, issuer, subject string) ([]*Session, error) {
 	return m.ofIssuer(ctx, subjectKey(provider, subject), issuer)
 }
 
-// OfSubject returns the live sessions of all users who have a subject at a provider (configured id), of
-// whichever issuer: for administrators, who may not know it.
+// OfSubject returns the live sessions of all users with a subject at a provider (configured id), of
+// any issuer. It is for administrators, who may not know the issuer.
 func (m *Manager) OfSubject(ctx context.Context, provider, subject string) ([]*Session, error) {
 	return m.findBy(ctx, subjectKey(provider, subject))
 }
 
-// OfID returns the live session with a public handle, Record.ID; none when it is gone.
+// OfID returns the live session with a public handle, Record.ID; none if it is gone.
 func (m *Manager) OfID(ctx context.Context, id string) ([]*Session, error) {
 	return m.findBy(ctx, idKey(id))
 }
@@ -33,8 +34,8 @@ func (m *Manager) ofIssuer(ctx context.Context, key, issuer string) ([]*Session,
 	return slices.DeleteFunc(found, func(s *Session) bool { return s.Record.Issuer != issuer }), err
 }
 
-// decode is the record that a store has kept. One without an issuer, of an older layout, is the configured
-// issuer's.
+// decode decodes a stored record. A record of an older layout without an issuer gets the configured
+// one.
 func (m *Manager) decode(plain []byte) (*Record, error) {
 	rec, err := decode(plain)
 	if err == nil && rec.Issuer == "" {

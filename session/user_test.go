@@ -8,8 +8,8 @@ import (
 	"github.com/cloakroom/cloakroom/session"
 )
 
-// ID14: a user is an issuer and its subject, a provider's session an issuer and its sid. A stored record without an
-// issuer is the configured one's.
+// ID14: a user is an issuer and its subject, a provider's session an issuer and its sid. A stored
+// record without an issuer is the configured one's.
 func TestUsersAreFoundByIssuerAndSubject(t *testing.T) {
 	const red, blue, configured = "https://id.example/red", "https://id.example/blue", "https://id.example"
 	w := newWorld(t, noCache, func(o *session.Options) { o.Issuers = map[string]string{"main": configured} })
