@@ -3,15 +3,20 @@ package cloakroom_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing/fstest"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -85,6 +90,28 @@ func Example_echo() {
 	// Output:
 	// /bff/user: 401 not_authenticated, log in at /bff/login
 	// /hello: 401 not_authenticated, log in at /bff/login
+}
+
+// A program that shuts down gracefully. It is only compiled, because it runs until a signal.
+func Example_shutdown() {
+	bff, err := cloakroom.New(settings(), cloakroom.Options{Logger: quiet})
+	if err != nil {
+		log.Fatal(err)
+	}
+	handler := bff.Middleware(http.DefaultServeMux)
+
+	srv := &http.Server{Addr: ":3000", Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	srv.RegisterOnShutdown(bff.Drain)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	stopped := make(chan error, 1)
+	context.AfterFunc(ctx, func() { stopped <- srv.Shutdown(context.Background()) })
+	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatal(err)
+	}
+	err = errors.Join(<-stopped, bff.Close()) // in this order
+
+	fmt.Println(err)
 }
 
 // counted is an example of a program's own store. It wraps one of cloakroom's and counts its reads.
