@@ -52,9 +52,9 @@ func tables() string {
 	b.WriteString("\n| what has a circuit breaker | opens after | stays open | jitter |\n|---|---|---|---|\n")
 	for _, r := range breakers {
 		opens, stays := fmt.Sprintf("%d failures in a row", r.failures), r.pauses.words()
-		if r.obeys > 0 {
+		if r.maxRetryAfter > 0 {
 			opens += ", or 1 with `Retry-After`"
-			stays += "; as long as `Retry-After` says, " + duration(r.obeys) + " at most"
+			stays += "; as long as `Retry-After` says, " + duration(r.maxRetryAfter) + " at most"
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.what, opens, stays, r.pauses.spread())
 	}

@@ -6,17 +6,17 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// A Flight is work that is done once at a time for all who want its outcome. Its zero value is ready
-// for use. It is safe for concurrent use.
+// A Flight runs work once at a time and gives its outcome to all concurrent callers. The zero value
+// is ready to use. It is safe for concurrent use.
 type Flight[T any] struct{ group singleflight.Group }
 
-// Do waits for the work under way, which it starts if there is none. It returns ctx's cause when ctx
-// ends first; the work goes on, since others wait for it, too.
+// Do starts the work unless it is already running, and waits for its outcome. If ctx ends first, Do
+// returns its cause; the work continues, because other callers may wait for it.
 func (f *Flight[T]) Do(ctx context.Context, work func() (T, error)) (T, error) {
 	return f.Start(work)(ctx)
 }
 
-// Start starts the work if none is under way. The outcome is waited for as in Do.
+// Start starts the work unless it is already running. The returned function waits as Do does.
 func (f *Flight[T]) Start(work func() (T, error)) (wait func(context.Context) (T, error)) {
 	outcome := f.group.DoChan("", func() (any, error) { return work() })
 	return func(ctx context.Context) (T, error) {
@@ -31,6 +31,6 @@ func (f *Flight[T]) Start(work func() (T, error)) (wait func(context.Context) (T
 	}
 }
 
-// Forget has the next Do start anew while the work under way has yet to return. The work calls it
-// itself, under the lock that guards its outcome and the decision to start another.
+// Forget makes the next Do start the work again, even if the current work has not returned yet. The
+// work itself calls it, while it holds the lock that guards its outcome.
 func (f *Flight[T]) Forget() { f.group.Forget("") }

@@ -14,11 +14,11 @@ type retry struct {
 	limit  limit
 }
 
-// A limit is when a retry is given up; the zero value is never.
+// A limit says when a retry is given up. The zero value means never.
 type limit struct {
-	tries  int           // the first one counted; 0: any number
-	within time.Duration // since the first; 0: for ever
-	note   string        // what operators read instead of within
+	tries  int           // including the first; 0: no limit
+	within time.Duration // since the first try; 0: no limit
+	note   string        // docs/scaling.md shows it instead of within
 }
 
 var never = limit{}
@@ -27,21 +27,21 @@ func within(d time.Duration) limit { return limit{within: d} }
 
 func tries(n int) limit { return limit{tries: n} }
 
-// Pauses are the pauses of this kind of retry.
+// Pauses returns the pauses between tries.
 func (r Retry) Pauses() Pauses { return retries[r].pauses }
 
-// Within is how long it is tried, 0 for ever. CommitRenewal is tried for longer where its session
-// lives longer.
+// Within is the time after the first try at which the retry is given up; 0 means never.
+// CommitRenewal is retried until its session ends, if that is later.
 func (r Retry) Within() time.Duration { return retries[r].limit.within }
 
-// Tries is how often it is tried, the first time counted; 0 means any number.
+// Tries is the largest number of tries, including the first; 0 means no limit.
 func (r Retry) Tries() int { return retries[r].limit.tries }
 
-// Pauses are the pauses between tries: each is factor times as long as the one before, up to the
+// Pauses are the pauses between tries. Each is the one before multiplied by factor, up to the
 // longest.
 type Pauses struct {
 	first, longest time.Duration
-	factor, jitter float64 // jitter is the share by which each pause may be shorter or longer
+	factor, jitter float64 // jitter: the part of a pause by which it may be shorter or longer
 }
 
 func doubled(first, longest time.Duration, jitter float64) Pauses {
@@ -53,21 +53,21 @@ func steady(pause time.Duration, jitter float64) Pauses { return Pauses{pause, p
 // First is the first pause, without jitter.
 func (p Pauses) First() time.Duration { return p.first }
 
-// From are pauses that grow in the same way from another first one.
+// From returns pauses with another first pause; the others keep their ratio to it.
 func (p Pauses) From(first time.Duration) Pauses {
 	p.longest = time.Duration(float64(first) * float64(p.longest) / float64(p.first))
 	p.first = first
 	return p
 }
 
-// BackOff makes the pauses, one after the other, for one goroutine.
+// BackOff returns a backoff that generates the pauses. It is not safe for concurrent use.
 func (p Pauses) BackOff() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval: p.first, MaxInterval: p.longest, Multiplier: p.factor, RandomizationFactor: p.jitter,
 	}
 }
 
-// After is the pause after so many failures in a row; fewer than one count as one.
+// After returns the pause after a number of failures in a row; less than 1 counts as 1.
 func (p Pauses) After(failures int) time.Duration {
 	b := p.BackOff()
 	for range min(failures, enoughFailures) - 1 {
@@ -76,13 +76,13 @@ func (p Pauses) After(failures int) time.Duration {
 	return b.NextBackOff()
 }
 
-// enoughFailures is after how many every pause is the longest: a nanosecond that is doubled so often
-// is centuries.
+// enoughFailures is a number of failures after which every pause is the longest one: a nanosecond
+// doubled that often is centuries.
 const enoughFailures = 64
 
-// AfterAsked is After for a provider that asks for a pause by Retry-After, 0 for none (RFC 9110
-// §10.2.3). The pause is never shorter than that, and up to a quarter longer, so that not all come
-// back at once.
+// AfterAsked is After for a provider that has sent a Retry-After (RFC 9110 §10.2.3); asked is 0 if
+// it has not. The pause is at least asked, and up to a quarter longer, so that not all callers
+// return at the same moment.
 func (p Pauses) AfterAsked(failures int, asked time.Duration) time.Duration {
 	if asked <= 0 {
 		return p.After(failures)
@@ -90,7 +90,7 @@ func (p Pauses) AfterAsked(failures int, asked time.Duration) time.Duration {
 	return max(p.After(failures), asked+rand.N(asked/4+1))
 }
 
-// Sleep waits for d and reports whether it was not cut short by ctx's end.
+// Sleep waits for d. It returns false if ctx ends first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
