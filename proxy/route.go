@@ -7,9 +7,48 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cloakroom/cloakroom/proxy/reading"
 )
+
+// The access tokens that a route adds to requests. A visitor is a client without a session.
+const (
+	TokenUser         = "user"           // the user's; a visitor gets 401
+	TokenClient       = "client"         // this service's own
+	TokenUserOrClient = "user_or_client" // the user's, or this service's own for a visitor
+	TokenOptional     = "optional"       // the user's, or none for a visitor
+	TokenNone         = "none"
+)
+
+// The CSRF checks of a route.
+const (
+	CSRFHeader        = "header"
+	CSRFFetchMetadata = "fetch-metadata"
+	CSRFNone          = "none"
+)
+
+// A Route is a path prefix and the API behind it.
+type Route struct {
+	Path        string // prefix; it ends where a segment does
+	Upstream    *url.URL
+	Token       string
+	CSRF        string
+	Timeout     time.Duration // to the response's first byte
+	Methods     []string
+	SharedCache bool // keep `public` and `s-maxage` of the upstream
+	// IdleConnectionTimeout is how long an unused connection to the upstream is kept; 0 means
+	// outbound.IdleTimeout. It must be shorter than the upstream's own timeout.
+	IdleConnectionTimeout time.Duration
+	Scopes                []string // of this service's own token
+	Provider              string   // issuer of this service's own token, by its id
+	// EndWithToken cuts a stream when the access token that it was opened with expires. Otherwise
+	// the stream lasts as long as the session.
+	EndWithToken bool
+	Require      Require // what the user needs besides a session
+	// EncodedSlashes forwards %2F unchanged. Otherwise it is refused.
+	EncodedSlashes bool
+}
 
 // A route is a Route with what is derived from it.
 type route struct {
