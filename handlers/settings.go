@@ -16,13 +16,12 @@ func (o *Options) Settings() setting.Block {
 		{
 			Name: "max_event_streams", Value: setting.Number(&o.MaxEventStreams),
 			Doc: "How many `/bff/events` streams one session can have open at a replica; more get 429. The " +
-				"default only keeps one session from filling the replica. `0`: any number",
+				"default only prevents one session from filling the replica. `0`: any number",
 			Example: []string{"5000"},
 		},
 		{
 			Name: "expiring_notice", Value: setting.NonNegativeDuration(&o.ExpiringNotice),
-			Doc: "How long before a session runs out its apps hear of it over `/bff/events`; `0`: not at " +
-				"all",
+			Doc:     "How long before a session expires `/bff/events` announces it to the app; `0`: never",
 			Example: []string{"1m"},
 		},
 	}
@@ -35,7 +34,7 @@ func (o *Options) ForwardAuthSettings() setting.Block {
 			Name: "secret", Value: setting.Hidden(&o.ForwardAuthSecret, checkProxySecret),
 			Doc: "What a reverse proxy sends as `X-Forward-Auth-Secret`, so that `GET " +
 				"/bff/auth?token=access` gives it the user's access token; at least 32 characters. " +
-				"Without it nobody gets one",
+				"Without this setting, no proxy gets a token",
 			Example: []string{"${FORWARD_AUTH_SECRET}"},
 		},
 	}

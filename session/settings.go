@@ -8,8 +8,8 @@ import (
 
 // What happens to sessions while the store can't be asked.
 const (
-	outageFail        = "fail"         // nobody is served
-	outageServeCached = "serve_cached" // sessions in memory go on, read-only, for Options.OutageLimit
+	outageFail        = "fail"         // every request that needs a session fails
+	outageServeCached = "serve_cached" // serve sessions from memory, read-only, for Options.OutageLimit
 )
 
 // defaultCacheMemory is how much memory opened sessions may take.
@@ -28,47 +28,47 @@ func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
 			Name: "lifetime", Value: setting.PositiveDuration(&o.Lifetime),
-			Doc:     "How long a session lasts at most, however busy; more than 0",
+			Doc:     "How long a session lasts at most, even if it is in use; more than 0",
 			Example: []string{"12h"},
 		},
 		{
 			Name: "idle_timeout", Value: setting.NonNegativeDuration(&o.IdleTimeout),
-			Doc: "How long a session lasts without activity; `0`: no limit. It stands still while the " +
-				"store can't be asked. Not longer than `lifetime`",
+			Doc: "How long a session lasts without activity; `0`: no limit. The time stops while the " +
+				"store is unavailable. Not longer than `lifetime`",
 			Default: "`30m`, or `lifetime` if that is shorter",
 			Example: []string{"30m"},
 		},
 		{
 			Name: "max_staleness", Value: setting.NonNegativeDuration(&o.MaxStaleness),
-			Doc: "How long a replica may serve a session that it has cached without hearing of its end; " +
-				"`0`: the store is read every time",
+			Doc: "How long a replica may serve a cached session while it can't learn of its end from the " +
+				"store; `0`: the store is read every time",
 			Example: []string{"2s"},
 		},
 		{
 			Name: "max_per_user", Value: setting.Number(&o.MaxPerUser),
-			Doc: "How many sessions one user of one provider can have; a login beyond that ends those that " +
-				"were idle the longest (beyond 100, a hundredth of them at once). The default only keeps " +
-				"one account from filling the store. `0`: any number",
+			Doc: "How many sessions one user of one provider can have; a further login ends those that " +
+				"were idle the longest (if the limit is more than 100, a hundredth of them at once). The " +
+				"default only prevents one account from filling the store. `0`: any number",
 			Example: []string{"10000"},
 		},
 		{
 			Name: "cache_memory", Value: setting.Bytes(&o.CacheMemory).ZeroIsUnset(),
-			Doc: "How much memory opened records may take, so that a session in use costs neither a " +
-				"question to the store nor a decryption; more than 0. With several replicas the store " +
-				"tells each what the others did; while it can't, every session is read from it",
+			Doc: "How much memory decrypted records may take. A session in this cache needs neither a call " +
+				"to the store nor a decryption. More than 0. With several replicas, the store tells each " +
+				"what the others change; while it can't, every session is read from the store",
 			Example: []string{"64MiB"},
 		},
 		{
 			Name: "on_outage", Value: setting.OneOf(&o.OnOutage, outageFail, outageServeCached),
-			Doc: "What happens while the store can't be asked: `fail` or `serve_cached`. `fail`: 503 " +
-				"`store_unavailable`. `serve_cached`: sessions that this replica has in memory go on, " +
+			Doc: "What happens while the store is unavailable: `fail` or `serve_cached`. `fail`: 503 " +
+				"`store_unavailable`. `serve_cached`: the replica serves the sessions in its memory, " +
 				"read-only: no renewal, no logout, no login",
 			Example: []string{"serve_cached"},
 		},
 		{
 			Name: "outage_limit", Value: setting.PositiveDuration(&o.OutageLimit),
-			Doc: "How long after it was last read a session is served by `serve_cached`. A session that " +
-				"was ended elsewhere in the moment before the outage may live on here for so long",
+			Doc: "How long `serve_cached` serves a session after it was last read from the store. A session " +
+				"that another replica ended just before the outage may continue here for that time",
 			Example: []string{"1m"},
 		},
 	}

@@ -19,8 +19,8 @@ func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
 			Name: "templates", Value: setting.String(&o.Dir),
-			Doc: "A folder whose files take the place of the built-in ones of the same name " +
-				"(`login_failed.html`, `page.css`, `locales/en.json`, …), each singly",
+			Doc: "A folder whose files replace the built-in ones of the same name " +
+				"(`login_failed.html`, `page.css`, `locales/en.json`, …). Files that it does not have stay built in",
 			Example: []string{"/etc/cloakroom/templates"},
 		},
 	}

@@ -13,7 +13,7 @@ func (o *Options) Settings() setting.Block {
 		{
 			Name: "revoke_on_backchannel", Value: setting.Bool(&o.RevokeOnBackchannel),
 			Doc: "Whether a logout that comes from the provider's side also revokes `offline_access` " +
-				"tokens, which that specification lets live on",
+				"tokens, which OIDC Back-Channel Logout §2.7 normally leaves valid",
 			Example: []string{"true"},
 		},
 	}

@@ -24,7 +24,7 @@ func (o *Options) Settings() setting.Block {
 			Name: "store", Value: location(&o.URL),
 			Doc: "Where sessions are kept: `sqlite:PATH`, `memory:`, `redis://…`, " +
 				"`rediss://…` or `postgres://…`. `sqlite:PATH` is a file that survives " +
-				"restarts; it is made with mode 0600, in a folder that must exist. " +
+				"restarts; it is created with mode 0600, in a folder that must exist. " +
 				"`memory:` loses everything at a restart, including revocations that are " +
 				"not delivered yet. `redis://…`, `rediss://…` and `postgres://…` are servers " +
 				"that several replicas share; [scaling.md](scaling.md) lists their parameters",
