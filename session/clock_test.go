@@ -40,7 +40,11 @@ func clocked(t *testing.T, test func(t *testing.T, store *hand, replicas []*repl
 			r := &replica{machine: &hand{}, told: &parts.Log{}}
 			r.machine.set(d)
 			clock := func(o *session.Options) {
-				r.clock = clock.New(clock.Options{Wall: r.machine.now, Slept: func() time.Duration { return time.Duration(r.slept.Load()) }, Shared: true, Logger: slog.New(slog.NewTextHandler(r.told, nil)), Metrics: o.Metrics})
+				r.clock = clock.New(clock.Options{
+					Wall:   r.machine.now,
+					Slept:  func() time.Duration { return time.Duration(r.slept.Load()) },
+					Shared: true, Logger: slog.New(slog.NewTextHandler(r.told, nil)), Metrics: o.Metrics,
+				})
 				o.Clock = r.clock
 			}
 			if len(replicas) == 0 {

@@ -18,12 +18,25 @@ func TestNoClaimCarriesAToken(t *testing.T) {
 		{"ordinary ones stay byte for byte", `{"z":1.0,"big":12345678901234567890,"groups":["b","a","a"],"o":{"b":null,"a":true}}`, ""},
 		{"hashes and kinds of tokens stay", `{"at_hash":"x","c_hash":"y","token_type":"Bearer","token_use":"id","jti":"1"}`, ""},
 		{"a flag named after a token stays", `{"has_token":true,"tokens":3}`, ""},
-		{"distributed claims", `{"a":1,"_claim_names":{"pay":"s"},"_claim_sources":{"s":{"endpoint":"https://x","access_token":"k"}}}`, `{"a":1}`},
+		{
+			"distributed claims",
+			`{"a":1,"_claim_names":{"pay":"s"},"_claim_sources":{"s":{"endpoint":"https://x","access_token":"k"}}}`,
+			`{"a":1}`,
+		},
 		{"aggregated claims", `{"_claim_names":{"pay":"s"},"_claim_sources":{"s":{"JWT":"` + jwt + `"}},"a":1}`, `{"a":1}`},
 		{"their names in another case", `{"_Claim_Sources":{"s":1},"_claim_x":1,"a":1}`, `{"a":1}`},
 		{"deeper down", `{"v":{"_claim_sources":{"s":1},"b":1}}`, `{"v":{"b":1}}`},
-		{"named after a token", `{"access_token":"x","idToken":"x","https://e.example/refresh-token":"x","idp_access_token":"x","tokens":["x"],"saml_assertion":"x","a":1}`, `{"a":1}`},
-		{"named so deeper down", `{"identities":[{"provider":"g","access_token":"x"},{"provider":"h"}]}`, `{"identities":[{"provider":"g"},{"provider":"h"}]}`},
+		{
+			"named after a token",
+			`{"access_token":"x","idToken":"x","https://e.example/refresh-token":"x","idp_access_token":"x",` +
+				`"tokens":["x"],"saml_assertion":"x","a":1}`,
+			`{"a":1}`,
+		},
+		{
+			"named so deeper down",
+			`{"identities":[{"provider":"g","access_token":"x"},{"provider":"h"}]}`,
+			`{"identities":[{"provider":"g"},{"provider":"h"}]}`,
+		},
 		{"the access token", `{"x":"` + access + `","a":1}`, `{"a":1}`},
 		{"the refresh token in a text", `{"x":"see ` + refresh + `!","a":1}`, `{"a":1}`},
 		{"in an array", `{"x":["a","` + access + `"]}`, `{"x":["a"]}`},
@@ -43,7 +56,10 @@ func TestNoClaimCarriesAToken(t *testing.T) {
 }
 
 func TestTokensLeaveScopeSidAndSessionState(t *testing.T) {
-	rec := &Record{Scope: "openid  another-access-token email", State: "x.another-access-token", SID: "another-access-token", AccessToken: secret.New("new-access-token")}
+	rec := &Record{
+		Scope: "openid  another-access-token email", State: "x.another-access-token", SID: "another-access-token",
+		AccessToken: secret.New("new-access-token"),
+	}
 	rec.DropTokens(secret.New("another-access-token"))
 	if rec.Scope != "openid email" || rec.State != "" || rec.SID != "" {
 		t.Errorf("scope = %q, session state = %q, sid = %q", rec.Scope, rec.State, rec.SID)
@@ -56,7 +72,8 @@ func TestTokensLeaveScopeSidAndSessionState(t *testing.T) {
 }
 
 func TestNamesOfDroppedClaimsAreFitForTheLog(t *testing.T) {
-	rec := &Record{Claims: json.RawMessage(`{"_claim_sources":1,"b\nad_token":"x","my-access-token-value":1,"x":"my-access-token-value"}`), AccessToken: secret.New("my-access-token-value")}
+	const claims = `{"_claim_sources":1,"b\nad_token":"x","my-access-token-value":1,"x":"my-access-token-value"}`
+	rec := &Record{Claims: json.RawMessage(claims), AccessToken: secret.New("my-access-token-value")}
 	if got := rec.DropTokens(); !slices.Equal(got, []string{"_claim_sources", "x"}) {
 		t.Errorf("names = %q", got)
 	}

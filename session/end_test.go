@@ -84,7 +84,9 @@ func TestLogTellsNoSecret(t *testing.T) {
 	if w.log.Count("\n") < 4 {
 		t.Fatalf("log = %s", w.log)
 	}
-	for _, hidden := range []string{accessToken, refreshToken, idToken, "the-second-token", c.Value, string(s.Name), s.Record.LogoutID, "alice"} {
+	for _, hidden := range []string{
+		accessToken, refreshToken, idToken, "the-second-token", c.Value, string(s.Name), s.Record.LogoutID, "alice",
+	} {
 		if strings.Contains(w.log.String(), hidden) {
 			t.Errorf("the log tells %q: %s", hidden, w.log)
 		}

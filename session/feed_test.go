@@ -148,7 +148,8 @@ func TestHotSessionCostsNoReadWhileTheFeedStands(t *testing.T) {
 		if n := store.Loads.Load() - loads; n != 1 {
 			t.Errorf("store reads in %v = %d, want 1", 50*staleness, n)
 		}
-		if hits, misses := here.metric("cloakroom_session_cache_lookups_total", "result=hit"), here.metric("cloakroom_session_cache_lookups_total", "result=miss"); hits != 99 || misses != 1 {
+		const lookups = "cloakroom_session_cache_lookups_total"
+		if hits, misses := here.metric(lookups, "result=hit"), here.metric(lookups, "result=miss"); hits != 99 || misses != 1 {
 			t.Errorf("hits %v, misses %v, want 99 and 1", hits, misses)
 		}
 	})

@@ -146,7 +146,10 @@ func TestOptionsThatCanNotWorkAreRefused(t *testing.T) {
 		"negative idle time": func(o *session.Options) { o.IdleTimeout = -1 },
 		"no public address":  func(o *session.Options) { o.Site = nil },
 	} {
-		o := session.Options{Store: newWorld(t).store.Parts(), Keys: keys.NewRing(key(1)), Lifetime: lifetime, Site: sitetest.New(t, publicURL, site.Options{})}
+		o := session.Options{
+			Store: newWorld(t).store.Parts(), Keys: keys.NewRing(key(1)), Lifetime: lifetime,
+			Site: sitetest.New(t, publicURL, site.Options{}),
+		}
 		change(&o)
 		if _, err := session.NewManager(o); err == nil {
 			t.Errorf("%s: it was taken", what)

@@ -92,7 +92,8 @@ func (o *Options) Check(c setting.Check) {
 		c.Report("outage_limit", "has no effect without session.on_outage: serve_cached", "add on_outage: serve_cached, or take it out")
 	}
 	if o.OnOutage == outageServeCached && c.Valid("max_staleness") && o.MaxStaleness == 0 {
-		c.Report("on_outage", "can't serve what is not cached: session.max_staleness is 0", "let max_staleness be more than 0, or write on_outage: fail")
+		c.Report("on_outage", "can't serve what is not cached: session.max_staleness is 0",
+			"let max_staleness be more than 0, or write on_outage: fail")
 	}
 }
 

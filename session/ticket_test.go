@@ -52,7 +52,8 @@ func TestClearingTheCookieUsesTheAttributesItWasSetWith(t *testing.T) {
 		answer := httptest.NewRecorder()
 		w.ClearCookie(answer)
 		c := cookieOf(t, answer)
-		if c.Name != set.Name || c.Path != set.Path || c.Secure != set.Secure || c.HttpOnly != set.HttpOnly || c.SameSite != set.SameSite || c.Domain != "" {
+		sameName := c.Name == set.Name && c.Path == set.Path && c.Domain == ""
+		if !sameName || c.Secure != set.Secure || c.HttpOnly != set.HttpOnly || c.SameSite != set.SameSite {
 			t.Errorf("cleared with %q, set with %q", c.Raw, set.Raw)
 		}
 		if c.MaxAge >= 0 || c.Value != "" {
@@ -151,7 +152,8 @@ func TestWhatIsNoTicketIsAnsweredAlike(t *testing.T) {
 func TestTicketOfAGoneSessionCostsOneReadInAWhile(t *testing.T) {
 	w := newWorld(t)
 	s, c := w.start()
-	if err := w.store.Behind.Records.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil { // by another process
+	behind := w.store.Behind.Records // another process ends it
+	if err := behind.End(context.Background(), string(s.Name), string(session.ReasonLogout), s.LastActive); err != nil {
 		t.Fatal(err)
 	}
 	loads := w.store.Loads.Load()

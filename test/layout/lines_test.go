@@ -2,7 +2,6 @@ package layout
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,17 +11,8 @@ const (
 	tabWidth = 4
 )
 
-// notYetNarrow are the folders whose long lines are still to be split. Take a folder out once it
-// has none; never add one.
-var notYetNarrow = []string{
-	"session",
-}
-
 // tooWide finds lines that end beyond the widest column.
 func tooWide(s source) []string {
-	if slices.Contains(notYetNarrow, s.folder()) {
-		return nil
-	}
 	var found []string
 	for i, line := range strings.Split(s.text, "\n") {
 		if n := columns(line); n > widest {
