@@ -7,10 +7,10 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// Defaults are the Options if the operator configures nothing.
+// Defaults returns the Options that apply unless the operator sets others.
 func Defaults() Options { return Options{MaxEventStreams: 5_000, ExpiringNotice: time.Minute} }
 
-// Settings are the keys of the streams of one session's events.
+// Settings returns the settings of event streams.
 func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{
@@ -27,7 +27,7 @@ func (o *Options) Settings() setting.Block {
 	}
 }
 
-// ForwardAuthSettings are the keys of forward-auth.
+// ForwardAuthSettings returns the settings of forward-auth.
 func (o *Options) ForwardAuthSettings() setting.Block {
 	return setting.Block{
 		{

@@ -6,16 +6,16 @@ import (
 	"github.com/cloakroom/cloakroom/setting"
 )
 
-// What happens to sessions while the store can't be asked.
+// The values of Options.OnOutage: what happens to sessions while the store is unavailable.
 const (
 	outageFail        = "fail"         // every request that needs a session fails
 	outageServeCached = "serve_cached" // serve sessions from memory, read-only, for Options.OutageLimit
 )
 
-// defaultCacheMemory is how much memory opened sessions may take.
+// defaultCacheMemory is the default size of the session cache in bytes.
 const defaultCacheMemory = 64 << 20
 
-// Defaults are Options of which the operator has said nothing.
+// Defaults returns the Options that apply unless the operator sets others.
 func Defaults() Options {
 	return Options{
 		Lifetime: 12 * time.Hour, IdleTimeout: 30 * time.Minute, MaxStaleness: 2 * time.Second, MaxPerUser: 10_000,
@@ -23,7 +23,7 @@ func Defaults() Options {
 	}
 }
 
-// Settings are the keys that say how long sessions last and what is kept of them.
+// Settings returns the settings of the lifetime and the cache of sessions.
 func (o *Options) Settings() setting.Block {
 	return setting.Block{
 		{

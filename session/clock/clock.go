@@ -194,8 +194,8 @@ func (c *Clock) take(next *sample) {
 		c.doubted = sample{}
 		c.last.Store(next)
 		if jump.Abs() > SmallOffset {
-			c.log.Warn("the time that sessions go by has jumped; "+
-				"idle time-outs stand still over it", "by", jump.String(), "clock", clockName(next.own))
+			c.log.Warn("the clock that sessions use has jumped; "+
+				"idle timeouts stop during the jump", "by", jump.String(), "clock", clockName(next.own))
 		}
 	}
 	c.logOffset(next)
@@ -213,8 +213,9 @@ func (c *Clock) accepts(next *sample, jump time.Duration) bool {
 	again := c.doubted.known && apart <= SmallOffset+next.margin+c.doubted.margin
 	if !again {
 		c.doubted = *next
-		c.log.Warn("the time that sessions go by should jump far; "+
-			"it does when that has stood for a while", "by", jump.String(), "after", jumpPatience.String(), "clock", clockName(next.own))
+		c.log.Warn("the clock that sessions use reports a large jump; "+
+			"the jump is accepted if it lasts", "by", jump.String(),
+			"after", jumpPatience.String(), "clock", clockName(next.own))
 	}
 	return next.heard.Sub(c.doubted.heard) >= jumpPatience
 }
@@ -232,7 +233,7 @@ func (c *Clock) logOffset(r *sample) {
 	if r.own {
 		if c.shared && !c.loggedNoOwn {
 			c.loggedNoOwn = true
-			c.log.Warn("the session store does not tell its time, so that this replica goes by " +
+			c.log.Warn("the session store does not tell its time, so this replica uses " +
 				"its own clock; allow its user the command TIME")
 		}
 		return
@@ -241,7 +242,7 @@ func (c *Clock) logOffset(r *sample) {
 	switch off := ahead.Abs() > SmallOffset+r.margin; {
 	case off && (c.logged == 0 || (ahead-c.logged).Abs() > SmallOffset+c.logged.Abs()/10):
 		c.logged = ahead
-		c.log.Warn("this machine's clock differs from the session store's, which is gone by; "+
+		c.log.Warn("this machine's clock differs from the session store's, which is used; "+
 			"set both by NTP", "ahead", ahead.String())
 	case c.logged != 0 && ahead.Abs() < SmallOffset/2:
 		c.logged = 0

@@ -68,7 +68,7 @@ func schemaState(
 		return "", note, nil
 	}
 	if err == nil {
-		err = layout.Check(current, len(all), nobody)
+		err = layout.Check(current, len(all), notInUse)
 	}
 	if err != nil {
 		return "", "", err

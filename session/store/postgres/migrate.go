@@ -57,16 +57,16 @@ func (s *Store) migrate(ctx context.Context) error {
 	refused, answered := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case err == nil && version >= len(all): // the usual case; it needs no permission to change anything
-		return layout.Check(version, len(all), nobody)
+		return layout.Check(version, len(all), notInUse)
 	case err != nil && !(answered && refused.Code == undefinedTable):
 		return err
 	}
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.apply(ctx, tx, all) })
 }
 
-// nobody is the inUse function of layout.Check for a schema that is not older than this build's:
+// notInUse is the inUse function of layout.Check for a schema that is not older than this build's:
 // Check does not call it then.
-func nobody() (bool, error) { return false, nil }
+func notInUse() (bool, error) { return false, nil }
 
 // apply applies the missing steps. It reads the version after it got the lock, which it holds until
 // the transaction ends, so it sees what another replica has done meanwhile.

@@ -188,7 +188,7 @@ type health struct {
 func (s *Store) checkLayout(version int) error {
 	all, err := steps()
 	if err == nil {
-		err = layout.Check(version, len(all), nobody)
+		err = layout.Check(version, len(all), notInUse)
 	}
 	if err != nil {
 		s.ready.Store(false)
